@@ -1,0 +1,42 @@
+"""What every room's tables share: the declarative base, column types, ids."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+import uuid_utils.compat as uuid_utils
+from sqlalchemy import BigInteger, DateTime, MetaData, Text, Uuid
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase
+
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """Parent of all tables. Times are aware; integers are 64 bits; JSON is jsonb."""
+
+    metadata = MetaData(naming_convention=NAMES)
+    type_annotation_map = {
+        uuid.UUID: Uuid(),
+        datetime: DateTime(timezone=True),
+        int: BigInteger(),
+        str: Text(),
+        dict[str, Any]: JSONB(),
+        list[Any]: JSONB(),
+    }
+
+
+def new_id() -> uuid.UUID:
+    """A new UUIDv7: ordered by the time it was made, so that inserts land at the end of an index."""
+    return uuid_utils.uuid7()
+
+
+def lock_key(id_: uuid.UUID) -> int:
+    """The signed 64-bit advisory lock key of an id, from its random half."""
+    return int.from_bytes(id_.bytes[8:], "big", signed=True)

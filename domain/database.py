@@ -1,0 +1,54 @@
+"""The way to PostgreSQL: short sessions from a pool, and dedicated connections for the engine and for LISTEN."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+import orjson
+from sqlalchemy import URL, make_url
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+
+
+def _dumps(value: object) -> str:
+    return orjson.dumps(value).decode()
+
+
+class Database:
+    """One pool a process. `url` is a libpq URL (`postgresql://user@/name?host=/socket/folder`)."""
+
+    def __init__(self, url: str, *, pool_size: int = 8) -> None:
+        self.url: URL = make_url(url).set(drivername="postgresql+asyncpg")
+        self.engine = create_async_engine(
+            self.url,
+            pool_size=pool_size,
+            max_overflow=4,
+            pool_pre_ping=True,
+            json_serializer=_dumps,
+            json_deserializer=orjson.loads,
+            hide_parameters=True,
+            connect_args={"timeout": 10, "server_settings": {"application_name": "tessera"}},
+        )
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[AsyncSession]:
+        """A session for reads; never share one between tasks."""
+        async with self._sessions() as session:
+            yield session
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """A session whose work is committed at the end of the block, or undone if it raises."""
+        async with self._sessions.begin() as session:
+            yield session
+
+    async def connect(self) -> asyncpg.Connection:
+        """A connection of one's own, JSON decoded."""
+        dsn = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        connection = await asyncpg.connect(dsn, timeout=10, server_settings={"application_name": "tessera-engine"})
+        await connection.set_type_codec("jsonb", encoder=_dumps, decoder=orjson.loads, schema="pg_catalog")
+        return connection
+
+    async def close(self) -> None:
+        """Close the pool."""
+        await self.engine.dispose()

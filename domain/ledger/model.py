@@ -1,0 +1,171 @@
+"""The ledger's tables. Rows are appended, never edited; `account` and `lot.remaining` are sums kept beside them.
+
+Every table on the hot path begins its key with `holder_id`: the member, pool or merchant that owns the row.
+"""
+
+import uuid
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Computed, Index, LargeBinary, SmallInteger, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from domain.base import Base
+
+
+class OperationKind(StrEnum):
+    """What a business event was."""
+
+    EARN = "EARN"
+    REDEEM = "REDEEM"
+    EXCHANGE = "EXCHANGE"
+    EXPIRE = "EXPIRE"
+    REVERSAL = "REVERSAL"
+
+
+class AccountKind(StrEnum):
+    """POINTS belongs to a member and never falls below zero; the others belong to the issuer and have no floor."""
+
+    POINTS = "POINTS"
+    ISSUANCE = "ISSUANCE"
+    REDEMPTION = "REDEMPTION"
+    EXCHANGE = "EXCHANGE"
+    BREAKAGE = "BREAKAGE"
+
+
+class Operation(Base):
+    """One business event. Its status is derived from the operations that reverse it."""
+
+    __tablename__ = "operation"
+    __table_args__ = (
+        Index("ix_operation_reverses", "holder_id", "reverses", postgresql_where=text("reverses IS NOT NULL")),
+    )
+
+    holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    merchant_id: Mapped[uuid.UUID]
+    client_id: Mapped[uuid.UUID | None]
+    store: Mapped[str | None]
+    channel: Mapped[str | None]
+    order_ref: Mapped[str | None]
+    occurred_at: Mapped[datetime]
+    as_of: Mapped[datetime]
+    booked_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    reverses: Mapped[uuid.UUID | None]
+    decisions: Mapped[list[Any] | None]
+    lines: Mapped[list[Any] | None]
+
+
+class Entry(Base):
+    """A signed change of one account, with its counterpart, which moves by the opposite amount.
+
+    Against an account without a floor this one row is both sides. `balance_after` is the account's posted sum.
+    """
+
+    __tablename__ = "entry"
+    __table_args__ = (CheckConstraint("amount <> 0", name="amount"),)
+
+    holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    operation_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    account: Mapped[str]
+    currency: Mapped[str]
+    amount: Mapped[int]
+    counter_holder_id: Mapped[uuid.UUID]
+    counter_account: Mapped[str]
+    balance_after: Mapped[int]
+
+
+class Account(Base):
+    """The posted sum of a limited account's entries, and what open holds have set aside of it."""
+
+    __tablename__ = "account"
+    __table_args__ = (
+        CheckConstraint("posted >= 0", name="posted"),
+        CheckConstraint("held >= 0 AND held <= posted", name="held"),
+        {"postgresql_with": {"fillfactor": "80"}},
+    )
+
+    holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    currency: Mapped[str] = mapped_column(primary_key=True)
+    posted: Mapped[int]
+    held: Mapped[int] = mapped_column(server_default=text("0"))
+
+
+class Lot(Base):
+    """A credit of points: who issued it, who paid for it at what price a point (in 10^-8), until when it lives.
+
+    `expires_at` is the first instant at which it is no longer valid; null is never. `spent` exists for the partial
+    index: with `remaining > 0` as its predicate every partial spend would have to write the index again.
+    """
+
+    __tablename__ = "lot"
+    __table_args__ = (
+        CheckConstraint("remaining >= 0 AND remaining <= granted", name="remaining"),
+        Index("ix_lot_open", "holder_id", "currency", "expires_at", postgresql_where=text("NOT spent")),
+        {"postgresql_with": {"fillfactor": "80"}},
+    )
+
+    holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    currency: Mapped[str]
+    operation_id: Mapped[uuid.UUID]
+    issuer_id: Mapped[uuid.UUID]
+    funder_id: Mapped[uuid.UUID]
+    price: Mapped[int] = mapped_column(server_default=text("0"))
+    granted: Mapped[int]
+    remaining: Mapped[int]
+    granted_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    spent: Mapped[bool] = mapped_column(Computed("remaining = 0", persisted=True))
+
+
+class Allocation(Base):
+    """What one operation took from a lot (negative) or put back into it (positive)."""
+
+    __tablename__ = "allocation"
+    __table_args__ = (CheckConstraint("amount <> 0", name="amount"),)
+
+    holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    operation_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    lot_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    amount: Mapped[int]
+
+
+class IdempotencyKey(Base):
+    """What a call was answered: `outcome` holds the operation and its amounts, or the refusal."""
+
+    __tablename__ = "idempotency_key"
+
+    client_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    subject: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    fingerprint: Mapped[bytes] = mapped_column(LargeBinary)
+    holder_id: Mapped[uuid.UUID]
+    outcome: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+class OrderReference(Base):
+    """Which operation an order made, for merchants that declare (merchant, order, kind) unique."""
+
+    __tablename__ = "order_reference"
+
+    merchant_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    order_ref: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    holder_id: Mapped[uuid.UUID]
+    operation_id: Mapped[uuid.UUID]
+
+
+class OperationNote(Base):
+    """Free text that belongs to an operation, kept apart because it may hold personal data."""
+
+    __tablename__ = "operation_note"
+
+    holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    operation_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    note: Mapped[str]
