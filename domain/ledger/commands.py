@@ -1,0 +1,337 @@
+"""The ledger's verbs, as requests to the posting engine. Points are valued before: a request carries integers."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from domain.base import new_id
+from domain.errors import InvalidInput, NotFound
+from domain.ledger.errors import (
+    AlreadyReversed,
+    BalanceLimitExceeded,
+    DuplicateOrder,
+    InsufficientPoints,
+    NotReversible,
+)
+from domain.ledger.model import AccountKind, OperationKind, OperationNote, OrderReference
+from domain.ledger.request import Books, Effect, EntryState, Needs, PastOperation, Request
+from domain.ledger.rules import LotState, allocate, available, clawback, exchanged_lots
+from domain.money import MAX_INTEGER
+
+POINTS = AccountKind.POINTS.value
+Taken = list[tuple[LotState, int]]
+
+
+@dataclass(slots=True, kw_only=True)
+class _AtMerchant(Request):
+    """What earn, redeem and exchange share: where it happened."""
+
+    merchant_id: UUID
+    channel: str | None = None
+    store: str | None = None
+    order_ref: str | None = None
+
+    def needs(self, needs: Needs) -> None:
+        """The member's status, and what the riders ask for."""
+        needs.members.add(self.holder_id)
+        for rider in self.riders:
+            rider.needs(needs)
+
+    def effect(self, kind: OperationKind, points: int, **more: Any) -> Effect:
+        """An effect with nothing in it but the operation."""
+        place = {"store": self.store, "channel": self.channel, "order_ref": self.order_ref}
+        return _effect(self, kind, self.merchant_id, points, **place, **more)
+
+    def ride(self, books: Books, effect: Effect) -> Effect:
+        """The effect with the riders' rows."""
+        for rider in self.riders:
+            rider.ride(books, effect)
+        return effect
+
+
+@dataclass(slots=True, kw_only=True)
+class Earn(_AtMerchant):
+    """Grant `points` of `currency`, which `issuer_id` issues and `funder_id` pays for at `price` (10^-8) a point."""
+
+    currency: str
+    issuer_id: UUID
+    funder_id: UUID
+    points: int
+    price: int = 0
+    expires_at: datetime | None = None
+    decisions: list[Any] | None = None
+    lines: list[Any] | None = None
+    unique_order: bool = False
+
+    @property
+    def _order(self) -> tuple[UUID, str, str] | None:
+        unique = self.unique_order and self.order_ref
+        return (self.merchant_id, str(self.order_ref), OperationKind.EARN.value) if unique else None
+
+    def needs(self, needs: Needs) -> None:
+        """Also who booked the order, where orders are unique (R12)."""
+        _AtMerchant.needs(self, needs)
+        if self._order:
+            needs.orders.add(self._order)
+
+    def decide(self, books: Books) -> Effect:
+        """One entry and one lot. Raises MemberNotActive, DuplicateOrder, BalanceLimitExceeded."""
+        books.require_active(self.holder_id)
+        if self.points < 0:
+            raise InvalidInput(reason="points must not be negative", path=("points",))
+        order = self._order
+        if order is not None and (first := books.orders.get(order)) is not None:
+            raise DuplicateOrder(order=self.order_ref, operation=str(first), path=("orderRef",))
+        _require_room(books, self.holder_id, self.currency, self.points)
+        effect = self.effect(OperationKind.EARN, self.points, decisions=self.decisions, lines=self.lines)
+        if self.points:
+            effect.entries.append(_entry(self.currency, self.points, self.issuer_id, AccountKind.ISSUANCE))
+            effect.lots.append(
+                _lot(effect, self.currency, self.points, self.expires_at, self.issuer_id, self.funder_id, self.price)
+            )
+        if order is not None:
+            effect.order = order
+            row = {"merchant_id": order[0], "order_ref": order[1], "kind": order[2]}
+            row |= {"holder_id": self.holder_id, "operation_id": effect.operation["id"]}
+            effect.rows.append((OrderReference.__table__, row))  # type: ignore[arg-type]
+        return self.ride(books, effect)
+
+
+@dataclass(slots=True, kw_only=True)
+class Redeem(_AtMerchant):
+    """Spend `points` of `currency`, by R1's order."""
+
+    currency: str
+    issuer_id: UUID
+    points: int
+    decisions: list[Any] | None = None
+
+    def needs(self, needs: Needs) -> None:
+        """Also the wallet's open lots."""
+        _AtMerchant.needs(self, needs)
+        needs.wallets.add((self.holder_id, self.currency))
+
+    def decide(self, books: Books) -> Effect:
+        """One entry and its allocations. Raises MemberNotActive, InsufficientPoints."""
+        books.require_active(self.holder_id)
+        taken = _take(books, self.holder_id, self.currency, self.points, self.as_of)
+        effect = self.effect(OperationKind.REDEEM, self.points, decisions=self.decisions)
+        effect.entries.append(_entry(self.currency, -self.points, self.issuer_id, AccountKind.REDEMPTION))
+        effect.allocations.extend((lot, -part) for lot, part in taken)
+        return self.ride(books, effect)
+
+
+@dataclass(slots=True, kw_only=True)
+class Exchange(_AtMerchant):
+    """Give `points` of `currency` (issued by `issuer_id`) for `into_points` of `into_currency`, at once.
+
+    The new lots are issued by `into_issuer_id`, paid for by `issuer_id` at `into_price`, and live until the earlier
+    of `into_expires_at` and the lots they came from (A3 b).
+    """
+
+    currency: str
+    issuer_id: UUID
+    points: int
+    into_currency: str
+    into_issuer_id: UUID
+    into_points: int
+    into_price: int = 0
+    into_expires_at: datetime | None = None
+    decisions: list[Any] | None = None
+
+    def needs(self, needs: Needs) -> None:
+        """Also the open lots of the wallet that pays."""
+        _AtMerchant.needs(self, needs)
+        needs.wallets.add((self.holder_id, self.currency))
+
+    def decide(self, books: Books) -> Effect:
+        """Two entries. Raises MemberNotActive, InsufficientPoints, BalanceLimitExceeded."""
+        books.require_active(self.holder_id)
+        taken = _take(books, self.holder_id, self.currency, self.points, self.as_of)
+        _require_room(books, self.holder_id, self.into_currency, self.into_points)
+        effect = self.effect(OperationKind.EXCHANGE, self.points, decisions=self.decisions)
+        effect.entries.append(_entry(self.currency, -self.points, self.issuer_id, AccountKind.EXCHANGE))
+        effect.entries.append(_entry(self.into_currency, self.into_points, self.into_issuer_id, AccountKind.EXCHANGE))
+        effect.allocations.extend((lot, -part) for lot, part in taken)
+        for part, expiry in exchanged_lots(taken, self.into_points, self.into_expires_at):
+            effect.lots.append(
+                _lot(effect, self.into_currency, part, expiry, self.into_issuer_id, self.issuer_id, self.into_price)
+            )
+        effect.data["points_in"] = self.into_points
+        return self.ride(books, effect)
+
+
+@dataclass(slots=True, kw_only=True)
+class Expire(Request):
+    """Book the expiry of all lots of one wallet that are past their date; nothing to do is no operation."""
+
+    currency: str
+    issuer_id: UUID
+
+    def needs(self, needs: Needs) -> None:
+        """The wallet's open lots."""
+        needs.wallets.add((self.holder_id, self.currency))
+
+    def decide(self, books: Books) -> Effect | None:
+        """One entry against the issuer's breakage; None where nothing is due."""
+        due = [
+            (lot, -lot.remaining)
+            for lot in books.open_lots(self.holder_id, self.currency)
+            if lot.remaining and not lot.is_live(self.as_of)
+        ]
+        if not due:
+            return None
+        points = -sum(part for _, part in due)
+        effect = _effect(self, OperationKind.EXPIRE, self.issuer_id, points)
+        effect.entries.append(_entry(self.currency, -points, self.issuer_id, AccountKind.BREAKAGE))
+        effect.allocations.extend(due)
+        return effect
+
+
+@dataclass(slots=True, kw_only=True)
+class Reverse(Request):
+    """Undo the whole of an operation (R19 to R22). `clawback` is the issuer's mode for a reversed earn (R21)."""
+
+    operation_id: UUID
+    clawback: str = "never_below_zero"
+    note: str | None = None
+
+    def needs(self, needs: Needs) -> None:
+        """The operation, with what it did; its wallets come with it."""
+        needs.members.add(self.holder_id)
+        needs.operations.add((self.holder_id, self.operation_id))
+        for rider in self.riders:
+            rider.needs(needs)
+
+    def decide(self, books: Books) -> Effect:
+        """The opposite entries. Raises NotFound, NotReversible, AlreadyReversed, InsufficientPoints."""
+        books.require_active(self.holder_id)
+        original = books.operation(self.holder_id, self.operation_id)
+        if original is None:
+            raise NotFound(what="operation", path=("operation",))
+        if original.reverses is not None or original.kind not in _UNDO:
+            raise NotReversible(kind=original.kind, path=("operation",))
+        if original.reversed_by is not None:
+            raise AlreadyReversed(operation=str(original.reversed_by), path=("operation",))
+        place = {"store": original.store, "channel": original.channel, "order_ref": original.order_ref}
+        effect = _effect(self, OperationKind.REVERSAL, original.merchant_id, points=0, reverses=original.id, **place)
+        effect.reverses = original
+        _UNDO[original.kind](self, books, original, effect)
+        if self.note:
+            row = {"holder_id": self.holder_id, "operation_id": effect.operation["id"], "note": self.note}
+            effect.rows.append((OperationNote.__table__, row))  # type: ignore[arg-type]
+        for rider in self.riders:
+            rider.ride(books, effect)
+        return effect
+
+    def _undo_earn(self, books: Books, original: PastOperation, effect: Effect) -> None:
+        """Take the earned points back as the mode says; the shortfall is forgotten."""
+        granted = sum(lot.granted for lot in original.lots)
+        taken: Taken = []
+        shortfall = granted
+        if original.lots and self.clawback == "never_below_zero":
+            wallet = books.open_lots(self.holder_id, original.lots[0].currency)
+            taken, shortfall = clawback(original.lots, wallet, granted, self.as_of)
+        effect.points = sum(part for _, part in taken)
+        if effect.points:
+            first = original.entries[0]
+            effect.entries.append(
+                EntryState(POINTS, first.currency, -effect.points, first.counter_holder_id, first.counter_account)
+            )
+            effect.allocations.extend((lot, -part) for lot, part in taken)
+        effect.data |= {"taken": effect.points, "shortfall": shortfall}
+
+    def _undo_redeem(self, books: Books, original: PastOperation, effect: Effect) -> None:
+        """Put the points back into the very lots (R20); where the date has passed they come back expired."""
+        _restore(original, effect)
+        effect.points = -original.entries[0].amount
+        expired = sum(-part for lot, part in original.allocations if not lot.is_live(self.as_of))
+        effect.data |= {"restored": effect.points, "expired": expired}
+
+    def _undo_exchange(self, books: Books, original: PastOperation, effect: Effect) -> None:
+        """Take the points in back out of their lots, which must be whole, and restore the points out."""
+        granted = sum(lot.granted for lot in original.lots)
+        whole = sum(lot.remaining for lot in original.lots if lot.is_live(self.as_of))
+        if whole < granted:
+            raise InsufficientPoints(available=whole, requested=granted, path=("operation",))
+        _restore(original, effect)
+        effect.allocations.extend((lot, -lot.granted) for lot in original.lots)
+        effect.points = -original.entries[0].amount
+        effect.data |= {"restored": effect.points, "taken": granted}
+
+
+_UNDO = {
+    OperationKind.EARN.value: Reverse._undo_earn,
+    OperationKind.REDEEM.value: Reverse._undo_redeem,
+    OperationKind.EXCHANGE.value: Reverse._undo_exchange,
+}
+
+
+def _effect(request: Request, kind: OperationKind, merchant_id: UUID, points: int, **more: Any) -> Effect:
+    operation = {
+        "holder_id": request.holder_id,
+        "id": new_id(),
+        "kind": kind.value,
+        "merchant_id": merchant_id,
+        "client_id": request.client_id,
+        "store": None,
+        "channel": None,
+        "order_ref": None,
+        "occurred_at": request.occurred_at,
+        "as_of": request.as_of,
+        "reverses": None,
+        "decisions": None,
+        "lines": None,
+    }
+    operation.update(more)
+    return Effect(operation=operation, points=points)
+
+
+def _entry(currency: str, amount: int, counter_holder_id: UUID, counter: AccountKind) -> EntryState:
+    return EntryState(POINTS, currency, amount, counter_holder_id, counter.value)
+
+
+def _lot(
+    effect: Effect, currency: str, points: int, expires_at: datetime | None, issuer: UUID, funder: UUID, price: int
+) -> LotState:
+    return LotState(
+        effect.holder_id,
+        new_id(),
+        currency,
+        effect.operation["id"],
+        issuer,
+        funder,
+        price,
+        points,
+        points,
+        effect.operation["as_of"],
+        expires_at,
+    )
+
+
+def _take(books: Books, holder_id: UUID, currency: str, points: int, as_of: datetime) -> Taken:
+    """Allocate a debit. Raises InvalidInput, InsufficientPoints."""
+    if points <= 0:
+        raise InvalidInput(reason="points must be positive", path=("points",))
+    lots = books.open_lots(holder_id, currency)
+    if (have := available(lots, as_of)) < points:
+        raise InsufficientPoints(available=have, requested=points, path=("points",))
+    return allocate(lots, points, as_of)
+
+
+def _restore(original: PastOperation, effect: Effect) -> None:
+    """The opposite of the original's entries and allocations."""
+    effect.entries.extend(_opposites(original.entries))
+    effect.allocations.extend((lot, -part) for lot, part in original.allocations)
+
+
+def _opposites(entries: Iterable[EntryState]) -> Iterable[EntryState]:
+    for entry in entries:
+        yield EntryState(entry.account, entry.currency, -entry.amount, entry.counter_holder_id, entry.counter_account)
+
+
+def _require_room(books: Books, holder_id: UUID, currency: str, points: int) -> None:
+    if books.posted(holder_id, POINTS, currency) + points > MAX_INTEGER:
+        raise BalanceLimitExceeded(limit=MAX_INTEGER, path=("points",))

@@ -1,0 +1,221 @@
+"""What is asked of the posting engine, and how other rooms take part in a posting.
+
+A request names what it needs; the engine loads that for the whole batch; `decide` looks at the books and says what
+would change (an `Effect`) or refuses; only then are the books changed, and the next request decided.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy import Table
+
+from domain.errors import NotFound, Refusal
+from domain.ledger.errors import MemberNotActive
+from domain.ledger.rules import LotState
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An idempotency key in the space of (client, subject); `fingerprint` is an HMAC of what was asked."""
+
+    client_id: UUID
+    subject: UUID
+    value: str
+    fingerprint: bytes
+
+
+class Loader(Protocol):
+    """Rows of another room that may refuse a posting. One object a kind of row; it is its own dictionary key.
+
+    `shared_lock`, two 32-bit integers, is an advisory lock that the batch takes shared before anything is read.
+    """
+
+    shared_lock: tuple[int, int] | None
+
+    async def load(self, connection: asyncpg.Connection, keys: Sequence[Any]) -> dict[Any, Any]:
+        """The rows of these keys; a key without a row is left out."""
+        ...
+
+
+class Rider(Protocol):
+    """How another room adds its rows to a posting, in the same transaction."""
+
+    def needs(self, needs: "Needs") -> None:
+        """Say what `ride` will look at."""
+        ...
+
+    def ride(self, books: "Books", effect: "Effect") -> None:
+        """Append to `effect.rows`; may raise a Refusal; may change what `books.other` returned, for who comes next."""
+        ...
+
+
+@dataclass(slots=True)
+class Needs:
+    """What the requests of a batch will look at."""
+
+    members: set[UUID] = field(default_factory=set)
+    wallets: set[tuple[UUID, str]] = field(default_factory=set)
+    operations: set[tuple[UUID, UUID]] = field(default_factory=set)
+    orders: set[tuple[UUID, str, str]] = field(default_factory=set)
+    others: dict[Loader, set[Hashable]] = field(default_factory=dict)
+
+    def other(self, loader: Loader, key: Hashable) -> None:
+        """Ask for a row of another room."""
+        self.others.setdefault(loader, set()).add(key)
+
+
+@dataclass(slots=True)
+class EntryState:
+    """One entry of an operation being decided, or of a past one."""
+
+    account: str
+    currency: str
+    amount: int
+    counter_holder_id: UUID
+    counter_account: str
+
+
+@dataclass(slots=True)
+class PastOperation:
+    """An operation that a request wants to reverse, with all that it did."""
+
+    holder_id: UUID
+    id: UUID
+    kind: str
+    merchant_id: UUID
+    store: str | None
+    channel: str | None
+    order_ref: str | None
+    reverses: UUID | None
+    occurred_at: datetime
+    entries: list[EntryState] = field(default_factory=list)
+    lots: list[LotState] = field(default_factory=list)
+    allocations: list[tuple[LotState, int]] = field(default_factory=list)
+    reversed_by: UUID | None = None
+
+
+@dataclass(slots=True)
+class Effect:
+    """What one operation changes. `lots` are new; `allocations` pair a lot with what it gains (or loses, negative).
+
+    `rows` are rows of other rooms, written in the same transaction; `data` is remembered with the key.
+    """
+
+    operation: dict[str, Any]
+    points: int
+    entries: list[EntryState] = field(default_factory=list)
+    lots: list[LotState] = field(default_factory=list)
+    allocations: list[tuple[LotState, int]] = field(default_factory=list)
+    rows: list[tuple[Table, dict[str, Any]]] = field(default_factory=list)
+    data: dict[str, Any] = field(default_factory=dict)
+    reverses: PastOperation | None = None
+    order: tuple[UUID, str, str] | None = None
+
+    @property
+    def holder_id(self) -> UUID:
+        """The holder the operation is about."""
+        holder_id: UUID = self.operation["holder_id"]
+        return holder_id
+
+
+@dataclass(slots=True)
+class Books:
+    """The state that a batch is decided over. Changed only by `apply`, one decided operation after the other."""
+
+    statuses: dict[UUID, str] | None = None
+    accounts: dict[tuple[UUID, str, str], int] = field(default_factory=dict)
+    wallets: dict[tuple[UUID, str], list[LotState]] = field(default_factory=dict)
+    lots: dict[tuple[UUID, UUID], LotState] = field(default_factory=dict)
+    operations: dict[tuple[UUID, UUID], PastOperation] = field(default_factory=dict)
+    orders: dict[tuple[UUID, str, str], UUID] = field(default_factory=dict)
+    others: dict[Loader, dict[Any, Any]] = field(default_factory=dict)
+
+    def require_active(self, member_id: UUID) -> None:
+        """Refuse unless the member is there and active."""
+        if self.statuses is None:
+            return
+        status = self.statuses.get(member_id)
+        if status is None:
+            raise NotFound(what="member", path=("member",))
+        if status != "ACTIVE":
+            raise MemberNotActive(status=status, path=("member",))
+
+    def posted(self, holder_id: UUID, kind: str, currency: str) -> int:
+        """The posted sum of an account; 0 if nothing was ever posted to it."""
+        return self.accounts.get((holder_id, kind, currency), 0)
+
+    def open_lots(self, holder_id: UUID, currency: str) -> list[LotState]:
+        """The lots of a wallet, spent ones among them."""
+        return self.wallets.get((holder_id, currency), [])
+
+    def operation(self, holder_id: UUID, operation_id: UUID) -> PastOperation | None:
+        """A past operation that was asked for in `Needs.operations`."""
+        return self.operations.get((holder_id, operation_id))
+
+    def other(self, loader: Loader, key: Hashable) -> Any:
+        """A row of another room, or None."""
+        return self.others.get(loader, {}).get(key)
+
+    def apply(self, effect: Effect) -> None:
+        """Carry out what was decided, so that the next request sees it."""
+        holder_id = effect.holder_id
+        for entry in effect.entries:
+            account = (holder_id, entry.account, entry.currency)
+            self.accounts[account] = self.accounts.get(account, 0) + entry.amount
+        for lot, amount in effect.allocations:
+            lot.remaining += amount
+        for lot in effect.lots:
+            self.lots[holder_id, lot.id] = lot
+            self.wallets.setdefault((holder_id, lot.currency), []).append(lot)
+        if effect.reverses is not None:
+            effect.reverses.reversed_by = effect.operation["id"]
+        if effect.order is not None:
+            self.orders[effect.order] = effect.operation["id"]
+
+
+@dataclass(slots=True, kw_only=True)
+class Request(ABC):
+    """One call. Subclasses (in commands.py) say what they need and decide.
+
+    `as_of` is the edge's clock, `occurred_at` what the client says; `key` is None only where asking twice is harmless.
+    """
+
+    holder_id: UUID
+    key: Key | None
+    client_id: UUID | None
+    as_of: datetime
+    occurred_at: datetime
+    dry_run: bool = False
+    riders: tuple[Rider, ...] = ()
+
+    @abstractmethod
+    def needs(self, needs: Needs) -> None:
+        """Add what `decide` will look at."""
+
+    @abstractmethod
+    def decide(self, books: Books) -> Effect | None:
+        """What would change; None where there is nothing to do. Raises Refusal; changes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """The answer to a request: `points` is the amount of its kind (earned, spent, taken back ...), never negative.
+
+    `operation_id` is None for a dry run and where there was nothing to do. `duplicate` says that the key was known.
+    """
+
+    operation_id: UUID | None
+    holder_id: UUID
+    kind: str
+    points: int
+    decisions: list[Any]
+    duplicate: bool = False
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+Outcome = Posted | Refusal

@@ -1,0 +1,100 @@
+"""Rules of lots: pure functions, tested against RULES.md by number."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class LotState:
+    """A lot as the engine holds it while it decides a batch; `lapsed` is what of it has been booked as expired."""
+
+    holder_id: UUID
+    id: UUID
+    currency: str
+    operation_id: UUID
+    issuer_id: UUID
+    funder_id: UUID
+    price: int
+    granted: int
+    remaining: int
+    granted_at: datetime
+    expires_at: datetime | None
+    lapsed: int = 0
+
+    def is_live(self, as_of: datetime) -> bool:
+        """Whether its points may be spent at that instant (R2)."""
+        return self.expires_at is None or self.expires_at > as_of
+
+
+def spend_order(lot: LotState) -> tuple[datetime, datetime, UUID]:
+    """Sort key of R1: earliest expiry first, never-expiring last; ties by grant time, then id."""
+    return (lot.expires_at or NEVER, lot.granted_at, lot.id)
+
+
+def available(lots: Iterable[LotState], as_of: datetime) -> int:
+    """Points that may be spent at `as_of` (R2: a lot past its expiry counts for nothing)."""
+    return sum(lot.remaining for lot in lots if lot.is_live(as_of))
+
+
+def allocate(lots: Iterable[LotState], points: int, as_of: datetime) -> list[tuple[LotState, int]]:
+    """Which lots pay for a debit of `points`, and how much each (R1).
+
+    Returns pairs of lot and points taken; their sum is `points`, or less where not enough is available.
+    """
+    taken: list[tuple[LotState, int]] = []
+    for lot in sorted((lot for lot in lots if lot.remaining and lot.is_live(as_of)), key=spend_order):
+        if points <= 0:
+            break
+        part = min(points, lot.remaining)
+        taken.append((lot, part))
+        points -= part
+    return taken
+
+
+def clawback(
+    own: Sequence[LotState], others: Iterable[LotState], points: int, as_of: datetime
+) -> tuple[list[tuple[LotState, int]], int]:
+    """What a reversed earn of `points` takes back under `never_below_zero` (R21): its own lots first, then R1's order.
+
+    Points of the earn that have expired are gone already and are not asked of other lots, whether or not the expiry
+    has been booked. Returns the pairs taken and the shortfall, which is forgotten.
+    """
+    lapsed = sum(lot.lapsed + (0 if lot.is_live(as_of) else lot.remaining) for lot in own)
+    due = points - lapsed
+    taken = allocate(own, due, as_of)
+    own_ids = {lot.id for lot in own}
+    rest = due - sum(part for _, part in taken)
+    taken += allocate((lot for lot in others if lot.id not in own_ids), rest, as_of)
+    return taken, due - sum(part for _, part in taken)
+
+
+def share(total: int, weights: Sequence[int]) -> list[int]:
+    """`total` split in proportion to `weights` by largest remainder; ties go to the earlier one. Sums to `total`."""
+    whole = sum(weights)
+    if not whole:
+        return [0] * len(weights)
+    shares = [total * weight // whole for weight in weights]
+    remainders = sorted(range(len(weights)), key=lambda i: (-(total * weights[i] % whole), i))
+    for i in remainders[: total - sum(shares)]:
+        shares[i] += 1
+    return shares
+
+
+def exchanged_lots(
+    taken: Sequence[tuple[LotState, int]], points: int, policy_expiry: datetime | None
+) -> list[tuple[int, datetime | None]]:
+    """Points and expiry of the lots that an exchange credits.
+
+    The points in are shared over the source lots by largest remainder, and each part lives until the earlier of the
+    receiving currency's policy and its source lot (A3 b). Parts of one expiry are one lot.
+    """
+    parts: dict[datetime, int] = {}
+    for (lot, _), part in zip(taken, share(points, [part for _, part in taken]), strict=True):
+        if part:
+            expiry = min(lot.expires_at or NEVER, policy_expiry or NEVER)
+            parts[expiry] = parts.get(expiry, 0) + part
+    return [(part, None if expiry == NEVER else expiry) for expiry, part in parts.items()]
