@@ -1,3 +1,5 @@
 """All tables, imported so that Alembic and the tests see every one."""
 
-import domain.ledger.model  # noqa: F401
+import domain.ledger.model
+import domain.members.model  # noqa: F401
+import server.access.model  # noqa: F401

@@ -1,1 +1,1 @@
-"""TBD."""
+"""One member across all merchants."""

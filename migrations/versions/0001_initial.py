@@ -63,6 +63,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("client_id", "subject", "key", name=op.f("pk_idempotency_key")),
     )
     op.create_table(
+        "identifier_owner",
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("issuer", sa.Text(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("holder_id", sa.Uuid(), nullable=False),
+        sa.PrimaryKeyConstraint("type", "issuer", "value", name=op.f("pk_identifier_owner")),
+    )
+    op.create_table(
         "lot",
         sa.Column("holder_id", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -86,6 +94,65 @@ def upgrade() -> None:
         ["holder_id", "currency", "expires_at"],
         unique=False,
         postgresql_where=sa.text("NOT spent"),
+    )
+    op.create_table(
+        "member",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("joined_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("status IN ('ACTIVE', 'FROZEN', 'CLOSED')", name=op.f("ck_member_status")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_member")),
+    )
+    op.create_index(
+        "ix_member_inactive",
+        "member",
+        ["status", "joined_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("status <> 'ACTIVE'"),
+    )
+    op.create_index("ix_member_joined", "member", ["joined_at", "id"], unique=False)
+    op.create_table(
+        "member_identifier",
+        sa.Column("holder_id", sa.Uuid(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("issuer", sa.Text(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("linked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("holder_id", "type", "issuer", "value", name=op.f("pk_member_identifier")),
+    )
+    op.create_table(
+        "member_number",
+        sa.Column("serial", sa.BigInteger(), sa.Identity(always=False, start=1000000000), nullable=False),
+        sa.Column("holder_id", sa.Uuid(), nullable=False),
+        sa.PrimaryKeyConstraint("serial", name=op.f("pk_member_number")),
+    )
+    op.create_table(
+        "membership",
+        sa.Column("holder_id", sa.Uuid(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.Text(), nullable=False),
+        sa.Column("joined_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("store", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("holder_id", "merchant_id", name=op.f("pk_membership")),
+    )
+    op.create_index("ix_membership_joined", "membership", ["merchant_id", "joined_at", "holder_id"], unique=False)
+    op.create_table(
+        "oauth_client",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=True),
+        sa.Column("scopes", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("secret_hash", sa.Text(), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.Column("disabled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("(kind = 'merchant') = (merchant_id IS NOT NULL)", name=op.f("ck_oauth_client_merchant")),
+        sa.CheckConstraint("kind IN ('merchant', 'operator', 'auditor')", name=op.f("ck_oauth_client_kind")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_oauth_client")),
     )
     op.create_table(
         "operation",
@@ -136,7 +203,13 @@ def downgrade() -> None:
         "order_reference",
         "operation_note",
         "operation",
+        "oauth_client",
+        "membership",
+        "member_number",
+        "member_identifier",
+        "member",
         "lot",
+        "identifier_owner",
         "idempotency_key",
         "entry",
         "allocation",

@@ -1,0 +1,123 @@
+"""One member across all merchants: who they are, what they are recognised by, and where they have joined."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, Identity, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from domain.base import Base
+
+
+class MemberStatus(StrEnum):
+    """ACTIVE may do all; FROZEN is looked at by the operator and CLOSED has left: neither moves points."""
+
+    ACTIVE = "ACTIVE"
+    FROZEN = "FROZEN"
+    CLOSED = "CLOSED"
+
+
+class Member(Base):
+    """A person. `id` is the holder of all that is theirs; `number` is what is printed, its last digit a check digit."""
+
+    __tablename__ = "member"
+    __table_args__ = (
+        CheckConstraint("status IN ('ACTIVE', 'FROZEN', 'CLOSED')", name="status"),
+        Index("ix_member_joined", "joined_at", "id"),
+        Index("ix_member_inactive", "status", "joined_at", "id", postgresql_where=text("status <> 'ACTIVE'")),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    number: Mapped[str]
+    status: Mapped[str]
+    joined_at: Mapped[datetime]
+
+
+class MemberNumber(Base):
+    """Look-up: whose a member number is. `serial` is the number without its check digit, from a sequence."""
+
+    __tablename__ = "member_number"
+
+    serial: Mapped[int] = mapped_column(Identity(always=False, start=1_000_000_000), primary_key=True)
+    holder_id: Mapped[uuid.UUID]
+
+
+class IdentifierOwner(Base):
+    """Look-up: whose an identifier is. `issuer` is empty for types that are unique in the alliance."""
+
+    __tablename__ = "identifier_owner"
+
+    type: Mapped[str] = mapped_column(primary_key=True)
+    issuer: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str] = mapped_column(primary_key=True)
+    holder_id: Mapped[uuid.UUID]
+
+
+class MemberIdentifier(Base):
+    """What a member is recognised by: the same row as in the look-up, kept with the member."""
+
+    __tablename__ = "member_identifier"
+
+    holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    type: Mapped[str] = mapped_column(primary_key=True)
+    issuer: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str] = mapped_column(primary_key=True)
+    linked_at: Mapped[datetime]
+
+
+class Membership(Base):
+    """A member has joined a merchant's programme, through this channel, at this store."""
+
+    __tablename__ = "membership"
+    __table_args__ = (Index("ix_membership_joined", "merchant_id", "joined_at", "holder_id"),)
+
+    holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    merchant_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    number: Mapped[str]
+    joined_at: Mapped[datetime]
+    channel: Mapped[str]
+    store: Mapped[str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifierRef:
+    """An identifier as a caller names it; `issuer` may be left out where its type has one."""
+
+    type: str
+    issuer: str | None
+    value: str
+
+
+MemberRef = uuid.UUID | str | IdentifierRef
+"""How a caller names a member: by id, by number (a string), or by an identifier."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolAsk:
+    """Find or create the member with these identifiers, and have them join `merchant` (a code) at `as_of`."""
+
+    merchant: str
+    channel: str
+    store: str | None
+    identifiers: tuple[IdentifierRef, ...]
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """`created`: the member is new. `joined`: the membership is new."""
+
+    member_id: uuid.UUID
+    number: str
+    created: bool
+    joined: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """Who a reference names, and whether they have joined the merchant that asked."""
+
+    member_id: uuid.UUID
+    joined: bool

@@ -1,0 +1,1 @@
+"""Who may call: clients, their secrets, and the tokens they obtain."""
