@@ -149,6 +149,8 @@ class Exchange(_AtMerchant):
     def decide(self, books: Books) -> Effect:
         """Two entries. Raises MemberNotActive, InsufficientPoints, BalanceLimitExceeded."""
         books.require_active(self.holder_id)
+        if self.into_points <= 0:
+            raise InvalidInput(reason="points must be positive", path=("pointsIn",))
         taken = _take(books, self.holder_id, self.currency, self.points, self.as_of)
         _require_room(books, self.holder_id, self.into_currency, self.into_points)
         effect = self.effect(OperationKind.EXCHANGE, self.points, decisions=self.decisions)

@@ -1,0 +1,339 @@
+"""The posting engine: one writer a process; whatever queued while the last batch was written is the next batch.
+
+A batch is one transaction: lock the holders, find duplicates, load, decide one after the other, write. So a batch is
+the sequence of its requests, and each succeeds or is refused on its own.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import asyncpg
+
+from domain.database import Database
+from domain.errors import IdempotencyConflict, Refusal
+from domain.ledger import store
+from domain.ledger.errors import Overloaded
+from domain.ledger.request import Books, Effect, Key, Loader, Needs, Outcome, Posted, Request
+
+MAX_BATCH = 1000
+"""Requests a batch; each names one holder, so the lock table (2,000 a batch are safe) is never the limit."""
+
+FEED_SHARE = 250
+"""Requests of feeds in a batch that single calls wait for: a feed slows them, but by little."""
+
+_TRANSIENT = (
+    asyncpg.UniqueViolationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.LockNotAvailableError,
+)
+_LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    OSError,
+    TimeoutError,
+)
+
+Result = Outcome | Exception
+
+
+@dataclass(slots=True)
+class _Call:
+    """A request in the queue, and who waits for its answer."""
+
+    request: Request
+    answer: asyncio.Future[Posted]
+    since: float
+
+
+@dataclass(slots=True)
+class EngineStatistics:
+    """What `/metrics` shows."""
+
+    batches: int = 0
+    requests: int = 0
+    refused_overload: int = 0
+    largest_batch: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class PostingEngine:
+    """Start it, post to it, stop it. `member_status` loads `{member id: status}`; without it all are active.
+
+    `queue_limit`: single calls that may wait. `deadline`: seconds after which a waiting call is refused.
+    `patience`: seconds for which a batch is tried again while the database is away.
+    """
+
+    database: Database
+    member_status: Loader | None = None
+    queue_limit: int = 5000
+    deadline: float = 10.0
+    patience: float = 30.0
+    statistics: EngineStatistics = field(default_factory=EngineStatistics)
+    _singles: deque[_Call] = field(default_factory=deque)
+    _feeds: deque[_Call] = field(default_factory=deque)
+    _work: asyncio.Event = field(default_factory=asyncio.Event)
+    _room: asyncio.Condition = field(default_factory=asyncio.Condition)
+    _connection: asyncpg.Connection | None = None
+    _writer: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Connect and begin to write. Raises OSError if the database is not there."""
+        self._connection = await self.database.connect()
+        self._writer = asyncio.create_task(self._run(), name="posting-engine")
+
+    async def stop(self) -> None:
+        """Write what is queued, then stop."""
+        if self._writer is not None:
+            while self._singles or self._feeds:
+                self._work.set()
+                await asyncio.sleep(0.01)
+            self._writer.cancel()
+            await asyncio.gather(self._writer, return_exceptions=True)
+            self._writer = None
+        if self._connection is not None:
+            await self._connection.close(timeout=5)
+            self._connection = None
+
+    @property
+    def queued(self) -> int:
+        """Requests that wait."""
+        return len(self._singles) + len(self._feeds)
+
+    async def post(self, request: Request) -> Posted:
+        """Post one request. Raises its Refusal, or Overloaded, or the fault that kept it from being written."""
+        if request.dry_run:
+            return await self._simulate(request)
+        if len(self._singles) >= self.queue_limit:
+            self.statistics.refused_overload += 1
+            raise Overloaded(retry_after=1)
+        call = self._call(request)
+        self._singles.append(call)
+        self._work.set()
+        return await call.answer
+
+    async def post_many(self, requests: Sequence[Request]) -> list[Outcome]:
+        """Post a feed's requests, in order, waiting for room in the queue. Raises only faults."""
+        calls = []
+        for start in range(0, len(requests), MAX_BATCH):
+            async with self._room:
+                await self._room.wait_for(lambda: len(self._feeds) < 4 * MAX_BATCH)
+            chunk = [self._call(request) for request in requests[start : start + MAX_BATCH]]
+            self._feeds.extend(chunk)
+            self._work.set()
+            calls += chunk
+        results = await asyncio.gather(*(call.answer for call in calls), return_exceptions=True)
+        outcomes: list[Outcome] = []
+        for result in results:
+            if not isinstance(result, Posted | Refusal):
+                raise result
+            outcomes.append(result)
+        return outcomes
+
+    def _call(self, request: Request) -> _Call:
+        loop = asyncio.get_running_loop()
+        return _Call(request, loop.create_future(), loop.time())
+
+    async def _run(self) -> None:
+        """Write batch after batch. Whatever happens to one batch, the engine goes on."""
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            while calls := self._next():
+                try:
+                    await self._answer(calls)
+                except Exception as fault:
+                    for call in calls:
+                        _settle(call, fault)
+                async with self._room:
+                    self._room.notify_all()
+
+    def _next(self) -> list[_Call]:
+        """The next batch: single calls first, feeds fill it, and neither starves the other."""
+        calls: list[_Call] = []
+        late = asyncio.get_running_loop().time() - self.deadline
+        while self._singles and len(calls) < MAX_BATCH - (FEED_SHARE if self._feeds else 0):
+            call = self._singles.popleft()
+            if call.answer.done():
+                continue
+            if call.since < late:
+                self.statistics.refused_overload += 1
+                call.answer.set_exception(Overloaded(retry_after=2))
+                continue
+            calls.append(call)
+        room = len(calls) + FEED_SHARE if calls else MAX_BATCH
+        while self._feeds and len(calls) < room:
+            call = self._feeds.popleft()
+            if not call.answer.done():
+                calls.append(call)
+        return calls
+
+    async def _answer(self, calls: list[_Call]) -> None:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        results = await self._post_surely([call.request for call in calls])
+        self.statistics.batches += 1
+        self.statistics.requests += len(calls)
+        self.statistics.largest_batch = max(self.statistics.largest_batch, len(calls))
+        self.statistics.seconds += loop.time() - started
+        for call, result in zip(calls, results, strict=True):
+            _settle(call, result)
+
+    async def _post_surely(self, requests: list[Request]) -> Sequence[Result]:
+        """Post a batch, again where that can help.
+
+        A lost connection may have committed: the batch is run again, and finds its keys in the table. What fails for
+        a reason that is nobody's refusal is tried one by one, so that it fails alone.
+        """
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + self.patience
+        collisions = 0
+        while True:
+            try:
+                connection = await self._connected()
+                return await self._post(connection, requests)
+            except _LOST:
+                if self._connection is not None:
+                    self._connection.terminate()
+                    self._connection = None
+                if loop.time() > give_up:
+                    raise
+                await asyncio.sleep(0.2)
+            except _TRANSIENT:
+                collisions += 1
+                if collisions > 5:
+                    raise
+            except Exception as fault:
+                if len(requests) == 1:
+                    return [fault]
+                return [(await self._post_surely([request]))[0] for request in requests]
+
+    async def _connected(self) -> asyncpg.Connection:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await self.database.connect()
+        return self._connection
+
+    async def _post(self, connection: asyncpg.Connection, requests: list[Request]) -> Sequence[Result]:
+        """One batch, one transaction."""
+        needs = _needs(requests)
+        async with connection.transaction():
+            await store.lock(connection, {request.holder_id for request in requests}, needs.others)
+            keys = list({request.key for request in requests if request.key is not None})
+            known = await store.find_keys(connection, keys) if keys else {}
+            answered = {_place(key): (row["fingerprint"], _recall(row)) for key, row in known.items()}
+            books = await store.load(connection, requests, needs, self.member_status)
+            before = dict(books.accounts)
+            batch = store.Batch()
+            results = [_decide(request, books, batch, answered) for request in requests]
+            await store.write(connection, batch, books, before)
+        return results
+
+    async def _simulate(self, request: Request) -> Posted:
+        """The answer a request would get now: the same load and decision, without lock or write. Raises Refusal."""
+        connection = await self.database.connect()
+        try:
+            books = await store.load(connection, [request], _needs([request]), self.member_status)
+            effect = request.decide(books)
+            return _posted(request, effect, dry_run=True)
+        finally:
+            await connection.close()
+
+
+_Place = tuple[UUID, UUID, str]
+
+
+def _place(key: Key) -> _Place:
+    return (key.client_id, key.subject, key.value)
+
+
+def _needs(requests: Collection[Request]) -> Needs:
+    needs = Needs()
+    for request in requests:
+        request.needs(needs)
+    return needs
+
+
+def _decide(
+    request: Request, books: Books, batch: store.Batch, answered: dict[_Place, tuple[bytes, Outcome]]
+) -> Result:
+    """Decide one request over the books, and carry it out there. A bug in one request fails that one alone."""
+    key = request.key
+    if key is not None and (first := answered.get(_place(key))) is not None:
+        fingerprint, outcome = first
+        return outcome if fingerprint == key.fingerprint else IdempotencyConflict(path=("idempotencyKey",))
+    result: Outcome
+    try:
+        effect = request.decide(books)
+    except Refusal as refusal:
+        if key is not None and refusal.remembered:
+            batch.remember(key, request.holder_id, {"refusal": refusal.to_json()})
+            answered[_place(key)] = (key.fingerprint, refusal)
+        return refusal
+    except Exception as fault:
+        return fault
+    if effect is not None:
+        books.apply(effect)
+        batch.effects.append(effect)
+    result = _posted(request, effect)
+    if key is not None:
+        outcome_row = {"kind": result.kind, "points": result.points}
+        if result.operation_id is not None:
+            outcome_row["operation"] = str(result.operation_id)
+        if result.data:
+            outcome_row["data"] = result.data
+        batch.remember(key, request.holder_id, outcome_row)
+        answered[_place(key)] = (key.fingerprint, _repeated(result))
+    return result
+
+
+def _posted(request: Request, effect: Effect | None, *, dry_run: bool = False) -> Posted:
+    if effect is None:
+        return Posted(None, request.holder_id, "NONE", 0, [])
+    operation = effect.operation
+    return Posted(
+        None if dry_run else operation["id"],
+        request.holder_id,
+        operation["kind"],
+        effect.points,
+        operation["decisions"] or [],
+        data=effect.data,
+    )
+
+
+def _repeated(posted: Posted) -> Posted:
+    return Posted(
+        posted.operation_id, posted.holder_id, posted.kind, posted.points, posted.decisions, True, posted.data
+    )
+
+
+def _recall(row: asyncpg.Record) -> Outcome:
+    """The answer that was stored with a key."""
+    outcome = row["outcome"]
+    if "refusal" in outcome:
+        return Refusal.from_json(outcome["refusal"])
+    operation = outcome.get("operation")
+    return Posted(
+        UUID(operation) if operation else None,
+        row["holder_id"],
+        outcome["kind"],
+        outcome["points"],
+        row["decisions"] or [],
+        True,
+        outcome.get("data", {}),
+    )
+
+
+def _settle(call: _Call, result: Result) -> None:
+    if call.answer.done():
+        return
+    if isinstance(result, Posted):
+        call.answer.set_result(result)
+    else:
+        call.answer.set_exception(result)

@@ -1,0 +1,290 @@
+"""How the posting engine reads and writes: set-based SQL over one connection, a statement a step."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy import Table
+from sqlalchemy.dialects import postgresql
+
+from domain.base import lock_key
+from domain.ledger.model import Allocation, Entry, IdempotencyKey, Lot, Operation
+from domain.ledger.request import Books, Effect, EntryState, Key, Loader, Needs, PastOperation, Request
+from domain.ledger.rules import LotState
+
+_LOT = """lot.holder_id, lot.id, lot.currency, lot.operation_id, lot.issuer_id, lot.funder_id, lot.price,
+          lot.granted, lot.remaining, lot.granted_at, lot.expires_at"""
+
+
+async def lock(connection: asyncpg.Connection, holders: Collection[UUID], loaders: Iterable[Loader]) -> None:
+    """Take the holders' advisory locks, sorted, and the loaders' locks shared, until the transaction ends.
+
+    A statement of its own: one that locks and reads would see what was there before it waited.
+    """
+    shared = sorted({loader.shared_lock for loader in loaders if loader.shared_lock is not None})
+    await connection.fetchval(
+        """WITH holders AS MATERIALIZED (SELECT pg_advisory_xact_lock(k) FROM unnest($1::bigint[]) AS k)
+           SELECT count(*) FROM holders""",
+        sorted(map(lock_key, holders)),
+    )
+    for pair in shared:
+        await connection.execute("SELECT pg_advisory_xact_lock_shared($1, $2)", *pair)
+
+
+async def find_keys(connection: asyncpg.Connection, keys: Sequence[Key]) -> dict[Key, asyncpg.Record]:
+    """What is remembered of these keys: fingerprint, holder, outcome, and the operation's decisions."""
+    rows = await connection.fetch(
+        """SELECT k.n, s.fingerprint, s.holder_id, s.outcome, o.decisions
+           FROM unnest($1::uuid[], $2::uuid[], $3::text[]) WITH ORDINALITY AS k (client_id, subject, key, n)
+           JOIN idempotency_key s USING (client_id, subject, key)
+           LEFT JOIN operation o ON o.holder_id = s.holder_id AND o.id = (s.outcome ->> 'operation')::uuid""",
+        [key.client_id for key in keys],
+        [key.subject for key in keys],
+        [key.value for key in keys],
+    )
+    return {keys[row["n"] - 1]: row for row in rows}
+
+
+async def load(
+    connection: asyncpg.Connection, requests: Collection[Request], needs: Needs, member_status: Loader | None
+) -> Books:
+    """All that the requests said they need."""
+    books = Books()
+    if member_status is not None:
+        books.statuses = await member_status.load(connection, list(needs.members))
+    holders = list({request.holder_id for request in requests})
+    for row in await connection.fetch(
+        "SELECT holder_id, kind, currency, posted FROM account WHERE holder_id = ANY($1)", holders
+    ):
+        books.accounts[row["holder_id"], row["kind"], row["currency"]] = row["posted"]
+    if needs.orders:
+        await _load_orders(connection, books, list(needs.orders))
+    if needs.operations:
+        await _load_operations(connection, books, list(needs.operations))
+        needs.wallets.update((o.holder_id, e.currency) for o in books.operations.values() for e in o.entries)
+    if needs.wallets:
+        await _load_wallets(connection, books, list(needs.wallets))
+    for lot in books.lots.values():
+        books.wallets.setdefault((lot.holder_id, lot.currency), []).append(lot)
+    for loader, keys in needs.others.items():
+        books.others[loader] = await loader.load(connection, list(keys))
+    return books
+
+
+async def _load_orders(connection: asyncpg.Connection, books: Books, orders: list[tuple[UUID, str, str]]) -> None:
+    rows = await connection.fetch(
+        """SELECT merchant_id, order_ref, kind, operation_id FROM order_reference
+           JOIN unnest($1::uuid[], $2::text[], $3::text[]) AS asked (merchant_id, order_ref, kind)
+           USING (merchant_id, order_ref, kind)""",
+        *_columns(orders),
+    )
+    books.orders = {(r["merchant_id"], r["order_ref"], r["kind"]): r["operation_id"] for r in rows}
+
+
+async def _load_wallets(connection: asyncpg.Connection, books: Books, wallets: list[tuple[UUID, str]]) -> None:
+    rows = await connection.fetch(
+        f"""SELECT {_LOT} FROM lot JOIN unnest($1::uuid[], $2::text[]) AS asked (holder_id, currency)
+              ON lot.holder_id = asked.holder_id AND lot.currency = asked.currency
+            WHERE NOT lot.spent""",  # noqa: S608
+        *_columns(wallets),
+    )
+    for row in rows:
+        _lot(books, row)
+
+
+async def _load_operations(connection: asyncpg.Connection, books: Books, asked: list[tuple[UUID, UUID]]) -> None:
+    """Past operations with their entries, lots, allocations, and the operation that reversed each."""
+    of = "JOIN unnest($1::uuid[], $2::uuid[]) AS asked (holder_id, operation_id) USING (holder_id, operation_id)"
+    columns = _columns(asked)
+    for row in await connection.fetch(
+        """SELECT o.holder_id, o.id, o.kind, o.merchant_id, o.store, o.channel, o.order_ref, o.reverses,
+                  o.occurred_at, r.id AS reversed_by
+           FROM unnest($1::uuid[], $2::uuid[]) AS asked (holder_id, id)
+           JOIN operation o USING (holder_id, id)
+           LEFT JOIN operation r ON r.holder_id = o.holder_id AND r.reverses = o.id""",
+        *columns,
+    ):
+        books.operations[row["holder_id"], row["id"]] = PastOperation(**dict(row))
+    for row in await connection.fetch(
+        f"""SELECT holder_id, operation_id, account, currency, amount, counter_holder_id, counter_account
+            FROM entry {of} ORDER BY seq""",  # noqa: S608
+        *columns,
+    ):
+        holder_id, operation_id, *entry = row
+        books.operations[holder_id, operation_id].entries.append(EntryState(*entry))
+    for row in await connection.fetch(
+        f"""SELECT {_LOT}, coalesce(lapsed.points, 0) AS lapsed
+            FROM lot JOIN unnest($1::uuid[], $2::uuid[]) AS asked (holder_id, operation_id)
+              ON lot.holder_id = asked.holder_id AND lot.operation_id = asked.operation_id
+            LEFT JOIN LATERAL (
+              SELECT -sum(a.amount)::bigint AS points FROM allocation a
+              JOIN operation o ON o.holder_id = a.holder_id AND o.id = a.operation_id AND o.kind = 'EXPIRE'
+              WHERE a.holder_id = lot.holder_id AND a.lot_id = lot.id) AS lapsed ON true
+            ORDER BY lot.id""",  # noqa: S608
+        *columns,
+    ):
+        lot = _lot(books, row)
+        lot.lapsed = row["lapsed"]
+        books.operations[lot.holder_id, lot.operation_id].lots.append(lot)
+    for row in await connection.fetch(
+        f"""SELECT {_LOT}, allocation.operation_id AS by, allocation.amount
+            FROM unnest($1::uuid[], $2::uuid[]) AS asked (holder_id, operation_id)
+            JOIN allocation USING (holder_id, operation_id)
+            JOIN lot ON lot.holder_id = allocation.holder_id AND lot.id = allocation.lot_id
+            ORDER BY lot.id""",  # noqa: S608
+        *columns,
+    ):
+        lot = _lot(books, row)
+        books.operations[lot.holder_id, row["by"]].allocations.append((lot, row["amount"]))
+
+
+def _lot(books: Books, row: asyncpg.Record) -> LotState:
+    """The one state of this lot in these books, whoever asked for it."""
+    identity = (row["holder_id"], row["id"])
+    lot = books.lots.get(identity)
+    if lot is None:
+        lot = books.lots[identity] = LotState(*list(row)[:11])
+    return lot
+
+
+@dataclass(slots=True)
+class Batch:
+    """What a batch has decided, to be written in one statement."""
+
+    effects: list[Effect] = field(default_factory=list)
+    keys: list[dict[str, Any]] = field(default_factory=list)
+
+    def remember(self, key: Key, holder_id: UUID, outcome: dict[str, Any]) -> None:
+        """Keep what the key was answered."""
+        self.keys.append(
+            {
+                "client_id": key.client_id,
+                "subject": key.subject,
+                "key": key.value,
+                "fingerprint": key.fingerprint,
+                "holder_id": holder_id,
+                "outcome": outcome,
+            }
+        )
+
+
+async def write(connection: asyncpg.Connection, batch: Batch, books: Books, posted: dict[Any, int]) -> None:
+    """Insert all rows of the batch and set the accounts and lots it changed, in one statement.
+
+    `posted` holds the accounts' sums as they were before the batch; `books` holds them as they are now.
+    """
+    inserts: dict[Table, list[dict[str, Any]]] = defaultdict(list)
+    fresh: set[UUID] = set()
+    changed: dict[tuple[UUID, UUID], LotState] = {}
+    accounts: set[tuple[UUID, str, str]] = set()
+    running = dict(posted)
+    for effect in batch.effects:
+        operation = effect.operation
+        holder_id, operation_id = operation["holder_id"], operation["id"]
+        inserts[_OPERATION].append(operation)
+        for seq, entry in enumerate(effect.entries):
+            account = (holder_id, entry.account, entry.currency)
+            accounts.add(account)
+            running[account] = running.get(account, 0) + entry.amount
+            inserts[_ENTRY].append(
+                {
+                    "holder_id": holder_id,
+                    "operation_id": operation_id,
+                    "seq": seq,
+                    "account": entry.account,
+                    "currency": entry.currency,
+                    "amount": entry.amount,
+                    "counter_holder_id": entry.counter_holder_id,
+                    "counter_account": entry.counter_account,
+                    "balance_after": running[account],
+                }
+            )
+        for lot in effect.lots:
+            fresh.add(lot.id)
+            inserts[_LOT_TABLE].append({name: getattr(lot, name) for name in _LOT_COLUMNS})
+        for lot, amount in effect.allocations:
+            inserts[_ALLOCATION].append(
+                {"holder_id": holder_id, "operation_id": operation_id, "lot_id": lot.id, "amount": amount}
+            )
+            if lot.id not in fresh:
+                changed[holder_id, lot.id] = lot
+        for table, row in effect.rows:
+            inserts[table].append(row)
+    if batch.keys:
+        inserts[_KEY] = batch.keys
+    parts: list[Callable[[int], str]] = []
+    arguments: list[list[Any]] = []
+    for table, rows in inserts.items():
+        columns = tuple(rows[0])
+        parts.append(_Insert(table, columns))
+        arguments.extend([row[column] for row in rows] for column in columns)
+    if accounts:
+        parts.append(_UPSERT_ACCOUNTS)
+        arguments.extend(_columns([(*account, books.accounts[account]) for account in accounts]))
+    if changed:
+        parts.append(_UPDATE_LOTS)
+        arguments.extend(_columns([(lot.holder_id, lot.id, lot.remaining) for lot in changed.values()]))
+    if parts:
+        await connection.execute(_statement(tuple(parts)), *arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class _Insert:
+    """`INSERT ... SELECT FROM unnest`, one array a column."""
+
+    table: Table
+    columns: tuple[str, ...]
+
+    def __call__(self, first: int) -> str:
+        types = [_DIALECT.type_compiler_instance.process(self.table.c[name].type) for name in self.columns]
+        arrays = ", ".join(f"${first + i}::{type_}[]" for i, type_ in enumerate(types))
+        return f"INSERT INTO {self.table.name} ({', '.join(self.columns)}) SELECT * FROM unnest({arrays})"  # noqa: S608
+
+
+@dataclass(frozen=True, slots=True)
+class _Fixed:
+    """A statement with `{0}`, `{1}` ... where its arguments go."""
+
+    text: str
+    columns: tuple[str, ...]
+
+    def __call__(self, first: int) -> str:
+        return self.text.format(*(f"${first + i}" for i in range(len(self.columns))))
+
+
+_DIALECT: Any = postgresql.dialect()
+_OPERATION, _ENTRY, _LOT_TABLE, _ALLOCATION, _KEY = (
+    model.metadata.tables[model.__tablename__] for model in (Operation, Entry, Lot, Allocation, IdempotencyKey)
+)
+_LOT_COLUMNS = tuple(column.name for column in _LOT_TABLE.columns if column.name != "spent")
+_UPSERT_ACCOUNTS = _Fixed(
+    """INSERT INTO account (holder_id, kind, currency, posted)
+       SELECT * FROM unnest({0}::uuid[], {1}::text[], {2}::text[], {3}::bigint[])
+       ON CONFLICT (holder_id, kind, currency) DO UPDATE SET posted = excluded.posted""",
+    ("holder_id", "kind", "currency", "posted"),
+)
+_UPDATE_LOTS = _Fixed(
+    """UPDATE lot SET remaining = now.remaining
+       FROM unnest({0}::uuid[], {1}::uuid[], {2}::bigint[]) AS now (holder_id, id, remaining)
+       WHERE lot.holder_id = now.holder_id AND lot.id = now.id""",
+    ("holder_id", "id", "remaining"),
+)
+
+
+@cache
+def _statement(parts: tuple[Any, ...]) -> str:
+    """All parts as one statement: common table expressions that write."""
+    first = 1
+    texts = []
+    for n, part in enumerate(parts):
+        texts.append(f"w{n} AS ({part(first)})")
+        first += len(part.columns)
+    return f"WITH {', '.join(texts)} SELECT 1"
+
+
+def _columns(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
