@@ -27,6 +27,18 @@ def upgrade() -> None:
         postgresql_with={"fillfactor": "80"},
     )
     op.create_table(
+        "alliance",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("settlement_currency", sa.Text(), nullable=False),
+        sa.Column("timezone", sa.Text(), nullable=False),
+        sa.Column("terms", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_alliance")),
+    )
+    op.create_index("uq_alliance_one", "alliance", [sa.literal_column("(true)")], unique=True)
+    op.create_table(
         "allocation",
         sa.Column("holder_id", sa.Uuid(), nullable=False),
         sa.Column("operation_id", sa.Uuid(), nullable=False),
@@ -69,6 +81,12 @@ def upgrade() -> None:
         sa.Column("value", sa.Text(), nullable=False),
         sa.Column("holder_id", sa.Uuid(), nullable=False),
         sa.PrimaryKeyConstraint("type", "issuer", "value", name=op.f("pk_identifier_owner")),
+    )
+    op.create_table(
+        "identifier_type",
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("definition", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.PrimaryKeyConstraint("type", name=op.f("pk_identifier_type")),
     )
     op.create_table(
         "lot",
@@ -139,6 +157,18 @@ def upgrade() -> None:
     )
     op.create_index("ix_membership_joined", "membership", ["merchant_id", "joined_at", "holder_id"], unique=False)
     op.create_table(
+        "merchant",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("jurisdiction", sa.Text(), nullable=True),
+        sa.Column("timezone", sa.Text(), nullable=False),
+        sa.Column("settings", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("settlement", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_merchant")),
+        sa.UniqueConstraint("code", name=op.f("uq_merchant_code")),
+    )
+    op.create_table(
         "oauth_client",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
@@ -195,24 +225,118 @@ def upgrade() -> None:
         sa.Column("operation_id", sa.Uuid(), nullable=False),
         sa.PrimaryKeyConstraint("merchant_id", "order_ref", "kind", name=op.f("pk_order_reference")),
     )
+    op.create_table(
+        "agreement",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("merchant_a", sa.Uuid(), nullable=False),
+        sa.Column("merchant_b", sa.Uuid(), nullable=False),
+        sa.CheckConstraint("merchant_a < merchant_b", name=op.f("ck_agreement_pair")),
+        sa.ForeignKeyConstraint(["merchant_a"], ["merchant.id"], name=op.f("fk_agreement_merchant_a")),
+        sa.ForeignKeyConstraint(["merchant_b"], ["merchant.id"], name=op.f("fk_agreement_merchant_b")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_agreement")),
+        sa.UniqueConstraint("merchant_a", "merchant_b", name=op.f("uq_agreement_merchant_a_merchant_b")),
+    )
+    op.create_table(
+        "currency",
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("scale", sa.BigInteger(), nullable=False),
+        sa.Column("is_default", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["merchant_id"], ["merchant.id"], name=op.f("fk_currency_merchant_id")),
+        sa.PrimaryKeyConstraint("code", name=op.f("pk_currency")),
+    )
+    op.create_index(
+        "uq_currency_default", "currency", ["merchant_id", "kind"], unique=True, postgresql_where=sa.text("is_default")
+    )
+    op.create_table(
+        "earning_rule",
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("valid_to", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("definition", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        postgresql.ExcludeConstraint(
+            (sa.column("merchant_id"), "="),
+            (sa.column("code"), "="),
+            (sa.text("tstzrange(valid_from, valid_to)"), "&&"),
+            using="gist",
+            name="ex_earning_rule_overlap",
+        ),
+        sa.ForeignKeyConstraint(["merchant_id"], ["merchant.id"], name=op.f("fk_earning_rule_merchant_id")),
+        sa.PrimaryKeyConstraint("merchant_id", "code", "version", name=op.f("pk_earning_rule")),
+    )
+    op.create_table(
+        "store",
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["merchant_id"], ["merchant.id"], name=op.f("fk_store_merchant_id")),
+        sa.PrimaryKeyConstraint("merchant_id", "code", name=op.f("pk_store")),
+    )
+    op.create_table(
+        "agreement_version",
+        sa.Column("agreement_id", sa.Uuid(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("valid_to", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("terms", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        postgresql.ExcludeConstraint(
+            (sa.column("agreement_id"), "="),
+            (sa.text("tstzrange(valid_from, valid_to)"), "&&"),
+            where=sa.text("status = 'IN_FORCE'"),
+            using="gist",
+            name="ex_agreement_version_overlap",
+        ),
+        sa.ForeignKeyConstraint(["agreement_id"], ["agreement.id"], name=op.f("fk_agreement_version_agreement_id")),
+        sa.PrimaryKeyConstraint("agreement_id", "version", name=op.f("pk_agreement_version")),
+    )
+    op.create_table(
+        "currency_policy",
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("valid_to", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("definition", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        postgresql.ExcludeConstraint(
+            (sa.column("currency"), "="),
+            (sa.text("tstzrange(valid_from, valid_to)"), "&&"),
+            using="gist",
+            name="ex_currency_policy_overlap",
+        ),
+        sa.ForeignKeyConstraint(["currency"], ["currency.code"], name=op.f("fk_currency_policy_currency")),
+        sa.PrimaryKeyConstraint("currency", "version", name=op.f("pk_currency_policy")),
+    )
 
 
 def downgrade() -> None:
     """Drop them."""
     for table in [
+        "currency_policy",
+        "agreement_version",
+        "store",
+        "earning_rule",
+        "currency",
+        "agreement",
         "order_reference",
         "operation_note",
         "operation",
         "oauth_client",
+        "merchant",
         "membership",
         "member_number",
         "member_identifier",
         "member",
         "lot",
+        "identifier_type",
         "identifier_owner",
         "idempotency_key",
         "entry",
         "allocation",
+        "alliance",
         "account",
     ]:
         op.drop_table(table)

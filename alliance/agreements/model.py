@@ -1,0 +1,54 @@
+"""Agreements between two merchants: versioned, dated, never overlapping."""
+
+import uuid
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import ExcludeConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from domain.base import Base, new_id
+
+
+class AgreementStatus(StrEnum):
+    """A version is proposed until both merchants accept it; only what is in force counts."""
+
+    PROPOSED = "PROPOSED"
+    IN_FORCE = "IN_FORCE"
+
+
+class AgreementRow(Base):
+    """A pair of merchants that agreed on something; the smaller id is `merchant_a`."""
+
+    __tablename__ = "agreement"
+    __table_args__ = (
+        UniqueConstraint("merchant_a", "merchant_b"),
+        CheckConstraint("merchant_a < merchant_b", name="pair"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    merchant_a: Mapped[uuid.UUID] = mapped_column(ForeignKey("merchant.id"))
+    merchant_b: Mapped[uuid.UUID] = mapped_column(ForeignKey("merchant.id"))
+
+
+class AgreementVersionRow(Base):
+    """Prices, rates and limits from `valid_from` until before `valid_to`; `terms` is as in the alliance file."""
+
+    __tablename__ = "agreement_version"
+    __table_args__ = (
+        ExcludeConstraint(
+            ("agreement_id", "="),
+            (text("tstzrange(valid_from, valid_to)"), "&&"),
+            where=text("status = 'IN_FORCE'"),
+            name="ex_agreement_version_overlap",
+        ),
+    )
+
+    agreement_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("agreement.id"), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    valid_from: Mapped[datetime]
+    valid_to: Mapped[datetime | None]
+    status: Mapped[str]
+    terms: Mapped[dict[str, Any]]

@@ -1,0 +1,117 @@
+"""What a programme is, as it was applied from the alliance file: merchants, currencies, rules. All small tables.
+
+Versions are published, never edited; `valid_from` is the first instant of a version and `valid_to` the first instant
+after it (null: no end), so the version of a moment is `valid_from <= t < valid_to`.
+"""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy.dialects.postgresql import ExcludeConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from domain.base import Base, new_id
+
+
+class AllianceRow(Base):
+    """The alliance of this database: one row. `revision` grows with every apply that changes something."""
+
+    __tablename__ = "alliance"
+    __table_args__ = (Index("uq_alliance_one", text("(true)"), unique=True),)
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    code: Mapped[str]
+    name: Mapped[str]
+    settlement_currency: Mapped[str]
+    timezone: Mapped[str]
+    terms: Mapped[dict[str, Any]]
+    revision: Mapped[int]
+
+
+class MerchantRow(Base):
+    """A house of the alliance. `settings` and `settlement` are as in the alliance file."""
+
+    __tablename__ = "merchant"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    code: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    jurisdiction: Mapped[str | None]
+    timezone: Mapped[str]
+    settings: Mapped[dict[str, Any]]
+    settlement: Mapped[dict[str, Any]]
+
+
+class StoreRow(Base):
+    """A place where a merchant sells."""
+
+    __tablename__ = "store"
+
+    merchant_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("merchant.id"), primary_key=True)
+    code: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+
+
+class CurrencyRow(Base):
+    """A kind of points, and the merchant that issues it."""
+
+    __tablename__ = "currency"
+    __table_args__ = (
+        Index("uq_currency_default", "merchant_id", "kind", unique=True, postgresql_where=text("is_default")),
+    )
+
+    code: Mapped[str] = mapped_column(primary_key=True)
+    merchant_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("merchant.id"))
+    kind: Mapped[str]
+    name: Mapped[str]
+    scale: Mapped[int]
+    is_default: Mapped[bool]
+
+
+class CurrencyPolicyRow(Base):
+    """A version of what a currency is worth and how it expires. A null `valid_from` is: since ever."""
+
+    __tablename__ = "currency_policy"
+    __table_args__ = (
+        ExcludeConstraint(
+            ("currency", "="), (text("tstzrange(valid_from, valid_to)"), "&&"), name="ex_currency_policy_overlap"
+        ),
+    )
+
+    currency: Mapped[str] = mapped_column(ForeignKey("currency.code"), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    valid_from: Mapped[datetime | None]
+    valid_to: Mapped[datetime | None]
+    definition: Mapped[dict[str, Any]]
+
+
+class EarningRuleRow(Base):
+    """A version of an earning rule; `definition` is as in the alliance file."""
+
+    __tablename__ = "earning_rule"
+    __table_args__ = (
+        ExcludeConstraint(
+            ("merchant_id", "="),
+            ("code", "="),
+            (text("tstzrange(valid_from, valid_to)"), "&&"),
+            name="ex_earning_rule_overlap",
+        ),
+    )
+
+    merchant_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("merchant.id"), primary_key=True)
+    code: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    valid_from: Mapped[datetime]
+    valid_to: Mapped[datetime | None]
+    definition: Mapped[dict[str, Any]]
+
+
+class IdentifierTypeRow(Base):
+    """A kind of identifier by which members are recognised."""
+
+    __tablename__ = "identifier_type"
+
+    type: Mapped[str] = mapped_column(primary_key=True)
+    definition: Mapped[dict[str, Any]]
