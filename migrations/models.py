@@ -1,7 +1,11 @@
 """All tables, imported so that Alembic and the tests see every one."""
 
-import alliance.agreements.model  # noqa: F401
+import alliance.agreements.model
+import alliance.clearing.model
+import alliance.exchange.model
+import alliance.settlement.model  # noqa: F401
+import domain.events.model
 import domain.ledger.model
-import domain.members.model  # noqa: F401
+import domain.members.model
 import domain.programs.model  # noqa: F401
 import server.access.model  # noqa: F401

@@ -1,1 +1,1 @@
-"""TBD."""
+"""Events, which are kept, and jobs, which are deleted once done."""

@@ -48,6 +48,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("holder_id", "operation_id", "lot_id", name=op.f("pk_allocation")),
     )
     op.create_table(
+        "cycle_transition",
+        sa.Column("cycle_id", sa.Uuid(), nullable=False),
+        sa.Column("seq", sa.SmallInteger(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("who", sa.Uuid(), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("as_of", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.PrimaryKeyConstraint("cycle_id", "seq", name=op.f("pk_cycle_transition")),
+    )
+    op.create_table(
         "entry",
         sa.Column("holder_id", sa.Uuid(), nullable=False),
         sa.Column("operation_id", sa.Uuid(), nullable=False),
@@ -61,6 +72,19 @@ def upgrade() -> None:
         sa.CheckConstraint("amount <> 0", name=op.f("ck_entry_amount")),
         sa.PrimaryKeyConstraint("holder_id", "operation_id", "seq", name=op.f("pk_entry")),
     )
+    op.create_table(
+        "event",
+        sa.Column("holder_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("data", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("booked_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column(
+            "xid", sa.BigInteger(), server_default=sa.text("(pg_current_xact_id()::text::bigint)"), nullable=False
+        ),
+        sa.PrimaryKeyConstraint("holder_id", "id", name=op.f("pk_event")),
+    )
+    op.create_index("ix_event_xid", "event", ["xid"], unique=False)
     op.create_table(
         "idempotency_key",
         sa.Column("client_id", sa.Uuid(), nullable=False),
@@ -88,6 +112,28 @@ def upgrade() -> None:
         sa.Column("definition", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("type", name=op.f("pk_identifier_type")),
     )
+    op.create_table(
+        "job",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("args", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("queue", sa.Text(), server_default=sa.text("'default'"), nullable=False),
+        sa.Column("dedupe", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("available_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("dispatched_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("attempts", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("failed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_error", sa.Text(), nullable=True),
+        sa.Column(
+            "history", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'::jsonb"), nullable=False
+        ),
+        sa.CheckConstraint("attempts >= 0", name=op.f("ck_job_attempts")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_job")),
+        postgresql_with={"fillfactor": "70"},
+    )
+    op.create_index("ix_job_due", "job", ["available_at"], unique=False, postgresql_where=sa.text("failed_at IS NULL"))
+    op.create_index("uq_job_dedupe", "job", ["dedupe"], unique=True, postgresql_where=sa.text("dedupe IS NOT NULL"))
     op.create_table(
         "lot",
         sa.Column("holder_id", sa.Uuid(), nullable=False),
@@ -169,6 +215,16 @@ def upgrade() -> None:
         sa.UniqueConstraint("code", name=op.f("uq_merchant_code")),
     )
     op.create_table(
+        "net_position",
+        sa.Column("cycle_id", sa.Uuid(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("carried", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("settled", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.CheckConstraint("abs(settled + carried) <= abs(amount)", name=op.f("ck_net_position_settled")),
+        sa.PrimaryKeyConstraint("cycle_id", "merchant_id", name=op.f("pk_net_position")),
+    )
+    op.create_table(
         "oauth_client",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
@@ -183,6 +239,38 @@ def upgrade() -> None:
         sa.CheckConstraint("(kind = 'merchant') = (merchant_id IS NOT NULL)", name=op.f("ck_oauth_client_merchant")),
         sa.CheckConstraint("kind IN ('merchant', 'operator', 'auditor')", name=op.f("ck_oauth_client_kind")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_oauth_client")),
+    )
+    op.create_table(
+        "obligation",
+        sa.Column("holder_id", sa.Uuid(), nullable=False),
+        sa.Column("operation_id", sa.Uuid(), nullable=False),
+        sa.Column("seq", sa.SmallInteger(), nullable=False),
+        sa.Column("cycle_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("debtor_id", sa.Uuid(), nullable=False),
+        sa.Column("creditor_id", sa.Uuid(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("points", sa.BigInteger(), nullable=False),
+        sa.Column("price", sa.BigInteger(), nullable=True),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("agreement_id", sa.Uuid(), nullable=False),
+        sa.Column("agreement_version", sa.BigInteger(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("order_ref", sa.Text(), nullable=True),
+        sa.Column("store", sa.Text(), nullable=True),
+        sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("booked_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column("reverses", sa.Uuid(), nullable=True),
+        sa.Column("late", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.CheckConstraint("debtor_id <> creditor_id", name=op.f("ck_obligation_parties")),
+        sa.CheckConstraint("price IS NULL OR amount * 100 = points * price", name=op.f("ck_obligation_amount")),
+        sa.PrimaryKeyConstraint("holder_id", "operation_id", "seq", name=op.f("pk_obligation")),
+    )
+    op.create_index(
+        "ix_obligation_creditor", "obligation", ["cycle_id", "creditor_id", "operation_id", "seq"], unique=False
+    )
+    op.create_index(
+        "ix_obligation_debtor", "obligation", ["cycle_id", "debtor_id", "operation_id", "seq"], unique=False
     )
     op.create_table(
         "operation",
@@ -224,6 +312,104 @@ def upgrade() -> None:
         sa.Column("holder_id", sa.Uuid(), nullable=False),
         sa.Column("operation_id", sa.Uuid(), nullable=False),
         sa.PrimaryKeyConstraint("merchant_id", "order_ref", "kind", name=op.f("pk_order_reference")),
+    )
+    op.create_table(
+        "pair_net",
+        sa.Column("cycle_id", sa.Uuid(), nullable=False),
+        sa.Column("first_id", sa.Uuid(), nullable=False),
+        sa.Column("second_id", sa.Uuid(), nullable=False),
+        sa.Column("opening", sa.BigInteger(), nullable=False),
+        sa.Column("lines", sa.BigInteger(), nullable=False),
+        sa.Column("adjustments", sa.BigInteger(), nullable=False),
+        sa.Column("gross", sa.BigInteger(), nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.Column("net", sa.BigInteger(), nullable=False),
+        sa.Column("carried", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("first_id < second_id", name=op.f("ck_pair_net_parties")),
+        sa.PrimaryKeyConstraint("cycle_id", "first_id", "second_id", name=op.f("pk_pair_net")),
+    )
+    op.create_table(
+        "payment",
+        sa.Column("cycle_id", sa.Uuid(), nullable=False),
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("payer_id", sa.Uuid(), nullable=False),
+        sa.Column("payee_id", sa.Uuid(), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("paid_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("amount > 0", name=op.f("ck_payment_amount")),
+        sa.CheckConstraint("payer_id <> payee_id", name=op.f("ck_payment_parties")),
+        sa.PrimaryKeyConstraint("cycle_id", "seq", name=op.f("pk_payment")),
+    )
+    op.create_table(
+        "quote",
+        sa.Column("holder_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("client_id", sa.Uuid(), nullable=True),
+        sa.Column("out_currency", sa.Text(), nullable=False),
+        sa.Column("out_issuer_id", sa.Uuid(), nullable=False),
+        sa.Column("in_currency", sa.Text(), nullable=False),
+        sa.Column("in_issuer_id", sa.Uuid(), nullable=False),
+        sa.Column("points_out", sa.BigInteger(), nullable=False),
+        sa.Column("points_in", sa.BigInteger(), nullable=False),
+        sa.Column("rate", sa.BigInteger(), nullable=False),
+        sa.Column("clearing_value", sa.BigInteger(), nullable=False),
+        sa.Column("agreement_id", sa.Uuid(), nullable=False),
+        sa.Column("agreement_version", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("points_out > 0 AND points_in > 0", name=op.f("ck_quote_points")),
+        sa.PrimaryKeyConstraint("holder_id", "id", name=op.f("pk_quote")),
+    )
+    op.create_table(
+        "quote_use",
+        sa.Column("holder_id", sa.Uuid(), nullable=False),
+        sa.Column("quote_id", sa.Uuid(), nullable=False),
+        sa.Column("operation_id", sa.Uuid(), nullable=False),
+        sa.Column("out_currency", sa.Text(), nullable=False),
+        sa.Column("in_currency", sa.Text(), nullable=False),
+        sa.Column("points_out", sa.BigInteger(), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("holder_id", "quote_id", name=op.f("pk_quote_use")),
+    )
+    op.create_index(
+        "ix_quote_use_day", "quote_use", ["holder_id", "out_currency", "in_currency", "used_at"], unique=False
+    )
+    op.create_table(
+        "scheduled_run",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "started_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.PrimaryKeyConstraint("name", "due_at", name=op.f("pk_scheduled_run")),
+    )
+    op.create_table(
+        "settlement_cycle",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("opens_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("closes_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("(closes_at IS NULL) = (status = 'OPEN')", name=op.f("ck_settlement_cycle_closes_at")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_settlement_cycle")),
+    )
+    op.create_index("uq_settlement_cycle_number", "settlement_cycle", ["number"], unique=True)
+    op.create_index(
+        "uq_settlement_cycle_open",
+        "settlement_cycle",
+        ["status"],
+        unique=True,
+        postgresql_where=sa.text("status = 'OPEN'"),
+    )
+    op.create_table(
+        "statement",
+        sa.Column("cycle_id", sa.Uuid(), nullable=False),
+        sa.Column("merchant_id", sa.Uuid(), nullable=False),
+        sa.Column("issued_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("confirmed_by", sa.Uuid(), nullable=True),
+        sa.PrimaryKeyConstraint("cycle_id", "merchant_id", name=op.f("pk_statement")),
     )
     op.create_table(
         "agreement",
@@ -321,20 +507,32 @@ def downgrade() -> None:
         "earning_rule",
         "currency",
         "agreement",
+        "statement",
+        "settlement_cycle",
+        "scheduled_run",
+        "quote_use",
+        "quote",
+        "payment",
+        "pair_net",
         "order_reference",
         "operation_note",
         "operation",
+        "obligation",
         "oauth_client",
+        "net_position",
         "merchant",
         "membership",
         "member_number",
         "member_identifier",
         "member",
         "lot",
+        "job",
         "identifier_type",
         "identifier_owner",
         "idempotency_key",
+        "event",
         "entry",
+        "cycle_transition",
         "allocation",
         "alliance",
         "account",

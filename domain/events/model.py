@@ -1,0 +1,119 @@
+"""What happened (events: kept) and what is to be done (jobs: deleted once done). Both carry ids, not personal data."""
+
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Index, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from domain.base import Base
+
+#: Told once by every transaction that adds jobs; whoever listens need not poll.
+CHANNEL = "tessera_jobs"
+
+
+class Event(Base):
+    """Something that happened to a holder.
+
+    `xid` is the transaction that wrote it: events are numbered up to transactions older than every running one.
+    """
+
+    __tablename__ = "event"
+    __table_args__ = (Index("ix_event_xid", "xid"),)
+
+    holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    data: Mapped[dict[str, Any]]
+    booked_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    xid: Mapped[int] = mapped_column(server_default=text("(pg_current_xact_id()::text::bigint)"))
+
+
+class Job(Base):
+    """Work for the actor of that name, to be done once `available_at` has come.
+
+    A job is waiting; or handed out (`dispatched_at`), and then due again at `available_at`, so that what a lost broker
+    or a killed worker had is handed out again; or failed for good (`failed_at`), until someone retries or discards it.
+    `attempts` counts how often a worker began it; a worker that has it in hand keeps the row locked. While a job with
+    the same `dedupe` is there, another is not added.
+    """
+
+    __tablename__ = "job"
+    __table_args__ = (
+        CheckConstraint("attempts >= 0", name="attempts"),
+        Index("ix_job_due", "available_at", postgresql_where=text("failed_at IS NULL")),
+        Index("uq_job_dedupe", "dedupe", unique=True, postgresql_where=text("dedupe IS NOT NULL")),
+        {"postgresql_with": {"fillfactor": "70"}},
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    actor: Mapped[str]
+    args: Mapped[dict[str, Any]]
+    queue: Mapped[str] = mapped_column(server_default=text("'default'"))
+    dedupe: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    available_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    dispatched_at: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    failed_at: Mapped[datetime | None]
+    last_error: Mapped[str | None]
+    history: Mapped[list[Any]] = mapped_column(server_default=text("'[]'::jsonb"))
+
+
+class ScheduledRun(Base):
+    """That the work called `name` was started for its due time `due_at`: once, by whichever scheduler came first."""
+
+    __tablename__ = "scheduled_run"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    due_at: Mapped[datetime] = mapped_column(primary_key=True)
+    started_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job to be added; see `Job`. `available_at` None is now."""
+
+    actor: str
+    args: dict[str, Any]
+    queue: str = "default"
+    available_at: datetime | None = None
+    dedupe: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event to be added; see `Event`."""
+
+    holder_id: uuid.UUID
+    kind: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldJob:
+    """A job as the worker that has it in hand sees it. `attempt` is 1 the first time."""
+
+    id: uuid.UUID
+    args: dict[str, Any]
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an attempt of a job failed; `final` says that another attempt would fail too."""
+
+    job: HeldJob
+    why: str
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often a job is tried, and the seconds between: the first doubled each time, up to the most."""
+
+    max_attempts: int = 8
+    first_delay: float = 5.0
+    max_delay: float = 3600.0

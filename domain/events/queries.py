@@ -1,0 +1,36 @@
+"""Reading jobs, for operators."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.events.model import Job
+
+
+async def list_jobs(
+    session: AsyncSession,
+    *,
+    failed: bool | None = None,
+    actor: str | None = None,
+    first: int = 50,
+    after: UUID | None = None,
+) -> Sequence[Job]:
+    """Jobs by id, that is in the order they were added: all, or those that have (not) failed for good, or one actor's.
+
+    At most `first` of them, after the job `after`.
+    """
+    query = select(Job).order_by(Job.id).limit(first)
+    if failed is not None:
+        query = query.where(Job.failed_at.is_not(None) if failed else Job.failed_at.is_(None))
+    if actor is not None:
+        query = query.where(Job.actor == actor)
+    if after is not None:
+        query = query.where(Job.id > after)
+    return (await session.scalars(query)).all()
+
+
+async def jobs_by_id(session: AsyncSession, ids: Sequence[UUID]) -> dict[UUID, Job]:
+    """The jobs of these ids that are still there, with their arguments and the history of their attempts."""
+    return {job.id: job for job in await session.scalars(select(Job).where(Job.id.in_(ids)))}
