@@ -1,0 +1,97 @@
+"""Settings: environment variables with the prefix TESSERA_, each with a default that works on one machine.
+
+docs/settings.md says the same to operators; a test keeps the two together.
+"""
+
+import os
+import secrets
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SecretName = Literal["token", "fingerprint"]
+
+
+class Settings(BaseSettings):
+    """What an operator can set. Secrets that are not set are made at first use and kept under `home/keys`."""
+
+    model_config = SettingsConfigDict(env_prefix="TESSERA_", extra="ignore", hide_input_in_errors=True)
+
+    home: Path = Field(
+        default=Path("~/.tessera"),
+        description="Folder of the embedded servers' data, the keys and the logs.",
+    )
+    database_url: str | None = Field(
+        default=None,
+        description="PostgreSQL 18 of your own (`postgresql://user:password@host/name`); else an embedded one runs.",
+    )
+    redis_url: str | None = Field(
+        default=None,
+        description="Valkey 9 or Redis 7 of your own (`redis://host:6379/0`); else an embedded one runs.",
+    )
+    host: str = Field(default="127.0.0.1", description="Address the API listens on.")
+    port: int = Field(default=8000, ge=1, le=65535, description="Port the API listens on.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least serious log entry that is written; `debug` includes every request."
+    )
+    log_json: bool = Field(default=False, description="Write logs as one JSON object a line instead of readable text.")
+    graphiql: bool = Field(default=True, description="Serve GraphiQL to browsers that GET /graphql.")
+    max_body_bytes: int = Field(
+        default=1_000_000, ge=1_000, description="Largest body of a GraphQL request, in bytes; feeds are not limited."
+    )
+    token_secret: SecretStr | None = Field(
+        default=None,
+        description="Secret that signs access tokens, at least 32 characters; left out, one is made and kept under "
+        "`home/keys`. Must be the same for every API process.",
+    )
+    fingerprint_secret: SecretStr | None = Field(
+        default=None,
+        description="Secret of the HMAC by which a repeated idempotency key is compared, at least 32 characters; left "
+        "out, one is made and kept under `home/keys`. Must be the same for every API process and never change.",
+    )
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        return home.expanduser().absolute()
+
+    @field_validator("token_secret", "fingerprint_secret")
+    @classmethod
+    def _long_enough(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and len(secret.get_secret_value()) < 32:
+            raise ValueError("must have at least 32 characters")
+        return secret
+
+    def secret(self, name: SecretName) -> bytes:
+        """The secret of that name: as set, else from `home/keys/NAME`, which is made if it is not there."""
+        given: SecretStr | None = getattr(self, f"{name}_secret")
+        if given is not None:
+            return given.get_secret_value().encode()
+        return _kept_secret(self.home / "keys" / name)
+
+
+@lru_cache
+def get_settings() -> Settings:
+    """The settings of this process, read from the environment once. Raises pydantic.ValidationError."""
+    return Settings()
+
+
+def _kept_secret(path: Path) -> bytes:
+    """The secret in a file, made on first use; processes that start together agree on one."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not path.exists():
+        fresh = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_hex(32))
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(fresh, path)
+        except FileExistsError:
+            pass  # another process was first: its secret is the one
+        finally:
+            fresh.unlink()
+    return path.read_bytes()
