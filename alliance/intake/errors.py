@@ -1,0 +1,27 @@
+"""How a feed's line is refused before any rule has looked at it."""
+
+from domain.errors import Refusal
+
+
+class MalformedLine(Refusal):
+    """The line is not JSON."""
+
+    code = "MALFORMED_LINE"
+    text = {"en": "not JSON: {reason}", "zh-CN": "不是有效的 JSON：{reason}"}
+    remembered = False
+
+
+class LineTooLong(Refusal):
+    """The line is longer than a line may be; it was not read."""
+
+    code = "LINE_TOO_LONG"
+    text = {"en": "a line has at most {limit} bytes", "zh-CN": "每行最多 {limit} 字节"}
+    remembered = False
+
+
+class NotSupported(Refusal):
+    """The contract names it, this version does not do it."""
+
+    code = "NOT_SUPPORTED"
+    text = {"en": "{what} is not supported", "zh-CN": "尚不支持 {what}"}
+    remembered = False

@@ -1,0 +1,103 @@
+"""The lines of a feed and their results.
+
+Amounts and quantities are strings here: a JSON number would come as a float, and a Decimal may be NaN.
+"""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+Key = Annotated[str, Meta(min_length=8, max_length=200)]
+Code = Annotated[str, Meta(min_length=1, max_length=100)]
+Reference = Annotated[str, Meta(min_length=1, max_length=200)]
+Moment = Annotated[datetime, Meta(tz=True)]
+Channel = Literal["APP", "MINI_PROGRAM", "WEB", "STORE", "KIOSK", "SOCIAL", "CALL_CENTRE", "PARTNER"]
+Whole = Annotated[int, Meta(ge=0, le=2**53 - 1)] | Annotated[str, Meta(pattern=r"^[0-9]{1,16}$")]
+TenderKind = Literal["MONEY", "POINTS", "COUPON", "STORED_VALUE"]
+
+
+class _Sent(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """What a client sends: no field that we do not know, so that a misspelt one is not lost."""
+
+
+class Money(_Sent):
+    """An amount, as a decimal string."""
+
+    amount: Annotated[str, Meta(max_length=40)]
+    currency: Annotated[str, Meta(min_length=3, max_length=3)]
+
+
+class Identifier(_Sent):
+    """By what a member is recognised. `issuer` may be left out where the type has one."""
+
+    type: Code
+    value: Reference
+    issuer: Code | None = None
+
+
+class Tender(_Sent):
+    """What part of an order was paid how (rule R8). `operation` is the redemption that made POINTS a tender."""
+
+    kind: TenderKind
+    amount: Money
+    operation: Reference | None = None
+
+
+class OrderLine(_Sent):
+    """An article of an order, at the price before tenders."""
+
+    amount: Money
+    ref: Reference | None = None
+    sku: Reference | None = None
+    category: Annotated[str, Meta(max_length=200)] | None = None
+    quantity: Annotated[str, Meta(max_length=40)] = "1"
+
+
+class _Line(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, gc=False):
+    """What all kinds of line have."""
+
+    key: Key
+    merchant: Code
+    member: Identifier
+    channel: Channel
+    store: Code | None = None
+    occurredAt: Moment | None = None
+
+
+class Purchase(_Line):
+    """An order: valued by the rules from its lines or its amount, or worth `points` if the client may say so."""
+
+    type: Literal["PURCHASE"] = "PURCHASE"
+    orderRef: Reference | None = None
+    lines: list[OrderLine] | None = None
+    amount: Money | None = None
+    points: Whole | None = None
+    tenders: list[Tender] | None = None
+    currency: Code | None = None
+
+
+class Return(_Line):
+    """A whole order that came back (rule R23). `restore`: also the points that were spent on it."""
+
+    type: Literal["RETURN"]
+    of: Reference
+    restore: bool
+
+
+class Error(Struct, frozen=True):
+    """Why a line was refused. `path` is where in the line."""
+
+    code: str
+    message: str
+    path: tuple[str, ...]
+
+
+class Result(Struct, frozen=True):
+    """What became of a line. `key` is null where none could be read."""
+
+    key: str | None
+    status: Literal["EARNED", "DUPLICATE", "REFUSED"]
+    operation: str | None = None
+    points: int | None = None
+    error: Error | None = None
