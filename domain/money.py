@@ -56,3 +56,10 @@ def to_minor(amount: str, currency: str) -> int:
 def from_minor(minor: int, currency: str) -> str:
     """Minor units as a decimal string, with all the currency's places."""
     return unscaled(minor, exponent(currency))
+
+
+def half_even(value: int, unit: int) -> int:
+    """`value / unit` to the nearest integer, a tie to the even one."""
+    quotient, rest = divmod(value, unit)
+    up = 2 * rest > unit or (2 * rest == unit and quotient % 2 == 1)
+    return quotient + up

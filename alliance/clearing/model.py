@@ -1,0 +1,56 @@
+"""What one merchant comes to owe another: written with the operation that caused it, never edited."""
+
+import uuid
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, Index, SmallInteger, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from domain.base import Base
+
+
+class ObligationKind(StrEnum):
+    """What it is owed for. A FEE goes to the operator, as a line of its own."""
+
+    EARN = "EARN"
+    SPEND = "SPEND"
+    EXCHANGE = "EXCHANGE"
+    FEE = "FEE"
+
+
+class Obligation(Base):
+    """`debtor_id` owes `creditor_id` `amount` millionths of the settlement currency; negative where it reverses one.
+
+    `price` is what was agreed for a point (in 10^-8, the debtor's share of it), so that `amount` = `points` x `price`;
+    null on a fee, which is a share of another line. `late` marks an event sent later than the alliance accepts (A2).
+    """
+
+    __tablename__ = "obligation"
+    __table_args__ = (
+        CheckConstraint("debtor_id <> creditor_id", name="parties"),
+        CheckConstraint("price IS NULL OR amount * 100 = points * price", name="amount"),
+        Index("ix_obligation_debtor", "cycle_id", "debtor_id", "operation_id", "seq"),
+        Index("ix_obligation_creditor", "cycle_id", "creditor_id", "operation_id", "seq"),
+    )
+
+    holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    operation_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    cycle_id: Mapped[uuid.UUID]
+    kind: Mapped[str]
+    debtor_id: Mapped[uuid.UUID]
+    creditor_id: Mapped[uuid.UUID]
+    currency: Mapped[str]
+    points: Mapped[int]
+    price: Mapped[int | None]
+    amount: Mapped[int]
+    agreement_id: Mapped[uuid.UUID]
+    agreement_version: Mapped[int]
+    merchant_id: Mapped[uuid.UUID]
+    order_ref: Mapped[str | None]
+    store: Mapped[str | None]
+    occurred_at: Mapped[datetime]
+    booked_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    reverses: Mapped[uuid.UUID | None]
+    late: Mapped[bool] = mapped_column(server_default=text("false"))

@@ -1,0 +1,51 @@
+"""Quotes: an offer to exchange points at a rate and prices that hold until it expires, used once (A4)."""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from domain.base import Base
+
+
+class Quote(Base):
+    """`points_out` of one currency for `points_in` of another; `rate` and `clearing_value` (money a point out) in 10^-8.
+
+    `out_issuer_id` owes `in_issuer_id` points out x clearing value when it is used. Never edited: QuoteUse says by
+    which operation it was used.
+    """
+
+    __tablename__ = "quote"
+    __table_args__ = (CheckConstraint("points_out > 0 AND points_in > 0", name="points"),)
+
+    holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    client_id: Mapped[uuid.UUID | None]
+    out_currency: Mapped[str]
+    out_issuer_id: Mapped[uuid.UUID]
+    in_currency: Mapped[str]
+    in_issuer_id: Mapped[uuid.UUID]
+    points_out: Mapped[int]
+    points_in: Mapped[int]
+    rate: Mapped[int]
+    clearing_value: Mapped[int]
+    agreement_id: Mapped[uuid.UUID]
+    agreement_version: Mapped[int]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+
+class QuoteUse(Base):
+    """That a quote was used. The day and points stand here too, for the cap a member and day."""
+
+    __tablename__ = "quote_use"
+    __table_args__ = (Index("ix_quote_use_day", "holder_id", "out_currency", "in_currency", "used_at"),)
+
+    holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    quote_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    operation_id: Mapped[uuid.UUID]
+    out_currency: Mapped[str]
+    in_currency: Mapped[str]
+    points_out: Mapped[int]
+    used_at: Mapped[datetime]

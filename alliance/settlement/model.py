@@ -1,0 +1,124 @@
+"""Cycles, and what netting made of each: pair nets, statements, positions, payments."""
+
+import uuid
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, Index, Integer, SmallInteger, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from domain.base import Base, new_id
+
+
+class CycleStatus(StrEnum):
+    """In this order; ABORTED from CLOSED, STATED, CONFIRMED or NETTED."""
+
+    OPEN = "OPEN"
+    CLOSED = "CLOSED"
+    STATED = "STATED"
+    CONFIRMED = "CONFIRMED"
+    NETTED = "NETTED"
+    SETTLING = "SETTLING"
+    SETTLED = "SETTLED"
+    ABORTED = "ABORTED"
+
+
+class PaymentStatus(StrEnum):
+    """PLANNED by netting, PAID by settling; CARRIED to the next cycle for being too small; VOID with its cycle."""
+
+    PLANNED = "PLANNED"
+    PAID = "PAID"
+    CARRIED = "CARRIED"
+    VOID = "VOID"
+
+
+class SettlementCycle(Base):
+    """The period to which an obligation belongs. Exactly one is open; the moment of closing one opens the next."""
+
+    __tablename__ = "settlement_cycle"
+    __table_args__ = (
+        Index("uq_settlement_cycle_open", "status", unique=True, postgresql_where=text("status = 'OPEN'")),
+        Index("uq_settlement_cycle_number", "number", unique=True),
+        CheckConstraint("(closes_at IS NULL) = (status = 'OPEN')", name="closes_at"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    number: Mapped[int] = mapped_column(Integer)
+    status: Mapped[str]
+    opens_at: Mapped[datetime]
+    closes_at: Mapped[datetime | None]
+
+
+class CycleTransition(Base):
+    """That a cycle entered a status: by whose act, why, as of when, and when it was booked."""
+
+    __tablename__ = "cycle_transition"
+
+    cycle_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    status: Mapped[str]
+    who: Mapped[uuid.UUID]
+    why: Mapped[str]
+    as_of: Mapped[datetime]
+    at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+class PairNetRow(Base):
+    """`alliance.settlement.rules.PairNet`, kept when the statements of a cycle are issued."""
+
+    __tablename__ = "pair_net"
+    __table_args__ = (CheckConstraint("first_id < second_id", name="parties"),)
+
+    cycle_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    first_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    second_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    opening: Mapped[int]
+    lines: Mapped[int]
+    adjustments: Mapped[int]
+    gross: Mapped[int]
+    count: Mapped[int]
+    net: Mapped[int]
+    carried: Mapped[int]
+
+
+class Statement(Base):
+    """That a merchant was sent its statement of a cycle, and whether it was confirmed. The figures are its pair nets."""
+
+    __tablename__ = "statement"
+
+    cycle_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    merchant_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    issued_at: Mapped[datetime]
+    confirmed_at: Mapped[datetime | None]
+    confirmed_by: Mapped[uuid.UUID | None]
+
+
+class NetPosition(Base):
+    """What a merchant is to receive (positive) or pay from a cycle, in minor units; `settled` + `carried` bring it to 0."""
+
+    __tablename__ = "net_position"
+    __table_args__ = (CheckConstraint("abs(settled + carried) <= abs(amount)", name="settled"),)
+
+    cycle_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    merchant_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    amount: Mapped[int]
+    carried: Mapped[int] = mapped_column(server_default=text("0"))
+    settled: Mapped[int] = mapped_column(server_default=text("0"))
+
+
+class Payment(Base):
+    """One payment of the plan, in minor units."""
+
+    __tablename__ = "payment"
+    __table_args__ = (
+        CheckConstraint("amount > 0", name="amount"),
+        CheckConstraint("payer_id <> payee_id", name="parties"),
+    )
+
+    cycle_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(Integer, primary_key=True)
+    payer_id: Mapped[uuid.UUID]
+    payee_id: Mapped[uuid.UUID]
+    amount: Mapped[int]
+    status: Mapped[str]
+    paid_at: Mapped[datetime | None]
