@@ -1,0 +1,84 @@
+"""Who is asking: the kind of viewer, whom they act for, and which scopes narrow what they may do."""
+
+import uuid
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal, Protocol
+
+Kind = Literal["member", "merchant", "operator", "auditor"]
+
+
+class Scope(StrEnum):
+    """What a token may be used for, within what its kind of viewer may see."""
+
+    MEMBERS_READ = "members:read"
+    MEMBERS_WRITE = "members:write"
+    IDENTIFIERS_READ = "identifiers:read"
+    POINTS_READ = "points:read"
+    POINTS_EARN = "points:earn"
+    POINTS_GIVE = "points:give"
+    POINTS_SPEND = "points:spend"
+    POINTS_REVERSE = "points:reverse"
+    POINTS_EXCHANGE = "points:exchange"
+    SETTLEMENT_READ = "settlement:read"
+    SETTLEMENT_WRITE = "settlement:write"
+    CLOCK = "clock"
+
+
+MEANING: dict[Scope, str] = {
+    Scope.MEMBERS_READ: "look up members and their memberships; identifiers are masked",
+    Scope.MEMBERS_WRITE: "enrol members and link identifiers",
+    Scope.IDENTIFIERS_READ: "see identifiers in full",
+    Scope.POINTS_READ: "see wallets and operations",
+    Scope.POINTS_EARN: "earn points for purchases, one by one and by feed",
+    Scope.POINTS_GIVE: "earn a number of points that no rule decided",
+    Scope.POINTS_SPEND: "redeem points",
+    Scope.POINTS_REVERSE: "reverse operations, and report returns by feed",
+    Scope.POINTS_EXCHANGE: "quote and exchange points",
+    Scope.SETTLEMENT_READ: "see settlement cycles, positions, payments and statements",
+    Scope.SETTLEMENT_WRITE: "close, state, confirm, net and settle cycles",
+    Scope.CLOCK: "say what time it is (as of), for replays",
+}
+
+_READS = frozenset({Scope.MEMBERS_READ, Scope.POINTS_READ, Scope.SETTLEMENT_READ})
+_POINTS = frozenset({Scope.POINTS_EARN, Scope.POINTS_SPEND, Scope.POINTS_REVERSE, Scope.POINTS_EXCHANGE})
+
+DEFAULT_SCOPES: dict[Kind, frozenset[str]] = {
+    "member": frozenset({Scope.MEMBERS_READ, Scope.IDENTIFIERS_READ, Scope.POINTS_READ, Scope.POINTS_EXCHANGE}),
+    "merchant": _READS | _POINTS | {Scope.MEMBERS_WRITE},
+    "operator": frozenset(Scope) - {Scope.CLOCK},
+    "auditor": _READS,
+}
+"""What a client has if nothing is said."""
+
+ALLOWED_SCOPES: dict[Kind, frozenset[str]] = {
+    "member": DEFAULT_SCOPES["member"] | {Scope.POINTS_SPEND},
+    "merchant": DEFAULT_SCOPES["merchant"] | {Scope.IDENTIFIERS_READ, Scope.POINTS_GIVE, Scope.SETTLEMENT_WRITE},
+    "operator": frozenset(Scope),
+    "auditor": _READS,
+}
+"""What a client may be given: the clock to operators only, personal data never to auditors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Whoever signed in. `subject` is the member, or else the client itself; keys are unique to (client_id, subject)."""
+
+    kind: Kind
+    client_id: uuid.UUID
+    subject: uuid.UUID
+    merchant_id: uuid.UUID | None
+    member_id: uuid.UUID | None
+    scopes: frozenset[str]
+
+
+class InvalidToken(Exception):
+    """A bearer token that is not good (any more); the message says why and may be shown to the caller."""
+
+
+class Verifier(Protocol):
+    """Tells who a bearer token signs in."""
+
+    def verify(self, bearer: str) -> Viewer:
+        """The viewer of a token. Raises InvalidToken."""
+        ...
