@@ -1,1 +1,1 @@
-"""TBD."""
+"""The database's history, one file a step in `versions/`, run by `tessera migrate`."""

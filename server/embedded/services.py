@@ -75,8 +75,8 @@ class Services:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.stop()
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        self.stop(after_others=error is None)
 
 
 def start_services(

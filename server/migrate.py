@@ -1,0 +1,62 @@
+"""Bring a database to the newest schema. Additive, one at a time under an advisory lock, and never waiting long."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+import migrations
+from domain.database import Database
+
+LOCK = (0x7E55, 0)
+LOCK_TIMEOUT = "5s"
+
+
+def alembic_config() -> Config:
+    """Alembic's settings, without a file."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    return config
+
+
+def newest() -> str | None:
+    """The revision that this code wants."""
+    return ScriptDirectory.from_config(alembic_config()).get_current_head()
+
+
+async def current(connection: AsyncConnection) -> str | None:
+    """The revision that the database has."""
+    return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
+
+
+async def upgrade(database_url: str) -> tuple[str | None, str | None]:
+    """Upgrade to the newest revision; returns the revisions before and after.
+
+    Raises OSError if the database is not there, sqlalchemy.exc.DBAPIError if a table stays locked for 5 seconds.
+    """
+    database = Database(database_url, pool_size=1)
+    try:
+        async with database.engine.connect() as connection:
+            await connection.execute(text("SELECT pg_advisory_lock(:a, :b)"), {"a": LOCK[0], "b": LOCK[1]})
+            await connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
+            await connection.commit()
+            before = await current(connection)
+            await connection.run_sync(_upgrade)
+            await connection.commit()
+            after = await current(connection)
+            await connection.rollback()
+            await connection.execute(text("SELECT pg_advisory_unlock(:a, :b)"), {"a": LOCK[0], "b": LOCK[1]})
+            await connection.commit()
+            return before, after
+    finally:
+        await database.close()
+
+
+def _upgrade(connection: Connection) -> None:
+    config = alembic_config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
