@@ -38,7 +38,7 @@ class MerchantRow(Base):
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
     code: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
-    jurisdiction: Mapped[str | None]
+    jurisdiction: Mapped[str]
     timezone: Mapped[str]
     settings: Mapped[dict[str, Any]]
     settlement: Mapped[dict[str, Any]]

@@ -207,7 +207,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("code", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("jurisdiction", sa.Text(), nullable=True),
+        sa.Column("jurisdiction", sa.Text(), nullable=False),
         sa.Column("timezone", sa.Text(), nullable=False),
         sa.Column("settings", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("settlement", postgresql.JSONB(astext_type=sa.Text()), nullable=False),

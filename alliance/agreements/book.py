@@ -1,0 +1,197 @@
+"""The agreements in force, read once and kept in memory, their terms as numbers.
+
+Prices are in 10^-8 of the settlement currency a point; `owed` is what one point makes one merchant owe the other, in
+millionths, and exact: the alliance file is refused otherwise.
+"""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+from typing import Any, Literal
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from alliance.agreements.model import AgreementRow, AgreementStatus, AgreementVersionRow
+from domain.money import MICRO, PRICE, scaled
+from domain.programs.catalogue import MICRO_PLACES, PRICE_PLACES
+from domain.programs.model import MerchantRow
+
+Event = Literal["earn", "redeem", "exchange", "right"]
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeTerms:
+    """Points of `source` become `target` at `rate` (points in a point out): at least `block`, then in steps of `step`.
+
+    The issuer of `source` owes the issuer of `target` `owed` a point out.
+    """
+
+    source: str
+    target: str
+    rate: Fraction
+    clearing_value: int
+    owed: int
+    block: int
+    step: int
+    daily_cap_per_member: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class EarnTerms:
+    """Merchant `at` may grant `currency`, another's; of the issue price it pays `share`: it owes `owed` a point."""
+
+    at: uuid.UUID
+    currency: str
+    issue_price: int
+    share: Fraction
+    owed: int
+    breakage_to: Literal["issuer"]
+
+
+@dataclass(frozen=True, slots=True)
+class RedeemTerms:
+    """`currency` may be spent at merchant `at`, whom its issuer then owes `owed` a point."""
+
+    at: uuid.UUID
+    currency: str
+    redemption_price: int
+    owed: int
+
+
+@dataclass(frozen=True, slots=True)
+class RightTerms:
+    """What the grantor of a right owes merchant `at` for its use, and for not showing up; in millionths."""
+
+    grantor: uuid.UUID
+    at: uuid.UUID
+    kind: str
+    price: int
+    no_show: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fee:
+    """What the operator takes of each event: a `share` of what is owed, or `amount` millionths an event."""
+
+    events: frozenset[Event]
+    share: Fraction
+    amount: int
+    payer: Literal["issuer", "partner"]
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementVersion:
+    """One version in force, with its terms by what they are looked up with."""
+
+    agreement_id: uuid.UUID
+    version: int
+    merchants: tuple[uuid.UUID, uuid.UUID]
+    valid_from: datetime
+    valid_to: datetime | None
+    exchange: Mapping[tuple[str, str], ExchangeTerms]
+    earn: Mapping[tuple[uuid.UUID, str], EarnTerms]
+    redeem: Mapping[tuple[uuid.UUID, str], RedeemTerms]
+    rights: tuple[RightTerms, ...]
+    fees: tuple[Fee, ...]
+
+    def fee_on(self, event: Event) -> tuple[Fee, ...]:
+        """The fees that `event` costs."""
+        return tuple(fee for fee in self.fees if event in fee.events)
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementBook:
+    """All versions in force, by pair of merchants."""
+
+    pairs: Mapping[frozenset[uuid.UUID], tuple[AgreementVersion, ...]]
+
+    def between(self, one: uuid.UUID, other: uuid.UUID, moment: datetime) -> AgreementVersion | None:
+        """The version between two merchants, in whichever order, at `moment`."""
+        for version in self.pairs.get(frozenset((one, other)), ()):
+            if version.valid_from <= moment and (version.valid_to is None or moment < version.valid_to):
+                return version
+        return None
+
+
+async def load_book(session: AsyncSession) -> AgreementBook:
+    """Read every version in force."""
+    codes = {row.code: row.id for row in await session.execute(select(MerchantRow.code, MerchantRow.id))}
+    rows = await session.execute(
+        select(AgreementRow, AgreementVersionRow)
+        .join(AgreementVersionRow, AgreementVersionRow.agreement_id == AgreementRow.id)
+        .where(AgreementVersionRow.status == AgreementStatus.IN_FORCE)
+        .order_by(AgreementVersionRow.valid_from.desc())
+    )
+    pairs: dict[frozenset[uuid.UUID], list[AgreementVersion]] = defaultdict(list)
+    for agreement, version in rows:
+        pairs[frozenset((agreement.merchant_a, agreement.merchant_b))].append(_version(agreement, version, codes))
+    return AgreementBook({pair: tuple(versions) for pair, versions in pairs.items()})
+
+
+def _version(agreement: AgreementRow, row: AgreementVersionRow, codes: Mapping[str, uuid.UUID]) -> AgreementVersion:
+    terms = row.terms
+    exchange = [_exchange(item) for item in terms["exchange"]]
+    earn = [_earn(item, codes) for item in terms["earn"]]
+    redeem = [_redeem(item, codes) for item in terms["redeem"]]
+    return AgreementVersion(
+        agreement_id=row.agreement_id,
+        version=row.version,
+        merchants=(agreement.merchant_a, agreement.merchant_b),
+        valid_from=row.valid_from,
+        valid_to=row.valid_to,
+        exchange={(item.source, item.target): item for item in exchange},
+        earn={(item.at, item.currency): item for item in earn},
+        redeem={(item.at, item.currency): item for item in redeem},
+        rights=tuple(_right(item, codes) for item in terms["rights"]),
+        fees=tuple(_fee(item) for item in terms["fees"]),
+    )
+
+
+def _exchange(item: dict[str, Any]) -> ExchangeTerms:
+    price = _price(item["clearingValue"])
+    return ExchangeTerms(
+        source=item["from"],
+        target=item["to"],
+        rate=Fraction(item["rate"]),
+        clearing_value=price,
+        owed=_owed(price, Fraction(1)),
+        block=item["block"],
+        step=item["step"],
+        daily_cap_per_member=item.get("dailyCapPerMember"),
+    )
+
+
+def _earn(item: dict[str, Any], codes: Mapping[str, uuid.UUID]) -> EarnTerms:
+    price, share = _price(item["issuePrice"]), Fraction(item["share"])
+    return EarnTerms(codes[item["at"]], item["of"], price, share, _owed(price, share), item["breakageTo"])
+
+
+def _redeem(item: dict[str, Any], codes: Mapping[str, uuid.UUID]) -> RedeemTerms:
+    price = _price(item["redemptionPrice"])
+    return RedeemTerms(codes[item["at"]], item["of"], price, _owed(price, Fraction(1)))
+
+
+def _right(item: dict[str, Any], codes: Mapping[str, uuid.UUID]) -> RightTerms:
+    price, no_show = (scaled(item[key]["amount"], MICRO_PLACES) for key in ("price", "noShow"))
+    return RightTerms(codes[item["grantor"]], codes[item["at"]], item["kind"], price, no_show)
+
+
+def _fee(item: dict[str, Any]) -> Fee:
+    amount = scaled(item["amount"]["amount"], MICRO_PLACES) if "amount" in item else 0
+    return Fee(frozenset(item["for"]), Fraction(item.get("share", 0)), amount, item["payer"])
+
+
+def _price(money: dict[str, str]) -> int:
+    return scaled(money["amount"], PRICE_PLACES)
+
+
+def _owed(price: int, share: Fraction) -> int:
+    """Millionths a point. Raises ValueError if that is no whole number."""
+    owed = price * share * Fraction(MICRO, PRICE)
+    if owed.denominator != 1:
+        raise ValueError(f"{price} at {share} is not a whole number of millionths")
+    return owed.numerator

@@ -1,0 +1,296 @@
+"""The catalogue: everything a programme is, read once and kept in memory, with its earning rules compiled."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from fractions import Fraction
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.money import MICRO, PRICE, scaled, to_minor
+from domain.programs.earning import Earning, EarningRule, compile_earning
+from domain.programs.model import (
+    AllianceRow,
+    CurrencyPolicyRow,
+    CurrencyRow,
+    EarningRuleRow,
+    IdentifierTypeRow,
+    MerchantRow,
+    StoreRow,
+)
+
+PRICE_PLACES = len(str(PRICE)) - 1
+MICRO_PLACES = len(str(MICRO)) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """A span of time: calendar days, or business days of the alliance's calendar."""
+
+    count: int
+    business: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CycleTerms:
+    """How often the alliance settles and what the deadlines are. `min_payment` is in minor units."""
+
+    every: Literal["day", "week", "month"]
+    objection: Days
+    payment: Days
+    claim: Days
+    min_payment: int
+
+
+@dataclass(frozen=True, slots=True)
+class Alliance:
+    """The alliance of this database; its id is also the operator's in obligations."""
+
+    id: uuid.UUID
+    code: str
+    name: str
+    settlement_currency: str
+    timezone: ZoneInfo
+    calendar: str
+    consent: Literal["merchants", "operator"]
+    cycle: CycleTerms
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiryPolicy:
+    """When a lot ends. Of the other fields, those count that the kind names: see `rules.expiry_instant`."""
+
+    kind: Literal["rolling", "fixed", "end_of_year", "never"]
+    days: int = 0
+    months: int = 0
+    round_up_to: Literal["month", "quarter", "year"] | None = None
+    on: date | None = None
+    years: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CurrencyPolicy:
+    """A version of a currency's policy. `worth` is the published worth of a point, in 10^-8 of `worth_currency`."""
+
+    version: int
+    valid_from: datetime | None
+    valid_to: datetime | None
+    worth: int | None
+    worth_currency: str | None
+    expiry: ExpiryPolicy
+    negative: Literal["never", "by_reversal"]
+
+
+@dataclass(frozen=True, slots=True)
+class Currency:
+    """A kind of points. `scale` is the decimal places of its smallest unit; `policies` are in time order."""
+
+    code: str
+    merchant_id: uuid.UUID
+    kind: str
+    name: str
+    scale: int
+    policies: tuple[CurrencyPolicy, ...]
+
+    def policy_at(self, moment: datetime) -> CurrencyPolicy:
+        """The policy in force at `moment`; the first one has always been."""
+        for policy in reversed(self.policies):
+            if policy.valid_from is None or policy.valid_from <= moment:
+                return policy
+        return self.policies[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Merchant:
+    """A house of the alliance. Limits are in millionths of the settlement currency; stores map codes to names."""
+
+    id: uuid.UUID
+    code: str
+    name: str
+    jurisdiction: str
+    timezone: ZoneInfo
+    enrol_on_purchase: bool
+    clawback: Literal["never_below_zero", "none"]
+    on_return: Literal["reevaluate", "proportional"]
+    unique_orders: bool
+    credit_limit: int
+    collateral: int
+    stores: Mapping[str, str]
+    currencies: tuple[str, ...]
+    default_currency: str | None
+    earning: Mapping[tuple[str, str], Earning]
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifierType:
+    """A kind of identifier. `issuer` is "merchant", the fixed name of the one issuer, or None: the caller names it."""
+
+    type: str
+    issuer: str | None
+    normalise: Literal["e164", "email"] | None
+    unique: Literal["issuer", "alliance"]
+    at_till: bool
+    verify: Literal["code"] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All of it, at one revision: NO_ALLIANCE and empty until an alliance file was applied."""
+
+    alliance: Alliance
+    merchants: Mapping[str, Merchant]
+    merchants_by_id: Mapping[uuid.UUID, Merchant]
+    currencies: Mapping[str, Currency]
+    identifier_types: Mapping[str, IdentifierType]
+    revision: int
+
+
+NO_ALLIANCE = Alliance(
+    id=uuid.UUID(int=0),
+    code="",
+    name="",
+    settlement_currency="XXX",
+    timezone=ZoneInfo("UTC"),
+    calendar="",
+    consent="merchants",
+    cycle=CycleTerms("week", Days(3, True), Days(5, True), Days(180, False), 0),
+)
+
+
+async def load_catalogue(session: AsyncSession) -> Catalogue:
+    """Read the whole catalogue. With no alliance applied yet it is empty: NO_ALLIANCE at revision 0."""
+    alliance = (await session.scalars(select(AllianceRow))).one_or_none()
+    if alliance is None:
+        return Catalogue(NO_ALLIANCE, {}, {}, {}, {}, 0)
+    rows = (await session.scalars(select(CurrencyRow).order_by(CurrencyRow.code))).all()
+    policies: dict[str, list[CurrencyPolicy]] = defaultdict(list)
+    for policy in await session.scalars(select(CurrencyPolicyRow).order_by(CurrencyPolicyRow.version)):
+        policies[policy.currency].append(_policy(policy))
+    defaults = {row.merchant_id: row.code for row in rows if row.is_default and row.kind == "points"}
+    rules: dict[uuid.UUID, list[EarningRule]] = defaultdict(list)
+    for rule in await session.scalars(select(EarningRuleRow)):
+        rules[rule.merchant_id].append(_rule(rule, defaults.get(rule.merchant_id, "")))
+    stores: dict[uuid.UUID, dict[str, str]] = defaultdict(dict)
+    for store in await session.scalars(select(StoreRow).order_by(StoreRow.code)):
+        stores[store.merchant_id][store.code] = store.name
+    merchants = [
+        _merchant(row, stores[row.id], [c for c in rows if c.merchant_id == row.id], rules[row.id])
+        for row in await session.scalars(select(MerchantRow).order_by(MerchantRow.code))
+    ]
+    types = [_identifier_type(row) for row in await session.scalars(select(IdentifierTypeRow))]
+    return Catalogue(
+        alliance=_alliance(alliance),
+        merchants={merchant.code: merchant for merchant in merchants},
+        merchants_by_id={merchant.id: merchant for merchant in merchants},
+        currencies={row.code: _currency(row, policies[row.code]) for row in rows},
+        identifier_types={declared.type: declared for declared in types},
+        revision=alliance.revision,
+    )
+
+
+def _alliance(row: AllianceRow) -> Alliance:
+    cycle = row.terms["cycle"]
+    return Alliance(
+        id=row.id,
+        code=row.code,
+        name=row.name,
+        settlement_currency=row.settlement_currency,
+        timezone=ZoneInfo(row.timezone),
+        calendar=row.terms["calendar"],
+        consent=row.terms["consent"],
+        cycle=CycleTerms(
+            every=cycle["every"],
+            objection=_days(cycle["objectionDays"]),
+            payment=_days(cycle["paymentDays"]),
+            claim=_days(cycle["claimDays"]),
+            min_payment=to_minor(cycle["minPayment"], row.settlement_currency),
+        ),
+    )
+
+
+def _days(stored: int | dict[str, int]) -> Days:
+    return Days(stored, False) if isinstance(stored, int) else Days(stored["business"], True)
+
+
+def _merchant(
+    row: MerchantRow, stores: Mapping[str, str], currencies: Iterable[CurrencyRow], rules: Iterable[EarningRule]
+) -> Merchant:
+    return Merchant(
+        id=row.id,
+        code=row.code,
+        name=row.name,
+        jurisdiction=row.jurisdiction,
+        timezone=ZoneInfo(row.timezone),
+        enrol_on_purchase=row.settings["enrolOnPurchase"],
+        clawback=row.settings["clawback"],
+        on_return=row.settings["onReturn"],
+        unique_orders=row.settings["uniqueOrders"],
+        credit_limit=scaled(row.settlement["creditLimit"], MICRO_PLACES),
+        collateral=scaled(row.settlement["collateral"], MICRO_PLACES),
+        stores=stores,
+        currencies=tuple(currency.code for currency in currencies),
+        default_currency=next((currency.code for currency in currencies if currency.is_default), None),
+        earning=compile_earning(rules),
+    )
+
+
+def _currency(row: CurrencyRow, policies: Iterable[CurrencyPolicy]) -> Currency:
+    return Currency(row.code, row.merchant_id, row.kind, row.name, row.scale, tuple(policies))
+
+
+def _policy(row: CurrencyPolicyRow) -> CurrencyPolicy:
+    worth = row.definition.get("worth")
+    expiry = row.definition["expiry"]
+    return CurrencyPolicy(
+        version=row.version,
+        valid_from=row.valid_from,
+        valid_to=row.valid_to,
+        worth=None if worth is None else scaled(worth["amount"], PRICE_PLACES),
+        worth_currency=None if worth is None else worth["currency"],
+        expiry=ExpiryPolicy(
+            kind=expiry["policy"],
+            days=expiry.get("days", 0),
+            months=expiry.get("months", 0),
+            round_up_to=expiry.get("roundUpTo"),
+            on=date.fromisoformat(expiry["on"]) if "on" in expiry else None,
+            years=expiry.get("years", 0),
+        ),
+        negative=row.definition["negative"],
+    )
+
+
+def _rule(row: EarningRuleRow, default_currency: str) -> EarningRule:
+    stored: dict[str, Any] = row.definition
+    per, rounding = stored.get("per"), stored.get("round")
+    return EarningRule(
+        code=row.code,
+        version=row.version,
+        currency=stored.get("currency", default_currency),
+        valid_from=row.valid_from,
+        valid_to=row.valid_to,
+        rate=None if per is None else Fraction(stored["points"], to_minor(per["amount"], per["currency"])),
+        money=None if per is None else per["currency"],
+        multiplier=Fraction(stored["multiplier"]) if "multiplier" in stored else None,
+        rounding=None if rounding is None else (rounding["mode"], rounding["by"]),
+        priority=stored["priority"],
+        stacks=stored["stacks"],
+        categories=frozenset(stored["when"]["category"]) if "when" in stored else None,
+        excluded=frozenset(stored["except"]["category"]) if "except" in stored else frozenset(),
+    )
+
+
+def _identifier_type(row: IdentifierTypeRow) -> IdentifierType:
+    stored = row.definition
+    return IdentifierType(
+        type=row.type,
+        issuer=stored.get("issuer"),
+        normalise=stored.get("normalise"),
+        unique=stored["unique"],
+        at_till=stored["atTill"],
+        verify=stored.get("verify"),
+    )

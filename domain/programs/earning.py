@@ -1,0 +1,136 @@
+"""Earning rules, and their compiled form: per span of time, what a minor unit of money gives in each category.
+
+Of the rules that match a line, those that do not stack compete and the highest priority wins (then the first code);
+those that stack all count. Rules with `points` give points for money; rules with a `multiplier` then add (m - 1) times
+what those give, before rounding. Each rule rounds what it gives, so the listed points add up.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+from math import lcm
+from typing import Literal
+
+from domain.money import half_even
+
+RoundingMode = Literal["floor", "half_up", "half_even", "ceiling"]
+RoundingScope = Literal["line", "order"]
+
+ROUND: Mapping[RoundingMode, Callable[[int, int], int]] = {
+    "floor": lambda value, unit: value // unit,
+    "half_up": lambda value, unit: (2 * value + unit) // (2 * unit),
+    "half_even": half_even,
+    "ceiling": lambda value, unit: -(-value // unit),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class EarningRule:
+    """One version of a rule. `rate` is points a minor unit of `money`; a rule has either a rate or a multiplier."""
+
+    code: str
+    version: int
+    currency: str
+    valid_from: datetime
+    valid_to: datetime | None
+    rate: Fraction | None
+    money: str | None
+    multiplier: Fraction | None
+    rounding: tuple[RoundingMode, RoundingScope] | None
+    priority: int
+    stacks: bool
+    categories: frozenset[str] | None
+    excluded: frozenset[str]
+
+    def in_force(self, moment: datetime) -> bool:
+        """Whether `moment` lies in this version's time."""
+        return self.valid_from <= moment and (self.valid_to is None or moment < self.valid_to)
+
+    def matches(self, category: str | None) -> bool:
+        """Whether a line of `category` (None: one that no rule names) falls under the rule."""
+        return (self.categories is None or category in self.categories) and category not in self.excluded
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """How one rule turns weights into points: `weight / unit`, rounded by line or by order."""
+
+    code: str
+    version: int
+    unit: int
+    round: Callable[[int, int], int]
+    by_order: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tariff:
+    """What holds in one span of time: a line's weight under contribution i is its amount times the factor."""
+
+    contributions: tuple[Contribution, ...]
+    factors: Mapping[str | None, tuple[tuple[int, int], ...]]
+    otherwise: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Earning:
+    """All tariffs of a merchant for one points currency and one currency of money, in time order."""
+
+    starts: tuple[datetime, ...]
+    tariffs: tuple[Tariff, ...]
+
+    def at(self, moment: datetime) -> Tariff | None:
+        """The tariff in force at `moment`; None before the first rule begins."""
+        index = bisect_right(self.starts, moment)
+        return self.tariffs[index - 1] if index else None
+
+
+def compile_earning(rules: Iterable[EarningRule]) -> dict[tuple[str, str], Earning]:
+    """The earning of one merchant by (points currency, currency of money)."""
+    rules = list(rules)
+    pairs = {(rule.currency, rule.money) for rule in rules if rule.money is not None}
+    return {(points, money): _earning(_concerning(rules, points, money)) for points, money in pairs}
+
+
+def _concerning(rules: Sequence[EarningRule], points: str, money: str) -> list[EarningRule]:
+    chosen = [rule for rule in rules if rule.currency == points and rule.money in (None, money)]
+    return sorted(chosen, key=lambda rule: (rule.multiplier is not None, -rule.priority, rule.code, rule.version))
+
+
+def _earning(rules: Sequence[EarningRule]) -> Earning:
+    starts = sorted({moment for rule in rules for moment in (rule.valid_from, rule.valid_to) if moment is not None})
+    return Earning(tuple(starts), tuple(_tariff([rule for rule in rules if rule.in_force(start)]) for start in starts))
+
+
+def _tariff(rules: Sequence[EarningRule]) -> Tariff:
+    named = {category for rule in rules for category in (rule.categories or frozenset()) | rule.excluded}
+    coefficients = {category: _coefficients(rules, category) for category in (None, *named)}
+    units = [lcm(*(given[i].denominator for given in coefficients.values() if i in given)) for i in range(len(rules))]
+    factors = {
+        category: tuple((i, int(value * units[i])) for i, value in given.items())
+        for category, given in coefficients.items()
+    }
+    fallback = next((rule.rounding for rule in rules if rule.rounding is not None), None) or ("floor", "line")
+    contributions = []
+    for rule, unit in zip(rules, units, strict=True):
+        mode, scope = rule.rounding or fallback
+        contributions.append(Contribution(rule.code, rule.version, unit, ROUND[mode], scope == "order"))
+    return Tariff(tuple(contributions), factors, factors[None])
+
+
+def _coefficients(rules: Sequence[EarningRule], category: str | None) -> dict[int, Fraction]:
+    """Points a minor unit that each rule (by its index) gives to a line of `category`."""
+    matching = [(i, rule) for i, rule in enumerate(rules) if rule.matches(category)]
+    rated = [(i, rule) for i, rule in matching if rule.rate is not None]
+    rates = {i: rule.rate for i, rule in _chosen(rated) if rule.rate is not None}
+    base = sum(rates.values(), Fraction(0))
+    multipliers = [(i, rule) for i, rule in matching if rule.multiplier is not None]
+    extras = {i: (rule.multiplier - 1) * base for i, rule in _chosen(multipliers) if rule.multiplier is not None}
+    return rates | extras if rates else {}
+
+
+def _chosen(matching: Sequence[tuple[int, EarningRule]]) -> list[tuple[int, EarningRule]]:
+    """All that stack and the first that does not; `matching` is in order of priority."""
+    alone = next((i for i, rule in matching if not rule.stacks), None)
+    return [(i, rule) for i, rule in matching if rule.stacks or i == alone]

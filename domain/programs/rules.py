@@ -1,0 +1,150 @@
+"""What a purchase earns and when points end. Pure functions; integers and dates only."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from dateutil.relativedelta import relativedelta
+
+from domain.errors import InvalidInput
+from domain.money import MAX_INTEGER
+from domain.programs.catalogue import ExpiryPolicy, Merchant
+from domain.programs.earning import Contribution
+
+Line = tuple[int, str | None]
+Tender = tuple[str, int]
+
+MONEY_TENDERS = frozenset({"MONEY", "STORED_VALUE"})
+
+
+@dataclass(frozen=True, slots=True)
+class Valued:
+    """What a purchase earns: `points` in all, the same by rule (`decisions`: rule, version, points) and by line."""
+
+    points: int
+    decisions: list[dict[str, Any]]
+    lines: list[int]
+
+
+def value_purchase(
+    merchant: Merchant,
+    currency: str,
+    money: str,
+    lines: Sequence[Line],
+    tenders: Sequence[Tender],
+    occurred_at: datetime,
+) -> Valued:
+    """What `lines` bought at `merchant` earn in `currency` by the rules of `occurred_at` (R8, R10).
+
+    Lines are (amount, category) and tenders (kind, amount), amounts in minor units of `money`. Points and coupons among
+    the tenders earn nothing: what was paid in money is shared over the lines in proportion. Raises InvalidInput for a
+    negative amount, or for a money in which this merchant has no rules though it has some in another.
+    """
+    earning = merchant.earning.get((currency, money))
+    tariff = None if earning is None else earning.at(occurred_at)
+    total = 0
+    for i, (amount, _) in enumerate(lines):
+        if amount < 0:
+            raise InvalidInput(reason="an amount below zero earns nothing", path=("lines", str(i), "amount"))
+        total += amount
+    if earning is None:
+        _refuse_other_money(merchant, currency, money)
+    if tariff is None:
+        return Valued(0, [], [0] * len(lines))
+    paid = _paid_in_money(total, tenders) if tenders else total
+
+    weights: list[list[int] | None] = [None] * len(tariff.contributions)
+    factors, otherwise = tariff.factors, tariff.otherwise
+    for i, (amount, category) in enumerate(lines):
+        for index, factor in factors.get(category, otherwise):
+            row = weights[index]
+            if row is None:
+                row = weights[index] = [0] * len(lines)
+            row[i] = amount * factor
+
+    decisions: list[dict[str, Any]] = []
+    by_line = [0] * len(lines)
+    for contribution, row in zip(tariff.contributions, weights, strict=True):
+        if row is None:
+            continue
+        unit = contribution.unit
+        if paid != total:
+            row, unit = [weight * paid for weight in row], unit * total
+        shares = _rounded(contribution, row, unit)
+        by_line = [points + share for points, share in zip(by_line, shares, strict=True)]
+        decisions.append({"rule": contribution.code, "version": contribution.version, "points": sum(shares)})
+    points = sum(by_line)
+    if points > MAX_INTEGER:
+        raise InvalidInput(reason="more points than can be counted", path=("lines",))
+    return Valued(points, decisions, by_line)
+
+
+def _paid_in_money(total: int, tenders: Sequence[Tender]) -> int:
+    """The part of `total` that was paid in money: never more than what points and coupons leave of it."""
+    money = other = 0
+    for i, (kind, amount) in enumerate(tenders):
+        if amount < 0:
+            raise InvalidInput(reason="a tender below zero", path=("tenders", str(i), "amount"))
+        if kind in MONEY_TENDERS:
+            money += amount
+        else:
+            other += amount
+    return max(0, min(money, total - other))
+
+
+def _rounded(contribution: Contribution, weights: list[int], unit: int) -> list[int]:
+    """Whole points a line. By order: rounded once, then shared over the lines by largest remainder, ties in order."""
+    if not contribution.by_order:
+        return [contribution.round(weight, unit) for weight in weights]
+    shares = [weight // unit for weight in weights]
+    left = contribution.round(sum(weights), unit) - sum(shares)
+    if left:
+        for i in sorted(range(len(weights)), key=lambda i: weights[i] % unit, reverse=True)[:left]:
+            shares[i] += 1
+    return shares
+
+
+def _refuse_other_money(merchant: Merchant, currency: str, money: str) -> None:
+    known = sorted(other for points, other in merchant.earning if points == currency)
+    if known:
+        raise InvalidInput(reason=f"{merchant.code} gives {currency} for {', '.join(known)}, not {money}")
+
+
+def expiry_instant(policy: ExpiryPolicy, granted_at: datetime, zone: ZoneInfo) -> datetime | None:
+    """The first instant at which a lot granted at `granted_at` is no longer valid; None is never (R3, R4).
+
+    That is the first instant after its expiry date in `zone`. rolling: `days` or `months` after the day of the grant
+    (31 January + 1 month is the end of February), moved to the end of that month, quarter or year by `round_up_to`;
+    fixed: the date `on`; end_of_year: 31 December, `years` later.
+    """
+    return _end_of_lot(policy, granted_at.astimezone(zone).date(), zone)
+
+
+@lru_cache(maxsize=4096)
+def _end_of_lot(policy: ExpiryPolicy, granted: date, zone: ZoneInfo) -> datetime | None:
+    match policy.kind:
+        case "never":
+            return None
+        case "fixed":
+            assert policy.on is not None
+            last = policy.on
+        case "end_of_year":
+            last = date(granted.year + policy.years, 12, 31)
+        case "rolling":
+            last = _period_end(granted + relativedelta(days=policy.days, months=policy.months), policy.round_up_to)
+    return datetime.combine(last + timedelta(days=1), time(), zone).astimezone(UTC)
+
+
+def _period_end(day: date, period: str | None) -> date:
+    match period:
+        case "month":
+            return day + relativedelta(day=31)
+        case "quarter":
+            return day + relativedelta(month=-(-day.month // 3) * 3, day=31)
+        case "year":
+            return date(day.year, 12, 31)
+        case _:
+            return day
