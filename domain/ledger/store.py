@@ -8,8 +8,10 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import orjson
 from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import JSONB
 
 from domain.base import lock_key
 from domain.ledger.model import Allocation, Entry, IdempotencyKey, Lot, Operation
@@ -221,7 +223,9 @@ async def write(connection: asyncpg.Connection, batch: Batch, books: Books, post
     for table, rows in inserts.items():
         columns = tuple(rows[0])
         parts.append(_Insert(table, columns))
-        arguments.extend([row[column] for row in rows] for column in columns)
+        for column in columns:
+            values = [row[column] for row in rows]
+            arguments.append(list(map(_json, values)) if column in _json_columns(table) else values)
     if accounts:
         parts.append(_UPSERT_ACCOUNTS)
         arguments.extend(_columns([(*account, books.accounts[account]) for account in accounts]))
@@ -240,9 +244,17 @@ class _Insert:
     columns: tuple[str, ...]
 
     def __call__(self, first: int) -> str:
-        types = [_DIALECT.type_compiler_instance.process(self.table.c[name].type) for name in self.columns]
-        arrays = ", ".join(f"${first + i}::{type_}[]" for i, type_ in enumerate(types))
-        return f"INSERT INTO {self.table.name} ({', '.join(self.columns)}) SELECT * FROM unnest({arrays})"  # noqa: S608
+        arrays, values = [], []
+        for n, name in enumerate(self.columns):
+            json = name in _json_columns(self.table)
+            type_ = "text" if json else self.table.c[name].type.compile(dialect=_DIALECT)
+            arrays.append(f"${first + n}::{type_}[]")
+            values.append(f"{name}::jsonb" if json else name)
+        names = ", ".join(self.columns)
+        return (
+            f"INSERT INTO {self.table.name} ({names}) SELECT {', '.join(values)} "  # noqa: S608
+            f"FROM unnest({', '.join(arrays)}) AS new ({names})"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +268,7 @@ class _Fixed:
         return self.text.format(*(f"${first + i}" for i in range(len(self.columns))))
 
 
-_DIALECT: Any = postgresql.dialect()
+_DIALECT: Any = postgresql.dialect()  # type: ignore[no-untyped-call]
 _OPERATION, _ENTRY, _LOT_TABLE, _ALLOCATION, _KEY = (
     model.metadata.tables[model.__tablename__] for model in (Operation, Entry, Lot, Allocation, IdempotencyKey)
 )
@@ -273,6 +285,16 @@ _UPDATE_LOTS = _Fixed(
        WHERE lot.holder_id = now.holder_id AND lot.id = now.id""",
     ("holder_id", "id", "remaining"),
 )
+
+
+@cache
+def _json_columns(table: Table) -> frozenset[str]:
+    return frozenset(column.name for column in table.columns if isinstance(column.type, JSONB))
+
+
+def _json(value: Any) -> str | None:
+    """JSON as text: an array of jsonb values that are arrays themselves would be taken for one with two dimensions."""
+    return None if value is None else orjson.dumps(value).decode()
 
 
 @cache

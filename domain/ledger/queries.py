@@ -1,0 +1,343 @@
+"""The ledger's reads: many keys in, many rows out, one statement each.
+
+A lot that has expired as of the moment asked for is in none of a wallet's figures, booked or not (R2).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import TextClause, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+
+class WalletKey(NamedTuple):
+    """A wallet at a moment; an empty currency stands for all wallets of the holder."""
+
+    holder_id: UUID
+    currency: str
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class WalletFigures:
+    """What is in a wallet: balance = available + held - debt; pending stands apart."""
+
+    holder_id: UUID
+    currency: str
+    available: int
+    held: int
+    pending: int = 0
+    debt: int = 0
+
+    @property
+    def balance(self) -> int:
+        """What the member calls theirs."""
+        return self.available + self.held - self.debt
+
+
+@dataclass(frozen=True, slots=True)
+class LotRow:
+    """A credit of points that is still alive. `expires_at` is the first instant at which it is not."""
+
+    id: UUID
+    granted: int
+    remaining: int
+    granted_at: datetime
+    expires_at: datetime | None
+    issuer_id: UUID
+    operation_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What has gone through a wallet since it was opened; a reversal is taken off what it undid."""
+
+    earned: int = 0
+    spent: int = 0
+    expired: int = 0
+    exchanged_in: int = 0
+    exchanged_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OperationRow:
+    """One business event, and the operations that reversed it."""
+
+    holder_id: UUID
+    id: UUID
+    kind: str
+    merchant_id: UUID
+    store: str | None
+    channel: str | None
+    order_ref: str | None
+    occurred_at: datetime
+    booked_at: datetime
+    reverses: UUID | None
+    decisions: list[Any] | None
+    reversed_by: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRow:
+    """A signed change of one of the holder's accounts, and what it then stood at."""
+
+    holder_id: UUID
+    operation_id: UUID
+    currency: str
+    amount: int
+    counter_holder_id: UUID
+    balance_after: int
+
+
+class ActivityKey(NamedTuple):
+    """Whose operations. Empty filters let everything through; `viewer_id` (a merchant) only what is at or of it."""
+
+    holder_id: UUID
+    currency: str = ""
+    kinds: tuple[str, ...] = ()
+    viewer_id: UUID | None = None
+
+
+_WALLETS = text("""
+    SELECT w.n, a.holder_id, a.currency, a.held, coalesce(sum(l.remaining), 0)::bigint AS live
+    FROM unnest(CAST(:holders AS uuid[]), CAST(:currencies AS text[]), CAST(:as_ofs AS timestamptz[]))
+         WITH ORDINALITY AS w (holder_id, currency, as_of, n)
+    JOIN account a ON a.holder_id = w.holder_id AND a.kind = 'POINTS' AND w.currency IN ('', a.currency)
+    LEFT JOIN lot l ON l.holder_id = a.holder_id AND l.currency = a.currency AND NOT l.spent
+         AND (l.expires_at IS NULL OR l.expires_at > w.as_of)
+    GROUP BY w.n, a.holder_id, a.currency, a.held
+    ORDER BY w.n, a.currency
+""")
+
+
+async def wallets(session: AsyncSession, keys: Sequence[WalletKey]) -> dict[WalletKey, list[WalletFigures]]:
+    """The figures of these wallets; a wallet that was never posted to has none."""
+    found: dict[WalletKey, list[WalletFigures]] = {key: [] for key in keys}
+    for row in await session.execute(_WALLETS, _columns(keys, "holders", "currencies", "as_ofs")):
+        key = keys[row.n - 1]
+        found[key].append(WalletFigures(row.holder_id, row.currency, available=row.live - row.held, held=row.held))
+    return found
+
+
+_LIVE = """
+    l.holder_id = w.holder_id AND l.currency = w.currency AND NOT l.spent
+    AND (l.expires_at IS NULL OR l.expires_at > w.as_of)
+"""
+_WANTED = """
+    unnest(CAST(:holders AS uuid[]), CAST(:currencies AS text[]), CAST(:as_ofs AS timestamptz[]))
+    WITH ORDINALITY AS w (holder_id, currency, as_of, n)
+"""
+
+
+def _lots_statement(backward: bool) -> TextClause:
+    compare, direction = ("<", "DESC") if backward else (">", "ASC")
+    return text(f"""
+        SELECT w.n, x.* FROM {_WANTED} CROSS JOIN LATERAL (
+            SELECT l.id, l.granted, l.remaining, l.granted_at, l.expires_at, l.issuer_id, l.operation_id
+            FROM lot l WHERE {_LIVE}
+            AND (CAST(:from_expiry AS timestamptz) IS NULL OR (coalesce(l.expires_at, 'infinity'), l.id)
+                 {compare} (CAST(:from_expiry AS timestamptz), CAST(:from_id AS uuid)))
+            AND (CAST(:until_expiry AS timestamptz) IS NULL OR (coalesce(l.expires_at, 'infinity'), l.id)
+                 {">" if backward else "<"} (CAST(:until_expiry AS timestamptz), CAST(:until_id AS uuid)))
+            ORDER BY coalesce(l.expires_at, 'infinity') {direction}, l.id {direction} LIMIT :size
+        ) x ORDER BY w.n, coalesce(x.expires_at, 'infinity') {direction}, x.id {direction}
+    """)  # noqa: S608 - no value is formatted in
+
+
+_LOTS = {backward: _lots_statement(backward) for backward in (False, True)}
+Bound = tuple[datetime, UUID] | None
+
+
+async def lots_page(
+    session: AsyncSession, keys: Sequence[WalletKey], size: int, start: Bound, end: Bound, *, backward: bool = False
+) -> dict[WalletKey, list[LotRow]]:
+    """Up to `size` live lots of each wallet in the order they are spent, from `start` to `end` (exclusive).
+
+    `backward` goes the other way: `start` is then the later bound. A lot that never expires sorts at FOREVER.
+    """
+    values = _columns(keys, "holders", "currencies", "as_ofs") | {"size": size}
+    values |= {"from_expiry": start and start[0], "from_id": start and start[1]}
+    values |= {"until_expiry": end and end[0], "until_id": end and end[1]}
+    found: dict[WalletKey, list[LotRow]] = {key: [] for key in keys}
+    for n, *row in await session.execute(_LOTS[backward], values):
+        found[keys[n - 1]].append(LotRow(*row))
+    return found
+
+
+_LOT_COUNT = text(f"SELECT w.n, count(*) FROM {_WANTED} JOIN lot l ON {_LIVE} GROUP BY w.n")  # noqa: S608
+
+
+async def lot_counts(session: AsyncSession, keys: Sequence[WalletKey]) -> dict[WalletKey, int]:
+    """How many live lots each wallet has."""
+    counts = dict.fromkeys(keys, 0)
+    for n, count in await session.execute(_LOT_COUNT, _columns(keys, "holders", "currencies", "as_ofs")):
+        counts[keys[n - 1]] = count
+    return counts
+
+
+_EXPIRIES = text(f"""
+    SELECT w.n, x.day, x.points FROM (SELECT w.*, z.zone FROM {_WANTED}
+         JOIN unnest(CAST(:zones AS text[])) WITH ORDINALITY AS z (zone, n) USING (n)) w
+    CROSS JOIN LATERAL (
+        SELECT ((l.expires_at - interval '1 microsecond') AT TIME ZONE w.zone)::date AS day,
+               sum(l.remaining)::bigint AS points
+        FROM lot l WHERE {_LIVE} AND l.expires_at IS NOT NULL GROUP BY 1 ORDER BY 1 LIMIT :size
+    ) x ORDER BY w.n, x.day
+""")  # noqa: S608
+
+
+async def expiries(
+    session: AsyncSession, keys: Sequence[WalletKey], zones: Sequence[str], size: int
+) -> dict[WalletKey, list[tuple[date, int]]]:
+    """The next `size` dates on which points expire, and how many; `zones` (IANA names) says whose days, key by key."""
+    values = _columns(keys, "holders", "currencies", "as_ofs") | {"zones": list(zones), "size": size}
+    found: dict[WalletKey, list[tuple[date, int]]] = {key: [] for key in keys}
+    for n, day, points in await session.execute(_EXPIRIES, values):
+        found[keys[n - 1]].append((day, points))
+    return found
+
+
+_TOTALS = text("""
+    SELECT w.n, coalesce(u.kind, o.kind) AS kind, e.amount > 0 = (u.id IS NULL) AS inward, sum(e.amount)::bigint AS points
+    FROM unnest(CAST(:holders AS uuid[]), CAST(:currencies AS text[])) WITH ORDINALITY AS w (holder_id, currency, n)
+    JOIN entry e ON e.holder_id = w.holder_id AND e.currency = w.currency AND e.account = 'POINTS'
+    JOIN operation o ON o.holder_id = e.holder_id AND o.id = e.operation_id
+    LEFT JOIN operation u ON u.holder_id = o.holder_id AND u.id = o.reverses
+    GROUP BY 1, 2, 3
+""")
+
+
+async def lifetime(session: AsyncSession, keys: Sequence[WalletKey]) -> dict[WalletKey, Totals]:
+    """What has gone through each wallet; reads all its entries."""
+    sums: dict[WalletKey, dict[str, int]] = {key: {} for key in keys}
+    pairs = {"holders": [key.holder_id for key in keys], "currencies": [key.currency for key in keys]}
+    for row in await session.execute(_TOTALS, pairs):
+        name, sign = _TOTAL_OF[row.kind, row.inward]
+        into = sums[keys[row.n - 1]]
+        into[name] = into.get(name, 0) + sign * row.points
+    return {key: Totals(**found) for key, found in sums.items()}
+
+
+_TOTAL_OF = {
+    ("EARN", True): ("earned", 1),
+    ("REDEEM", False): ("spent", -1),
+    ("EXPIRE", False): ("expired", -1),
+    ("EXCHANGE", True): ("exchanged_in", 1),
+    ("EXCHANGE", False): ("exchanged_out", -1),
+}
+
+_OPERATION = """
+    SELECT o.holder_id, o.id, o.kind, o.merchant_id, o.store, o.channel, o.order_ref, o.occurred_at, o.booked_at,
+           o.reverses, o.decisions,
+           ARRAY(SELECT r.id FROM operation r WHERE r.holder_id = o.holder_id AND r.reverses = o.id ORDER BY r.id)
+    FROM operation o
+"""
+_PAIRS = "unnest(CAST(:holders AS uuid[]), CAST(:ids AS uuid[])) AS w (holder_id, id)"
+_OPERATIONS = text(f"{_OPERATION} JOIN {_PAIRS} ON o.holder_id = w.holder_id AND o.id = w.id")
+_ENTRIES = text(f"""
+    SELECT e.holder_id, e.operation_id, e.currency, e.amount, e.counter_holder_id, e.balance_after
+    FROM entry e JOIN {_PAIRS} ON e.holder_id = w.holder_id AND e.operation_id = w.id ORDER BY e.seq
+""")  # noqa: S608
+
+
+async def operations(
+    session: AsyncSession, keys: Sequence[tuple[UUID, UUID]]
+) -> dict[tuple[UUID, UUID], OperationRow]:
+    """The operations with these (holder, id); what is not there is left out."""
+    rows = await session.execute(_OPERATIONS, _columns(keys, "holders", "ids"))
+    return {(row[0], row[1]): _operation(row) for row in rows}
+
+
+async def entries(
+    session: AsyncSession, keys: Sequence[tuple[UUID, UUID]]
+) -> dict[tuple[UUID, UUID], list[EntryRow]]:
+    """The entries of these operations, in order."""
+    found: dict[tuple[UUID, UUID], list[EntryRow]] = {key: [] for key in keys}
+    for row in await session.execute(_ENTRIES, _columns(keys, "holders", "ids")):
+        found[row[0], row[1]].append(EntryRow(*row))
+    return found
+
+
+_SEEN = """
+    o.holder_id = w.holder_id AND (:kind_count = 0 OR o.kind = ANY(CAST(:kinds AS text[])))
+    AND (:currency = '' OR EXISTS (SELECT FROM entry e WHERE e.holder_id = o.holder_id AND e.operation_id = o.id
+                                   AND e.currency = :currency))
+    AND (CAST(:viewer AS uuid) IS NULL OR o.merchant_id = CAST(:viewer AS uuid) OR EXISTS (
+         SELECT FROM entry e JOIN currency c ON c.code = e.currency
+         WHERE e.holder_id = o.holder_id AND e.operation_id = o.id AND c.merchant_id = CAST(:viewer AS uuid)))
+"""
+_HOLDERS = "unnest(CAST(:holders AS uuid[])) WITH ORDINALITY AS w (holder_id, n)"
+
+
+def _activity_statement(backward: bool) -> TextClause:
+    direction = "ASC" if backward else "DESC"
+    return text(f"""
+        SELECT x.* FROM {_HOLDERS} CROSS JOIN LATERAL (
+            {_OPERATION} WHERE {_SEEN}
+            AND (CAST(:older_than AS uuid) IS NULL OR o.id < CAST(:older_than AS uuid))
+            AND (CAST(:newer_than AS uuid) IS NULL OR o.id > CAST(:newer_than AS uuid))
+            ORDER BY o.id {direction} LIMIT :size
+        ) x ORDER BY w.n, x.id {direction}
+    """)  # noqa: S608
+
+
+_ACTIVITY = {backward: _activity_statement(backward) for backward in (False, True)}
+_ACTIVITY_COUNT = text(f"""
+    SELECT w.holder_id, count(*) FROM {_HOLDERS} JOIN operation o ON {_SEEN} GROUP BY 1
+""")  # noqa: S608
+
+
+async def activity_page(
+    session: AsyncSession,
+    keys: Sequence[ActivityKey],
+    size: int,
+    older_than: UUID | None,
+    newer_than: UUID | None,
+    *,
+    backward: bool = False,
+) -> dict[ActivityKey, list[OperationRow]]:
+    """Up to `size` operations of each holder, newest first (oldest first if `backward`), between two ids.
+
+    All keys must have the same filters: they differ in their holder.
+    """
+    values = _filters(keys) | {"size": size, "older_than": older_than, "newer_than": newer_than}
+    by_holder = {key.holder_id: key for key in keys}
+    found: dict[ActivityKey, list[OperationRow]] = {key: [] for key in keys}
+    for row in await session.execute(_ACTIVITY[backward], values):
+        found[by_holder[row[0]]].append(_operation(row))
+    return found
+
+
+async def activity_counts(session: AsyncSession, keys: Sequence[ActivityKey]) -> dict[ActivityKey, int]:
+    """How many operations each of these has; all keys must have the same filters."""
+    by_holder = {key.holder_id: key for key in keys}
+    counts = dict.fromkeys(keys, 0)
+    for holder_id, count in await session.execute(_ACTIVITY_COUNT, _filters(keys)):
+        counts[by_holder[holder_id]] = count
+    return counts
+
+
+def _filters(keys: Sequence[ActivityKey]) -> dict[str, Any]:
+    _, currency, kinds, viewer = keys[0]
+    holders = [key.holder_id for key in keys]
+    return {
+        "holders": holders,
+        "currency": currency,
+        "kinds": list(kinds),
+        "kind_count": len(kinds),
+        "viewer": viewer,
+    }
+
+
+def _columns(keys: Sequence[tuple[Any, ...]], *names: str) -> dict[str, Any]:
+    """Rows of keys as one array a column."""
+    columns = [list(column) for column in zip(*keys, strict=True)] if keys else [[] for _ in names]
+    return dict(zip(names, columns, strict=True))
+
+
+def _operation(row: Any) -> OperationRow:
+    *plain, reversed_by = row
+    return OperationRow(*plain, reversed_by=tuple(reversed_by))

@@ -1,0 +1,117 @@
+"""The proof of the books (R25, R26): what is kept beside the entries is compared with the entries themselves."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+LIMIT = 1000
+"""Differences named a check; the books are wrong either way."""
+
+_CHECKS = {
+    "account is the sum of its entries": """
+        SELECT holder_id, kind, currency, coalesce(a.posted, 0) AS kept, coalesce(e.posted, 0) AS proved
+        FROM account a
+        FULL JOIN (SELECT holder_id, account AS kind, currency, sum(amount) AS posted FROM entry GROUP BY 1, 2, 3) e
+        USING (holder_id, kind, currency)
+        WHERE coalesce(a.posted, 0) <> coalesce(e.posted, 0)""",
+    "account is the sum of its lots": """
+        SELECT holder_id, kind, currency, coalesce(a.posted, 0) AS kept, coalesce(l.left, 0) AS proved
+        FROM (SELECT * FROM account WHERE kind = 'POINTS') a
+        FULL JOIN (SELECT holder_id, 'POINTS' AS kind, currency, sum(remaining) AS left FROM lot GROUP BY 1, 3) l
+        USING (holder_id, kind, currency)
+        WHERE coalesce(a.posted, 0) <> coalesce(l.left, 0)""",
+    "lot is what was granted less what was taken": """
+        SELECT holder_id, lot_id::text AS kind, coalesce(l.currency, '?') AS currency,
+               coalesce(l.remaining, 0) AS kept, coalesce(l.granted, 0) + coalesce(t.amount, 0) AS proved
+        FROM (SELECT holder_id, id AS lot_id, currency, granted, remaining FROM lot) l
+        FULL JOIN (SELECT holder_id, lot_id, sum(amount) AS amount FROM allocation GROUP BY 1, 2) t
+        USING (holder_id, lot_id)
+        WHERE l.lot_id IS NULL OR l.remaining <> l.granted + coalesce(t.amount, 0)""",
+    "operation moves lots by what it moves accounts": """
+        SELECT holder_id, operation_id::text AS kind, currency,
+               coalesce(e.amount, 0) AS kept, coalesce(m.amount, 0) AS proved
+        FROM (SELECT holder_id, operation_id, currency, sum(amount) AS amount
+              FROM entry WHERE account = 'POINTS' GROUP BY 1, 2, 3) e
+        FULL JOIN (SELECT holder_id, operation_id, currency, sum(amount) AS amount
+                   FROM (SELECT holder_id, operation_id, currency, granted AS amount FROM lot
+                         UNION ALL
+                         SELECT t.holder_id, t.operation_id, l.currency, t.amount
+                         FROM allocation t JOIN lot l ON l.holder_id = t.holder_id AND l.id = t.lot_id) AS moved
+                   GROUP BY 1, 2, 3) m
+        USING (holder_id, operation_id, currency)
+        WHERE coalesce(e.amount, 0) <> coalesce(m.amount, 0)""",
+    "entry belongs to an operation": """
+        SELECT e.holder_id, e.operation_id::text AS kind, e.currency, e.amount AS kept, 0 AS proved
+        FROM entry e LEFT JOIN operation o ON o.holder_id = e.holder_id AND o.id = e.operation_id
+        WHERE o.id IS NULL""",
+    "all accounts of a currency sum to zero": """
+        SELECT '00000000-0000-0000-0000-000000000000'::uuid AS holder_id, 'total' AS kind, currency,
+               sum(posted) AS kept, 0 AS proved
+        FROM (SELECT currency, posted FROM account
+              UNION ALL
+              SELECT currency, -amount FROM entry WHERE counter_account <> 'POINTS') AS total
+        GROUP BY currency HAVING sum(posted) <> 0""",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One account, lot or operation whose kept figure is not what its entries prove."""
+
+    check: str
+    holder: str
+    what: str
+    currency: str
+    kept: int
+    proved: int
+
+
+@dataclass(slots=True)
+class Proof:
+    """The verdict: how much was checked, and everything that differs."""
+
+    accounts: int
+    operations: int
+    differences: list[Difference] = field(default_factory=list)
+
+    @property
+    def balanced(self) -> bool:
+        """Whether nothing differs."""
+        return not self.differences
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer of `tessera verify --json`."""
+        return {
+            "balanced": self.balanced,
+            "accounts": self.accounts,
+            "operations": self.operations,
+            "differences": [
+                {name: getattr(difference, name) for name in Difference.__slots__} for difference in self.differences
+            ],
+        }
+
+
+def checks() -> Sequence[str]:
+    """The names of the checks, in the order in which they are made."""
+    return tuple(_CHECKS)
+
+
+async def verify(session: AsyncSession) -> Proof:
+    """Prove the ledger of the whole database, as of one instant.
+
+    Every check is one aggregate over the tables; the first 1,000 differences of each are named.
+    """
+    await session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+    accounts = (await session.execute(text("SELECT count(*) FROM account"))).scalar_one()
+    operations = (await session.execute(text("SELECT count(*) FROM operation"))).scalar_one()
+    proof = Proof(accounts, operations)
+    for name, sql in _CHECKS.items():
+        found = await session.execute(text(f"{sql} ORDER BY 1, 2, 3 LIMIT {LIMIT}"))
+        for row in found:
+            proof.differences.append(
+                Difference(name, str(row.holder_id), row.kind, row.currency, int(row.kept), int(row.proved))
+            )
+    return proof

@@ -1,0 +1,92 @@
+"""Real servers for the tests: one PostgreSQL and one Valkey a run, one cloned database a worker.
+
+TESSERA_TEST_DATABASE_URL and TESSERA_TEST_REDIS_URL name servers of one's own; by default the embedded ones are
+started in a temporary home.
+"""
+
+import os
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+from filelock import FileLock
+from sqlalchemy import make_url, text
+
+import migrations.models  # noqa: F401
+from domain.base import Base
+from domain.database import Database
+
+
+def _admin(url: str) -> str:
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def _named(url: str, name: str) -> str:
+    return make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers of this run see."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+
+
+@pytest.fixture(scope="session")
+def servers(shared_folder: Path) -> Iterator[tuple[str, str]]:
+    """URLs of PostgreSQL and of Valkey. The worker that comes first starts them; they end with the run."""
+    database, redis = os.environ.get("TESSERA_TEST_DATABASE_URL"), os.environ.get("TESSERA_TEST_REDIS_URL")
+    if database and redis:
+        yield database, redis
+        return
+    from server.embedded import start_services
+
+    with start_services(shared_folder / "home") as services:
+        yield database or services.database_url, redis or services.redis_url
+
+
+@pytest.fixture(scope="session")
+def redis_url(servers: tuple[str, str]) -> str:
+    """The Valkey server of this run."""
+    return servers[1]
+
+
+@pytest.fixture(scope="session")
+async def database_url(servers: tuple[str, str], shared_folder: Path) -> AsyncIterator[str]:
+    """A database of this worker's own, cloned from a template that the migrations built."""
+    from server.migrate import upgrade
+
+    url = servers[0]
+    run = uuid.uuid5(uuid.NAMESPACE_URL, str(shared_folder)).hex[:12]
+    template, mine = f"tessera_template_{run}", f"tessera_{run}_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+    admin = await asyncpg.connect(_admin(url))
+    try:
+        with FileLock(shared_folder / "template.lock"):
+            if not await admin.fetchval("SELECT true FROM pg_database WHERE datname = $1", template):
+                await admin.execute(f'CREATE DATABASE "{template}_new"')
+                await upgrade(_named(url, f"{template}_new"))
+                await admin.execute(f'ALTER DATABASE "{template}_new" RENAME TO "{template}"')
+            await admin.execute(f'CREATE DATABASE "{mine}" TEMPLATE "{template}"')
+        yield _named(url, mine)
+        await admin.execute(f'DROP DATABASE "{mine}" WITH (FORCE)')
+    finally:
+        await admin.close()
+
+
+@pytest.fixture(scope="session")
+async def pool(database_url: str) -> AsyncIterator[Database]:
+    """The worker's database, opened once."""
+    opened = Database(database_url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def database(pool: Database) -> Database:
+    """The worker's database, empty."""
+    tables = ", ".join(f'"{table.name}"' for table in Base.metadata.sorted_tables)
+    async with pool.transaction() as session:
+        await session.execute(text(f"TRUNCATE {tables}"))
+    return pool

@@ -1,0 +1,134 @@
+"""The ledger as one would write it on a blackboard: the oracle of the property tests.
+
+One class, no sets of rows, no batches: it knows lots, and what each operation did to them.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+END = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass
+class ModelLot:
+    currency: str
+    granted: int
+    left: int
+    granted_at: datetime
+    expires: datetime | None
+    order: int
+
+    def live(self, now: datetime) -> bool:
+        return self.expires is None or now < self.expires
+
+
+@dataclass
+class ModelOperation:
+    kind: str
+    made: list[ModelLot] = field(default_factory=list)
+    took: list[tuple[ModelLot, int]] = field(default_factory=list)
+    undone: bool = False
+
+
+@dataclass
+class ModelWallets:
+    """All wallets of one member. Every verb returns what the ledger must answer: points, or the refusal's name."""
+
+    lots: list[ModelLot] = field(default_factory=list)
+    lapsed: dict[int, int] = field(default_factory=dict)
+
+    def balance(self, currency: str) -> int:
+        return sum(lot.left for lot in self.lots if lot.currency == currency)
+
+    def available(self, currency: str, now: datetime) -> int:
+        return sum(lot.left for lot in self.lots if lot.currency == currency and lot.live(now))
+
+    def earn(
+        self, currency: str, points: int, now: datetime, expires: datetime | None
+    ) -> tuple[int, ModelOperation | None]:
+        done = ModelOperation("EARN")
+        if points:
+            done.made.append(self._grant(currency, points, now, expires))
+        return points, done
+
+    def redeem(self, currency: str, points: int, now: datetime) -> tuple[int | str, ModelOperation | None]:
+        if self.available(currency, now) < points:
+            return "InsufficientPoints", None
+        return points, ModelOperation("REDEEM", took=self._spend(currency, points, now))
+
+    def exchange(
+        self, currency: str, points: int, into: str, into_points: int, now: datetime, expires: datetime | None
+    ) -> tuple[int | str, ModelOperation | None]:
+        if self.available(currency, now) < points:
+            return "InsufficientPoints", None
+        took = self._spend(currency, points, now)
+        parts = [into_points * part // points for _, part in took]
+        by_rest = sorted(range(len(parts)), key=lambda i: (-(into_points * took[i][1] % points), i))
+        for i in by_rest[: into_points - sum(parts)]:
+            parts[i] += 1
+        made: dict[datetime, int] = {}
+        for (lot, _), part in zip(took, parts, strict=True):
+            end = min(lot.expires or END, expires or END)
+            made[end] = made.get(end, 0) + part
+        done = ModelOperation("EXCHANGE", took=took)
+        for end, part in made.items():
+            if part:
+                done.made.append(self._grant(into, part, now, None if end == END else end))
+        return points, done
+
+    def expire(self, currency: str, now: datetime) -> int:
+        gone = 0
+        for lot in self.lots:
+            if lot.currency == currency and not lot.live(now):
+                self.lapsed[lot.order] = self.lapsed.get(lot.order, 0) + lot.left
+                gone += lot.left
+                lot.left = 0
+        return gone
+
+    def reverse(self, done: ModelOperation, now: datetime) -> int | str:
+        if done.undone:
+            return "AlreadyReversed"
+        if done.kind == "EARN":
+            points = self._claw_back(done, now)
+        elif done.kind == "EXCHANGE" and any(lot.left < lot.granted or not lot.live(now) for lot in done.made):
+            return "InsufficientPoints"
+        else:
+            for lot in done.made:
+                lot.left = 0
+            for lot, part in done.took:
+                lot.left += part
+            points = sum(part for _, part in done.took)
+        done.undone = True
+        return points
+
+    def _claw_back(self, done: ModelOperation, now: datetime) -> int:
+        due = 0
+        for lot in done.made:
+            due += lot.granted - self.lapsed.get(lot.order, 0) - (0 if lot.live(now) else lot.left)
+        taken = 0
+        currencies = {lot.currency for lot in done.made}
+        wallet = [lot for lot in self.lots if lot.currency in currencies]
+        for lot in done.made + self._in_spend_order(wallet):
+            if lot.live(now):
+                part = min(lot.left, due - taken)
+                lot.left -= part
+                taken += part
+        return taken
+
+    def _grant(self, currency: str, points: int, now: datetime, expires: datetime | None) -> ModelLot:
+        lot = ModelLot(currency, points, points, now, expires, len(self.lots))
+        self.lots.append(lot)
+        return lot
+
+    def _in_spend_order(self, lots: list[ModelLot]) -> list[ModelLot]:
+        return sorted(lots, key=lambda lot: (lot.expires or END, lot.granted_at, lot.order))
+
+    def _spend(self, currency: str, points: int, now: datetime) -> list[tuple[ModelLot, int]]:
+        took = []
+        for lot in self._in_spend_order([lot for lot in self.lots if lot.currency == currency and lot.live(now)]):
+            part = min(lot.left, points)
+            if part:
+                lot.left -= part
+                points -= part
+                took.append((lot, part))
+        return took
