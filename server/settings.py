@@ -42,6 +42,14 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(
         default=1_000_000, ge=1_000, description="Largest body of a GraphQL request, in bytes; feeds are not limited."
     )
+    worker_threads: int = Field(
+        default=8, ge=1, le=64, description="Messages of jobs that one worker process works on at once."
+    )
+    job_redelivery: float = Field(
+        default=60.0,
+        gt=0,
+        description="Seconds after which a job that was handed out, but not begun, is handed out again.",
+    )
     token_secret: SecretStr | None = Field(
         default=None,
         description="Secret that signs access tokens, at least 32 characters; left out, one is made and kept under "
