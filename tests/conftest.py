@@ -7,7 +7,10 @@ started in a temporary home.
 import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import asyncpg
 import pytest
@@ -17,6 +20,9 @@ from sqlalchemy import make_url, text
 import migrations.models  # noqa: F401
 from domain.base import Base
 from domain.database import Database
+
+if TYPE_CHECKING:
+    from alliance.runtime import Runtime
 
 
 def _admin(url: str) -> str:
@@ -90,3 +96,19 @@ async def database(pool: Database) -> Database:
     async with pool.transaction() as session:
         await session.execute(text(f"TRUNCATE {tables}"))
     return pool
+
+
+@pytest.fixture
+async def runtime(database: Database, database_url: str) -> "AsyncIterator[Runtime]":
+    """A running house with the sample alliance applied; when the test is over, its books must prove themselves."""
+    from alliance.file import apply, parse
+    from alliance.runtime import Runtime
+    from domain.ledger.verify import verify
+
+    sample = (resources.files("server.samples") / "demo.yaml").read_text()
+    async with database.transaction() as session:
+        await apply(session, parse(sample, "demo.yaml"), datetime(2017, 1, 1, tzinfo=UTC))
+    async with Runtime.open(database_url) as opened:
+        yield opened
+    async with database.session() as session:
+        assert (await verify(session)).differences == []

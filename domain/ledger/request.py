@@ -35,7 +35,10 @@ class Loader(Protocol):
     `shared_lock`, two 32-bit integers, is an advisory lock that the batch takes shared before anything is read.
     """
 
-    shared_lock: tuple[int, int] | None
+    @property
+    def shared_lock(self) -> tuple[int, int] | None:
+        """The lock, if there is one."""
+        ...
 
     async def load(self, connection: asyncpg.Connection, keys: Sequence[Any]) -> dict[Any, Any]:
         """The rows of these keys; a key without a row is left out."""
