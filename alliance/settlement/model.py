@@ -82,7 +82,7 @@ class PairNetRow(Base):
 
 
 class Statement(Base):
-    """That a merchant was sent its statement of a cycle, and whether it was confirmed. The figures are its pair nets."""
+    """That a merchant was sent its statement of a cycle, and when it was confirmed. Its figures are the pair nets."""
 
     __tablename__ = "statement"
 
@@ -94,7 +94,7 @@ class Statement(Base):
 
 
 class NetPosition(Base):
-    """What a merchant is to receive (positive) or pay from a cycle, in minor units; `settled` + `carried` bring it to 0."""
+    """What a merchant receives (positive) or pays, in minor units; what is settled and carried brings it to zero."""
 
     __tablename__ = "net_position"
     __table_args__ = (CheckConstraint("abs(settled + carried) <= abs(amount)", name="settled"),)

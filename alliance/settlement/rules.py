@@ -8,8 +8,11 @@ import uuid
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
-from domain.money import half_even
+from domain.money import MICRO, exponent, half_even
+from domain.programs.catalogue import Days
 
 Pair = tuple[uuid.UUID, uuid.UUID]
 
@@ -66,6 +69,11 @@ class Report:
     gross: int
     bilateral: int
     multilateral: int
+
+
+def minor_unit(currency: str) -> int:
+    """The minor unit of a settlement currency, in millionths. Raises InvalidInput for an unknown currency."""
+    return MICRO // int(10 ** exponent(currency))
 
 
 def net_pairs(totals: Iterable[PairTotal], openings: Mapping[Pair, int], unit: int) -> list[PairNet]:
@@ -149,11 +157,36 @@ def next_openings(pairs: Iterable[PairNet], payments: Iterable[PlannedPayment], 
     return {pair: amount for pair, amount in result.items() if amount}
 
 
-def report(pairs: Iterable[PairNet]) -> Report:
-    """Gross, bilateral and multilateral totals of a cycle."""
-    pairs = list(pairs)
+def report(pairs: Iterable[PairNet], party: uuid.UUID | None = None) -> Report:
+    """Gross, bilateral and multilateral totals of a cycle; for a party, of its own pairs and its own position alone."""
+    pairs = [pair for pair in pairs if party in (None, pair.first, pair.second)]
+    net = positions(pairs)
     return Report(
         gross=sum(pair.gross for pair in pairs),
         bilateral=sum(abs(pair.net) for pair in pairs),
-        multilateral=sum(amount for amount in positions(pairs).values() if amount > 0),
+        multilateral=sum(amount for amount in net.values() if amount > 0) if party is None else abs(net.get(party, 0)),
     )
+
+
+def cut_off(opened: datetime, every: str, zone: ZoneInfo) -> datetime:
+    """When a cycle that opened then is due to close: the next start of a day, a Monday or a month in `zone`."""
+    day = opened.astimezone(zone).date()
+    if every == "day":
+        return _midnight(day + timedelta(days=1), zone)
+    if every == "week":
+        return _midnight(day + timedelta(days=7 - day.weekday()), zone)
+    return _midnight((day.replace(day=1) + timedelta(days=31)).replace(day=1), zone)
+
+
+def deadline(start: datetime, days: Days, zone: ZoneInfo) -> datetime:
+    """The end of the last of `days` days after `start`. Business days are Monday to Friday."""
+    day = start.astimezone(zone).date()
+    left = days.count
+    while left:
+        day += timedelta(days=1)
+        left -= not days.business or day.weekday() < 5
+    return _midnight(day + timedelta(days=1), zone)
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(), zone)
