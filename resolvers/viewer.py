@@ -62,7 +62,7 @@ ALLOWED_SCOPES: dict[Kind, frozenset[str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Whoever signed in. `subject` is the member, or else the client itself; keys are unique to (client_id, subject)."""
+    """Whoever signed in. `subject` is the member, else the client itself; keys are unique to (client_id, subject)."""
 
     kind: Kind
     client_id: uuid.UUID

@@ -11,7 +11,7 @@ from domain.base import Base
 
 
 class OAuthClient(Base):
-    """A system with a secret of its own. `kind` is the kind of viewer its tokens make; a merchant's names the merchant."""
+    """A system with a secret of its own. `kind` is the kind of viewer its tokens make; a merchant's client names it."""
 
     __tablename__ = "oauth_client"
     __table_args__ = (

@@ -1,0 +1,215 @@
+"""Enrolling members, recognising them by more, and their status.
+
+Safe against the same done at once by other processes: an identifier belongs to whoever's row in the look-up was first,
+and whoever was later starts again from what is there now. All that an identifier causes is written after it, in one
+order, so that two calls never wait for each other. One call a transaction: a second one would break that order.
+"""
+
+import uuid
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.base import lock_key
+from domain.errors import InvalidInput, NotFound, Refusal
+from domain.ledger.errors import MemberNotActive
+from domain.members import rules
+from domain.members.errors import IdentifierTaken
+from domain.members.model import EnrolAsk, Enrolled, IdentifierRef, MemberStatus
+from domain.members.rules import IdentifierKey, Known, Plan, Wanted
+from domain.programs.catalogue import Catalogue
+
+_OWNERS = text("""
+    SELECT type, issuer, value, holder_id, number, status
+    FROM unnest(CAST(:types AS text[]), CAST(:issuers AS text[]), CAST(:values AS text[])) AS a (type, issuer, value)
+    JOIN identifier_owner USING (type, issuer, value)
+    JOIN member ON member.id = holder_id
+""")
+_MEMBERSHIPS = text("""
+    SELECT holder_id, merchant_id FROM membership
+    WHERE holder_id = ANY(CAST(:holders AS uuid[])) AND merchant_id = ANY(CAST(:merchants AS uuid[]))
+""")
+_SERIALS = text("""
+    SELECT nextval(pg_get_serial_sequence('member_number', 'serial')) FROM generate_series(1, CAST(:count AS integer))
+""")
+_CLAIM = text("""
+    INSERT INTO identifier_owner (type, issuer, value, holder_id)
+    SELECT type, issuer, value, holder_id
+    FROM unnest(CAST(:types AS text[]), CAST(:issuers AS text[]), CAST(:values AS text[]), CAST(:holders AS uuid[]))
+        AS asked (type, issuer, value, holder_id)
+    ORDER BY type, issuer, value
+    ON CONFLICT DO NOTHING
+    RETURNING 1
+""")
+_LINK = text("""
+    INSERT INTO member_identifier (holder_id, type, issuer, value, linked_at)
+    SELECT *
+    FROM unnest(CAST(:holders AS uuid[]), CAST(:types AS text[]), CAST(:issuers AS text[]), CAST(:values AS text[]),
+                CAST(:linked AS timestamptz[]))
+""")
+_CREATE = text("""
+    WITH numbered AS (
+        INSERT INTO member_number (serial, holder_id)
+        SELECT * FROM unnest(CAST(:serials AS bigint[]), CAST(:ids AS uuid[]))
+    )
+    INSERT INTO member (id, number, status, joined_at)
+    SELECT id, number, 'ACTIVE', joined_at
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:numbers AS text[]), CAST(:joined AS timestamptz[]))
+        AS created (id, number, joined_at)
+""")
+_JOIN = text("""
+    INSERT INTO membership (holder_id, merchant_id, number, joined_at, channel, store)
+    SELECT holder_id, merchant_id, number, joined_at, channel, store
+    FROM unnest(CAST(:holders AS uuid[]), CAST(:merchants AS uuid[]), CAST(:numbers AS text[]),
+                CAST(:joined AS timestamptz[]), CAST(:channels AS text[]), CAST(:stores AS text[]))
+        AS asked (holder_id, merchant_id, number, joined_at, channel, store)
+    ORDER BY holder_id, merchant_id
+    ON CONFLICT DO NOTHING
+    RETURNING 1
+""")
+
+
+async def enrol(session: AsyncSession, catalogue: Catalogue, ask: EnrolAsk) -> Enrolled:
+    """Find or create one member. Raises NotFound, InvalidInput, IdentifierTaken, MemberNotActive."""
+    [answer] = await enrol_many(session, catalogue, [ask])
+    if isinstance(answer, Refusal):
+        raise answer
+    return answer
+
+
+async def enrol_many(session: AsyncSession, catalogue: Catalogue, asks: Sequence[EnrolAsk]) -> list[Enrolled | Refusal]:
+    """Find or create many; one answer an ask, in order, each ask seeing those before it.
+
+    All identifiers of an ask come to belong to its member, who joins the ask's merchant. If they belong to two members,
+    the ask is refused (IdentifierTaken). Who is not active is found where they are known, but joins nothing new.
+    """
+    checked = [_checked(catalogue, ask) for ask in asks]
+    good = [want for want in checked if isinstance(want, Wanted)]
+    answers = iter(await _enrolled(session, good) if good else [])
+    return [want if isinstance(want, Refusal) else next(answers) for want in checked]
+
+
+def _checked(catalogue: Catalogue, ask: EnrolAsk) -> Wanted | Refusal:
+    try:
+        return rules.wanted(catalogue, ask)
+    except Refusal as refusal:
+        return refusal
+
+
+async def _enrolled(session: AsyncSession, wants: Sequence[Wanted]) -> list[Enrolled | Refusal]:
+    """Decide and write; if another transaction was first anywhere, undo, and decide again on what it left."""
+    while True:
+        known = await _known(session, wants)
+        strangers = sum(1 for want in wants if not any(key in known.owners for key in want.keys))
+        serials = (await session.scalars(_SERIALS, {"count": strangers})).all() if strangers else []
+        plan = rules.enrolment(wants, known, serials)
+        attempt = await session.begin_nested()
+        if await _written(session, plan):
+            await attempt.commit()
+            return plan.answers
+        await attempt.rollback()
+
+
+async def _known(session: AsyncSession, wants: Sequence[Wanted]) -> Known:
+    """What is known of all identifiers that the asks name, and of the memberships they lead to."""
+    known = Known()
+    keys = {key for want in wants for key in want.keys}
+    for type_, issuer, value, holder_id, number, status in await session.execute(_OWNERS, _columns(keys)):
+        known.owners[type_, issuer, value] = holder_id
+        known.members[holder_id] = number, status
+    if known.members:
+        merchants = {want.merchant.id for want in wants}
+        named = {"holders": list(known.members), "merchants": list(merchants)}
+        known.memberships = {(holder, merchant) for holder, merchant in await session.execute(_MEMBERSHIPS, named)}
+    return known
+
+
+async def _written(session: AsyncSession, plan: Plan) -> bool:
+    """Write a plan; False if a row that it was to make had been made by another."""
+    if plan.links:
+        holders = [holder_id for holder_id, _ in plan.links.values()]
+        linked = [want.ask.as_of for _, want in plan.links.values()]
+        claims = {**_columns(plan.links), "holders": holders}
+        if len((await session.execute(_CLAIM, claims)).all()) < len(plan.links):
+            return False
+        await session.execute(_LINK, {**claims, "linked": linked})
+    if plan.created:
+        ids, numbers, wants = zip(*plan.created, strict=True)
+        created = {
+            "ids": list(ids),
+            "serials": [rules.serial_of(number) for number in numbers],
+            "numbers": list(numbers),
+            "joined": [want.ask.as_of for want in wants],
+        }
+        await session.execute(_CREATE, created)
+    if plan.joins:
+        asks = [want.ask for _, want in plan.joins.values()]
+        joins = {
+            "holders": [holder_id for holder_id, _ in plan.joins],
+            "merchants": [merchant_id for _, merchant_id in plan.joins],
+            "numbers": [number for number, _ in plan.joins.values()],
+            "joined": [ask.as_of for ask in asks],
+            "channels": [ask.channel for ask in asks],
+            "stores": [ask.store for ask in asks],
+        }
+        return len((await session.execute(_JOIN, joins)).all()) == len(plan.joins)
+    return True
+
+
+async def link_identifier(
+    session: AsyncSession,
+    catalogue: Catalogue,
+    *,
+    member_id: uuid.UUID,
+    merchant: str,
+    ref: IdentifierRef,
+    as_of: datetime,
+) -> bool:
+    """Let a member be recognised by one identifier more, presented at `merchant`; False if they were already.
+
+    Raises NotFound, InvalidInput, MemberNotActive, IdentifierTaken.
+    """
+    try:
+        key = rules.identifier_key(catalogue, rules.merchant_of(catalogue, merchant), ref)
+    except InvalidInput as refusal:
+        raise refusal.at("identifier") from None
+    status = await session.scalar(text("SELECT status FROM member WHERE id = :id"), {"id": member_id})
+    if status is None:
+        raise NotFound(what="member", path=("member",))
+    if status != MemberStatus.ACTIVE:
+        raise MemberNotActive(status=status, path=("member",))
+    claim = {**_columns([key]), "holders": [member_id]}
+    if (await session.execute(_CLAIM, claim)).all():
+        await session.execute(_LINK, {**claim, "linked": [as_of]})
+        return True
+    owner = (await session.execute(_OWNERS, _columns([key]))).one()
+    if owner.holder_id != member_id:
+        raise IdentifierTaken(type=key[0], path=("identifier",))
+    return False
+
+
+async def set_status(session: AsyncSession, member_id: uuid.UUID, status: MemberStatus) -> None:
+    """Freeze, restore or close a member, once what is being posted for them is done. CLOSED is final.
+
+    Raises NotFound, or MemberNotActive for a member who has closed.
+    """
+    await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": lock_key(member_id)})
+    old = await session.scalar(text("SELECT status FROM member WHERE id = :id"), {"id": member_id})
+    if old is None:
+        raise NotFound(what="member", path=("member",))
+    if old == MemberStatus.CLOSED and status != old:
+        raise MemberNotActive(status=old, path=("member",))
+    await session.execute(
+        text("UPDATE member SET status = :status WHERE id = :id"), {"id": member_id, "status": status}
+    )
+
+
+def _columns(keys: Collection[IdentifierKey]) -> dict[str, list[str]]:
+    """Keys as the columns that the statements unnest."""
+    return {
+        "types": [type_ for type_, _, _ in keys],
+        "issuers": [issuer for _, issuer, _ in keys],
+        "values": [value for _, _, value in keys],
+    }

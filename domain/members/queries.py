@@ -1,0 +1,209 @@
+"""Reading members: many keys in, many rows out. `merchant_id` limits an answer to who has joined that merchant."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, any_, cast, func, select, text, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
+
+from domain.errors import InvalidInput, NotFound, Refusal
+from domain.members import rules
+from domain.members.model import (
+    Member,
+    MemberIdentifier,
+    MemberNumber,
+    MemberRef,
+    Membership,
+    MemberStatus,
+    Resolved,
+)
+from domain.programs.catalogue import Catalogue
+
+_RESOLVE = text("""
+    WITH found AS (
+        SELECT place, merchant_id, holder_id
+        FROM unnest(CAST(:places AS integer[]), CAST(:merchants AS uuid[]), CAST(:types AS text[]),
+                    CAST(:issuers AS text[]), CAST(:values AS text[])) AS a (place, merchant_id, type, issuer, value)
+        JOIN identifier_owner USING (type, issuer, value)
+        UNION ALL
+        SELECT place, merchant_id, holder_id
+        FROM unnest(CAST(:number_places AS integer[]), CAST(:number_merchants AS uuid[]), CAST(:serials AS bigint[]))
+            AS a (place, merchant_id, serial)
+        JOIN member_number USING (serial)
+        UNION ALL
+        SELECT place, merchant_id, id
+        FROM unnest(CAST(:id_places AS integer[]), CAST(:id_merchants AS uuid[]), CAST(:ids AS uuid[]))
+            AS a (place, merchant_id, id)
+        JOIN member USING (id)
+    )
+    SELECT place, found.holder_id, membership.holder_id IS NOT NULL AS joined
+    FROM found LEFT JOIN membership USING (holder_id, merchant_id)
+""")
+
+
+async def resolve(
+    session: AsyncSession, catalogue: Catalogue, asked: Sequence[tuple[str, MemberRef]]
+) -> list[Resolved | Refusal]:
+    """Who each (merchant code, reference) names, in order, in one statement.
+
+    An answer is NotFound for a merchant or a member that is not there, InvalidInput for an identifier that cannot be.
+    """
+    answers: list[Resolved | Refusal | None] = [None] * len(asked)
+    columns: dict[str, list[Any]] = {name: [] for name in (*_BY_IDENTIFIER, *_BY_NUMBER, *_BY_ID)}
+    for place, (code, ref) in enumerate(asked):
+        try:
+            names, values = _look_up(catalogue, code, ref)
+        except Refusal as refusal:
+            answers[place] = refusal
+        else:
+            for name, value in zip(names, (place, *values), strict=True):
+                columns[name].append(value)
+    for place, holder_id, joined in await session.execute(_RESOLVE, columns):
+        answers[place] = Resolved(holder_id, joined)
+    return [NotFound(what="member", path=("member",)) if answer is None else answer for answer in answers]
+
+
+_BY_IDENTIFIER = ("places", "merchants", "types", "issuers", "values")
+_BY_NUMBER = ("number_places", "number_merchants", "serials")
+_BY_ID = ("id_places", "id_merchants", "ids")
+
+
+def _look_up(catalogue: Catalogue, code: str, ref: MemberRef) -> tuple[tuple[str, ...], tuple[Any, ...]]:
+    """By which columns a reference is looked up, and its values there, but for its place. Raises a Refusal."""
+    merchant = rules.merchant_of(catalogue, code)
+    if isinstance(ref, uuid.UUID):
+        return _BY_ID, (merchant.id, ref)
+    if isinstance(ref, str):
+        serial = rules.serial_of(ref)
+        if serial is None:
+            raise NotFound(what="member", path=("member",))
+        return _BY_NUMBER, (merchant.id, serial)
+    try:
+        return _BY_IDENTIFIER, (merchant.id, *rules.identifier_key(catalogue, merchant, ref))
+    except InvalidInput as refusal:
+        raise refusal.at("member", "identifier") from None
+
+
+async def by_ids(
+    session: AsyncSession, ids: Sequence[uuid.UUID], merchant_id: uuid.UUID | None = None
+) -> dict[uuid.UUID, Member]:
+    """The members with these ids."""
+    rows = await session.scalars(_within(select(Member).where(_is_in(Member.id, ids)), merchant_id))
+    return {member.id: member for member in rows}
+
+
+async def by_numbers(
+    session: AsyncSession, numbers: Sequence[str], merchant_id: uuid.UUID | None = None
+) -> dict[str, Member]:
+    """The members with these numbers, by the number as asked; mistyped ones are not found."""
+    serials = {number: serial for number in numbers if (serial := rules.serial_of(number)) is not None}
+    wanted = select(MemberNumber.serial, Member).join(Member, Member.id == MemberNumber.holder_id)
+    rows = await session.execute(_within(wanted.where(MemberNumber.serial.in_(set(serials.values()))), merchant_id))
+    found = {row.serial: row.Member for row in rows}
+    return {number: found[serial] for number, serial in serials.items() if serial in found}
+
+
+async def identifiers(session: AsyncSession, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[MemberIdentifier]]:
+    """What each of these members is recognised by, oldest first, values in full (see rules.mask)."""
+    wanted = select(MemberIdentifier).where(_is_in(MemberIdentifier.holder_id, ids))
+    rows = await session.scalars(
+        wanted.order_by(MemberIdentifier.linked_at, MemberIdentifier.type, MemberIdentifier.value)
+    )
+    found: dict[uuid.UUID, list[MemberIdentifier]] = {id_: [] for id_ in ids}
+    for row in rows:
+        found[row.holder_id].append(row)
+    return found
+
+
+async def memberships(
+    session: AsyncSession, ids: Sequence[uuid.UUID], merchant_id: uuid.UUID | None = None
+) -> dict[uuid.UUID, list[Membership]]:
+    """Where each of these members has joined, first one first; only that of `merchant_id` if it is given."""
+    wanted = select(Membership).where(_is_in(Membership.holder_id, ids))
+    if merchant_id is not None:
+        wanted = wanted.where(Membership.merchant_id == merchant_id)
+    found: dict[uuid.UUID, list[Membership]] = {id_: [] for id_ in ids}
+    for row in await session.scalars(wanted.order_by(Membership.joined_at, Membership.merchant_id)):
+        found[row.holder_id].append(row)
+    return found
+
+
+Q = TypeVar("Q", bound=Select[*tuple[Any, ...]])
+Cursor = tuple[datetime, uuid.UUID]
+"""Where a page ends: when the member joined (the merchant, if one is given; else the alliance), and the id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Members in the order of joining, each with its cursor; whether there are more on either side."""
+
+    members: list[tuple[Cursor, Member]]
+    has_previous: bool
+    has_next: bool
+
+
+async def page(
+    session: AsyncSession,
+    *,
+    merchant_id: uuid.UUID | None = None,
+    status: MemberStatus | None = None,
+    first: int | None = None,
+    after: Cursor | None = None,
+    last: int | None = None,
+    before: Cursor | None = None,
+) -> Page:
+    """Members between two cursors, the `first` of them, or the `last` if `first` is None. One of both must be given.
+
+    Towards the side that was not counted from, "more" is what the cursor given for that side says.
+    """
+    joined_at, id_ = _order(merchant_id)
+    wanted = _filtered(select(joined_at, Member), merchant_id, status)
+    if after is not None:
+        wanted = wanted.where(tuple_(joined_at, id_) > after)
+    if before is not None:
+        wanted = wanted.where(tuple_(joined_at, id_) < before)
+    if first is not None:
+        wanted = wanted.order_by(joined_at, id_).limit(first + 1)
+    elif last is not None:
+        wanted = wanted.order_by(joined_at.desc(), id_.desc()).limit(last + 1)
+    else:
+        raise ValueError("either first or last")
+    found = [((at, member.id), member) for at, member in (await session.execute(wanted)).all()]
+    if first is not None:
+        return Page(found[:first], has_previous=after is not None, has_next=len(found) > first)
+    assert last is not None
+    return Page(found[:last][::-1], has_previous=len(found) > last, has_next=before is not None)
+
+
+async def count(
+    session: AsyncSession, *, merchant_id: uuid.UUID | None = None, status: MemberStatus | None = None
+) -> int:
+    """How many members a page with this filter is cut from."""
+    return await session.scalar(_filtered(select(func.count()).select_from(Member), merchant_id, status)) or 0
+
+
+def _order(merchant_id: uuid.UUID | None) -> tuple[InstrumentedAttribute[datetime], InstrumentedAttribute[uuid.UUID]]:
+    """The columns a page is ordered by, so that one index serves it."""
+    return (Member.joined_at, Member.id) if merchant_id is None else (Membership.joined_at, Membership.holder_id)
+
+
+def _filtered(query: Q, merchant_id: uuid.UUID | None, status: MemberStatus | None) -> Q:
+    if status is not None:
+        query = query.where(Member.status == status)
+    return _within(query, merchant_id)
+
+
+def _within(query: Q, merchant_id: uuid.UUID | None) -> Q:
+    """Only members who have joined this merchant."""
+    if merchant_id is None:
+        return query
+    return query.join(Membership, Membership.holder_id == Member.id).where(Membership.merchant_id == merchant_id)
+
+
+def _is_in(column: InstrumentedAttribute[uuid.UUID], ids: Sequence[uuid.UUID]) -> ColumnElement[bool]:
+    """One parameter however many ids, so that the statement is prepared once."""
+    return column == any_(cast(list(ids), ARRAY(Uuid())))

@@ -1,0 +1,176 @@
+"""POST /oauth/token: client credentials (RFC 6749, section 4.4), by HTTP Basic or in the form."""
+
+import base64
+import binascii
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import cast
+from urllib.parse import parse_qsl, unquote_plus
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from domain.database import Database
+from resolvers.viewer import Kind, Viewer
+from server.access.model import OAuthClient
+from server.access.secrets import is_busy, is_secret
+from server.access.tokens import LIFETIME, issue_token
+
+LARGEST_FORM = 8192
+"""Bytes."""
+
+
+class OAuthError(Exception):
+    """A refusal of the token endpoint: `code` by RFC 6749, section 5.2."""
+
+    def __init__(
+        self, code: str, description: str, *, status: int = 400, headers: dict[str, str] | None = None
+    ) -> None:
+        self.response = JSONResponse(
+            {"error": code, "error_description": description},
+            status,
+            {"Cache-Control": "no-store", **(headers or {})},
+        )
+        super().__init__(code)
+
+
+class Attempts:
+    """Counts failures: after `most` within `window` seconds of the first, one has to wait for the window's end."""
+
+    def __init__(self, *, most: int = 10, window: int = 60, clock: Callable[[], float] = time.monotonic) -> None:
+        self._most = most
+        self._window = window
+        self._clock = clock
+        self._failures: OrderedDict[tuple[str, str], tuple[float, int]] = OrderedDict()
+
+    def wait(self, who: tuple[str, str]) -> int:
+        """Seconds to wait before another attempt; 0 is none."""
+        since, failures = self._current(who)
+        return 0 if failures < self._most else int(since + self._window - self._clock()) + 1
+
+    def failed(self, who: tuple[str, str]) -> None:
+        """Count one."""
+        since, failures = self._current(who)
+        self._failures[who] = since, failures + 1
+        if len(self._failures) > 10_000:
+            self._failures.popitem(last=False)
+
+    def _current(self, who: tuple[str, str]) -> tuple[float, int]:
+        since, failures = self._failures.get(who, (self._clock(), 0))
+        return (since, failures) if self._clock() < since + self._window else (self._clock(), 0)
+
+
+class TokenEndpoint:
+    """Hands out access tokens. `post` is the Starlette endpoint."""
+
+    def __init__(self, database: Database, secret: bytes, *, attempts: Attempts | None = None) -> None:
+        self._database = database
+        self._secret = secret
+        self._attempts = attempts or Attempts()
+
+    async def post(self, request: Request) -> Response:
+        """A token as JSON, or an error of RFC 6749."""
+        try:
+            return await self._granted(request)
+        except OAuthError as error:
+            return error.response
+
+    async def _granted(self, request: Request) -> Response:
+        form = await _form(request)
+        if "grant_type" not in form:
+            raise OAuthError("invalid_request", "grant_type is missing")
+        if form["grant_type"] != "client_credentials":
+            raise OAuthError("unsupported_grant_type", "only client_credentials is supported")
+        client_id, secret = _credentials(request, form)
+        client = await self._authenticated(client_id, secret, request.client.host if request.client else "")
+        scopes = _narrowed(client, form.get("scope"))
+        viewer = Viewer(cast(Kind, client.kind), client.id, client.id, client.merchant_id, None, scopes)
+        answer = {
+            "access_token": issue_token(self._secret, viewer),
+            "token_type": "Bearer",
+            "expires_in": LIFETIME,
+            "scope": " ".join(sorted(scopes)),
+        }
+        return JSONResponse(answer, headers={"Cache-Control": "no-store", "Pragma": "no-cache"})
+
+    async def _authenticated(self, client_id: str, secret: str, host: str) -> OAuthClient:
+        """The client with this id and secret; every failure looks the same and takes as long."""
+        who = client_id[:64], host
+        wait = self._attempts.wait(who)
+        if wait:
+            raise OAuthError("slow_down", "too many failures", status=429, headers={"Retry-After": str(wait)})
+        if is_busy():
+            raise OAuthError("temporarily_unavailable", "try again", status=503, headers={"Retry-After": "1"})
+        client = await self._client(client_id)
+        if await is_secret(secret, client.secret_hash if client else None) and client:
+            return client
+        self._attempts.failed(who)
+        raise _invalid_client("unknown client or wrong secret")
+
+    async def _client(self, client_id: str) -> OAuthClient | None:
+        """The client with this id, unless it is disabled."""
+        try:
+            id_ = uuid.UUID(client_id)
+        except ValueError:
+            return None
+        async with self._database.session() as session:
+            client = await session.get(OAuthClient, id_)
+        return client if client and client.disabled_at is None else None
+
+
+async def _form(request: Request) -> dict[str, str]:
+    """The fields of the form; one that is empty counts as left out (RFC 6749, section 3.2)."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/x-www-form-urlencoded":
+        raise OAuthError("invalid_request", "send application/x-www-form-urlencoded")
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST_FORM:
+            raise OAuthError("invalid_request", "the form is too large", status=413)
+    try:
+        fields = parse_qsl(body.decode("ascii"), max_num_fields=20, errors="strict")
+    except ValueError:
+        raise OAuthError("invalid_request", "the form cannot be read") from None
+    if len({name for name, _ in fields}) < len(fields):
+        raise OAuthError("invalid_request", "a field is given twice")
+    return dict(fields)
+
+
+def _credentials(request: Request, form: dict[str, str]) -> tuple[str, str]:
+    """Id and secret, from the Authorization header or the form, not both."""
+    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
+    if not scheme:
+        if "client_id" not in form or "client_secret" not in form:
+            raise _invalid_client("client_id and client_secret are missing")
+        return form["client_id"], form["client_secret"]
+    if "client_secret" in form:
+        raise OAuthError("invalid_request", "authenticate in the header or in the form, not in both")
+    if scheme.lower() != "basic":
+        raise _invalid_client("authenticate by HTTP Basic or in the form")
+    try:
+        client_id, _, secret = base64.b64decode(encoded, validate=True).decode("ascii").partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        raise _invalid_client("the Authorization header cannot be read") from None
+    return unquote_plus(client_id), unquote_plus(secret)
+
+
+def _invalid_client(description: str) -> OAuthError:
+    return OAuthError(
+        "invalid_client",
+        description,
+        status=401,
+        headers={"WWW-Authenticate": 'Basic realm="tessera", charset="UTF-8"'},
+    )
+
+
+def _narrowed(client: OAuthClient, asked: str | None) -> frozenset[str]:
+    """The scopes that were asked for, all of which must be the client's; all of its own if none were."""
+    if asked is None:
+        return frozenset(client.scopes)
+    scopes = frozenset(asked.split())
+    if not scopes or not scopes <= frozenset(client.scopes):
+        raise OAuthError("invalid_scope", "the client does not have this scope")
+    return scopes
