@@ -1,0 +1,246 @@
+"""The ledger against a plain model: the same random life, every figure compared after every step (R25 to R28)."""
+
+import asyncio
+import uuid
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import Future
+from dataclasses import replace
+from datetime import datetime, timedelta
+from threading import Thread
+from typing import Any, TypeVar
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
+
+from domain.database import Database
+from domain.errors import Refusal
+from domain.ledger.engine import PostingEngine
+from domain.ledger.request import Posted, Request
+from domain.ledger.verify import verify
+from tests.ledger_model import ModelOperation, ModelWallets
+from tests.ledger_support import NOON, earn, exchange, expire, members, posted, redeem, reverse, rows
+
+T = TypeVar("T")
+CURRENCIES = st.sampled_from(["GRO", "FUE"])
+POINTS = st.integers(1, 60)
+DAYS = st.none() | st.integers(1, 6)
+
+
+class Loop:
+    """An event loop in a thread, for Hypothesis, whose machines are synchronous."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.thread = Thread(target=self.loop.run_forever, daemon=True)
+        self.thread.start()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        future: Future[T] = asyncio.run_coroutine_threadsafe(work, self.loop)
+        return future.result(60)
+
+    def close(self) -> None:
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join()
+        self.loop.close()
+
+
+@pytest.fixture
+def ledger(database: Database, database_url: str) -> Iterator[tuple[Loop, PostingEngine]]:
+    loop = Loop()
+
+    async def start() -> PostingEngine:
+        engine = PostingEngine(Database(database_url, pool_size=2))
+        await engine.start()
+        return engine
+
+    engine = loop.run(start())
+    yield loop, engine
+    loop.run(engine.stop())
+    loop.run(engine.database.close())
+    loop.close()
+
+
+def test_r25_r26_r27_r28_the_ledger_is_the_model(ledger: tuple[Loop, PostingEngine]) -> None:
+    loop, engine = ledger
+
+    class Machine(RuleBasedStateMachine):
+        """Random earns, spends, exchanges, expiries, reversals, repeats, on two members over a few days."""
+
+        done = Bundle("done")
+
+        @initialize()
+        def begin(self) -> None:
+            self.now = NOON
+            self.people = members(2)
+            self.wallets = {person: ModelWallets() for person in self.people}
+            self.calls: list[tuple[Request, Posted | Refusal]] = []
+
+        def post(self, call: Request) -> Posted | Refusal:
+            (answer,) = loop.run(engine.post_many([call]))
+            self.calls.append((call, answer))
+            return answer
+
+        def agree(self, call: Request, expected: int | str, done: ModelOperation | None) -> Any:
+            answer = self.post(call)
+            if isinstance(answer, Refusal):
+                assert type(answer).__name__ == expected
+                return multiple()
+            assert answer.points == expected
+            return multiple() if done is None else (call.holder_id, answer.operation_id, done)
+
+        @rule(who=st.integers(0, 1), currency=CURRENCIES, points=st.integers(0, 60), days=DAYS, target=done)
+        def earn(self, who: int, currency: str, points: int, days: int | None) -> Any:
+            person, expires = self.people[who], days and self.now + timedelta(days=days)
+            expected, done = self.wallets[person].earn(currency, points, self.now, expires)
+            return self.agree(earn(person, points, currency, as_of=self.now, expires_at=expires), expected, done)
+
+        @rule(who=st.integers(0, 1), currency=CURRENCIES, points=POINTS, target=done)
+        def redeem(self, who: int, currency: str, points: int) -> Any:
+            person = self.people[who]
+            expected, done = self.wallets[person].redeem(currency, points, self.now)
+            return self.agree(redeem(person, points, currency, as_of=self.now), expected, done)
+
+        @rule(who=st.integers(0, 1), points=POINTS, into=POINTS, days=DAYS, target=done)
+        def exchange(self, who: int, points: int, into: int, days: int | None) -> Any:
+            person, expires = self.people[who], days and self.now + timedelta(days=days)
+            expected, done = self.wallets[person].exchange("GRO", points, "FUE", into, self.now, expires)
+            call = exchange(person, points, into, as_of=self.now, into_expires_at=expires)
+            return self.agree(call, expected, done)
+
+        @rule(one=done)
+        def reverse(self, one: tuple[uuid.UUID, uuid.UUID, ModelOperation]) -> None:
+            person, operation_id, done = one
+            expected = self.wallets[person].reverse(done, self.now)
+            self.agree(reverse(person, operation_id, as_of=self.now), expected, None)
+
+        @rule(one=consumes(done))
+        def forget(self, one: object) -> None:
+            """Let the machine reverse others."""
+
+        @rule(who=st.integers(0, 1), currency=CURRENCIES)
+        def expire(self, who: int, currency: str) -> None:
+            person = self.people[who]
+            gone = self.wallets[person].expire(currency, self.now)
+            answer = self.post(expire(person, currency, as_of=self.now))
+            assert isinstance(answer, Posted)
+            assert answer.points == gone
+
+        @rule(hours=st.integers(1, 50))
+        def wait(self, hours: int) -> None:
+            self.now += timedelta(hours=hours)
+
+        @rule(data=st.data())
+        def repeat(self, data: st.DataObject) -> None:
+            """R27: a repeated key changes nothing and is answered the same."""
+            if not self.calls:
+                return
+            call, first = data.draw(st.sampled_from(self.calls))
+            (again,) = loop.run(engine.post_many([replace(call)]))
+            if isinstance(first, Posted):
+                assert again == replace(first, duplicate=True)
+            else:
+                assert isinstance(again, Refusal)
+                assert again.to_json() == first.to_json()
+
+        @invariant()
+        def every_figure_is_the_models(self) -> None:
+            if not hasattr(self, "people"):
+                return
+            kept = loop.run(posted(engine.database, self.people))
+            live = loop.run(_available(engine.database, self.people, self.now))
+            for person, wallets in self.wallets.items():
+                for currency in ("GRO", "FUE"):
+                    assert kept.get((person, currency), 0) == wallets.balance(currency)
+                    assert live.get((person, currency), 0) == wallets.available(currency, self.now)
+
+        def teardown(self) -> None:
+            assert loop.run(_differences(engine.database)) == []
+
+    quiet = [HealthCheck.too_slow, HealthCheck.data_too_large]
+    shape = settings(max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=quiet)
+    run_state_machine_as_test(Machine, settings=shape)
+
+
+STEP = st.tuples(st.sampled_from(["earn", "redeem", "exchange", "expire", "again"]), st.integers(0, 2), POINTS, DAYS)
+
+
+@given(life=st.lists(STEP, min_size=5, max_size=60), cuts=st.lists(st.integers(1, 9), min_size=1))
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_r28_any_cutting_into_batches_gives_the_answers_and_books_of_one_by_one(
+    ledger: tuple[Loop, PostingEngine], life: list[tuple[str, int, int, int | None]], cuts: list[int]
+) -> None:
+    loop, engine = ledger
+    one_by_one, in_batches = _requests(life, members(3)), _requests(life, members(3))
+    first = [loop.run(engine.post_many([call]))[0] for call in one_by_one]
+    second: list[Posted | Refusal] = []
+    start = 0
+    while start < len(in_batches):
+        size = cuts[start % len(cuts)]
+        second += loop.run(engine.post_many(in_batches[start : start + size]))
+        start += size
+    assert [_shape(answer) for answer in second] == [_shape(answer) for answer in first]
+    books = [loop.run(_lots(engine.database, {call.holder_id for call in calls})) for calls in (one_by_one, in_batches)]
+    assert books[0] == books[1]
+
+
+def _requests(life: list[tuple[str, int, int, int | None]], people: list[uuid.UUID]) -> list[Request]:
+    calls: list[Request] = []
+    now = NOON
+    for what, who, points, days in life:
+        now += timedelta(hours=5)
+        person, expires = people[who], days and now + timedelta(days=days)
+        match what:
+            case "earn":
+                calls.append(earn(person, 3 * points, as_of=now, expires_at=expires))
+            case "redeem":
+                calls.append(redeem(person, points, as_of=now))
+            case "exchange":
+                calls.append(exchange(person, points, max(1, points // 2), as_of=now, into_expires_at=expires))
+            case "expire":
+                calls.append(expire(person, as_of=now))
+            case "again" if calls:
+                calls.append(replace(calls[points % len(calls)]))
+    return calls
+
+
+def _shape(answer: Posted | Refusal) -> object:
+    if isinstance(answer, Refusal):
+        return answer.to_json()
+    return (answer.kind, answer.points, answer.duplicate, answer.data)
+
+
+async def _available(database: Database, people: list[uuid.UUID], now: datetime) -> dict[tuple[uuid.UUID, str], int]:
+    found = await rows(
+        database,
+        """SELECT holder_id, currency, sum(remaining)::bigint FROM lot
+           WHERE holder_id = ANY($1) AND (expires_at IS NULL OR expires_at > $2) GROUP BY 1, 2""",
+        people,
+        now,
+    )
+    return {(row[0], row[1]): row[2] for row in found}
+
+
+async def _lots(database: Database, people: set[uuid.UUID]) -> list[tuple[Any, ...]]:
+    found = await rows(
+        database,
+        """SELECT currency, granted, remaining, granted_at, expires_at FROM lot WHERE holder_id = ANY($1)
+           ORDER BY granted_at, currency, expires_at, granted, remaining""",
+        list(people),
+    )
+    return [tuple(row) for row in found]
+
+
+async def _differences(database: Database) -> list[object]:
+    async with database.session() as session:
+        return list((await verify(session)).differences)
