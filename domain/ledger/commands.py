@@ -1,7 +1,7 @@
 """The ledger's verbs, as requests to the posting engine. Points are valued before: a request carries integers."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -194,10 +194,13 @@ class Expire(Request):
 
 @dataclass(slots=True, kw_only=True)
 class Reverse(Request):
-    """Undo the whole of an operation (R19 to R22). `clawback` is the issuer's mode for a reversed earn (R21)."""
+    """Undo the whole of an operation (R19 to R22).
+
+    `clawback` is each issuer's mode for a reversed earn (R21); never below zero where it names none.
+    """
 
     operation_id: UUID
-    clawback: str = "never_below_zero"
+    clawback: Mapping[UUID, str] = field(default_factory=dict)
     note: str | None = None
 
     def needs(self, needs: Needs) -> None:
@@ -233,7 +236,7 @@ class Reverse(Request):
         granted = sum(lot.granted for lot in original.lots)
         taken: Taken = []
         shortfall = granted
-        if original.lots and self.clawback == "never_below_zero":
+        if original.lots and self.clawback.get(original.lots[0].issuer_id, "never_below_zero") == "never_below_zero":
             wallet = books.open_lots(self.holder_id, original.lots[0].currency)
             taken, shortfall = clawback(original.lots, wallet, granted, self.as_of)
         effect.points = sum(part for _, part in taken)
