@@ -8,24 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    DateTime,
-    Row,
-    Text,
-    Uuid,
-    bindparam,
-    case,
-    column,
-    delete,
-    func,
-    literal,
-    select,
-    text,
-    update,
-)
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy import DateTime, bindparam, case, delete, func, literal, select, text, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.base import new_id
@@ -87,7 +71,7 @@ async def add_events(session: AsyncSession, events: Sequence[NewEvent]) -> None:
 
 async def hand_out(
     session: AsyncSession, actors: Collection[str], queue: str, limit: int, again_after: timedelta
-) -> Sequence[Row[tuple[UUID, str, int]]]:
+) -> list[tuple[UUID, str, int]]:
     """Take at most `limit` due jobs of these actors for the broker: (id, actor, attempts), longest due first.
 
     Each is due again after `again_after` unless it is done by then. Jobs that another relay or a worker has locked are
@@ -108,7 +92,7 @@ async def hand_out(
         .values(dispatched_at=func.now(), available_at=func.now() + again_after)
         .returning(Job.id, Job.actor, Job.attempts)
     )
-    return (await session.execute(taken)).tuples().all()  # type: ignore[return-value]
+    return [(id_, actor, attempts) for id_, actor, attempts in await session.execute(taken)]
 
 
 async def begin(session: AsyncSession, ids: Collection[UUID], policy: RetryPolicy) -> dict[UUID, int]:
@@ -148,7 +132,7 @@ async def hold(session: AsyncSession, begun: dict[UUID, int]) -> list[HeldJob]:
         .order_by(Job.id)
         .with_for_update(skip_locked=True)
     )
-    rows = (await session.execute(query)).tuples()
+    rows = await session.execute(query)
     return [HeldJob(id_, args, attempt) for id_, args, attempt in rows if begun[id_] == attempt]
 
 
@@ -166,27 +150,32 @@ async def fail(session: AsyncSession, failures: Sequence[Failure], policy: Retry
     """
     if not failures:
         return
-    given = func.unnest(
-        literal([failure.job.id for failure in failures], ARRAY(Uuid)),
-        literal([failure.job.attempt for failure in failures], ARRAY(BigInteger)),
-        literal([failure.why for failure in failures], ARRAY(Text)),
-        literal([failure.final for failure in failures], ARRAY(Boolean)),
-    ).table_valued(column("id", Uuid), column("attempt", BigInteger), column("why", Text), column("final", Boolean))
-    double = func.power(2, func.least(Job.attempts - 1, 30))
-    delay = func.least(policy.max_delay, policy.first_delay * double) * (0.75 + func.random() / 2)
-    final = given.c.final | (Job.attempts >= policy.max_attempts)
-    entry = func.jsonb_build_object("attempt", Job.attempts, "at", func.now(), "error", given.c.why)
     await session.execute(
-        update(Job)
-        .where(Job.id == given.c.id, Job.attempts == given.c.attempt, Job.failed_at.is_(None))
-        .values(
-            dispatched_at=None,
-            available_at=func.now() + delay * timedelta(seconds=1),
-            failed_at=case((final, func.now()), else_=None),
-            last_error=given.c.why,
-            history=Job.history.op("||")(entry),
-        )
+        _FAIL,
+        {
+            "ids": [failure.job.id for failure in failures],
+            "attempts": [failure.job.attempt for failure in failures],
+            "reasons": [failure.why for failure in failures],
+            "finals": [failure.final for failure in failures],
+            "max_attempts": policy.max_attempts,
+            "first_delay": policy.first_delay,
+            "max_delay": policy.max_delay,
+        },
     )
+
+
+_FAIL = text("""
+    UPDATE job SET
+        dispatched_at = NULL,
+        available_at = now() + (0.75 + random() / 2) * interval '1 second'
+            * least(CAST(:max_delay AS float8), CAST(:first_delay AS float8) * 2 ^ least(attempts - 1, 30)),
+        failed_at = CASE WHEN failure.final OR attempts >= CAST(:max_attempts AS bigint) THEN now() END,
+        last_error = failure.why,
+        history = history || jsonb_build_object('attempt', attempts, 'at', now(), 'error', failure.why)
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:attempts AS bigint[]), CAST(:reasons AS text[]), CAST(:finals AS boolean[]))
+        AS failure (id, attempt, why, final)
+    WHERE job.id = failure.id AND attempts = failure.attempt AND failed_at IS NULL
+""")
 
 
 async def retry_job(session: AsyncSession, job_id: UUID) -> None:

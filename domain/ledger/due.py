@@ -1,0 +1,59 @@
+"""Which wallets hold points past their date: what the nightly expiry asks, over all holders."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+
+class DueWallet(NamedTuple):
+    """A wallet with lots to expire, and who issued its currency."""
+
+    holder_id: UUID
+    currency: str
+    issuer_id: UUID
+
+
+_CUT = text("""
+    SELECT holder_id FROM (
+        SELECT holder_id, row_number() OVER (ORDER BY holder_id) - 1 AS n FROM (
+            SELECT DISTINCT holder_id FROM lot WHERE NOT spent AND expires_at <= :as_of
+        ) due
+    ) numbered
+    WHERE n % :size = 0 ORDER BY holder_id
+""")
+
+
+async def cut_due_holders(session: AsyncSession, as_of: datetime, size: int) -> Sequence[UUID]:
+    """The first of every `size` holders, by id, who have points to expire: where ranges of equal work begin."""
+    return (await session.scalars(_CUT, {"as_of": as_of, "size": size})).all()
+
+
+_WALLETS = text("""
+    SELECT DISTINCT ON (holder_id, currency) holder_id, currency, issuer_id FROM lot
+    WHERE NOT spent AND expires_at <= :as_of AND holder_id >= :first
+      AND (CAST(:before AS uuid) IS NULL OR holder_id < CAST(:before AS uuid))
+      AND (CAST(:after_holder AS uuid) IS NULL
+           OR (holder_id, currency) > (CAST(:after_holder AS uuid), CAST(:after_currency AS text)))
+    ORDER BY holder_id, currency LIMIT :size
+""")
+
+
+async def due_wallets(
+    session: AsyncSession,
+    as_of: datetime,
+    first: UUID,
+    before: UUID | None,
+    after: DueWallet | None,
+    size: int,
+) -> Sequence[DueWallet]:
+    """At most `size` wallets, in order, that have points to expire and whose holder is `first` to before `before`.
+
+    `after` is the last wallet of the page before.
+    """
+    values = {"as_of": as_of, "first": first, "before": before, "size": size}
+    values |= {"after_holder": after and after.holder_id, "after_currency": after and after.currency}
+    return [DueWallet(*row) for row in await session.execute(_WALLETS, values)]

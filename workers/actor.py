@@ -1,0 +1,85 @@
+"""What an actor is, and how a message of its jobs is worked off: exactly once in effect, however often delivered."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from alliance.runtime import Runtime
+from domain.errors import Refusal
+from domain.events.commands import begin, fail, finish, hold
+from domain.events.model import Failure, HeldJob, RetryPolicy
+from workers.process import OUTAGES
+
+log = structlog.get_logger("worker")
+
+Work = Callable[[Runtime, AsyncSession, Sequence[HeldJob]], Awaitable[Mapping[UUID, Exception]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Something that does jobs. `work` is given at most `batch` of them and answers with those that failed, by id.
+
+    Its session is the transaction that holds the jobs and will delete the ones that are done: an effect written there
+    happens exactly once. What is posted to the ledger instead carries a key made from the job's id.
+    `time_limit` is in seconds.
+    """
+
+    name: str
+    work: Work
+    batch: int = 1
+    time_limit: float = 300.0
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
+
+
+async def work_off(runtime: Runtime, actor: Actor, ids: Sequence[UUID]) -> None:
+    """Do the jobs of one message, as far as they are still to be done. Raises nothing but what stops the process."""
+    begun: dict[UUID, int] = {}
+    try:
+        async with runtime.database.transaction() as session:
+            begun = await begin(session, ids, actor.policy)
+        if begun:
+            await _attempt(runtime, actor, begun)
+    except Exception as fault:
+        log.error("jobs failed", actor=actor.name, jobs=len(ids), reason=_describe(fault), exc_info=fault)
+        await _note_failure(runtime, actor, begun, fault)
+
+
+async def _attempt(runtime: Runtime, actor: Actor, begun: dict[UUID, int]) -> None:
+    """One attempt: what succeeded is deleted, what failed is noted, in the transaction of the effect."""
+    async with asyncio.timeout(actor.time_limit), runtime.database.transaction() as session:
+        jobs = await hold(session, begun)
+        if not jobs:
+            return
+        errors = await actor.work(runtime, session, jobs)
+        await finish(session, [job.id for job in jobs if job.id not in errors])
+        failures = [_failure(job, errors[job.id]) for job in jobs if job.id in errors]
+        await fail(session, failures, actor.policy)
+    for failure in failures:
+        log.warning("job failed", actor=actor.name, job=str(failure.job.id), reason=failure.why, final=failure.final)
+
+
+async def _note_failure(runtime: Runtime, actor: Actor, begun: dict[UUID, int], fault: Exception) -> None:
+    """Note that an attempt was undone as a whole. Not while the database is away: the jobs are due again anyway."""
+    try:
+        async with runtime.database.transaction() as session:
+            failures = [_failure(HeldJob(id_, {}, attempt), fault) for id_, attempt in begun.items()]
+            await fail(session, failures, actor.policy)
+    except OUTAGES as outage:
+        log.warning("failure not noted", actor=actor.name, reason=_describe(outage))
+
+
+def _failure(job: HeldJob, error: Exception) -> Failure:
+    """A refusal would be the same the next time; anything else may pass."""
+    return Failure(job, _describe(error), final=isinstance(error, Refusal))
+
+
+def _describe(error: BaseException) -> str:
+    """The kind of an error and the first line of its text; the further lines of a database error quote data."""
+    if isinstance(error, Refusal):
+        return f"{error.code} at {'.'.join(error.path) or 'the top'}"
+    first_line = str(error).partition("\n")[0]
+    return f"{type(error).__name__}: {first_line}"[:500]

@@ -1,0 +1,64 @@
+"""Nightly expiry (R3): books what no wallet shows any more as expired. Cut by ranges of holder_id."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from alliance.runtime import Runtime
+from domain.errors import Refusal
+from domain.events.commands import add_jobs
+from domain.events.model import HeldJob, NewJob
+from domain.ledger.commands import Expire
+from domain.ledger.due import DueWallet, cut_due_holders, due_wallets
+
+#: Holders a job: so few that a night's work spreads over all workers, and that a job is done in about a second.
+HOLDERS_A_JOB = 2000
+
+#: Wallets a posting.
+WALLETS_AT_ONCE = 500
+
+
+async def expire(runtime: Runtime, session: AsyncSession, jobs: Sequence[HeldJob]) -> Mapping[UUID, Exception]:
+    """Cut the holders who have points due at `as_of` into ranges, and add a job for each. Args: {as_of}."""
+    for job in jobs:
+        as_of = datetime.fromisoformat(job.args["as_of"])
+        firsts = await cut_due_holders(session, as_of, HOLDERS_A_JOB)
+        ends = [*firsts[1:], None]
+        ranges = [
+            {"as_of": job.args["as_of"], "first": str(first), "before": end and str(end)}
+            for first, end in zip(firsts, ends, strict=False)
+        ]
+        await add_jobs(session, [NewJob("expire_range", args, queue="bulk") for args in ranges])
+    return {}
+
+
+async def expire_range(runtime: Runtime, session: AsyncSession, jobs: Sequence[HeldJob]) -> Mapping[UUID, Exception]:
+    """Expire what is due at `as_of` in the wallets of holders from `first` to before `before` (null: to the last).
+
+    Needs no key: what has expired is not due again, so that a job begun anew goes on where the last one was stopped.
+    """
+    failed: dict[UUID, Exception] = {}
+    for job in jobs:
+        as_of = datetime.fromisoformat(job.args["as_of"])
+        first, before = UUID(job.args["first"]), job.args["before"] and UUID(job.args["before"])
+        after: DueWallet | None = None
+        while wallets := await due_wallets(session, as_of, first, before, after, WALLETS_AT_ONCE):
+            outcomes = await runtime.engine.post_many([_expiry(wallet, as_of) for wallet in wallets])
+            if refusals := [outcome for outcome in outcomes if isinstance(outcome, Refusal)]:
+                failed[job.id] = refusals[0]
+            after = wallets[-1]
+    return failed
+
+
+def _expiry(wallet: DueWallet, as_of: datetime) -> Expire:
+    return Expire(
+        key=None,
+        client_id=None,
+        holder_id=wallet.holder_id,
+        currency=wallet.currency,
+        issuer_id=wallet.issuer_id,
+        as_of=as_of,
+        occurred_at=as_of,
+    )

@@ -1,0 +1,67 @@
+"""What relay, worker and scheduler share as processes: their settings, and how they start and stop."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import asyncpg
+import redis
+import sqlalchemy.exc
+import uvloop
+
+#: What a database or broker raises that is away for a while: log it, wait, go on.
+OUTAGES = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, sqlalchemy.exc.DBAPIError, redis.RedisError)
+
+#: Seconds before another try after an outage.
+PAUSE = 1.0
+
+
+class Settings(Protocol):
+    """What the processes read of the settings. Both URLs must be set: the caller has found or started the servers."""
+
+    @property
+    def database_url(self) -> str | None:
+        """PostgreSQL, as a libpq URL."""
+
+    @property
+    def redis_url(self) -> str | None:
+        """Valkey or Redis: `redis://...`, or `unix://...` for a socket."""
+
+    @property
+    def worker_threads(self) -> int:
+        """Messages that a worker process has in hand at once."""
+
+    @property
+    def job_redelivery(self) -> float:
+        """Seconds after which a job that was handed out and not begun is handed out again."""
+
+
+def run_until_stopped(serve: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+    """Run `serve` until it returns; SIGTERM and SIGINT set the event it is given."""
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await serve(stop)
+
+    uvloop.run(main())
+
+
+async def pause(seconds: float, *wakers: asyncio.Event) -> None:
+    """Wait until one of the events is set, at most so many seconds."""
+    waiting = [asyncio.ensure_future(event.wait()) for event in wakers]
+    try:
+        await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()
+
+
+def required(url: str | None, name: str) -> str:
+    """The URL. Raises ValueError if it is not set."""
+    if not url:
+        raise ValueError(f"{name} is not set")
+    return url

@@ -1,0 +1,108 @@
+"""The scheduler: starts what is due, once, by adding a job with the due time as its `as_of`.
+
+Any number may run; the one that holds an advisory lock acts. Even two at once would start nothing twice: the due time
+of a run is a unique row, written in the transaction that adds the job.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import asyncpg
+import structlog
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.database import Database
+from domain.events.commands import add_job, start_run
+from domain.programs.model import AllianceRow, MerchantRow
+from workers.process import OUTAGES, PAUSE, Settings, pause, required, run_until_stopped
+from workers.rules import latest_midnight, latest_multiple
+
+log = structlog.get_logger("scheduler")
+
+LOCK = (0x7E55, 2)
+
+#: Seconds between looks at the clock, and between tries for the lock.
+TICK = 5.0
+
+#: Every cut-off and deadline of a cycle falls on a multiple of this, in every time zone there is.
+SETTLEMENT_STEP = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Work called `name` that was due at `due_at`, and the actor that does it.
+
+    Only the latest due time is ever started: what an actor does for a time includes all that was missed before it.
+    """
+
+    name: str
+    due_at: datetime
+    actor: str
+
+
+def run_scheduler(settings: Settings) -> None:
+    """Start what is due until SIGTERM or SIGINT."""
+    database_url = required(settings.database_url, "database_url")
+
+    async def serve(stop: asyncio.Event) -> None:
+        database = Database(database_url, pool_size=1)
+        try:
+            await schedule(database, stop, clock=lambda: datetime.now(UTC))
+        finally:
+            await database.close()
+
+    run_until_stopped(serve)
+
+
+async def schedule(database: Database, stop: asyncio.Event, *, clock: Callable[[], datetime]) -> None:
+    """Start what is due as long as this process holds the lock; go on after outages."""
+    log.info("scheduler started")
+    while not stop.is_set():
+        try:
+            async with _lock(database) as connection:
+                while connection is not None and not connection.is_closed() and not stop.is_set():
+                    await start_due(database, clock())
+                    await pause(TICK, stop)
+            await pause(TICK, stop)
+        except OUTAGES as outage:
+            log.warning("scheduler interrupted", reason=f"{type(outage).__name__}: {outage}".partition("\n")[0])
+            await pause(PAUSE, stop)
+    log.info("scheduler stopped")
+
+
+async def start_due(database: Database, now: datetime) -> list[Due]:
+    """Start what is due at `now` and was not started; what was."""
+    async with database.transaction() as session:
+        started = [due for due in await _calendar(session, now) if await start_run(session, due.name, due.due_at)]
+        for due in started:
+            await add_job(session, due.actor, {"as_of": due.due_at.isoformat()}, queue="bulk")
+    for due in started:
+        log.info("started", name=due.name, due_at=due.due_at.isoformat())
+    return started
+
+
+async def _calendar(session: AsyncSession, now: datetime) -> Sequence[Due]:
+    """Expiry at midnight in every time zone that a merchant keeps (R3), and the steps of settlement."""
+    zones = await session.scalars(select(MerchantRow.timezone).distinct().order_by(MerchantRow.timezone))
+    calendar = [Due(f"expiry {zone}", latest_midnight(now, ZoneInfo(zone)), "expire") for zone in zones]
+    if await session.scalar(select(AllianceRow.id)):
+        calendar.append(Due("settlement", latest_multiple(now, SETTLEMENT_STEP), "settle"))
+    return calendar
+
+
+@asynccontextmanager
+async def _lock(database: Database) -> AsyncIterator[asyncpg.Connection | None]:
+    """A connection that holds the lock until it is closed; None if another has it."""
+    connection = await database.connect()
+    try:
+        got = await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", *LOCK)
+        if got:
+            log.info("scheduler holds the lock")
+        yield connection if got else None
+    finally:
+        await connection.close(timeout=2)
