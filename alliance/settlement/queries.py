@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.clearing.model import Obligation
@@ -248,9 +248,7 @@ async def statements(
     nets = await pair_nets(session, cycles, currency)
     keys = {(cycle.id, merchant_id) for cycle, merchant_id in asked}
     rows = await session.scalars(
-        select(Statement).where(
-            or_(*(and_(Statement.cycle_id == c, Statement.merchant_id == m) for c, m in keys)) if keys else False
-        )
+        select(Statement).where(tuple_(Statement.cycle_id, Statement.merchant_id).in_(list(keys)))
     )
     issued = {(row.cycle_id, row.merchant_id): row for row in rows}
     partners: dict[tuple[uuid.UUID, uuid.UUID], list[StatementLine]] = defaultdict(list)

@@ -1,0 +1,222 @@
+"""Earning, spending and reversing across the alliance, as requests for the posting engine.
+
+Points are valued here, by the rules and agreements of the event's time; what one merchant comes to owe another rides on
+the request, so that it is written with the points or not at all.
+"""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from alliance.clearing.errors import NoAgreement
+from alliance.clearing.riders import Owing, OwingBack
+from alliance.clearing.rules import PRICE_OF_MILLIONTHS, Owed, is_late, obligations, versions
+from alliance.runtime import Runtime
+from domain.errors import InvalidInput, NotFound
+from domain.ledger.commands import Earn, Redeem, Reverse
+from domain.ledger.request import Key
+from domain.programs.catalogue import Catalogue, Currency, Merchant
+from domain.programs.rules import Line, Tender, Valued, expiry_instant, value_purchase
+
+
+def earn_request(
+    runtime: Runtime,
+    *,
+    member_id: uuid.UUID,
+    merchant: Merchant,
+    occurred_at: datetime,
+    as_of: datetime,
+    key: Key | None,
+    client_id: uuid.UUID | None,
+    currency: str | None = None,
+    money: str | None = None,
+    lines: Sequence[Line] | None = None,
+    details: Sequence[dict[str, Any]] | None = None,
+    amount: int | None = None,
+    points: int | None = None,
+    tenders: Sequence[Tender] = (),
+    channel: str | None = None,
+    store: str | None = None,
+    order_ref: str | None = None,
+    dry_run: bool = False,
+) -> Earn:
+    """Points for a purchase at `merchant`, in its own currency or in another's under an agreement (A1).
+
+    Exactly one of `lines` (amount in minor units of `money`, category), `amount` (minor units) and `points`. `details`,
+    one JSON object a line, are kept on the operation with the points of each. Raises InvalidInput, NotFound,
+    NoAgreement.
+    """
+    if (lines is None) + (amount is None) + (points is None) != 2:
+        raise InvalidInput(reason="give exactly one of lines, amount and points")
+    kind = _currency(runtime.catalogue, merchant, currency)
+    _require_store(merchant, store)
+    if points is None:
+        if money is None:
+            raise InvalidInput(reason="an amount needs its currency", path=("amount",))
+        bought = lines if lines is not None else [(amount or 0, None)]
+        valued = value_purchase(merchant, kind.code, money, bought, tenders, occurred_at)
+    else:
+        valued = Valued(points, [], [])
+    issuer = runtime.catalogue.merchants_by_id[kind.merchant_id]
+    price, owed = _owed(runtime, "earn", merchant, kind, valued.points, occurred_at, as_of)
+    expiry = kind.policy_at(occurred_at).expiry
+    return Earn(
+        holder_id=member_id,
+        key=key,
+        client_id=client_id,
+        as_of=as_of,
+        occurred_at=occurred_at,
+        dry_run=dry_run,
+        riders=_riders(owed, as_of, dry_run),
+        merchant_id=merchant.id,
+        channel=channel,
+        store=store,
+        order_ref=order_ref,
+        unique_order=merchant.unique_orders,
+        currency=kind.code,
+        issuer_id=issuer.id,
+        funder_id=merchant.id if price else issuer.id,
+        price=price,
+        points=valued.points,
+        expires_at=expiry_instant(expiry, as_of, issuer.timezone),
+        decisions=valued.decisions or None,
+        lines=_kept(details, valued),
+    )
+
+
+def redeem_request(
+    runtime: Runtime,
+    *,
+    member_id: uuid.UUID,
+    merchant: Merchant,
+    points: int,
+    occurred_at: datetime,
+    as_of: datetime,
+    key: Key | None,
+    client_id: uuid.UUID | None,
+    currency: str | None = None,
+    channel: str | None = None,
+    store: str | None = None,
+    order_ref: str | None = None,
+    dry_run: bool = False,
+) -> Redeem:
+    """Spend points at `merchant`, its own or another's under an agreement: then their issuer owes it for them (A1).
+
+    Raises InvalidInput, NotFound, NoAgreement.
+    """
+    kind = _currency(runtime.catalogue, merchant, currency)
+    _require_store(merchant, store)
+    _, owed = _owed(runtime, "redeem", merchant, kind, points, occurred_at, as_of)
+    return Redeem(
+        holder_id=member_id,
+        key=key,
+        client_id=client_id,
+        as_of=as_of,
+        occurred_at=occurred_at,
+        dry_run=dry_run,
+        riders=_riders(owed, as_of, dry_run),
+        merchant_id=merchant.id,
+        channel=channel,
+        store=store,
+        order_ref=order_ref,
+        currency=kind.code,
+        issuer_id=kind.merchant_id,
+        points=points,
+    )
+
+
+def reverse_request(
+    runtime: Runtime,
+    *,
+    holder_id: uuid.UUID,
+    operation_id: uuid.UUID,
+    occurred_at: datetime,
+    as_of: datetime,
+    key: Key | None,
+    client_id: uuid.UUID | None,
+    reason: str | None = None,
+    dry_run: bool = False,
+) -> Reverse:
+    """Undo the whole of an operation, and what it made owed, in the open cycle (R19, A7). Raises InvalidInput."""
+    is_late(occurred_at, as_of)
+    return Reverse(
+        holder_id=holder_id,
+        key=key,
+        client_id=client_id,
+        as_of=as_of,
+        occurred_at=occurred_at,
+        dry_run=dry_run,
+        riders=() if dry_run else (OwingBack(holder_id, operation_id, as_of),),
+        operation_id=operation_id,
+        clawback={merchant.id: merchant.clawback for merchant in runtime.catalogue.merchants.values()},
+        note=reason,
+    )
+
+
+def _currency(catalogue: Catalogue, merchant: Merchant, code: str | None) -> Currency:
+    """The points asked for: by default the merchant's own. Raises InvalidInput, NotFound."""
+    code = code if code is not None else merchant.default_currency
+    if code is None:
+        raise InvalidInput(reason=f"{merchant.code} issues no points: name a currency", path=("currency",))
+    found = catalogue.currencies.get(code)
+    if found is None:
+        raise NotFound(what=f"currency {code[:40]!r}", path=("currency",))
+    return found
+
+
+def _require_store(merchant: Merchant, store: str | None) -> None:
+    if store is not None and store not in merchant.stores:
+        raise NotFound(what=f"store {store[:40]!r} of {merchant.code}", path=("store",))
+
+
+def _riders(owed: tuple[Owed, ...], as_of: datetime, dry_run: bool) -> tuple[Owing, ...]:
+    """A dry run writes nothing, and takes no cycle's lock."""
+    return (Owing(owed, as_of),) if owed and not dry_run else ()
+
+
+def _kept(details: Sequence[dict[str, Any]] | None, valued: Valued) -> list[dict[str, Any]] | None:
+    if details is None:
+        return None
+    return [{**detail, "points": points} for detail, points in zip(details, valued.lines, strict=True)]
+
+
+def _owed(
+    runtime: Runtime,
+    event: Literal["earn", "redeem"],
+    merchant: Merchant,
+    currency: Currency,
+    points: int,
+    occurred_at: datetime,
+    as_of: datetime,
+) -> tuple[int, tuple[Owed, ...]]:
+    """The price of a point between merchant and issuer (10^-8), and what is owed. Nothing where they are the same.
+
+    A late event is valued at the dearer version for its sender, the merchant (A2): it pays the highest price for what
+    it grants and gets the lowest for what was spent. Raises InvalidInput, NoAgreement.
+    """
+    issuer_id = currency.merchant_id
+    late = is_late(occurred_at, as_of)
+    if issuer_id == merchant.id:
+        return 0, ()
+    found = versions(runtime.agreements, merchant.id, issuer_id, occurred_at, as_of)
+    place = (merchant.id, currency.code)
+    terms = [version.earn.get(place) if event == "earn" else version.redeem.get(place) for version in found]
+    if not terms or terms[0] is None:
+        raise NoAgreement(merchant=merchant.code, event=event, currency=currency.code, path=("currency",))
+    prices = [(term.owed, version) for term, version in zip(terms, found, strict=True) if term is not None]
+    dearer = max if event == "earn" else min
+    owed, version = dearer(prices, key=lambda pair: pair[0])
+    debtor_id, creditor_id = (merchant.id, issuer_id) if event == "earn" else (issuer_id, merchant.id)
+    return owed * PRICE_OF_MILLIONTHS, obligations(
+        event,
+        version,
+        debtor_id=debtor_id,
+        creditor_id=creditor_id,
+        issuer_id=issuer_id,
+        operator_id=runtime.catalogue.alliance.id,
+        currency=currency.code,
+        points=points,
+        owed=owed,
+        late=late,
+    )

@@ -1,0 +1,131 @@
+"""Obligations as riders of a posting: written in the operation's transaction, into the cycle that is open then."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from alliance.clearing.model import Obligation, ObligationKind
+from alliance.clearing.rules import Owed, reversed_obligations
+from alliance.settlement.commands import CYCLE_LOCK
+from domain.base import new_id
+from domain.ledger.model import OperationKind
+from domain.ledger.request import Books, Effect, Needs
+
+_OBLIGATION: Any = Obligation.__table__
+
+
+class _OpenCycle:
+    """The id of the open cycle. Its keys are the requests' clocks: the very first cycle opens at the earliest."""
+
+    shared_lock: tuple[int, int] | None = CYCLE_LOCK
+
+    async def load(self, connection: asyncpg.Connection, keys: Sequence[datetime]) -> dict[datetime, uuid.UUID]:
+        find = "SELECT id FROM settlement_cycle WHERE status = 'OPEN'"
+        cycle_id = await connection.fetchval(find)
+        if cycle_id is None:
+            await connection.execute(
+                """INSERT INTO settlement_cycle (id, number, status, opens_at) VALUES ($1, 1, 'OPEN', $2)
+                   ON CONFLICT DO NOTHING""",
+                new_id(),
+                min(keys),
+            )
+            cycle_id = await connection.fetchval(find)
+        return dict.fromkeys(keys, cycle_id)
+
+
+class _PastObligations:
+    """What operations made owed, by (holder, operation)."""
+
+    shared_lock: tuple[int, int] | None = None
+
+    async def load(
+        self, connection: asyncpg.Connection, keys: Sequence[tuple[uuid.UUID, uuid.UUID]]
+    ) -> dict[tuple[uuid.UUID, uuid.UUID], list[Owed]]:
+        rows = await connection.fetch(
+            """SELECT holder_id, operation_id, kind, debtor_id, creditor_id, currency, points, price, amount,
+                      agreement_id, agreement_version
+               FROM unnest($1::uuid[], $2::uuid[]) AS asked (holder_id, operation_id)
+               JOIN obligation USING (holder_id, operation_id) ORDER BY seq""",
+            [holder_id for holder_id, _ in keys],
+            [operation_id for _, operation_id in keys],
+        )
+        found: dict[tuple[uuid.UUID, uuid.UUID], list[Owed]] = defaultdict(list)
+        for holder_id, operation_id, kind, *rest in rows:
+            found[holder_id, operation_id].append(Owed(ObligationKind(kind), *rest))
+        return dict(found)
+
+
+OPEN_CYCLE = _OpenCycle()
+PAST_OBLIGATIONS = _PastObligations()
+
+
+@dataclass(frozen=True, slots=True)
+class Owing:
+    """Rides on an earn, a redemption or an exchange: writes what it makes owed."""
+
+    lines: tuple[Owed, ...]
+    as_of: datetime
+
+    def needs(self, needs: Needs) -> None:
+        """The open cycle, held open until the batch is written."""
+        needs.other(OPEN_CYCLE, self.as_of)
+
+    def ride(self, books: Books, effect: Effect) -> None:
+        """One row a line."""
+        _write(effect, self.lines, books.other(OPEN_CYCLE, self.as_of))
+
+
+@dataclass(frozen=True, slots=True)
+class OwingBack:
+    """Rides on a reversal: negative lines in the open cycle, at the original's version and price (A1, A7)."""
+
+    holder_id: uuid.UUID
+    operation_id: uuid.UUID
+    as_of: datetime
+
+    def needs(self, needs: Needs) -> None:
+        """The open cycle, and what the original made owed."""
+        needs.other(OPEN_CYCLE, self.as_of)
+        needs.other(PAST_OBLIGATIONS, (self.holder_id, self.operation_id))
+
+    def ride(self, books: Books, effect: Effect) -> None:
+        """For an earn, as much as was recovered; for anything else, all of it."""
+        original = books.operation(self.holder_id, self.operation_id)
+        lines = books.other(PAST_OBLIGATIONS, (self.holder_id, self.operation_id))
+        if original is None or not lines:
+            return
+        points = abs(original.entries[0].amount)
+        recovered = effect.points if original.kind == OperationKind.EARN else points
+        _write(effect, reversed_obligations(lines, recovered, points), books.other(OPEN_CYCLE, self.as_of))
+
+
+def _write(effect: Effect, lines: Sequence[Owed], cycle_id: uuid.UUID) -> None:
+    operation = effect.operation
+    for seq, line in enumerate(lines):
+        row = {
+            "holder_id": operation["holder_id"],
+            "operation_id": operation["id"],
+            "seq": seq,
+            "cycle_id": cycle_id,
+            "kind": line.kind.value,
+            "debtor_id": line.debtor_id,
+            "creditor_id": line.creditor_id,
+            "currency": line.currency,
+            "points": line.points,
+            "price": line.price,
+            "amount": line.amount,
+            "agreement_id": line.agreement_id,
+            "agreement_version": line.agreement_version,
+            "merchant_id": operation["merchant_id"],
+            "order_ref": operation["order_ref"],
+            "store": operation["store"],
+            "occurred_at": operation["occurred_at"],
+            "reverses": operation["reverses"],
+            "late": line.late,
+        }
+        effect.rows.append((_OBLIGATION, row))

@@ -1,0 +1,127 @@
+"""Who owes whom, and how much (A1). Pure; money in millionths of the settlement currency."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from fractions import Fraction
+
+from alliance.agreements.book import AgreementBook, AgreementVersion, Event
+from alliance.clearing.model import ObligationKind
+from domain.errors import InvalidInput
+from domain.money import MAX_INTEGER, half_even
+
+MAX_AHEAD = timedelta(minutes=5)
+"""How far ahead of the edge's clock an event may be dated (A2)."""
+
+ACCEPT_LATE = timedelta(days=7)
+"""An event sent later than this is flagged, and valued at the dearer version for its sender (A2)."""
+
+PRICE_OF_MILLIONTHS = 100
+"""Prices are kept in 10^-8: what one point makes owed, in millionths, times this."""
+
+_KINDS = {"earn": ObligationKind.EARN, "redeem": ObligationKind.SPEND, "exchange": ObligationKind.EXCHANGE}
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """An obligation, before it has an operation and a cycle: `amount` = `points` x `price`, but for fees."""
+
+    kind: ObligationKind
+    debtor_id: uuid.UUID
+    creditor_id: uuid.UUID
+    currency: str
+    points: int
+    price: int | None
+    amount: int
+    agreement_id: uuid.UUID
+    agreement_version: int
+    late: bool = False
+
+
+def obligations(
+    event: Event,
+    version: AgreementVersion,
+    *,
+    debtor_id: uuid.UUID,
+    creditor_id: uuid.UUID,
+    issuer_id: uuid.UUID,
+    operator_id: uuid.UUID,
+    currency: str,
+    points: int,
+    owed: int,
+    late: bool = False,
+) -> tuple[Owed, ...]:
+    """What `points` make owed at `owed` millionths a point, and the operator's fees on it. What is zero is left out.
+
+    A fee that is a share is rounded half-even to the millionth. Raises InvalidInput for a sum that is too large.
+    """
+    amount = points * owed
+    if amount > MAX_INTEGER:
+        raise InvalidInput(reason="more points than can be settled at once", path=("points",))
+    main = Owed(
+        kind=_KINDS[event],
+        debtor_id=debtor_id,
+        creditor_id=creditor_id,
+        currency=currency,
+        points=points,
+        price=owed * PRICE_OF_MILLIONTHS,
+        amount=amount,
+        agreement_id=version.agreement_id,
+        agreement_version=version.version,
+        late=late,
+    )
+    partner_id = next(merchant for merchant in version.merchants if merchant != issuer_id)
+    fees = [
+        replace(
+            main,
+            kind=ObligationKind.FEE,
+            debtor_id=issuer_id if fee.payer == "issuer" else partner_id,
+            creditor_id=operator_id,
+            price=None,
+            amount=share_of(amount, fee.share) + (fee.amount if points else 0),
+        )
+        for fee in version.fee_on(event)
+    ]
+    return tuple(line for line in (main, *fees) if line.amount)
+
+
+def share_of(amount: int, share: Fraction) -> int:
+    """`share` of `amount`, half-even to the unit of `amount`."""
+    return half_even(amount * share.numerator, share.denominator)
+
+
+def reversed_obligations(lines: Sequence[Owed], recovered: int, of: int) -> tuple[Owed, ...]:
+    """The negative of `lines`, for `recovered` of the operation's `of` points: at the original's version and price.
+
+    A clawback credits only the points recovered (A1). A fee is given back in proportion, half-even to the millionth.
+    """
+    back = Fraction(recovered, of)
+    return tuple(
+        line
+        for line in (
+            replace(
+                original,
+                points=-share_of(original.points, back),
+                amount=-share_of(original.amount, back),
+            )
+            for original in lines
+        )
+        if line.amount
+    )
+
+
+def is_late(occurred_at: datetime, as_of: datetime) -> bool:
+    """Whether an event is flagged for coming late (A2). Raises InvalidInput if it is dated too far ahead."""
+    if occurred_at - as_of > MAX_AHEAD:
+        raise InvalidInput(reason="occurredAt is more than 5 minutes ahead", path=("occurredAt",))
+    return as_of - occurred_at > ACCEPT_LATE
+
+
+def versions(
+    book: AgreementBook, one: uuid.UUID, other: uuid.UUID, occurred_at: datetime, as_of: datetime
+) -> list[AgreementVersion]:
+    """The version that values an event: the one of its time; for a late event also today's, for the dearer to count."""
+    moments = [occurred_at, as_of] if is_late(occurred_at, as_of) else [occurred_at]
+    found = [book.between(one, other, moment) for moment in moments]
+    return [version for version in found if version is not None] if found[0] is not None else []
