@@ -1,5 +1,6 @@
 """Bring a database to the newest schema. Additive, one at a time under an advisory lock, and never waiting long."""
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -7,7 +8,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 import migrations
 from domain.database import Database
@@ -19,10 +20,11 @@ LOCK_TIMEOUT = "5s"
 def alembic_config() -> Config:
     """Alembic's settings, without a file."""
     config = Config()
-    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent).replace("%", "%%"))
     return config
 
 
+@cache
 def newest() -> str | None:
     """The revision that this code wants."""
     return ScriptDirectory.from_config(alembic_config()).get_current_head()
@@ -31,6 +33,21 @@ def newest() -> str | None:
 async def current(connection: AsyncConnection) -> str | None:
     """The revision that the database has."""
     return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
+
+
+async def is_current(engine: AsyncEngine) -> bool:
+    """Whether the database has all the migrations of this code. Raises OSError or DBAPIError if it is not there."""
+    async with engine.connect() as connection:
+        return await current(connection) == newest()
+
+
+async def lacks_migrations(database_url: str) -> bool:
+    """The opposite, for a URL."""
+    database = Database(database_url, pool_size=1)
+    try:
+        return not await is_current(database.engine)
+    finally:
+        await database.close()
 
 
 async def upgrade(database_url: str) -> tuple[str | None, str | None]:

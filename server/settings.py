@@ -38,6 +38,9 @@ class Settings(BaseSettings):
         default="info", description="The least serious log entry that is written; `debug` includes every request."
     )
     log_json: bool = Field(default=False, description="Write logs as one JSON object a line instead of readable text.")
+    shutdown_seconds: int = Field(
+        default=10, ge=0, description="Seconds that open requests get to finish when the API is told to stop."
+    )
     graphiql: bool = Field(default=True, description="Serve GraphiQL to browsers that GET /graphql.")
     max_body_bytes: int = Field(
         default=1_000_000, ge=1_000, description="Largest body of a GraphQL request, in bytes; feeds are not limited."
@@ -46,7 +49,7 @@ class Settings(BaseSettings):
         default=8, ge=1, le=64, description="Messages of jobs that one worker process works on at once."
     )
     job_redelivery: float = Field(
-        default=60.0,
+        default=30.0,
         gt=0,
         description="Seconds after which a job that was handed out, but not begun, is handed out again.",
     )
@@ -65,6 +68,16 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, home: Path) -> Path:
         return home.expanduser().absolute()
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgresql(cls, url: str | None) -> str | None:
+        return _with_scheme(url, "postgresql", "postgres")
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, url: str | None) -> str | None:
+        return _with_scheme(url, "redis", "rediss", "unix")
 
     @field_validator("token_secret", "fingerprint_secret")
     @classmethod
@@ -85,6 +98,13 @@ class Settings(BaseSettings):
 def get_settings() -> Settings:
     """The settings of this process, read from the environment once. Raises pydantic.ValidationError."""
     return Settings()
+
+
+def _with_scheme(url: str | None, *schemes: str) -> str | None:
+    """The URL, None if it is empty. Raises ValueError if it is of another kind."""
+    if url and url.partition("://")[0] not in schemes:
+        raise ValueError(f"must begin with {schemes[0]}://")
+    return url or None
 
 
 def _kept_secret(path: Path) -> bytes:

@@ -43,7 +43,14 @@ class Services:
     serves the API, if it does.
     """
 
-    def __init__(self, home: Path, state: Mapping[str, Any], keeper: KeeperLink | None, users: int) -> None:
+    def __init__(
+        self,
+        home: Path,
+        state: Mapping[str, Any],
+        users: int,
+        keeper: KeeperLink | None = None,
+        programs: Mapping[str, Program] | None = None,
+    ) -> None:
         self.home = home
         self.database_url: str | None = state["database_url"]
         self.redis_url: str | None = state["redis_url"]
@@ -52,6 +59,7 @@ class Services:
         self.keeper = keeper
         self._state = dict(state)
         self._users = users
+        self._programs = dict(programs or {})
 
     @property
     def ours(self) -> bool:
@@ -59,10 +67,28 @@ class Services:
         return self.keeper is not None
 
     def publish_api(self, url: str) -> None:
-        """Tell other commands where the API is."""
+        """Tell other commands where the API is. Only for the owner, as are the next three."""
         assert self.keeper is not None
         self.api_url = self._state["api_url"] = url
         self.keeper.publish(_state_file(self.home), self._state)
+
+    def start(self, program: Program) -> None:
+        """Have a program run beside the servers, to end with them."""
+        assert self.keeper is not None
+        self._programs[program.name] = program
+        self.keeper.start(program)
+
+    def restart(self, name: str) -> None:
+        """Start a server or program again that has ended."""
+        program = self._programs[name]
+        if program.cwd is not None:
+            _end_leftovers({Path(program.cwd)})
+        self.start(program)
+
+    def events(self, timeout: float) -> list[dict[str, Any]]:
+        """What has happened to servers and programs, waiting at most `timeout` seconds."""
+        assert self.keeper is not None
+        return self.keeper.events(timeout)
 
     def stop(self, *, after_others: bool = False) -> None:
         """Stop the servers if they are ours, `after_others` when no other command uses them any more."""
@@ -118,7 +144,7 @@ def _find(home: Path) -> Services | None:
     if users is None:
         return None
     try:
-        return Services(home, orjson.loads(_state_file(home).read_bytes()), None, users)
+        return Services(home, orjson.loads(_state_file(home).read_bytes()), users)
     except FileNotFoundError:
         os.close(users)
         return None
@@ -152,14 +178,17 @@ class _Start:
         self._clear()
         folder = self._runtime_folder()
         keeper = KeeperLink(lock, folder)
+        programs: dict[str, Program] = {}
+        probes: dict[str, Callable[[], str]] = {}
         try:
-            probes = {}
             if with_postgres:
-                keeper.start(self._postgres(folder, options))
+                programs["postgres"] = self._postgres(folder, options)
                 probes["postgres"] = lambda: postgres.readiness(folder)
             if with_valkey:
-                keeper.start(self._valkey(folder))
+                programs["valkey"] = self._valkey(folder)
                 probes["valkey"] = lambda: valkey.readiness(folder)
+            for program in programs.values():
+                keeper.start(program)
             self._wait(keeper, probes)
             state = {
                 "owner": self.owner,
@@ -171,18 +200,13 @@ class _Start:
         except BaseException:
             keeper.stop()
             raise
-        return Services(self.home, state, keeper, os.open(self.home / "users", os.O_RDWR | os.O_CREAT, 0o600))
+        users = os.open(self.home / "users", os.O_RDWR | os.O_CREAT, 0o600)
+        return Services(self.home, state, users, keeper, programs)
 
     def _clear(self) -> None:
         """Put away what an owner left who was killed together with its keeper."""
         _state_file(self.home).unlink(missing_ok=True)
-        ours = {self.data, self.data.with_name("postgres.new"), self.queue}
-        left = [process for process in psutil.process_iter(["name"]) if _works_in(process, ours)]
-        for process in left:
-            process.kill()
-        psutil.wait_procs(left, timeout=10)
-        # Nothing runs there now, so whatever process has the id in this file today is not PostgreSQL's.
-        (self.data / "postmaster.pid").unlink(missing_ok=True)
+        _end_leftovers({self.data, self.data.with_name("postgres.new"), self.queue})
         for folder in RUNTIME.glob(f"{self._prefix()}*"):
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -257,6 +281,17 @@ class _Start:
         log = self.logs / f"{event['name']}.log"
         lines = log.read_text(errors="replace").splitlines()[-5:] if log.exists() else []
         return event.get("reason") or "; ".join(lines) or f"exit code {event['code']}"
+
+
+def _end_leftovers(folders: set[Path]) -> None:
+    """Kill what still runs in these data folders. Only for whoever holds the lock."""
+    left = [process for process in psutil.process_iter(["name"]) if _works_in(process, folders)]
+    for process in left:
+        process.kill()
+    psutil.wait_procs(left, timeout=10)
+    # Nothing runs there now, so whatever process has the id in this file today is not PostgreSQL's.
+    for folder in folders:
+        (folder / "postmaster.pid").unlink(missing_ok=True)
 
 
 def _works_in(process: psutil.Process, folders: set[Path]) -> bool:

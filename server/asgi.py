@@ -1,0 +1,103 @@
+"""The API process: one ASGI application of GraphQL, tokens, feeds, health and metrics, and the server that runs it."""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from alliance.runtime import Runtime
+from schema.app import graphql_app
+from server.access.endpoint import TokenEndpoint
+from server.access.tokens import TokenVerifier
+from server.ingest import ingest_app
+from server.metrics import Metrics
+from server.middleware import RequestMiddleware, explain_fault
+from server.migrate import is_current
+from server.settings import Settings
+
+READY_SECONDS = 2.0
+BACKLOG = 2048
+
+log = structlog.get_logger()
+
+
+def serve(settings: Settings) -> None:
+    """Serve until told to stop. Raises SystemExit if the address cannot be had."""
+    config = uvicorn.Config(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        backlog=BACKLOG,
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
+    )
+    uvicorn.Server(config).run()
+
+
+def create_app(settings: Settings) -> RequestMiddleware:
+    """The application. It opens its runtime when the server starts it: the database must be there by then."""
+    metrics = Metrics()
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with Runtime.open(settings.database_url or "") as runtime:
+            metrics.watch(runtime.engine)
+            app.router.routes[:] = _routes(runtime, metrics, settings)
+            # What lives until the end need not be looked at by every collection.
+            gc.collect()
+            gc.freeze()
+            log.info("the API serves", address=f"http://{settings.host}:{settings.port}")
+            yield
+
+    app = Starlette(lifespan=lifespan, exception_handlers={Exception: explain_fault})
+    return RequestMiddleware(app, metrics)
+
+
+def _routes(runtime: Runtime, metrics: Metrics, settings: Settings) -> list[BaseRoute]:
+    """The busiest first."""
+    verifier = TokenVerifier(settings.secret("token"))
+    tokens = TokenEndpoint(runtime.database, settings.secret("token"))
+    return [
+        Route("/graphql", graphql_app(runtime, verifier, settings), max_body_size=settings.max_body_bytes),
+        Route("/ingest/purchases", ingest_app(runtime, verifier, settings.secret("fingerprint"))),
+        Route("/oauth/token", tokens.post, methods=["POST"]),
+        Route("/healthz", _healthz),
+        Route("/readyz", _Readiness(runtime).get),
+        Route("/metrics", metrics.page),
+    ]
+
+
+async def _healthz(_: Request) -> Response:
+    """Alive: the process answers."""
+    return JSONResponse({"alive": True})
+
+
+class _Readiness:
+    """Ready: the database answers and has all migrations. The broker is none of the API's business."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    async def get(self, _: Request) -> Response:
+        """GET /readyz: 200 or 503, and what is missing."""
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                current = await is_current(self._runtime.database.engine)
+        except Exception as error:
+            log.warning("not ready", reason=type(error).__name__)
+            return JSONResponse({"ready": False, "database": "unreachable"}, 503)
+        return JSONResponse(
+            {"ready": current, "database": "ready" if current else "lacks migrations"}, 200 if current else 503
+        )

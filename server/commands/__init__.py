@@ -1,0 +1,1 @@
+"""The commands of `tessera`, one module a concern. What a command needs is imported when it runs: --help is quick."""

@@ -1,0 +1,76 @@
+"""The roles, one by one: api, worker, relay, scheduler, and migrate."""
+
+import signal
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from server.commands.common import DONE, Home, Json, Unavailable, answer, check_database, migrate, servers, shown
+from server.settings import Settings
+
+Host = Annotated[str | None, typer.Option(help="Address to listen on [default: $TESSERA_HOST or 127.0.0.1].")]
+Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Port to listen on [default: $TESSERA_PORT or 8000].")]
+
+
+def api(host: Host = None, port: Port = None, home: Home = None, json: Json = False) -> None:
+    """Serve the API: GraphQL, feeds, tokens, health and metrics."""
+    with servers("tessera api") as settings:
+        listen = {"host": host or settings.host, "port": port or settings.port}
+        settings = settings.model_copy(update=listen)
+        _begin(settings, "api", json)
+        from server.asgi import serve
+
+        try:
+            serve(settings)
+        except OSError as error:
+            raise Unavailable(f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}") from error
+
+
+def worker(home: Home = None, json: Json = False) -> None:
+    """Do the jobs that the relay hands out."""
+    with servers("tessera worker", redis=True) as settings:
+        _begin(settings, "worker", json)
+        from workers.worker import run_worker
+
+        run_worker(settings)
+
+
+def relay(home: Home = None, json: Json = False) -> None:
+    """Hand jobs from their table to the broker."""
+    with servers("tessera relay", redis=True) as settings:
+        _begin(settings, "relay", json)
+        from workers.relay import run_relay
+
+        run_relay(settings)
+
+
+def scheduler(home: Home = None, json: Json = False) -> None:
+    """Add the jobs that are due by the clock: expiry, the closing of cycles. One of many does it."""
+    with servers("tessera scheduler") as settings:
+        _begin(settings, "scheduler", json)
+        from workers.scheduler import run_scheduler
+
+        run_scheduler(settings)
+
+
+def migrate_(home: Home = None, json: Json = False) -> None:
+    """Bring the database to this version's tables."""
+    with servers("tessera migrate", migrated=False) as settings:
+        before, after = migrate(settings)
+        check_database(settings)
+        data = {"database": shown(settings), "before": before, "after": after}
+        answer(data, json, lambda console: console.print(f"{before or 'empty'} -> {after}"))
+
+
+def _begin(settings: Settings, role: str, json: bool) -> None:
+    """Set up logs, and let SIGTERM end this process in order."""
+    from server.logs import configure_logs
+
+    configure_logs(settings.model_copy(update={"log_json": settings.log_json or json}), role)
+
+    def leave(*_: Any) -> None:
+        sys.exit(DONE)
+
+    signal.signal(signal.SIGTERM, leave)
+    signal.signal(signal.SIGINT, leave)

@@ -1,0 +1,65 @@
+"""What `GET /metrics` shows, in Prometheus' text format: requests, and the posting engine."""
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from starlette.requests import Request
+from starlette.responses import Response
+
+from domain.ledger.engine import PostingEngine
+
+PATHS = frozenset({"/graphql", "/oauth/token", "/ingest/purchases", "/healthz", "/readyz", "/metrics"})
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Metrics:
+    """The figures of this process."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        self._requests = Counter(
+            "tessera_http_requests", "Requests answered.", ("path", "method", "status"), registry=self._registry
+        )
+        self._seconds = Histogram(
+            "tessera_http_request_seconds", "Time to answer.", ("path",), buckets=BUCKETS, registry=self._registry
+        )
+
+    def watch(self, engine: PostingEngine) -> None:
+        """Show the figures of this engine too."""
+        self._registry.register(_EngineCollector(engine))
+
+    def request(self, path: str, method: str, status: int, seconds: float) -> None:
+        """Count a request. Paths that we do not serve count as one, lest strangers fill the memory."""
+        path = path if path in PATHS else "other"
+        self._requests.labels(path, method, str(status)).inc()
+        self._seconds.labels(path).observe(seconds)
+
+    async def page(self, _: Request) -> Response:
+        """GET /metrics."""
+        return Response(generate_latest(self._registry), media_type=MEDIA_TYPE)
+
+
+class _EngineCollector(Collector):
+    """Reads the engine's own statistics when asked; the engine does not know of it."""
+
+    def __init__(self, engine: PostingEngine) -> None:
+        self._engine = engine
+
+    def collect(self) -> Iterator[Metric]:
+        now = self._engine.statistics
+        counted = {
+            "tessera_engine_batches": ("Batches written.", now.batches),
+            "tessera_engine_requests": ("Requests decided.", now.requests),
+            "tessera_engine_overloads": ("Requests refused because the queue was full.", now.refused_overload),
+            "tessera_engine_seconds": ("Seconds spent on batches.", now.seconds),
+        }
+        for name, (text, value) in counted.items():
+            yield CounterMetricFamily(name, text, value=value)
+        yield GaugeMetricFamily("tessera_engine_queued", "Requests that wait.", value=self._engine.queued)
+        yield GaugeMetricFamily(
+            "tessera_engine_largest_batch", "Requests in the largest batch.", value=now.largest_batch
+        )

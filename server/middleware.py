@@ -1,0 +1,73 @@
+"""Round every request: its id, its log entry, its figures, and an answer in words when something broke."""
+
+import re
+import time
+from uuid import uuid4
+
+import asyncpg
+import structlog
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from server.metrics import Metrics
+
+OUTAGES = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, DBAPIError, PoolTimeout)
+RETRY_AFTER = "1"
+SANE_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+
+log = structlog.get_logger()
+
+
+class RequestMiddleware:
+    """Plain ASGI, as it lies on the hot path. The id is the caller's `X-Request-Id` if it is sane, and is sent back."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        id_ = _given_id(scope) or uuid4().hex
+        scope.setdefault("state", {})["request_id"] = id_
+        header = (b"x-request-id", id_.encode())
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), header]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_id)
+        except OUTAGES as fault:
+            log.error("request failed: a server is away", request_id=id_, reason=type(fault).__name__)
+        except Exception:
+            log.exception("request failed", request_id=id_, path=scope["path"])
+        finally:
+            seconds = time.perf_counter() - began
+            self._metrics.request(scope["path"], scope["method"], status, seconds)
+            log.debug("request", path=scope["path"], status=status, ms=round(seconds * 1000, 1), request_id=id_)
+
+
+async def explain_fault(request: Request, fault: Exception) -> Response:
+    """What a client is told of a fault: that there was one, and the id under which the log has it."""
+    away = isinstance(fault, OUTAGES)
+    message = "the service cannot reach its database; try again" if away else "an internal error"
+    extensions = {"code": "INTERNAL", "requestId": request.state.request_id}
+    headers = {"Retry-After": RETRY_AFTER} if away else {}
+    return JSONResponse({"errors": [{"message": message, "extensions": extensions}]}, 503 if away else 500, headers)
+
+
+def _given_id(scope: Scope) -> str | None:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            return value.decode() if SANE_ID.fullmatch(value) else None
+    return None
