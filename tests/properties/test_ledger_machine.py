@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from threading import Thread
 from typing import Any, TypeVar
 
@@ -28,7 +28,7 @@ from domain.errors import Refusal
 from domain.ledger.engine import PostingEngine
 from domain.ledger.request import Posted, Request
 from domain.ledger.verify import verify
-from tests.ledger_model import ModelOperation, ModelWallets
+from tests.ledger_model import END, ModelOperation, ModelWallets
 from tests.ledger_support import NOON, earn, exchange, expire, members, posted, redeem, reverse, rows
 
 T = TypeVar("T")
@@ -158,11 +158,12 @@ def test_r25_r26_r27_r28_the_ledger_is_the_model(ledger: tuple[Loop, PostingEngi
             if not hasattr(self, "people"):
                 return
             kept = loop.run(posted(engine.database, self.people))
-            live = loop.run(_available(engine.database, self.people, self.now))
             for person, wallets in self.wallets.items():
                 for currency in ("GRO", "FUE"):
                     assert kept.get((person, currency), 0) == wallets.balance(currency)
-                    assert live.get((person, currency), 0) == wallets.available(currency, self.now)
+                assert loop.run(_lots(engine.database, {person})) == sorted(
+                    (lot.currency, lot.granted_at, lot.expires or END, lot.granted, lot.left) for lot in wallets.lots
+                )
 
         def teardown(self) -> None:
             assert loop.run(_differences(engine.database)) == []
@@ -220,25 +221,13 @@ def _shape(answer: Posted | Refusal) -> object:
     return (answer.kind, answer.points, answer.duplicate, answer.data)
 
 
-async def _available(database: Database, people: list[uuid.UUID], now: datetime) -> dict[tuple[uuid.UUID, str], int]:
-    found = await rows(
-        database,
-        """SELECT holder_id, currency, sum(remaining)::bigint FROM lot
-           WHERE holder_id = ANY($1) AND (expires_at IS NULL OR expires_at > $2) GROUP BY 1, 2""",
-        people,
-        now,
-    )
-    return {(row[0], row[1]): row[2] for row in found}
-
-
 async def _lots(database: Database, people: set[uuid.UUID]) -> list[tuple[Any, ...]]:
     found = await rows(
         database,
-        """SELECT currency, granted, remaining, granted_at, expires_at FROM lot WHERE holder_id = ANY($1)
-           ORDER BY granted_at, currency, expires_at, granted, remaining""",
+        "SELECT currency, granted_at, expires_at, granted, remaining FROM lot WHERE holder_id = ANY($1)",
         list(people),
     )
-    return [tuple(row) for row in found]
+    return sorted((row[0], row[1], row[2] or END, row[3], row[4]) for row in found)
 
 
 async def _differences(database: Database) -> list[object]:
