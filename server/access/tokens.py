@@ -88,7 +88,7 @@ class TokenVerifier:
             raise InvalidToken("the token's signature is wrong") from None
         except (InvalidClaimError, MissingClaimError) as error:
             raise InvalidToken(f"the token's {error.claim} is wrong or missing") from None
-        except (JoseError, ValueError, KeyError, TypeError):
+        except (JoseError, ValueError, TypeError, AttributeError):
             raise InvalidToken("the token cannot be read") from None
 
 
