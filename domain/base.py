@@ -4,7 +4,8 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-import uuid_utils.compat as uuid_utils
+import uuid_utils
+from asyncpg.pgproto import pgproto
 from sqlalchemy import BigInteger, DateTime, MetaData, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase
@@ -33,8 +34,12 @@ class Base(DeclarativeBase):
 
 
 def new_id() -> uuid.UUID:
-    """A new UUIDv7: ordered by the time it was made, so that inserts land at the end of an index."""
-    return uuid_utils.uuid7()
+    """A new UUIDv7: ordered by the time it was made, so that inserts land at the end of an index.
+
+    It is asyncpg's own subclass of `uuid.UUID`, which is made, hashed and sent several times faster.
+    """
+    made: uuid.UUID = pgproto.UUID(uuid_utils.uuid7().bytes)
+    return made
 
 
 def lock_key(id_: uuid.UUID) -> int:
