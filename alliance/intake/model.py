@@ -1,4 +1,4 @@
-"""The lines of a feed and their results.
+"""The lines of a feed.
 
 Amounts and quantities are strings here: a JSON number would come as a float, and a Decimal may be NaN.
 """
@@ -6,7 +6,7 @@ Amounts and quantities are strings here: a JSON number would come as a float, an
 from datetime import datetime
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Raw, Struct
 
 Key = Annotated[str, Meta(min_length=8, max_length=200)]
 Code = Annotated[str, Meta(min_length=1, max_length=100)]
@@ -21,14 +21,14 @@ class _Sent(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """What a client sends: no field that we do not know, so that a misspelt one is not lost."""
 
 
-class Money(_Sent):
+class Money(_Sent, frozen=True):
     """An amount, as a decimal string."""
 
     amount: Annotated[str, Meta(max_length=40)]
     currency: Annotated[str, Meta(min_length=3, max_length=3)]
 
 
-class Identifier(_Sent):
+class Identifier(_Sent, frozen=True):
     """By what a member is recognised. `issuer` may be left out where the type has one."""
 
     type: Code
@@ -36,7 +36,7 @@ class Identifier(_Sent):
     issuer: Code | None = None
 
 
-class Tender(_Sent):
+class Tender(_Sent, frozen=True):
     """What part of an order was paid how (rule R8). `operation` is the redemption that made POINTS a tender."""
 
     kind: TenderKind
@@ -44,7 +44,7 @@ class Tender(_Sent):
     operation: Reference | None = None
 
 
-class OrderLine(_Sent):
+class OrderLine(_Sent, frozen=True):
     """An article of an order, at the price before tenders."""
 
     amount: Money
@@ -65,7 +65,7 @@ class _Line(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, gc=Fa
     occurredAt: Moment | None = None
 
 
-class Purchase(_Line):
+class Purchase(_Line, frozen=True, kw_only=True):
     """An order: valued by the rules from its lines or its amount, or worth `points` if the client may say so."""
 
     type: Literal["PURCHASE"] = "PURCHASE"
@@ -77,27 +77,10 @@ class Purchase(_Line):
     currency: Code | None = None
 
 
-class Return(_Line):
-    """A whole order that came back (rule R23). `restore`: also the points that were spent on it."""
+class Return(_Line, frozen=True, kw_only=True):
+    """An order that came back (rule R23). `restore`: also the points that were spent on it. `lines` are refused."""
 
     type: Literal["RETURN"]
     of: Reference
     restore: bool
-
-
-class Error(Struct, frozen=True):
-    """Why a line was refused. `path` is where in the line."""
-
-    code: str
-    message: str
-    path: tuple[str, ...]
-
-
-class Result(Struct, frozen=True):
-    """What became of a line. `key` is null where none could be read."""
-
-    key: str | None
-    status: Literal["EARNED", "DUPLICATE", "REFUSED"]
-    operation: str | None = None
-    points: int | None = None
-    error: Error | None = None
+    lines: list[Raw] | None = None

@@ -1,22 +1,45 @@
 """From the bytes of a feed's line to a checked purchase or return. Pure."""
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from alliance.intake.errors import MalformedLine
-from alliance.intake.model import Money, Purchase, Return
-from domain.errors import InvalidInput, Refusal
+from alliance.intake.model import Money, OrderLine, Purchase, Return
+from domain.errors import InvalidInput
 from domain.money import scaled, to_minor
 
+T = TypeVar("T")
 QUANTITY_PLACES = 6
 EARLIEST_YEAR = 1970
 
+
+class _Typed(msgspec.Struct):
+    type: str = "PURCHASE"
+
+
+class _Keyed(msgspec.Struct):
+    key: str
+
+
+class Order(NamedTuple):
+    """What an order is valued from: amounts in minor units of `money`. `details` are kept with the operation."""
+
+    money: str | None = None
+    lines: list[tuple[int, str | None]] | None = None
+    details: list[dict[str, Any]] | None = None
+    amount: int | None = None
+    points: int | None = None
+    tenders: Sequence[tuple[str, int]] = ()
+
+
 _purchases = msgspec.json.Decoder(Purchase)
 _returns = msgspec.json.Decoder(Return)
-_either = msgspec.json.Decoder(msgspec.defstruct("Head", [("type", str, "PURCHASE")]))
-_keys = msgspec.json.Decoder(msgspec.defstruct("Keyed", [("key", str)]))
+_types = msgspec.json.Decoder(_Typed)
+_keys = msgspec.json.Decoder(_Keyed)
 _anything = msgspec.json.Decoder()
 _place = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<path>[^`]*)`)?$", re.DOTALL)
 _field = re.compile(r"(?:missing required|unknown) field `([^`]*)`")
@@ -32,8 +55,8 @@ def parse(raw: bytes) -> Purchase | Return:
     if b"\\u0000" in raw:
         _require_no_nul(raw)
     # Only what may be a return is decoded twice: nearly all lines are purchases.
-    is_return = b'"RETURN"' in raw and _decode(_either, raw).type == "RETURN"
-    line: Purchase | Return = _decode(_returns if is_return else _purchases, raw)
+    is_return = b'"RETURN"' in raw and _decode(_types, raw).type == "RETURN"
+    line: Purchase | Return = _decode(_returns, raw) if is_return else _decode(_purchases, raw)
     if line.occurredAt is not None and line.occurredAt.year < EARLIEST_YEAR:
         raise InvalidInput(reason=f"occurredAt is before {EARLIEST_YEAR}", path=("occurredAt",))
     if isinstance(line, Purchase):
@@ -44,20 +67,55 @@ def parse(raw: bytes) -> Purchase | Return:
 def key_of(raw: bytes) -> str | None:
     """The key of a line that was refused, if one can be read."""
     try:
-        key: str = _keys.decode(raw).key
+        key = _keys.decode(raw).key
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return key[:200]
 
 
-def amount_of(money: Money, *path: str) -> int:
-    """A sent amount in minor units. Raises InvalidInput, also for a negative one."""
+def order_of(purchase: Purchase) -> Order:
+    """What a purchase is valued from, in integers. Raises InvalidInput."""
+    if purchase.points is not None:
+        return Order(points=int(purchase.points))
+    money = purchase.amount.currency if purchase.amount is not None else _lines_of(purchase)[0].amount.currency
+    tenders = [
+        (tender.kind, _minor(tender.amount, money, "tenders", number))
+        for number, tender in enumerate(purchase.tenders or ())
+    ]
+    if purchase.amount is not None:
+        return Order(money, amount=_minor(purchase.amount, money), tenders=tenders)
+    lines, details = [], []
+    for number, line in enumerate(_lines_of(purchase)):
+        minor = _minor(line.amount, money, "lines", number)
+        lines.append((minor, line.category))
+        details.append(
+            {
+                "ref": line.ref,
+                "sku": line.sku,
+                "category": line.category,
+                "quantity": line.quantity,
+                "amount": minor,
+                "currency": money,
+            }
+        )
+    return Order(money, lines=lines, details=details, tenders=tenders)
+
+
+def _lines_of(purchase: Purchase) -> list[OrderLine]:
+    return purchase.lines or []
+
+
+def _minor(sent: Money, money: str, *place: str | int) -> int:
+    """A sent amount in minor units of `money`. Raises InvalidInput, also for another currency or a negative amount."""
     try:
-        minor = minor_units(money.amount, money.currency)
-    except Refusal as refusal:
-        raise refusal.at(*path, *(() if refusal.path else ("amount",))) from None
-    if minor < 0:
-        raise InvalidInput(reason="an amount must not be negative", path=(*path, "amount"))
+        minor = minor_units(sent.amount, sent.currency)
+        if minor < 0:
+            raise InvalidInput(reason="an amount must not be negative", path=("amount",))
+        if sent.currency != money:
+            raise InvalidInput(reason=f"all amounts of an order are in one currency, here {money}", path=("currency",))
+    except InvalidInput as refusal:
+        path = (*map(str, place), "amount", *(refusal.path or ("amount",)))
+        raise InvalidInput(path=path, **refusal.data) from None
     return minor
 
 
@@ -78,7 +136,7 @@ def _check(purchase: Purchase) -> None:
             raise InvalidInput(reason="a quantity must not be negative", path=("lines", str(number), "quantity"))
 
 
-def _decode(decoder: msgspec.json.Decoder[msgspec.Struct], raw: bytes) -> msgspec.Struct:
+def _decode(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
     try:
         return decoder.decode(raw)
     except msgspec.ValidationError as error:

