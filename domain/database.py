@@ -42,10 +42,10 @@ class Database:
         async with self._sessions.begin() as session:
             yield session
 
-    async def connect(self) -> asyncpg.Connection:
-        """A connection of one's own, JSON decoded."""
+    async def connect(self, **settings: str) -> asyncpg.Connection:
+        """A connection of one's own, JSON decoded, with these server settings."""
         dsn = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        connection = await asyncpg.connect(dsn, timeout=10, server_settings={"application_name": "tessera-engine"})
+        connection = await asyncpg.connect(dsn, timeout=10, server_settings={"application_name": "tessera"} | settings)
         await connection.set_type_codec("jsonb", encoder=_dumps, decoder=orjson.loads, schema="pg_catalog")
         return connection
 

@@ -40,6 +40,9 @@ _LOST = (
     TimeoutError,
 )
 
+# A writer that hangs must not keep others from its holders for ever.
+_WRITER = {"lock_timeout": "15s", "idle_in_transaction_session_timeout": "60s", "jit": "off"}
+
 Result = Outcome | Exception
 
 
@@ -82,11 +85,13 @@ class PostingEngine:
     _work: asyncio.Event = field(default_factory=asyncio.Event)
     _room: asyncio.Condition = field(default_factory=asyncio.Condition)
     _connection: asyncpg.Connection | None = None
+    _reader: asyncpg.Connection | None = None
+    _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
     _writer: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Connect and begin to write. Raises OSError if the database is not there."""
-        self._connection = await self.database.connect()
+        await self._connected()
         self._writer = asyncio.create_task(self._run(), name="posting-engine")
 
     async def stop(self) -> None:
@@ -98,9 +103,10 @@ class PostingEngine:
             self._writer.cancel()
             await asyncio.gather(self._writer, return_exceptions=True)
             self._writer = None
-        if self._connection is not None:
-            await self._connection.close(timeout=5)
-            self._connection = None
+        for connection in (self._connection, self._reader):
+            if connection is not None:
+                await connection.close(timeout=5)
+        self._connection = self._reader = None
 
     @property
     def queued(self) -> int:
@@ -217,7 +223,7 @@ class PostingEngine:
 
     async def _connected(self) -> asyncpg.Connection:
         if self._connection is None or self._connection.is_closed():
-            self._connection = await self.database.connect()
+            self._connection = await self.database.connect(**_WRITER)
         return self._connection
 
     async def _post(self, connection: asyncpg.Connection, requests: list[Request]) -> Sequence[Result]:
@@ -237,13 +243,11 @@ class PostingEngine:
 
     async def _simulate(self, request: Request) -> Posted:
         """The answer a request would get now: the same load and decision, without lock or write. Raises Refusal."""
-        connection = await self.database.connect()
-        try:
-            books = await store.load(connection, [request], _needs([request]), self.member_status)
-            effect = request.decide(books)
-            return _posted(request, effect, dry_run=True)
-        finally:
-            await connection.close()
+        async with self._reading:
+            if self._reader is None or self._reader.is_closed():
+                self._reader = await self.database.connect(statement_timeout="10s")
+            books = await store.load(self._reader, [request], _needs([request]), self.member_status)
+        return _posted(request, request.decide(books), dry_run=True)
 
 
 _Place = tuple[UUID, UUID, str]
