@@ -1,12 +1,13 @@
 """Reading jobs, for operators."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.events.model import Job
+from domain.events.model import Job, ScheduledRun
 
 
 async def list_jobs(
@@ -34,3 +35,9 @@ async def list_jobs(
 async def jobs_by_id(session: AsyncSession, ids: Sequence[UUID]) -> dict[UUID, Job]:
     """The jobs of these ids that are still there, with their arguments and the history of their attempts."""
     return {job.id: job for job in await session.scalars(select(Job).where(Job.id.in_(ids)))}
+
+
+async def last_runs(session: AsyncSession) -> list[tuple[str, datetime]]:
+    """The scheduled work by name, with the time for which each was last started."""
+    query = select(ScheduledRun.name, func.max(ScheduledRun.due_at)).group_by(ScheduledRun.name)
+    return [(name, due_at) for name, due_at in await session.execute(query.order_by(ScheduledRun.name))]

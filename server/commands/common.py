@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -63,6 +64,27 @@ Home = Annotated[
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on standard output; logs go to standard error.")
 ]
+
+
+def _aware(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a time such as 2026-11-01T00:00:00+01:00") from None
+    if moment.tzinfo is None:
+        raise typer.BadParameter(f"{text!r} lacks its offset, such as +01:00 or Z")
+    return moment
+
+
+AsOf = Annotated[
+    datetime | None,
+    typer.Option("--as-of", parser=_aware, metavar="TIME", help="As if it were this time, RFC 3339 [default: now]."),
+]
+
+
+def now() -> datetime:
+    """The time at this edge; what is inside is told."""
+    return datetime.now(UTC)
 
 
 def say(text: str) -> None:

@@ -1,0 +1,70 @@
+"""The command `tessera`: what there is, and how a command's end becomes an exit code."""
+
+import sys
+
+import orjson
+import typer
+
+from server.commands import access, bench, book, cycle, jobs, replay, roles, up
+from server.commands.common import DONE, NO, UNAVAILABLE, Failure
+
+app = typer.Typer(
+    help="Tessera: one member, one ID; points and rights honoured across brands, and clean books between them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(up.up)
+app.command()(roles.api)
+app.command()(roles.worker)
+app.command()(roles.relay)
+app.command()(roles.scheduler)
+app.command("migrate")(roles.migrate_)
+app.command()(book.apply)
+app.command()(book.export)
+app.command()(book.verify)
+app.add_typer(access.client, name="client")
+app.command()(access.token)
+app.command()(replay.replay)
+app.add_typer(cycle.cycle, name="cycle")
+app.add_typer(jobs.jobs, name="jobs")
+app.command()(bench.bench)
+
+
+def main() -> None:
+    """Run the command line. Exit codes: 0 done, 1 the answer is no, 2 wrong use, 3 a dependency is not there."""
+    try:
+        app()
+    except Failure as failure:
+        _end(failure.exit_code, failure.code, str(failure))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        _explain(error)
+
+
+def _explain(error: Exception) -> None:
+    """End with what a rule refused, or with what is not there. Anything else is a bug, and raised again."""
+    import asyncpg
+    import redis
+    from sqlalchemy.exc import DBAPIError
+
+    from domain.errors import Refusal
+
+    if isinstance(error, Refusal):
+        path = f" ({'.'.join(error.path)})" if error.path else ""
+        _end(NO, error.code, f"{error.message()}{path}")
+    if isinstance(error, ConnectionError | asyncpg.PostgresConnectionError | DBAPIError | redis.RedisError):
+        _end(UNAVAILABLE, "UNAVAILABLE", f"a server went away: {error}".partition("\n")[0])
+    raise error
+
+
+def _end(exit_code: int, code: str, message: str) -> None:
+    if "--json" in sys.argv and exit_code != DONE:
+        print(orjson.dumps({"error": {"code": code, "message": message}}).decode())
+    print(f"tessera: {message}", file=sys.stderr)
+    sys.exit(exit_code)
+
+
+if __name__ == "__main__":
+    main()

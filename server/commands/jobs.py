@@ -1,0 +1,148 @@
+"""`tessera jobs`: what is to be done, what ran out of tries, and starting by hand what the clock would start."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from server.commands.common import AsOf, Home, Json, answer, now, servers, with_database
+
+if TYPE_CHECKING:
+    from domain.database import Database
+    from domain.events.model import Job
+
+SCHEDULED = ("expire", "settle")
+"""Actors that the scheduler adds jobs for."""
+
+JobId = Annotated[UUID, typer.Argument(help="Id of the job.")]
+
+jobs = typer.Typer(help="Jobs in the background.", no_args_is_help=True)
+
+
+@jobs.command("list")
+def list_(
+    failed: Annotated[bool | None, typer.Option("--failed/--waiting", help="Only these [default: both].")] = None,
+    actor: Annotated[str | None, typer.Option(help="Only the jobs of this actor.")] = None,
+    first: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 50,
+    after: Annotated[UUID | None, typer.Option(help="Those after this job.")] = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """List jobs, oldest first."""
+    with servers("tessera jobs list") as settings:
+        from domain.events.queries import list_jobs
+
+        async def read(database: "Database") -> list[dict[str, Any]]:
+            async with database.session() as session:
+                found = await list_jobs(session, failed=failed, actor=actor, first=first, after=after)
+                return [_shown(job) for job in found]
+
+        rows = with_database(settings, read)
+    answer({"jobs": rows}, json, lambda console: _show_list(console, rows))
+
+
+@jobs.command()
+def show(job: JobId, home: Home = None, json: Json = False) -> None:
+    """Show one job, with the history of its attempts."""
+    with servers("tessera jobs show") as settings:
+        from domain.errors import NotFound
+        from domain.events.queries import jobs_by_id
+
+        async def read(database: "Database") -> dict[str, Any]:
+            async with database.session() as session:
+                found = (await jobs_by_id(session, [job])).get(job)
+                if found is None:
+                    raise NotFound(what=f"job {job}")
+                return {**_shown(found), "args": found.args, "history": found.history}
+
+        data = with_database(settings, read)
+    answer(data, json, lambda console: console.print_json(data=data, default=str))
+
+
+@jobs.command()
+def retry(job: JobId, home: Home = None, json: Json = False) -> None:
+    """Give a failed job all its attempts again, now."""
+    with servers("tessera jobs retry") as settings:
+        from domain.events.commands import retry_job
+
+        async def again(database: "Database") -> None:
+            async with database.transaction() as session:
+                await retry_job(session, job)
+
+        with_database(settings, again)
+    answer({"retried": job}, json, lambda console: console.print(f"{job} will be tried again"))
+
+
+@jobs.command()
+def discard(job: JobId, home: Home = None, json: Json = False) -> None:
+    """Delete a failed job, undone."""
+    with servers("tessera jobs discard") as settings:
+        from domain.events.commands import discard_job
+
+        async def drop(database: "Database") -> None:
+            async with database.transaction() as session:
+                await discard_job(session, job)
+
+        with_database(settings, drop)
+    answer({"discarded": job}, json, lambda console: console.print(f"{job} is gone"))
+
+
+@jobs.command()
+def schedule(home: Home = None, json: Json = False) -> None:
+    """Show when the scheduler last started what."""
+    with servers("tessera jobs schedule") as settings:
+        from domain.events.queries import last_runs
+
+        async def read(database: "Database") -> list[dict[str, Any]]:
+            async with database.session() as session:
+                return [{"name": name, "due_at": due_at} for name, due_at in await last_runs(session)]
+
+        rows = with_database(settings, read)
+    answer({"runs": rows}, json, lambda console: _show_runs(console, rows))
+
+
+@jobs.command()
+def run(
+    name: Annotated[str, typer.Argument(help="expire or settle.")],
+    as_of: AsOf = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Add the job that the scheduler would add at a time; a worker does it."""
+    with servers("tessera jobs run") as settings:
+        from domain.events.commands import add_job
+        if name not in SCHEDULED:
+            raise typer.BadParameter(f"{name!r} is not one of {', '.join(SCHEDULED)}")
+        moment = (as_of or now()).isoformat()
+
+        async def add(database: "Database") -> None:
+            async with database.transaction() as session:
+                await add_job(session, name, {"as_of": moment}, queue="bulk")
+
+        with_database(settings, add)
+    answer(
+        {"added": name, "as_of": moment}, json, lambda console: console.print(f"{name} as of {moment} is to be done")
+    )
+
+
+def _shown(job: "Job") -> dict[str, Any]:
+    names = ("id", "actor", "queue", "available_at", "attempts", "dispatched_at", "failed_at", "last_error")
+    return {name: getattr(job, name) for name in names}
+
+
+def _show_runs(console: Console, rows: list[dict[str, Any]]) -> None:
+    table = Table("name", "last due")
+    for row in rows:
+        table.add_row(row["name"], f"{row['due_at']:%Y-%m-%d %H:%M:%S%z}")
+    console.print(table)
+
+
+def _show_list(console: Console, rows: list[dict[str, Any]]) -> None:
+    table = Table("id", "actor", "due", "attempts", "state", "last error")
+    for row in rows:
+        state = "failed" if row["failed_at"] else "in hand" if row["dispatched_at"] else "waiting"
+        due = f"{row['available_at']:%Y-%m-%d %H:%M:%S}"
+        table.add_row(str(row["id"]), row["actor"], due, str(row["attempts"]), state, row["last_error"] or "")
+    console.print(table)
