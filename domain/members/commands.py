@@ -14,6 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.base import lock_key
 from domain.errors import InvalidInput, NotFound, Refusal
+from domain.events.commands import add_event, add_events
+from domain.events.model import NewEvent
 from domain.ledger.errors import MemberNotActive
 from domain.members import rules
 from domain.members.errors import IdentifierTaken
@@ -154,7 +156,9 @@ async def _written(session: AsyncSession, plan: Plan) -> bool:
             "channels": [ask.channel for ask in asks],
             "stores": [ask.store for ask in asks],
         }
-        return len((await session.execute(_JOIN, joins)).all()) == len(plan.joins)
+        if len((await session.execute(_JOIN, joins)).all()) < len(plan.joins):
+            return False
+        await add_events(session, [NewEvent(holder, "joined", {"merchant": str(to)}) for holder, to in plan.joins])
     return True
 
 
@@ -183,6 +187,7 @@ async def link_identifier(
     claim = {**_columns([key]), "holders": [member_id]}
     if (await session.execute(_CLAIM, claim)).all():
         await session.execute(_LINK, {**claim, "linked": [as_of]})
+        await add_event(session, member_id, "linked", {"type": key[0]})
         return True
     owner = (await session.execute(_OWNERS, _columns([key]))).one()
     if owner.holder_id != member_id:
@@ -199,11 +204,13 @@ async def set_status(session: AsyncSession, member_id: uuid.UUID, status: Member
     old = await session.scalar(text("SELECT status FROM member WHERE id = :id"), {"id": member_id})
     if old is None:
         raise NotFound(what="member", path=("member",))
-    if old == MemberStatus.CLOSED and status != old:
+    if old == status:
+        return
+    if old == MemberStatus.CLOSED:
         raise MemberNotActive(status=old, path=("member",))
-    await session.execute(
-        text("UPDATE member SET status = :status WHERE id = :id"), {"id": member_id, "status": status}
-    )
+    change = text("UPDATE member SET status = :status WHERE id = :id")
+    await session.execute(change, {"id": member_id, "status": status})
+    await add_event(session, member_id, "status", {"from": old, "to": status})
 
 
 def _columns(keys: Collection[IdentifierKey]) -> dict[str, list[str]]:

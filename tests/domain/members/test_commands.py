@@ -7,11 +7,12 @@ from collections import defaultdict
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.database import Database
 from domain.errors import InvalidInput, NotFound, Refusal
+from domain.events.model import Event
 from domain.ledger.errors import MemberNotActive
 from domain.members.commands import enrol, enrol_many, link_identifier, set_status
 from domain.members.errors import IdentifierTaken
@@ -269,6 +270,27 @@ async def test_in_one_call_as_one_by_one(database: Database, catalogue: Catalogu
         )
     assert outcomes[0] == outcomes[1]
     assert any(outcome[0] is IdentifierTaken for outcome in outcomes[0])
+
+
+async def test_events_carry_no_personal_data(database: Database, catalogue: Catalogue) -> None:
+    member = await one(database, catalogue, ask(card("900"), phone("614 555 0100")))
+    await one(database, catalogue, ask(card("900")))
+    await one(database, catalogue, ask(card("900", "grocer"), card("77"), merchant="fuel", store=None))
+    async with database.transaction() as session:
+        email = IdentifierRef("EMAIL", None, "ann@example.com")
+        linked = {"member_id": member.member_id, "merchant": "grocer", "ref": email, "as_of": LATER}
+        assert await link_identifier(session, catalogue, **linked)
+        assert not await link_identifier(session, catalogue, **linked)
+        for _ in range(2):
+            await set_status(session, member.member_id, MemberStatus.FROZEN)
+        events = (await session.scalars(select(Event).order_by(Event.id))).all()
+    assert {event.holder_id for event in events} == {member.member_id}
+    assert [(event.kind, event.data) for event in events] == [
+        ("joined", {"merchant": str(catalogue.merchants["grocer"].id)}),
+        ("joined", {"merchant": str(catalogue.merchants["fuel"].id)}),
+        ("linked", {"type": "EMAIL"}),
+        ("status", {"from": "ACTIVE", "to": "FROZEN"}),
+    ]
 
 
 async def test_link(database: Database, catalogue: Catalogue) -> None:
