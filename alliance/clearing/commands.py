@@ -10,12 +10,12 @@ from datetime import datetime
 from typing import Any, Literal
 
 from alliance.clearing.errors import NoAgreement
-from alliance.clearing.riders import Owing, OwingBack
-from alliance.clearing.rules import PRICE_OF_MILLIONTHS, Owed, is_late, obligations, versions
+from alliance.clearing.riders import Owing, OwingBack, Refusing
+from alliance.clearing.rules import PRICE_OF_MILLIONTHS, is_late, obligations, versions
 from alliance.runtime import Runtime
 from domain.errors import InvalidInput, NotFound
 from domain.ledger.commands import Earn, Redeem, Reverse
-from domain.ledger.request import Key
+from domain.ledger.request import Key, Rider
 from domain.programs.catalogue import Catalogue, Currency, Merchant
 from domain.programs.rules import Line, Tender, Valued, expiry_instant, value_purchase
 
@@ -44,8 +44,8 @@ def earn_request(
     """Points for a purchase at `merchant`, in its own currency or in another's under an agreement (A1).
 
     Exactly one of `lines` (amount in minor units of `money`, category), `amount` (minor units) and `points`. `details`,
-    one JSON object a line, are kept on the operation with the points of each. Raises InvalidInput, NotFound,
-    NoAgreement.
+    one JSON object a line, are kept on the operation with the points of each. Raises InvalidInput, NotFound; the
+    posting refuses with NoAgreement.
     """
     if (lines is None) + (amount is None) + (points is None) != 2:
         raise InvalidInput(reason="give exactly one of lines, amount and points")
@@ -59,7 +59,7 @@ def earn_request(
     else:
         valued = Valued(points, [], [])
     issuer = runtime.catalogue.merchants_by_id[kind.merchant_id]
-    price, owed = _owed(runtime, "earn", merchant, kind, valued.points, occurred_at, as_of)
+    price, riders = _clear(runtime, "earn", merchant, kind, valued.points, occurred_at, as_of, dry_run)
     expiry = kind.policy_at(occurred_at).expiry
     return Earn(
         holder_id=member_id,
@@ -68,7 +68,7 @@ def earn_request(
         as_of=as_of,
         occurred_at=occurred_at,
         dry_run=dry_run,
-        riders=_riders(owed, as_of, dry_run),
+        riders=riders,
         merchant_id=merchant.id,
         channel=channel,
         store=store,
@@ -103,11 +103,11 @@ def redeem_request(
 ) -> Redeem:
     """Spend points at `merchant`, its own or another's under an agreement: then their issuer owes it for them (A1).
 
-    Raises InvalidInput, NotFound, NoAgreement.
+    Raises InvalidInput, NotFound; the posting refuses with NoAgreement.
     """
     kind = _currency(runtime.catalogue, merchant, currency)
     _require_store(merchant, store)
-    _, owed = _owed(runtime, "redeem", merchant, kind, points, occurred_at, as_of)
+    _, riders = _clear(runtime, "redeem", merchant, kind, points, occurred_at, as_of, dry_run)
     return Redeem(
         holder_id=member_id,
         key=key,
@@ -115,7 +115,7 @@ def redeem_request(
         as_of=as_of,
         occurred_at=occurred_at,
         dry_run=dry_run,
-        riders=_riders(owed, as_of, dry_run),
+        riders=riders,
         merchant_id=merchant.id,
         channel=channel,
         store=store,
@@ -170,18 +170,13 @@ def _require_store(merchant: Merchant, store: str | None) -> None:
         raise NotFound(what=f"store {store[:40]!r} of {merchant.code}", path=("store",))
 
 
-def _riders(owed: tuple[Owed, ...], as_of: datetime, dry_run: bool) -> tuple[Owing, ...]:
-    """A dry run writes nothing, and takes no cycle's lock."""
-    return (Owing(owed, as_of),) if owed and not dry_run else ()
-
-
 def _kept(details: Sequence[dict[str, Any]] | None, valued: Valued) -> list[dict[str, Any]] | None:
     if details is None:
         return None
     return [{**detail, "points": points} for detail, points in zip(details, valued.lines, strict=True)]
 
 
-def _owed(
+def _clear(
     runtime: Runtime,
     event: Literal["earn", "redeem"],
     merchant: Merchant,
@@ -189,11 +184,13 @@ def _owed(
     points: int,
     occurred_at: datetime,
     as_of: datetime,
-) -> tuple[int, tuple[Owed, ...]]:
-    """The price of a point between merchant and issuer (10^-8), and what is owed. Nothing where they are the same.
+    dry_run: bool,
+) -> tuple[int, tuple[Rider, ...]]:
+    """The price of a point between merchant and issuer (10^-8), and what writes the obligation, or refuses.
 
-    A late event is valued at the dearer version for its sender, the merchant (A2): it pays the highest price for what
-    it grants and gets the lowest for what was spent. Raises InvalidInput, NoAgreement.
+    Nothing where the two are the same. A late event is valued at the dearer version for its sender, the merchant (A2):
+    it pays the highest price for what it grants and gets the lowest for what was spent. A dry run writes nothing, and
+    takes no cycle's lock. Raises InvalidInput.
     """
     issuer_id = currency.merchant_id
     late = is_late(occurred_at, as_of)
@@ -203,12 +200,12 @@ def _owed(
     place = (merchant.id, currency.code)
     terms = [version.earn.get(place) if event == "earn" else version.redeem.get(place) for version in found]
     if not terms or terms[0] is None:
-        raise NoAgreement(merchant=merchant.code, event=event, currency=currency.code, path=("currency",))
+        refusal = NoAgreement(merchant=merchant.code, event=event, currency=currency.code, path=("currency",))
+        return 0, (Refusing(refusal),)
     prices = [(term.owed, version) for term, version in zip(terms, found, strict=True) if term is not None]
-    dearer = max if event == "earn" else min
-    owed, version = dearer(prices, key=lambda pair: pair[0])
+    owed, version = (max if event == "earn" else min)(prices, key=lambda pair: pair[0])
     debtor_id, creditor_id = (merchant.id, issuer_id) if event == "earn" else (issuer_id, merchant.id)
-    return owed * PRICE_OF_MILLIONTHS, obligations(
+    lines = obligations(
         event,
         version,
         debtor_id=debtor_id,
@@ -220,3 +217,4 @@ def _owed(
         owed=owed,
         late=late,
     )
+    return owed * PRICE_OF_MILLIONTHS, (Owing(lines, as_of),) if lines and not dry_run else ()

@@ -9,6 +9,7 @@ from typing import Any
 
 import asyncpg
 
+from alliance.clearing.errors import NoAgreement
 from alliance.clearing.model import Obligation, ObligationKind
 from alliance.clearing.rules import Owed, reversed_obligations
 from alliance.settlement.commands import CYCLE_LOCK
@@ -102,6 +103,20 @@ class OwingBack:
         points = abs(original.entries[0].amount)
         recovered = effect.points if original.kind == OperationKind.EARN else points
         _write(effect, reversed_obligations(lines, recovered, points), books.other(OPEN_CYCLE, self.as_of))
+
+
+@dataclass(frozen=True, slots=True)
+class Refusing:
+    """Rides on what no agreement allows: so that the refusal is remembered with the key, as a rule's no is."""
+
+    refusal: NoAgreement
+
+    def needs(self, needs: Needs) -> None:
+        """Nothing."""
+
+    def ride(self, books: Books, effect: Effect) -> None:
+        """Raises the refusal."""
+        raise self.refusal
 
 
 def _write(effect: Effect, lines: Sequence[Owed], cycle_id: uuid.UUID) -> None:

@@ -10,10 +10,10 @@ from domain.base import Base
 
 
 class Quote(Base):
-    """`points_out` of one currency for `points_in` of another; `rate` and `clearing_value` (money a point out) in 10^-8.
+    """`points_out` of one currency for `points_in` of another, at `rate`, a decimal.
 
-    `out_issuer_id` owes `in_issuer_id` points out x clearing value when it is used. Never edited: QuoteUse says by
-    which operation it was used.
+    Used, it makes `out_issuer_id` owe `in_issuer_id` points out x `clearing_value` (money a point, in 10^-8). Never
+    edited: QuoteUse says by which operation it was used.
     """
 
     __tablename__ = "quote"
@@ -28,7 +28,7 @@ class Quote(Base):
     in_issuer_id: Mapped[uuid.UUID]
     points_out: Mapped[int]
     points_in: Mapped[int]
-    rate: Mapped[int]
+    rate: Mapped[str]
     clearing_value: Mapped[int]
     agreement_id: Mapped[uuid.UUID]
     agreement_version: Mapped[int]

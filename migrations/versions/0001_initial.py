@@ -352,7 +352,7 @@ def upgrade() -> None:
         sa.Column("in_issuer_id", sa.Uuid(), nullable=False),
         sa.Column("points_out", sa.BigInteger(), nullable=False),
         sa.Column("points_in", sa.BigInteger(), nullable=False),
-        sa.Column("rate", sa.BigInteger(), nullable=False),
+        sa.Column("rate", sa.Text(), nullable=False),
         sa.Column("clearing_value", sa.BigInteger(), nullable=False),
         sa.Column("agreement_id", sa.Uuid(), nullable=False),
         sa.Column("agreement_version", sa.BigInteger(), nullable=False),

@@ -1,0 +1,149 @@
+"""Quotes, and the exchange of one merchant's points for another's at a quote (A3, A4)."""
+
+import uuid
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from alliance.agreements.book import AgreementVersion, ExchangeTerms
+from alliance.clearing.errors import NoAgreement
+from alliance.clearing.riders import Owing
+from alliance.clearing.rules import PRICE_OF_MILLIONTHS, Owed, obligations
+from alliance.exchange.model import Quote
+from alliance.exchange.riders import UsingQuote, day_bounds
+from alliance.exchange.rules import amounts, price_at_issue
+from alliance.runtime import Runtime
+from domain.base import new_id
+from domain.errors import NotFound
+from domain.ledger.commands import Exchange
+from domain.ledger.request import Key
+from domain.programs.catalogue import Currency
+from domain.programs.rules import expiry_instant
+
+QUOTE_LIFE = timedelta(minutes=15)
+
+
+async def quote(
+    session: AsyncSession,
+    runtime: Runtime,
+    *,
+    member_id: uuid.UUID,
+    source: str,
+    target: str,
+    points_out: int | None = None,
+    points_in: int | None = None,
+    as_of: datetime,
+    client_id: uuid.UUID | None,
+) -> Quote:
+    """Offer a member `target` points for `source` points: rate and prices hold until it expires. Reserves nothing.
+
+    Exactly one of `points_out` (at most so many go) and `points_in` (at least so many come). Raises InvalidInput,
+    NotFound, NoAgreement, BelowMinimum.
+    """
+    giving, getting = _currency(runtime, source, "from"), _currency(runtime, target, "to")
+    version, terms = _terms(runtime, giving, getting, as_of)
+    out, into = amounts(terms.rate, terms.block, terms.step, out=points_out, into=points_in)
+    offered = Quote(
+        holder_id=member_id,
+        id=new_id(),
+        client_id=client_id,
+        out_currency=giving.code,
+        out_issuer_id=giving.merchant_id,
+        in_currency=getting.code,
+        in_issuer_id=getting.merchant_id,
+        points_out=out,
+        points_in=into,
+        rate=f"{Decimal(terms.rate.numerator) / terms.rate.denominator:f}",
+        clearing_value=terms.clearing_value,
+        agreement_id=version.agreement_id,
+        agreement_version=version.version,
+        created_at=as_of,
+        expires_at=as_of + QUOTE_LIFE,
+    )
+    _owed(runtime, offered, version)
+    session.add(offered)
+    await session.flush()
+    return offered
+
+
+async def exchange_request(
+    session: AsyncSession,
+    runtime: Runtime,
+    *,
+    member_id: uuid.UUID,
+    quote_id: uuid.UUID,
+    as_of: datetime,
+    key: Key | None,
+    client_id: uuid.UUID | None,
+    channel: str | None = None,
+) -> Exchange:
+    """Exchange at a quote: points out, points in and what the one issuer owes the other, all or nothing.
+
+    Raises NotFound, also for another member's quote. The posting refuses with QuoteUsed, QuoteExpired, CapExceeded,
+    and as any debit.
+    """
+    taken = await session.get(Quote, (member_id, quote_id))
+    if taken is None:
+        raise NotFound(what="quote", path=("quote",))
+    version = _version(runtime, taken)
+    getting = runtime.catalogue.currencies[taken.in_currency]
+    issuer = runtime.catalogue.merchants_by_id[taken.in_issuer_id]
+    cap = version.exchange[taken.out_currency, taken.in_currency].daily_cap_per_member
+    day = (member_id, taken.out_currency, taken.in_currency, *day_bounds(as_of, runtime.catalogue.alliance.timezone))
+    return Exchange(
+        holder_id=member_id,
+        key=key,
+        client_id=client_id,
+        as_of=as_of,
+        occurred_at=as_of,
+        riders=(UsingQuote(taken, as_of, cap, day), Owing(_owed(runtime, taken, version), as_of)),
+        merchant_id=taken.out_issuer_id,
+        channel=channel,
+        currency=taken.out_currency,
+        issuer_id=taken.out_issuer_id,
+        points=taken.points_out,
+        into_currency=taken.in_currency,
+        into_issuer_id=taken.in_issuer_id,
+        into_points=taken.points_in,
+        into_price=price_at_issue(taken.points_out, taken.clearing_value, taken.points_in),
+        into_expires_at=expiry_instant(getting.policy_at(as_of).expiry, as_of, issuer.timezone),
+    )
+
+
+def _currency(runtime: Runtime, code: str, field: str) -> Currency:
+    found = runtime.catalogue.currencies.get(code)
+    if found is None:
+        raise NotFound(what=f"currency {code[:40]!r}", path=(field,))
+    return found
+
+
+def _terms(
+    runtime: Runtime, giving: Currency, getting: Currency, moment: datetime
+) -> tuple[AgreementVersion, ExchangeTerms]:
+    version = runtime.agreements.between(giving.merchant_id, getting.merchant_id, moment)
+    terms = version.exchange.get((giving.code, getting.code)) if version is not None else None
+    if version is None or terms is None:
+        issuer = runtime.catalogue.merchants_by_id[getting.merchant_id]
+        raise NoAgreement(merchant=issuer.code, event="exchange", currency=giving.code, path=("to",))
+    return version, terms
+
+
+def _version(runtime: Runtime, taken: Quote) -> AgreementVersion:
+    """The version that the quote locked, whatever is in force now."""
+    pair = runtime.agreements.pairs[frozenset((taken.out_issuer_id, taken.in_issuer_id))]
+    return next(version for version in pair if version.version == taken.agreement_version)
+
+
+def _owed(runtime: Runtime, taken: Quote, version: AgreementVersion) -> tuple[Owed, ...]:
+    return obligations(
+        "exchange",
+        version,
+        debtor_id=taken.out_issuer_id,
+        creditor_id=taken.in_issuer_id,
+        issuer_id=taken.out_issuer_id,
+        operator_id=runtime.catalogue.alliance.id,
+        currency=taken.out_currency,
+        points=taken.points_out,
+        owed=taken.clearing_value // PRICE_OF_MILLIONTHS,
+    )
