@@ -1,0 +1,44 @@
+"""The migrations build what the models say, and do not wait long for a lock."""
+
+import asyncpg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, make_url, text
+from sqlalchemy.exc import DBAPIError
+
+import migrations.models  # noqa: F401
+from domain.base import Base
+from domain.database import Database
+from server import migrate
+
+
+async def test_the_models_are_what_the_migrations_build(database: Database) -> None:
+    def differences(connection: Connection) -> list[object]:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        return list(compare_metadata(context, Base.metadata))
+
+    async with database.engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+        assert await migrate.current(connection) == migrate.newest()
+
+
+async def test_upgrading_twice_changes_nothing(database: Database, database_url: str) -> None:
+    before, after = await migrate.upgrade(database_url)
+    assert before == after == migrate.newest()
+
+
+async def test_a_locked_table_stops_a_migration_instead_of_the_shop(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrate, "LOCK_TIMEOUT", "100ms")
+    holder = await asyncpg.connect(make_url(database_url).set(drivername="postgresql").render_as_string(False))
+    try:
+        async with holder.transaction():
+            await holder.execute("LOCK TABLE alembic_version IN ACCESS EXCLUSIVE MODE")
+            with pytest.raises(DBAPIError, match="lock timeout"):
+                await migrate.upgrade(database_url)
+    finally:
+        await holder.close()
+    async with database.session() as session:
+        assert await session.scalar(text("SELECT count(*) FROM alembic_version")) == 1
