@@ -77,16 +77,20 @@ class Runtime:
         """Refresh when a NOTIFY comes, and every few seconds in case one was lost."""
         changed = asyncio.Event()
         connection: asyncpg.Connection | None = None
-        while True:
-            try:
-                if connection is None or connection.is_closed():
-                    connection = await self.database.connect()
-                    await connection.add_listener(CHANNEL, lambda *_: changed.set())
-                await self.refresh()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as fault:
-                log.warning("catalogue not refreshed", reason=type(fault).__name__)
-            except Exception:
-                log.exception("catalogue not refreshed")
-            with suppress(TimeoutError):
-                await asyncio.wait_for(changed.wait(), POLL_SECONDS)
-            changed.clear()
+        try:
+            while True:
+                try:
+                    if connection is None or connection.is_closed():
+                        connection = await self.database.connect()
+                        await connection.add_listener(CHANNEL, lambda *_: changed.set())
+                    await self.refresh()
+                except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as fault:
+                    log.warning("catalogue not refreshed", reason=type(fault).__name__)
+                except Exception:
+                    log.exception("catalogue not refreshed")
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(changed.wait(), POLL_SECONDS)
+                changed.clear()
+        finally:
+            if connection is not None:
+                connection.terminate()
