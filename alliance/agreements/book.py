@@ -176,7 +176,8 @@ def _redeem(item: dict[str, Any], codes: Mapping[str, uuid.UUID]) -> RedeemTerms
 
 
 def _right(item: dict[str, Any], codes: Mapping[str, uuid.UUID]) -> RightTerms:
-    price, no_show = (scaled(item[key]["amount"], MICRO_PLACES) for key in ("price", "noShow"))
+    price = scaled(item["price"]["amount"], MICRO_PLACES)
+    no_show = scaled(item["noShow"]["amount"], MICRO_PLACES) if "noShow" in item else 0
     return RightTerms(codes[item["grantor"]], codes[item["at"]], item["kind"], price, no_show)
 
 

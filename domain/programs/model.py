@@ -22,7 +22,7 @@ class AllianceRow(Base):
     __table_args__ = (Index("uq_alliance_one", text("(true)"), unique=True),)
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
-    code: Mapped[str]
+    code: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
     settlement_currency: Mapped[str]
     timezone: Mapped[str]

@@ -36,6 +36,7 @@ def upgrade() -> None:
         sa.Column("terms", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_alliance")),
+        sa.UniqueConstraint("code", name=op.f("uq_alliance_code")),
     )
     op.create_index("uq_alliance_one", "alliance", [sa.literal_column("(true)")], unique=True)
     op.create_table(

@@ -1,0 +1,270 @@
+"""What applying a file would change: its document, laid out flat, is compared with what was applied before."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from alliance.file.model import Agreement, AllianceDocument, Document, Merchant
+from alliance.file.money_machine import money_machines, subsidies
+
+Action = Literal["create", "update", "supersede", "unchanged", "refuse"]
+Kind = Literal["alliance", "identifier", "merchant", "store", "currency", "policy", "rule", "agreement"]
+
+FIXED: Mapping[Kind, frozenset[str]] = {
+    "alliance": frozenset({"settlementCurrency", "timezone"}),
+    "identifier": frozenset({"issuer", "normalise", "unique"}),
+    "merchant": frozenset({"timezone"}),
+    "currency": frozenset({"merchant", "kind", "scale"}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A thing, or a version of one, as it is stored: `body` is JSON; `starts` and `ends` are dates in `zone`.
+
+    `ends` is the first day without the version: its own `to`, or the day on which the next one begins.
+    """
+
+    kind: Kind
+    key: tuple[str, ...]
+    body: dict[str, Any]
+    part: Document
+    version: int | None = None
+    starts: date | None = None
+    ends: date | None = None
+    zone: str = ""
+
+    @property
+    def name(self) -> str:
+        """What the plan calls it."""
+        return "/".join(self.key)
+
+    def instants(self) -> tuple[datetime | None, datetime | None]:
+        """The first instant of the version and the first after it."""
+        zone = ZoneInfo(self.zone)
+        first, last = (
+            None if day is None else datetime.combine(day, time(), zone).astimezone(UTC)
+            for day in (self.starts, self.ends)
+        )
+        return first, last
+
+
+Entries = dict[tuple[Kind, tuple[str, ...], int | None], Entry]
+Proposals = frozenset[tuple[tuple[str, ...], int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What would be done about one entry of the file, and why."""
+
+    action: Action
+    kind: Kind
+    name: str
+    version: int | None
+    reason: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        version = "" if self.version is None else f" version {self.version}"
+        reason = f": {self.reason}" if self.reason else ""
+        line = f" (line {self.line})" if self.line and self.action == "refuse" else ""
+        return f"{self.action:9} {self.kind} {self.name}{version}{reason}{line}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The change as data."""
+        names = ("action", "kind", "name", "version", "reason", "line")
+        return {name: getattr(self, name) for name in names if getattr(self, name) not in (None, "")}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All changes, and what is worth knowing besides.
+
+    `entries` are to be written, `ended` only get a new end; `proposed` are agreement versions not yet in force.
+    """
+
+    changes: tuple[Change, ...]
+    notices: tuple[str, ...]
+    entries: tuple[Entry, ...] = ()
+    ended: tuple[Entry, ...] = ()
+    proposed: Proposals = frozenset()
+
+    @property
+    def refused(self) -> bool:
+        """Whether any part is refused; then nothing is applied."""
+        return any(change.action == "refuse" for change in self.changes)
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is anything to write."""
+        return bool(self.entries) and not self.refused
+
+    def lines(self) -> list[str]:
+        """The plan in words: what changes, how much does not, and what is worth knowing."""
+        said = [str(change) for change in self.changes if change.action != "unchanged"]
+        same = sum(change.action == "unchanged" for change in self.changes)
+        return [*said, *([f"unchanged {same}"] if same else []), *(f"note      {notice}" for notice in self.notices)]
+
+    def to_json(self) -> dict[str, Any]:
+        """The plan as data."""
+        return {
+            "refused": self.refused,
+            "changed": self.changed,
+            "changes": [change.to_json() for change in self.changes],
+            "notices": list(self.notices),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What was applied before: the document it makes, and which agreement versions are still proposals."""
+
+    document: AllianceDocument
+    proposed: Proposals
+
+
+def compare(
+    stored: Stored | None, wanted: AllianceDocument, as_of: datetime, line_of: Callable[[Document], int | None]
+) -> Plan:
+    """What has to change so that `wanted` holds. What the file leaves out stays as it is."""
+    if stored and stored.document.alliance.code != wanted.alliance.code:
+        reason = f"this database holds the alliance {stored.document.alliance.code!r}"
+        return Plan((Change("refuse", "alliance", wanted.alliance.code, None, reason, 1),), ())
+    proposed = stored.proposed if stored else frozenset()
+    before = _ended(lay_out(stored.document), proposed) if stored else {}
+    after = lay_out(wanted)
+    proposing = _proposals(wanted, before, after, proposed)
+    merged = _ended(before | after, proposing)
+    changes, entries = [], []
+    for place, entry in after.items():
+        action, reason = _decide(entry, before)
+        if action == "unchanged" and (entry.key, entry.version) in proposed - proposing:
+            action, reason = "update", "in force: the operator consents"
+        if action == "create":
+            action, reason = _described(entry, merged, (entry.key, entry.version) in proposing)
+        if action not in ("unchanged", "refuse"):
+            entries.append(merged[place])
+        changes.append(Change(action, entry.kind, entry.name, entry.version, reason, line_of(entry.part)))
+    agreements = [entry.part for entry in merged.values() if isinstance(entry.part, Agreement)]
+    for machine in money_machines(agreements):
+        line = next(filter(None, map(line_of, machine.exchanges)), None)
+        changes.append(Change("refuse", "agreement", "exchange", None, str(machine), line))
+    ended = [entry for place, entry in merged.items() if place in before and entry.ends != before[place].ends]
+    notices = [*subsidies(agreements), *_past(entries, before, as_of)]
+    return Plan(tuple(changes), tuple(notices), tuple(entries), tuple(ended), proposing)
+
+
+def lay_out(document: AllianceDocument) -> Entries:
+    """All entries of a document, defaults filled in, each version ending at its own `to`."""
+    alliance = document.alliance
+    entries = [Entry("alliance", (alliance.code,), alliance.dump(), alliance)]
+    entries += [Entry("identifier", (part.type,), part.dump(), part) for part in document.identifiers]
+    for merchant in document.merchants:
+        entries += _merchant_entries(merchant, merchant.timezone or alliance.timezone)
+    for part in document.agreements:
+        key, body = tuple(sorted(part.merchants)), part.dump("merchants", "version")
+        entries.append(Entry("agreement", key, body, part, part.version, part.from_, part.to, alliance.timezone))
+    return {(entry.kind, entry.key, entry.version): entry for entry in entries}
+
+
+def _merchant_entries(merchant: Merchant, zone: str) -> Iterator[Entry]:
+    body = merchant.dump("stores", "currencies", "earning") | {"timezone": zone}
+    yield Entry("merchant", (merchant.code,), body, merchant)
+    for store in merchant.stores:
+        yield Entry("store", (merchant.code, store.code), store.dump(), store)
+    alone = len(merchant.currencies) == 1
+    for currency in merchant.currencies:
+        terms = currency.dump()
+        body = {key: terms[key] for key in ("code", "kind", "name", "scale")}
+        body |= {"merchant": merchant.code, "default": currency.default or alone}
+        yield Entry("currency", (currency.code,), body, currency)
+        first = {key: value for key, value in terms.items() if key in ("worth", "expiry", "negative")}
+        yield Entry("policy", (currency.code,), first, currency, 1, zone=zone)
+        for policy in currency.policies:
+            body = policy.dump("version")
+            yield Entry("policy", (currency.code,), body, policy, policy.version, policy.from_, zone=zone)
+    default = next((currency.code for currency in merchant.currencies if currency.default or alone), "")
+    for rule in merchant.earning:
+        body = {"currency": default} | rule.dump("code", "version")
+        yield Entry("rule", (merchant.code, rule.code), body, rule, rule.version, rule.from_, rule.to, zone)
+
+
+def _ended(entries: Entries, proposed: Proposals) -> Entries:
+    """The entries, each version also ending where the next one in force begins."""
+    following: dict[tuple[Kind, tuple[str, ...]], date] = {}
+    ended = dict(entries)
+    for place, entry in sorted(entries.items(), key=lambda item: item[1].version or 0, reverse=True):
+        if entry.version is None or (entry.kind == "agreement" and (entry.key, entry.version) in proposed):
+            continue
+        ends = [end for end in (entry.ends, following.get((entry.kind, entry.key))) if end is not None]
+        ended[place] = replace(entry, ends=min(ends, default=None))
+        if entry.starts is not None:
+            following[entry.kind, entry.key] = entry.starts
+    return ended
+
+
+def _proposals(wanted: AllianceDocument, before: Entries, after: Entries, proposed: Proposals) -> Proposals:
+    """The agreement versions that are proposals once the file is applied."""
+    named = {(entry.key, entry.version) for entry in after.values() if entry.kind == "agreement" and entry.version}
+    if wanted.alliance.consent == "operator":
+        return proposed - named
+    return proposed | {(key, version) for key, version in named if ("agreement", key, version) not in before}
+
+
+def _decide(entry: Entry, before: Entries) -> tuple[Action, str]:
+    """What an entry of the file means beside what was applied before."""
+    stored = before.get((entry.kind, entry.key, entry.version))
+    if stored is None:
+        refusal = _refuses_version(entry, before)
+        return ("refuse", refusal) if refusal else ("create", "")
+    different = sorted(
+        key for key in stored.body.keys() | entry.body.keys() if stored.body.get(key) != entry.body.get(key)
+    )
+    if not different:
+        return "unchanged", ""
+    if entry.version is not None:
+        return "refuse", f"published, and never edited ({', '.join(different)}): write a new version"
+    fixed = [key for key in different if key in FIXED.get(entry.kind, ())]
+    if fixed:
+        return "refuse", f"{fixed[0]} cannot be changed: it is {stored.body.get(fixed[0])!r}"
+    return "update", ", ".join(different)
+
+
+def _refuses_version(entry: Entry, before: Entries) -> str:
+    """Why a new version may not follow the last one that was published."""
+    latest = _latest(entry, before)
+    if latest is None or entry.version is None or latest.version is None:
+        return ""
+    if entry.version < latest.version:
+        return f"version {latest.version} is published; the next one comes after it"
+    if latest.starts is not None and entry.starts is not None and entry.starts <= latest.starts:
+        return f"must begin after {latest.starts}, when version {latest.version} begins"
+    if latest.ends is not None and entry.starts is not None and entry.starts < latest.ends:
+        return f"overlaps version {latest.version}, which is published to {latest.ends}"
+    return ""
+
+
+def _latest(entry: Entry, entries: Entries) -> Entry | None:
+    versions = [other for other in entries.values() if (other.kind, other.key) == (entry.kind, entry.key)]
+    return max(versions, key=lambda other: other.version or 0, default=None)
+
+
+def _described(entry: Entry, merged: Entries, proposed: bool) -> tuple[Action, str]:
+    """Whether what is new takes another's place, in words."""
+    if proposed:
+        return "create", "proposed: both merchants have to accept"
+    for other in merged.values():
+        same = (other.kind, other.key) == (entry.kind, entry.key)
+        if same and entry.starts is not None and other.ends == entry.starts and "to" not in other.body:
+            return "supersede", f"version {other.version} ends when {entry.starts} begins"
+    return "create", f"from {entry.starts}" if entry.starts else ""
+
+
+def _past(entries: Iterable[Entry], before: Entries, as_of: datetime) -> Iterator[str]:
+    """What begins before now, of things that are there already."""
+    for entry in entries:
+        starts = entry.instants()[0] if entry.starts else None
+        if starts is not None and starts < as_of and _latest(entry, before) is not None:
+            yield f"{entry.kind} {entry.name} version {entry.version} begins in the past: what is booked stays as it is"

@@ -1,0 +1,168 @@
+"""Applying an alliance file: all of it or nothing, in the caller's transaction."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from alliance.agreements.model import AgreementRow, AgreementStatus, AgreementVersionRow
+from alliance.file.changes import Entry, Kind, Plan
+from alliance.file.queries import plan
+from alliance.file.reading import AllianceFile
+from domain.base import Base, new_id
+from domain.programs.model import (
+    AllianceRow,
+    CurrencyPolicyRow,
+    CurrencyRow,
+    EarningRuleRow,
+    IdentifierTypeRow,
+    MerchantRow,
+    StoreRow,
+)
+
+APPLY_LOCK = (0x7E55, 2)
+CHANNEL = "tessera_catalogue"
+
+Entries = dict[Kind, list[Entry]]
+
+
+async def apply(session: AsyncSession, file: AllianceFile, as_of: datetime) -> Plan:
+    """Write what the plan says, unless any of it is refused, and tell every process that the catalogue changed.
+
+    One apply at a time: the plan is made under a lock that is held to the end of the transaction.
+    """
+    await session.execute(select(func.pg_advisory_xact_lock(*APPLY_LOCK)))
+    made = await plan(session, file, as_of)
+    if made.changed:
+        await _write(session, made)
+        revision = await session.scalar(
+            update(AllianceRow).values(revision=AllianceRow.revision + 1).returning(AllianceRow.revision)
+        )
+        await session.execute(select(func.pg_notify(CHANNEL, str(revision))))
+    return made
+
+
+async def _write(session: AsyncSession, made: Plan) -> None:
+    entries: Entries = defaultdict(list)
+    for entry in made.entries:
+        entries[entry.kind].append(entry)
+    ended: Entries = defaultdict(list)
+    for entry in made.ended:
+        ended[entry.kind].append(entry)
+    await _upsert(session, AllianceRow, "code", [_alliance(entry) for entry in entries["alliance"]])
+    await _upsert(session, IdentifierTypeRow, "type", [_identifier(entry) for entry in entries["identifier"]])
+    await _upsert(session, MerchantRow, "code", [_merchant(entry) for entry in entries["merchant"]])
+    codes = (await session.execute(select(MerchantRow.code, MerchantRow.id))).tuples()
+    merchants = dict(codes.all())
+    stores = [{"merchant_id": merchants[entry.key[0]], **entry.body} for entry in entries["store"]]
+    await _upsert(session, StoreRow, "merchant_id code", stores)
+    await _currencies(session, entries["currency"], merchants)
+    await _policies(session, entries["policy"], ended["policy"])
+    await _rules(session, entries["rule"], ended["rule"], merchants)
+    await _agreements(session, made, entries["agreement"], ended["agreement"], merchants)
+
+
+async def _upsert(session: AsyncSession, table: type[Base], key: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert the rows, or set their other columns where the key is there already."""
+    if not rows:
+        return
+    keys = key.split()
+    statement = insert(table)
+    columns = {name: statement.excluded[name] for name in rows[0] if name not in (*keys, "id", "revision")}
+    await session.execute(statement.on_conflict_do_update(index_elements=keys, set_=columns), rows)
+
+
+def _alliance(entry: Entry) -> dict[str, Any]:
+    body = entry.body
+    return {
+        "id": new_id(),
+        "code": body["code"],
+        "name": body["name"],
+        "settlement_currency": body["settlementCurrency"],
+        "timezone": body["timezone"],
+        "terms": {key: body[key] for key in ("calendar", "consent", "cycle")},
+        "revision": 0,
+    }
+
+
+def _identifier(entry: Entry) -> dict[str, Any]:
+    return {"type": entry.key[0], "definition": _without(entry.body, "type")}
+
+
+def _merchant(entry: Entry) -> dict[str, Any]:
+    return {"id": new_id(), **entry.body}
+
+
+def _without(body: dict[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: value for key, value in body.items() if key not in keys}
+
+
+async def _currencies(session: AsyncSession, entries: list[Entry], merchants: dict[str, uuid.UUID]) -> None:
+    """A merchant has one default at a time: the old one gives way before the new one is set."""
+    rows = [
+        {**_without(entry.body, "merchant", "default"), "merchant_id": merchants[entry.body["merchant"]]}
+        | {"is_default": entry.body["default"]}
+        for entry in entries
+    ]
+    codes = [row["code"] for row in rows]
+    await session.execute(update(CurrencyRow).where(CurrencyRow.code.in_(codes)).values(is_default=False))
+    await _upsert(session, CurrencyRow, "code", rows)
+
+
+def _span(entry: Entry) -> dict[str, Any]:
+    valid_from, valid_to = entry.instants()
+    return {"version": entry.version, "valid_from": valid_from, "valid_to": valid_to}
+
+
+async def _end(session: AsyncSession, table: type[Base], rows: Sequence[dict[str, Any]]) -> None:
+    """Set the end of versions that others take the place of, before these are written: spans never overlap."""
+    for row in rows:
+        keys = {name: value for name, value in row.items() if name not in ("valid_from", "valid_to")}
+        await session.execute(update(table).filter_by(**keys).values(valid_to=row["valid_to"]))
+
+
+async def _policies(session: AsyncSession, entries: list[Entry], ended: list[Entry]) -> None:
+    await _end(session, CurrencyPolicyRow, [{"currency": entry.key[0], **_span(entry)} for entry in ended])
+    rows = [{"currency": entry.key[0], "definition": entry.body, **_span(entry)} for entry in entries]
+    await _upsert(session, CurrencyPolicyRow, "currency version", rows)
+
+
+async def _rules(
+    session: AsyncSession, entries: list[Entry], ended: list[Entry], merchants: dict[str, uuid.UUID]
+) -> None:
+    def row(entry: Entry) -> dict[str, Any]:
+        return {"merchant_id": merchants[entry.key[0]], "code": entry.key[1], **_span(entry)}
+
+    await _end(session, EarningRuleRow, [row(entry) for entry in ended])
+    rows = [{**row(entry), "definition": entry.body} for entry in entries]
+    await _upsert(session, EarningRuleRow, "merchant_id code version", rows)
+
+
+async def _agreements(
+    session: AsyncSession, made: Plan, entries: list[Entry], ended: list[Entry], merchants: dict[str, uuid.UUID]
+) -> None:
+    def pair(entry: Entry) -> tuple[uuid.UUID, uuid.UUID]:
+        a, b = sorted(merchants[code] for code in entry.key)
+        return a, b
+
+    pairs = {pair(entry) for entry in entries}
+    agreements = [{"id": new_id(), "merchant_a": a, "merchant_b": b} for a, b in sorted(pairs)]
+    if agreements:
+        await session.execute(insert(AgreementRow).on_conflict_do_nothing(), agreements)
+    known = {(row.merchant_a, row.merchant_b): row.id for row in await session.scalars(select(AgreementRow))}
+
+    def row(entry: Entry) -> dict[str, Any]:
+        return {"agreement_id": known[pair(entry)], **_span(entry)}
+
+    def status(entry: Entry) -> AgreementStatus:
+        proposed = (entry.key, entry.version) in made.proposed
+        return AgreementStatus.PROPOSED if proposed else AgreementStatus.IN_FORCE
+
+    await _end(session, AgreementVersionRow, [row(entry) for entry in ended])
+    rows = [{**row(entry), "status": status(entry), "terms": entry.body} for entry in entries]
+    await _upsert(session, AgreementVersionRow, "agreement_id version", rows)

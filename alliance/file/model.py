@@ -1,0 +1,383 @@
+"""The shape of the alliance file: every key it may have. docs/alliance-file.md says what each means."""
+
+import re
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WrapValidator,
+    field_serializer,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError, ValidationError
+
+from alliance.file.source import Items, Path
+from domain.errors import InvalidInput
+from domain.money import exponent
+
+DECIMAL = re.compile(r"\d{1,12}(\.\d{1,8})?")
+
+
+def refusal(reason: str) -> PydanticCustomError:
+    """What a validator raises: the reason is shown as it is."""
+    return PydanticCustomError("refused", "{reason}", {"reason": reason})
+
+
+def _decimal(value: Any) -> Any:
+    if isinstance(value, int | float):
+        raise refusal(f'write it in quotes ("{value}"): numbers with a point are exact here')
+    if not isinstance(value, str) or not DECIMAL.fullmatch(value):
+        raise refusal(f'{str(value)[:40]!r} is not a number such as "12.50" (at most 12 digits and 8 places)')
+    return canonical(value)
+
+
+def canonical(number: str) -> str:
+    """The one spelling of a decimal number: no zeros before or after it."""
+    return f"{Decimal(number).normalize():f}"
+
+
+def _positive(value: str) -> str:
+    if not Decimal(value):
+        raise refusal("must be more than zero")
+    return value
+
+
+def _share(value: str) -> str:
+    if Decimal(value) > 1:
+        raise refusal("a share is from 0 to 1")
+    return value
+
+
+def _iso_currency(code: str) -> str:
+    try:
+        exponent(code)
+    except InvalidInput as fault:
+        raise refusal(fault.message()) from None
+    return code
+
+
+def _zone(name: str) -> str:
+    if name not in available_timezones():
+        raise refusal(f"{name[:40]!r} is not a time zone of the IANA database, such as America/New_York")
+    return name
+
+
+def _printable(value: str) -> str:
+    if not value.strip() or not value.isprintable():
+        raise refusal("must be characters that print")
+    return value
+
+
+def _multiplier(value: Any) -> Any:
+    value = _decimal(str(value) if isinstance(value, int) and not isinstance(value, bool) else value)
+    if Decimal(value) < 1:
+        raise refusal("a multiplier is at least 1")
+    return value
+
+
+def _distinct(values: list[str]) -> list[str]:
+    if len(set(values)) != len(values):
+        raise refusal("the same value twice")
+    return values
+
+
+def _stored_day(value: Any, info: ValidationInfo) -> Any:
+    """Dates are stored as text; in a file (which has a context) text is no date."""
+    return date.fromisoformat(value) if info.context is None and isinstance(value, str) else value
+
+
+def later(*values: str) -> BeforeValidator:
+    """Values that the rules know and this version does not yet."""
+
+    def check(value: Any) -> Any:
+        if value in values:
+            raise refusal(f"{value!r} is not supported in this version")
+        return value
+
+    return BeforeValidator(check)
+
+
+def _each(value: Any, handler: Callable[[Any], list[Any]], info: ValidationInfo) -> list[Any]:
+    """Check each item by itself, so that one that is wrong does not hide what is wrong with the rest."""
+    reading = info.context
+    if reading is None or not isinstance(value, Items):
+        return handler(value)
+    good = []
+    for i, item in enumerate(value):
+        path: Path = (*value.path, i)
+        try:
+            (checked,) = handler([item])
+        except ValidationError as faults:
+            reading.note(path, faults)
+        else:
+            reading.places[id(checked)] = path
+            good.append(checked)
+    return good
+
+
+each = WrapValidator(_each)
+
+Day = Annotated[date, BeforeValidator(_stored_day)]
+DecimalText = Annotated[str, BeforeValidator(_decimal)]
+Positive = Annotated[DecimalText, AfterValidator(_positive)]
+Share = Annotated[DecimalText, AfterValidator(_share)]
+IsoCurrency = Annotated[str, AfterValidator(_iso_currency)]
+Zone = Annotated[str, AfterValidator(_zone)]
+Name = Annotated[str, Field(max_length=200), AfterValidator(_printable)]
+Word = Annotated[str, Field(max_length=100), AfterValidator(_printable)]
+Code = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+Points = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{1,11}$")]
+Version = Annotated[int, Field(ge=1, le=1_000_000)]
+Count = Annotated[int, Field(ge=1, le=10**12)]
+
+
+class Document(BaseModel):
+    """What all parts share: no unknown keys, no conversions, camelCase names."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, alias_generator=to_camel, serialize_by_alias=True
+    )
+
+    def dump(self, *leave_out: str) -> dict[str, Any]:
+        """As JSON, all defaults filled in and nothing that is null, without the keys named."""
+        stored = self.model_dump(mode="json", exclude_none=True)
+        return {key: value for key, value in stored.items() if key not in leave_out}
+
+
+class Money(Document):
+    amount: DecimalText
+    currency: IsoCurrency
+
+    @field_serializer("amount")
+    def _with_minor_places(self, amount: str) -> str:
+        whole, _, places = amount.partition(".")
+        wanted = exponent(self.currency)
+        return amount if len(places) >= wanted else f"{whole}.{places.ljust(wanted, '0')}"
+
+
+class BusinessDays(Document):
+    business: Annotated[int, Field(ge=0, le=400)]
+
+
+def _days(value: Any, handler: Callable[[Any], Any]) -> Any:
+    try:
+        return handler(value)
+    except ValidationError:
+        raise refusal("days are a number from 0 to 400, or {business: 3} for business days") from None
+
+
+Days = Annotated[Annotated[int, Field(ge=0, le=400)] | BusinessDays, WrapValidator(_days)]
+
+
+class Cycle(Document):
+    every: Literal["day", "week", "month"] = "week"
+    objection_days: Days = BusinessDays(business=3)
+    payment_days: Days = BusinessDays(business=5)
+    claim_days: Days = 180
+    min_payment: DecimalText = "0"
+
+
+class Alliance(Document):
+    code: Code
+    name: Name
+    settlement_currency: IsoCurrency
+    timezone: Zone
+    calendar: Annotated[str, Field(pattern=r"^([A-Z]{2}(-[A-Z0-9]{1,3})?)?$")] = ""
+    consent: Literal["merchants", "operator"] = "merchants"
+    cycle: Cycle = Cycle()
+
+
+class IdentifierType(Document):
+    type: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,39}$")]
+    issuer: Word | None = None
+    normalise: Literal["e164", "email"] | None = None
+    unique: Literal["issuer", "alliance"]
+    at_till: bool = False
+    verify: Literal["code"] | None = None
+
+
+class Settings(Document):
+    enrol_on_purchase: bool = False
+    clawback: Annotated[Literal["never_below_zero", "none"], later("pending_only", "unlimited")] = "never_below_zero"
+    on_return: Literal["reevaluate", "proportional"] = "reevaluate"
+    unique_orders: bool = False
+
+
+class Settlement(Document):
+    credit_limit: DecimalText = "0"
+    collateral: DecimalText = "0"
+
+
+class Store(Document):
+    code: Word
+    name: Name
+
+
+class Expiry(Document):
+    policy: Annotated[Literal["rolling", "fixed", "end_of_year", "never"], later("anniversary", "inactivity")]
+    days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    months: Annotated[int, Field(ge=1, le=1_200)] | None = None
+    round_up_to: Literal["month", "quarter", "year"] | None = None
+    on: Day | None = None
+    years: Annotated[int, Field(ge=0, le=100)] | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Expiry":
+        allowed = {
+            "rolling": {"days", "months", "round_up_to"},
+            "fixed": {"on"},
+            "end_of_year": {"years"},
+            "never": set(),
+        }
+        given = {name for name in ("days", "months", "round_up_to", "on", "years") if getattr(self, name) is not None}
+        if extra := given - allowed[self.policy]:
+            raise refusal(f"{to_camel(min(extra))} has no meaning in policy {self.policy}")
+        if self.policy == "rolling" and (self.days is None) == (self.months is None):
+            raise refusal("policy rolling needs either days or months")
+        if self.policy == "fixed" and self.on is None:
+            raise refusal("policy fixed needs the date: on")
+        return self
+
+
+class CurrencyTerms(Document):
+    worth: Money | None = None
+    expiry: Expiry = Expiry(policy="never")
+    negative: Annotated[Literal["never", "by_reversal"], later("to_limit")] = "never"
+
+
+class Policy(CurrencyTerms):
+    version: Annotated[int, Field(ge=2, le=1_000_000)]
+    from_: Day = Field(alias="from")
+
+
+class Currency(CurrencyTerms):
+    code: Points
+    kind: Annotated[Literal["points"], later("credits", "stored_value")]
+    default: bool = False
+    name: Name
+    scale: Literal[0] = 0
+    policies: Annotated[list[Policy], each] = []
+
+
+class Round(Document):
+    mode: Literal["floor", "half_up", "half_even", "ceiling"] = "floor"
+    by: Literal["line", "order"] = "line"
+
+
+class Lines(Document):
+    category: Annotated[list[Word], Field(min_length=1), AfterValidator(_distinct)]
+
+
+class EarningRule(Document):
+    code: Code
+    version: Version
+    from_: Day = Field(alias="from")
+    to: Day | None = None
+    currency: Points | None = None
+    points: Annotated[int, Field(ge=0, le=10**9)] | None = None
+    per: Money | None = None
+    multiplier: Annotated[str, BeforeValidator(_multiplier)] | None = None
+    round: Round | None = None
+    priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
+    stacks: bool = False
+    when: Lines | None = None
+    except_: Lines | None = Field(default=None, alias="except")
+
+    @model_validator(mode="after")
+    def _fits(self) -> "EarningRule":
+        if (self.points is None) != (self.per is None):
+            raise refusal("points and per belong together")
+        if (self.points is None) == (self.multiplier is None):
+            raise refusal("a rule gives either points per money or a multiplier")
+        if self.per is not None and not Decimal(self.per.amount):
+            raise refusal("per must be more than zero")
+        return self
+
+
+class Merchant(Document):
+    code: Code
+    name: Name
+    jurisdiction: Annotated[str, Field(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")]
+    timezone: Zone | None = None
+    settings: Settings = Settings()
+    settlement: Settlement = Settlement()
+    stores: Annotated[list[Store], each] = []
+    currencies: Annotated[list[Currency], each] = []
+    earning: Annotated[list[EarningRule], each] = []
+
+
+class Exchange(Document):
+    from_: Points = Field(alias="from")
+    to: Points
+    rate: Positive
+    clearing_value: Money
+    block: Count = 1
+    step: Count = 1
+    daily_cap_per_member: Count | None = None
+
+
+class Earn(Document):
+    at: Code
+    of: Points
+    issue_price: Money
+    share: Share = "1"
+    funding: Annotated[Literal["at_issue"], later("at_redemption", "split")] = "at_issue"
+    breakage_to: Annotated[Literal["issuer"], later("funder")] = "issuer"
+
+
+class Redeem(Document):
+    at: Code
+    of: Points
+    redemption_price: Money
+
+
+class Right(Document):
+    grantor: Code
+    at: Code
+    kind: Code
+    price: Money
+    no_show: Money | None = None
+
+
+class Fee(Document):
+    for_: Annotated[
+        list[Literal["earn", "redeem", "exchange", "right"]], Field(min_length=1), AfterValidator(_distinct)
+    ] = Field(alias="for")
+    share: Share | None = None
+    amount: Money | None = None
+    payer: Literal["issuer", "partner"]
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Fee":
+        if (self.share is None) == (self.amount is None):
+            raise refusal("a fee is either a share or an amount")
+        return self
+
+
+class Agreement(Document):
+    merchants: Annotated[list[Code], Field(min_length=2, max_length=2), AfterValidator(_distinct)]
+    version: Version
+    from_: Day = Field(alias="from")
+    to: Day | None = None
+    exchange: Annotated[list[Exchange], each] = []
+    earn: Annotated[list[Earn], each] = []
+    redeem: Annotated[list[Redeem], each] = []
+    rights: Annotated[list[Right], each] = []
+    fees: Annotated[list[Fee], each] = []
+
+
+class AllianceDocument(Document):
+    alliance: Alliance
+    identifiers: Annotated[list[IdentifierType], each] = []
+    merchants: Annotated[list[Merchant], each] = []
+    agreements: Annotated[list[Agreement], each] = []

@@ -1,0 +1,113 @@
+"""What was applied, read back as the document it came from."""
+
+from collections import defaultdict
+from datetime import datetime
+from io import StringIO
+from typing import Any
+
+from ruamel.yaml import YAML
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+
+from alliance.agreements.model import AgreementRow, AgreementStatus, AgreementVersionRow
+from alliance.file.changes import Plan, Stored, compare
+from alliance.file.model import AllianceDocument
+from alliance.file.reading import AllianceFile
+from domain.programs.model import (
+    AllianceRow,
+    CurrencyPolicyRow,
+    CurrencyRow,
+    EarningRuleRow,
+    IdentifierTypeRow,
+    MerchantRow,
+    StoreRow,
+)
+
+
+async def plan(session: AsyncSession, file: AllianceFile, as_of: datetime) -> Plan:
+    """What applying the file now would change; writes nothing."""
+    return compare(await read(session), file.document, as_of, file.line_of)
+
+
+async def export(session: AsyncSession) -> str:
+    """All that was applied, as the text of an alliance file. Empty before the first apply."""
+    stored = await read(session)
+    if stored is None:
+        return ""
+    yaml = YAML()
+    yaml.default_flow_style = None
+    yaml.width = 120
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    text = StringIO()
+    document = stored.document.model_dump(exclude_none=True)
+    yaml.dump({key: value for key, value in document.items() if value != []}, text)
+    return text.getvalue()
+
+
+async def read(session: AsyncSession) -> Stored | None:
+    """What was applied; None before the first apply."""
+    alliance = (await session.scalars(select(AllianceRow))).one_or_none()
+    if alliance is None:
+        return None
+    agreements, proposed = await _agreements(session)
+    names = {"code": alliance.code, "name": alliance.name, "settlementCurrency": alliance.settlement_currency}
+    types = await session.scalars(select(IdentifierTypeRow).order_by(IdentifierTypeRow.type))
+    document = {
+        "alliance": names | {"timezone": alliance.timezone} | alliance.terms,
+        "identifiers": [{"type": row.type} | row.definition for row in types],
+        "merchants": await _merchants(session),
+        "agreements": agreements,
+    }
+    return Stored(AllianceDocument.model_validate(document), proposed)
+
+
+async def _merchants(session: AsyncSession) -> list[dict[str, Any]]:
+    policies: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for policy in await session.scalars(select(CurrencyPolicyRow).order_by(CurrencyPolicyRow.version)):
+        policies[policy.currency].append({"version": policy.version} | policy.definition)
+    parts: dict[Any, dict[str, list[Any]]] = defaultdict(lambda: {"stores": [], "currencies": [], "earning": []})
+    for store in await session.scalars(select(StoreRow).order_by(StoreRow.code)):
+        parts[store.merchant_id]["stores"].append({"code": store.code, "name": store.name})
+    for currency in await session.scalars(select(CurrencyRow).order_by(CurrencyRow.code)):
+        parts[currency.merchant_id]["currencies"].append(_currency(currency, policies[currency.code]))
+    for rule in await session.scalars(select(EarningRuleRow).order_by(EarningRuleRow.code, EarningRuleRow.version)):
+        parts[rule.merchant_id]["earning"].append({"code": rule.code, "version": rule.version} | rule.definition)
+    return [
+        {
+            "code": row.code,
+            "name": row.name,
+            "jurisdiction": row.jurisdiction,
+            "timezone": row.timezone,
+            "settings": row.settings,
+            "settlement": row.settlement,
+            **parts[row.id],
+        }
+        for row in await session.scalars(select(MerchantRow).order_by(MerchantRow.code))
+    ]
+
+
+def _currency(row: CurrencyRow, policies: list[dict[str, Any]]) -> dict[str, Any]:
+    """The first version of the policy is written on the currency itself."""
+    names = {"code": row.code, "kind": row.kind, "default": row.is_default, "name": row.name, "scale": row.scale}
+    first = {key: value for key, value in policies[0].items() if key != "version"}
+    return names | first | {"policies": policies[1:]}
+
+
+async def _agreements(session: AsyncSession) -> tuple[list[dict[str, Any]], frozenset[tuple[tuple[str, ...], int]]]:
+    one, other = aliased(MerchantRow), aliased(MerchantRow)
+    rows = await session.execute(
+        select(one.code, other.code, AgreementVersionRow)
+        .select_from(AgreementRow)
+        .join(AgreementVersionRow, AgreementVersionRow.agreement_id == AgreementRow.id)
+        .join(one, one.id == AgreementRow.merchant_a)
+        .join(other, other.id == AgreementRow.merchant_b)
+    )
+    agreements, proposed = [], set()
+    for a, b, row in rows:
+        pair = tuple(sorted((a, b)))
+        agreements.append({"merchants": list(pair), "version": row.version} | row.terms)
+        if row.status == AgreementStatus.PROPOSED:
+            proposed.add((pair, row.version))
+    agreements.sort(key=lambda agreement: (agreement["merchants"], agreement["version"]))
+    return agreements, frozenset(proposed)

@@ -1,0 +1,236 @@
+"""What must hold between the parts of an alliance file."""
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from difflib import get_close_matches
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any, Protocol, TypeVar
+
+from alliance.file.model import Agreement, AllianceDocument, Earn, EarningRule, Fee, Merchant, Money, Redeem
+from alliance.file.money_machine import money_machines
+from alliance.file.source import Path
+from domain.money import MICRO, exponent
+
+UNKNOWN_MONEY = "XXX"
+
+Item = TypeVar("Item")
+Faults = Iterator["Fault"]
+
+
+class Versioned(Protocol):
+    """A version of a policy, a rule or an agreement."""
+
+    @property
+    def version(self) -> int: ...
+
+    @property
+    def from_(self) -> date: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong at a path of the file (at its key rather than its value, where `at_key`)."""
+
+    path: Path
+    reason: str
+    at_key: bool = False
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """`; did you mean ...?` where a known word is like this one."""
+    like = get_close_matches(word, list(known), n=1)
+    return f"; did you mean {like[0]!r}?" if like else ""
+
+
+def check_document(document: AllianceDocument, raw: Any, places: Mapping[int, Path]) -> list[Fault]:
+    """All that does not fit together. What is named in `raw`, the values as written, counts as declared.
+
+    `places` are the paths of the document's list items, by identity.
+    """
+    return list(_Check(document, _codes(raw, "merchants"), _owners(raw), places).faults())
+
+
+def _mappings(raw: Any, section: str) -> list[dict[str, Any]]:
+    items = raw.get(section) if isinstance(raw, dict) else None
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+
+
+def _codes(raw: Any, section: str) -> list[str]:
+    return [item["code"] for item in _mappings(raw, section) if isinstance(item.get("code"), str)]
+
+
+def _owners(raw: Any) -> dict[str, str]:
+    return {code: str(item.get("code")) for item in _mappings(raw, "merchants") for code in _codes(item, "currencies")}
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    document: AllianceDocument
+    merchants: Sequence[str]
+    owners: Mapping[str, str]
+    places: Mapping[int, Path]
+
+    def faults(self) -> Faults:
+        document = self.document
+        yield from self._minor(document.alliance.cycle.min_payment, ("alliance", "cycle", "minPayment"))
+        yield from self._twice(document.identifiers, "type", lambda item: item.type)
+        yield from self._twice(document.merchants, "code", lambda item: item.code)
+        currencies = [currency for merchant in document.merchants for currency in merchant.currencies]
+        yield from self._twice(currencies, "code", lambda item: item.code)
+        for i, declared in enumerate(document.identifiers):
+            if declared.unique == "alliance" and declared.issuer is not None:
+                yield Fault(("identifiers", i, "issuer"), "what is unique in the alliance has no issuer")
+        for merchant in document.merchants:
+            yield from self._merchant(merchant)
+        for agreement in document.agreements:
+            yield from self._agreement(agreement)
+        for versions in _grouped(document.agreements, lambda item: frozenset(item.merchants)):
+            yield from self._versions(versions)
+        for machine in money_machines(document.agreements):
+            yield Fault((*self.places[id(machine.exchanges[-1])], "rate"), str(machine))
+
+    def _merchant(self, merchant: Merchant) -> Faults:
+        path = self.places[id(merchant)]
+        for key, amount in merchant.settlement.dump().items():
+            yield from self._minor(amount, (*path, "settlement", key))
+        yield from self._twice(merchant.stores, "code", lambda item: item.code)
+        if len(merchant.currencies) > 1 and sum(currency.default for currency in merchant.currencies) != 1:
+            yield Fault((*path, "currencies"), "exactly one of several currencies is the default")
+        for currency in merchant.currencies:
+            yield from self._versions(currency.policies)
+        for rule in merchant.earning:
+            yield from self._rule(merchant, rule)
+        for versions in _grouped(merchant.earning, lambda item: item.code):
+            yield from self._versions(versions)
+
+    def _rule(self, merchant: Merchant, rule: EarningRule) -> Faults:
+        path = self.places[id(rule)]
+        if rule.currency is not None:
+            yield from self._known((*path, "currency"), rule.currency)
+        elif merchant.code not in self.owners.values():
+            yield Fault(path, "currency is missing: this merchant has none of its own")
+        if rule.per is not None and not _exact(rule.per.amount, exponent(rule.per.currency)):
+            yield Fault((*path, "per", "amount"), f"has more places than {rule.per.currency}")
+
+    def _agreement(self, agreement: Agreement) -> Faults:
+        path = self.places[id(agreement)]
+        for i, code in enumerate(agreement.merchants):
+            if code not in self.merchants:
+                reason = f"no merchant {code!r} in this file{suggestion(code, self.merchants)}"
+                yield Fault((*path, "merchants", i), reason)
+        yield from self._twice(agreement.exchange, "to", lambda item: (item.from_, item.to))
+        yield from self._twice(agreement.earn, "of", lambda item: (item.at, item.of))
+        yield from self._twice(agreement.redeem, "of", lambda item: (item.at, item.of))
+        yield from self._twice(agreement.rights, "kind", lambda item: (item.grantor, item.at, item.kind))
+        yield from self._exchange(agreement)
+        yield from self._honouring(agreement)
+        yield from self._rights(agreement)
+        for fee in agreement.fees:
+            if fee.amount is not None:
+                yield from self._price((*self.places[id(fee)], "amount"), fee.amount, [Fraction(1)])
+
+    def _exchange(self, agreement: Agreement) -> Faults:
+        factors = _factors(agreement.fees, "exchange")
+        for item in agreement.exchange:
+            path = self.places[id(item)]
+            unknown = [*self._known((*path, "from"), item.from_), *self._known((*path, "to"), item.to)]
+            yield from unknown
+            owners = {self.owners.get(item.from_), self.owners.get(item.to)}
+            if not unknown and owners != set(agreement.merchants):
+                yield Fault(path, "an exchange is between the points of one party and those of the other")
+            yield from self._price((*path, "clearingValue"), item.clearing_value, factors)
+
+    def _honouring(self, agreement: Agreement) -> Faults:
+        honoured: list[Earn | Redeem] = [*agreement.earn, *agreement.redeem]
+        for item in honoured:
+            path = self.places[id(item)]
+            unknown = [*self._party((*path, "at"), item.at, agreement), *self._known((*path, "of"), item.of)]
+            yield from unknown
+            if not unknown and {item.at, self.owners[item.of]} != set(agreement.merchants):
+                yield Fault((*path, "of"), f"must be points of the other party, not of {self.owners[item.of]!r}")
+        for earn in agreement.earn:
+            factors = [Fraction(earn.share) * factor for factor in _factors(agreement.fees, "earn")]
+            yield from self._price((*self.places[id(earn)], "issuePrice"), earn.issue_price, factors)
+        for redeem in agreement.redeem:
+            factors = _factors(agreement.fees, "redeem")
+            yield from self._price((*self.places[id(redeem)], "redemptionPrice"), redeem.redemption_price, factors)
+
+    def _rights(self, agreement: Agreement) -> Faults:
+        factors = _factors(agreement.fees, "right")
+        for right in agreement.rights:
+            path = self.places[id(right)]
+            yield from self._party((*path, "grantor"), right.grantor, agreement)
+            yield from self._party((*path, "at"), right.at, agreement)
+            if right.at == right.grantor:
+                yield Fault((*path, "at"), "must be the other party")
+            yield from self._price((*path, "price"), right.price, factors)
+            if right.no_show is not None:
+                yield from self._price((*path, "noShow"), right.no_show, factors)
+
+    def _party(self, path: Path, code: str, agreement: Agreement) -> Faults:
+        if code not in agreement.merchants:
+            yield Fault(path, f"{code!r} is no party of this agreement{suggestion(code, agreement.merchants)}")
+
+    def _known(self, path: Path, currency: str) -> Faults:
+        if currency not in self.owners:
+            yield Fault(path, f"no currency {currency!r} in this file{suggestion(currency, self.owners)}")
+
+    def _price(self, path: Path, money: Money, factors: Sequence[Fraction]) -> Faults:
+        """A price is in the settlement currency; each factor of it is exact in millionths, as obligations are."""
+        settlement = self.document.alliance.settlement_currency
+        if money.currency != settlement != UNKNOWN_MONEY:
+            yield Fault((*path, "currency"), f"must be the settlement currency, {settlement}")
+        for factor in factors:
+            effective = Fraction(money.amount) * factor
+            if (effective * MICRO).denominator != 1:
+                reason = f"gives {float(effective):.12g} after shares: a price a point has at most 6 decimal places"
+                yield Fault((*path, "amount"), reason)
+                return
+
+    def _minor(self, amount: str, path: Path) -> Faults:
+        settlement = self.document.alliance.settlement_currency
+        if settlement != UNKNOWN_MONEY and not _exact(amount, exponent(settlement)):
+            yield Fault(path, f"has more places than {settlement}")
+
+    def _twice(self, items: Iterable[Item], key: str, value: Callable[[Item], Hashable]) -> Faults:
+        for group in _grouped(items, value):
+            for item in group[1:]:
+                yield Fault((*self.places[id(item)], key), "declared twice")
+
+    def _versions(self, versions: Sequence[Versioned]) -> Faults:
+        """Versions of one thing begin one after the other, and none runs into the next."""
+        ordered = sorted(versions, key=lambda item: item.version)
+        for item in ordered:
+            end = getattr(item, "to", None)
+            if end is not None and end <= item.from_:
+                yield Fault(
+                    (*self.places[id(item)], "to"), "must be after from; it is the first day without the version"
+                )
+        for earlier, item in pairwise(ordered):
+            path, end = self.places[id(item)], getattr(earlier, "to", None)
+            if item.version == earlier.version:
+                yield Fault((*path, "version"), f"version {item.version} is declared twice")
+            elif item.from_ <= earlier.from_:
+                yield Fault((*path, "from"), f"must be after {earlier.from_}, when version {earlier.version} begins")
+            elif end is not None and end > item.from_:
+                yield Fault((*path, "from"), f"overlaps version {earlier.version}, which lasts to {end}")
+
+
+def _grouped(items: Iterable[Item], key: Callable[[Item], Hashable]) -> list[list[Item]]:
+    groups: dict[Hashable, list[Item]] = defaultdict(list)
+    for item in items:
+        groups[key(item)].append(item)
+    return list(groups.values())
+
+
+def _factors(fees: Iterable[Fee], event: str) -> list[Fraction]:
+    """What a price of `event` is multiplied with: by one, and by each fee that is a share of it."""
+    shares = [Fraction(fee.share) for fee in fees if fee.share is not None and event in fee.for_]
+    return [Fraction(1), *shares]
+
+
+def _exact(amount: str, places: int) -> bool:
+    return bool((Fraction(amount) * 10**places).denominator == 1)
