@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Literal, Protocol
 
 import asyncpg
 import redis
@@ -35,6 +35,9 @@ class Settings(Protocol):
     @property
     def job_redelivery(self) -> float:
         """Seconds after which a job that was handed out and not begun is handed out again."""
+
+    def secret(self, name: Literal["fingerprint"]) -> bytes:
+        """The secret by which a repeated idempotency key is compared."""
 
 
 def run_until_stopped(serve: Callable[[asyncio.Event], Awaitable[None]]) -> None:

@@ -14,7 +14,7 @@ from domain.database import Database
 from domain.events.commands import hand_out
 from domain.events.model import CHANNEL
 from workers.actor import Actor
-from workers.actors import ACTORS
+from workers.actors import all_actors
 from workers.broker import QUEUES, make_broker, room, send
 from workers.process import OUTAGES, PAUSE, Settings, pause, required, run_until_stopped
 
@@ -28,12 +28,13 @@ def run_relay(settings: Settings) -> None:
     """Relay jobs until SIGTERM or SIGINT."""
     database_url = required(settings.database_url, "database_url")
     broker = make_broker(required(settings.redis_url, "redis_url"))
+    actors = all_actors(settings.secret("fingerprint"))
     again_after = timedelta(seconds=settings.job_redelivery)
 
     async def serve(stop: asyncio.Event) -> None:
         database = Database(database_url, pool_size=1)
         try:
-            await relay(database, broker, stop, again_after=again_after)
+            await relay(database, broker, stop, actors=actors, again_after=again_after)
         finally:
             await database.close()
             broker.client.close()
@@ -46,7 +47,7 @@ async def relay(
     broker: RedisBroker,
     stop: asyncio.Event,
     *,
-    actors: Mapping[str, Actor] = ACTORS,
+    actors: Mapping[str, Actor],
     again_after: timedelta,
 ) -> None:
     """Hand out what is due, whenever jobs are added and at least every second; go on after outages."""

@@ -13,7 +13,7 @@ from dramatiq.brokers.redis import RedisBroker
 
 from alliance.runtime import Runtime
 from workers.actor import Actor, work_off
-from workers.actors import ACTORS
+from workers.actors import all_actors
 from workers.broker import QUEUES, make_broker
 from workers.process import Settings, required, run_until_stopped
 
@@ -30,12 +30,13 @@ def run_worker(settings: Settings) -> None:
     """Do jobs until SIGTERM or SIGINT."""
     database_url = required(settings.database_url, "database_url")
     broker = make_broker(required(settings.redis_url, "redis_url"))
+    actors = all_actors(settings.secret("fingerprint"))
 
     async def serve(stop: asyncio.Event) -> None:
         threads = settings.worker_threads
         # Each message keeps a connection while it holds its jobs, and may need another to do them.
         async with Runtime.open(database_url, pool_size=2 * threads) as runtime:
-            await work(runtime, broker, stop, threads=threads)
+            await work(runtime, broker, stop, actors=actors, threads=threads)
         broker.client.close()
 
     run_until_stopped(serve)
@@ -46,7 +47,7 @@ async def work(
     broker: RedisBroker,
     stop: asyncio.Event,
     *,
-    actors: Mapping[str, Actor] = ACTORS,
+    actors: Mapping[str, Actor],
     threads: int,
 ) -> None:
     """Do jobs of these actors until told to stop."""

@@ -1,14 +1,17 @@
 """The actors, one module a concern. What a job names must be here, or the job waits in its table until it is."""
 
 from workers.actor import Actor
+from workers.actors.accrual import accrual
 from workers.actors.expiry import expire, expire_range
 from workers.actors.settlement import settle
 
-ACTORS = {
-    actor.name: actor
-    for actor in (
+
+def all_actors(fingerprint_secret: bytes) -> dict[str, Actor]:
+    """The actors by name."""
+    actors = (
+        Actor("accrue", accrual(fingerprint_secret), batch=100),
         Actor("expire", expire),
         Actor("expire_range", expire_range),
         Actor("settle", settle),
     )
-}
+    return {actor.name: actor for actor in actors}
