@@ -84,21 +84,23 @@ def order_of(purchase: Purchase) -> Order:
     ]
     if purchase.amount is not None:
         return Order(money, amount=_minor(purchase.amount, money), tenders=tenders)
-    lines, details = [], []
-    for number, line in enumerate(_lines_of(purchase)):
-        minor = _minor(line.amount, money, "lines", number)
-        lines.append((minor, line.category))
-        details.append(
-            {
-                "ref": line.ref,
-                "sku": line.sku,
-                "category": line.category,
-                "quantity": line.quantity,
-                "amount": minor,
-                "currency": money,
-            }
-        )
-    return Order(money, lines=lines, details=details, tenders=tenders)
+    sent = _lines_of(purchase)
+    amounts = [_minor(line.amount, money, "lines", number) for number, line in enumerate(sent)]
+    lines = [(amount, line.category) for amount, line in zip(amounts, sent, strict=True)]
+    return Order(money, lines=lines, details=[_detail(line) for line in sent], tenders=tenders)
+
+
+def _detail(line: OrderLine) -> dict[str, Any]:
+    """What is kept of a line, so that a return can name it."""
+    kept: dict[str, Any] = {"ref": line.ref} if line.ref is not None else {}
+    if line.sku is not None:
+        kept["sku"] = line.sku
+    if line.category is not None:
+        kept["category"] = line.category
+    kept["quantity"] = line.quantity
+    kept["amount"] = line.amount.amount
+    kept["currency"] = line.amount.currency
+    return kept
 
 
 def _lines_of(purchase: Purchase) -> list[OrderLine]:
@@ -109,14 +111,19 @@ def _minor(sent: Money, money: str, *place: str | int) -> int:
     """A sent amount in minor units of `money`. Raises InvalidInput, also for another currency or a negative amount."""
     try:
         minor = minor_units(sent.amount, sent.currency)
-        if minor < 0:
-            raise InvalidInput(reason="an amount must not be negative", path=("amount",))
-        if sent.currency != money:
-            raise InvalidInput(reason=f"all amounts of an order are in one currency, here {money}", path=("currency",))
     except InvalidInput as refusal:
-        path = (*map(str, place), "amount", *(refusal.path or ("amount",)))
-        raise InvalidInput(path=path, **refusal.data) from None
+        raise _misplaced(refusal, place) from None
+    if minor < 0:
+        raise _misplaced(InvalidInput(reason="an amount must not be negative"), place)
+    if sent.currency != money:
+        reason = f"all amounts of an order are in one currency, here {money}"
+        raise _misplaced(InvalidInput(reason=reason, path=("currency",)), place)
     return minor
+
+
+def _misplaced(refusal: InvalidInput, place: Sequence[str | int]) -> InvalidInput:
+    """A refusal of an amount, with the path to it."""
+    return InvalidInput(path=(*map(str, place), "amount", *(refusal.path or ("amount",))), **refusal.data)
 
 
 def _check(purchase: Purchase) -> None:
