@@ -9,10 +9,12 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.runtime import Runtime
+from domain.base import new_id
 from domain.database import Database
 from domain.events.commands import add_event, add_jobs
 from domain.events.model import Event, HeldJob, Job, NewJob
 from domain.events.queries import list_jobs
+from domain.programs.model import MerchantRow
 from workers.actor import Actor
 
 Until = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
@@ -27,6 +29,13 @@ async def note(runtime: Runtime, session: AsyncSession, jobs: Sequence[HeldJob])
 
 
 NOTE = {"note": Actor("note", note, batch=7)}
+
+
+def merchant(code: str, zone: str) -> MerchantRow:
+    """A merchant of which only the time zone matters."""
+    return MerchantRow(
+        id=new_id(), code=code, name=code, jurisdiction="DEFAULT", timezone=zone, settings={}, settlement={}
+    )
 
 
 async def add(database: Database, count: int, actor: str = "note") -> None:

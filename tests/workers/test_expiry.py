@@ -1,0 +1,122 @@
+"""Nightly expiry: books what no wallet shows any more (R2, R3), in ranges, once."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select
+
+from alliance.runtime import Runtime
+from domain.base import new_id
+from domain.database import Database
+from domain.events.model import HeldJob, Job
+from domain.ledger.due import cut_due_holders, due_wallets
+from domain.ledger.engine import PostingEngine
+from domain.ledger.model import Entry, Lot
+from domain.ledger.queries import WalletKey, wallets
+from domain.ledger.verify import verify
+from tests.ledger_support import earn, members, redeem
+from tests.workers.support import Processes, Until, all_done, all_jobs, merchant
+from workers.actors import all_actors, expiry
+from workers.scheduler import start_due
+
+MIDNIGHT = datetime(2026, 3, 1, 5, tzinfo=UTC)  # in New York
+TODAY = MIDNIGHT + timedelta(hours=7)
+YESTERDAY = MIDNIGHT - timedelta(hours=7)
+ACTORS = all_actors(b"secret")
+
+
+@pytest.fixture
+async def engine(database: Database) -> AsyncIterator[PostingEngine]:
+    """An engine that takes every holder for an active member."""
+    opened = PostingEngine(database)
+    await opened.start()
+    yield opened
+    await opened.stop()
+
+
+@pytest.fixture
+async def holders(database: Database, engine: PostingEngine) -> list[UUID]:
+    """Each has 10 points that end with yesterday (4 of them spent), 5 that end today, 1 for ever; and 7 FUE."""
+    ids = members(25)
+    for expires_at, points in ((MIDNIGHT, 10), (MIDNIGHT + timedelta(days=1), 5), (None, 1)):
+        await engine.post_many([earn(id_, points, expires_at=expires_at, as_of=YESTERDAY) for id_ in ids])
+    await engine.post_many([earn(id_, 7, "FUE", expires_at=MIDNIGHT, as_of=YESTERDAY) for id_ in ids])
+    await engine.post_many([redeem(id_, 4, as_of=YESTERDAY) for id_ in ids])
+    async with database.transaction() as session:
+        session.add(merchant("grocer", "America/New_York"))
+    return ids
+
+
+async def available(database: Database, holders: list[UUID], as_of: datetime) -> list[dict[str, int]]:
+    async with database.session() as session:
+        found = await wallets(session, [WalletKey(id_, "", as_of) for id_ in holders])
+    return [{figures.currency: figures.available for figures in row} for row in found.values()]
+
+
+async def breakage(database: Database) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    async with database.session() as session:
+        for entry in await session.scalars(select(Entry).where(Entry.counter_account == "BREAKAGE")):
+            found.setdefault(entry.currency, []).append(entry.amount)
+    return found
+
+
+async def test_r02_r03_nightly_expiry_books_what_wallets_no_longer_show(
+    database: Database,
+    holders: list[UUID],
+    processes: Processes,
+    until: Until,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(expiry, "HOLDERS_A_JOB", 10)
+    monkeypatch.setattr(expiry, "WALLETS_AT_ONCE", 7)
+    before = await available(database, holders, TODAY)
+    assert before == [{"FUE": 0, "GRO": 6}] * 25
+    assert await available(database, holders, MIDNIGHT - timedelta(microseconds=1)) == [{"FUE": 7, "GRO": 12}] * 25
+    await start_due(database, TODAY)
+    async with processes(ACTORS):
+        await until(all_done(database))
+    assert await breakage(database) == {"GRO": [-6] * 25, "FUE": [-7] * 25}
+    assert await available(database, holders, TODAY) == before
+    async with database.session() as session:
+        assert (await verify(session)).differences == []
+        lots = await session.scalars(select(Lot).where(Lot.expires_at == MIDNIGHT, ~Lot.spent))
+        assert lots.all() == []
+
+
+@pytest.mark.usefixtures("holders")
+async def test_a_range_done_again_books_nothing_twice(database: Database, house: Runtime) -> None:
+    async with database.session() as session:
+        (first, second) = await cut_due_holders(session, MIDNIGHT, 15)
+    args = {"as_of": MIDNIGHT.isoformat(), "first": str(first), "before": str(second)}
+    for attempt in (1, 2):
+        async with database.transaction() as session:
+            assert await expiry.expire_range(house, session, [HeldJob(new_id(), args, attempt)]) == {}
+        assert await breakage(database) == {"GRO": [-6] * 15, "FUE": [-7] * 15}
+
+
+async def test_the_night_is_cut_into_ranges_that_miss_nobody(
+    database: Database, house: Runtime, holders: list[UUID], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expiry, "HOLDERS_A_JOB", 10)
+    async with database.transaction() as session:
+        await expiry.expire(house, session, [HeldJob(new_id(), {"as_of": MIDNIGHT.isoformat()}, 1)])
+    jobs = await all_jobs(database)
+    found = [await _holders_of(database, job) for job in jobs]
+    assert [len(ids) for ids in found] == [10, 10, 5]
+    assert [id_ for ids in found for id_ in ids] == sorted(holders)
+
+
+async def _holders_of(database: Database, job: Job) -> list[UUID]:
+    before = job.args["before"] and UUID(job.args["before"])
+    async with database.session() as session:
+        found = await due_wallets(session, MIDNIGHT, UUID(job.args["first"]), before, None, 100)
+    return sorted({wallet.holder_id for wallet in found})
+
+
+async def test_nobody_with_points_due_is_no_job(database: Database, house: Runtime) -> None:
+    async with database.transaction() as session:
+        await expiry.expire(house, session, [HeldJob(new_id(), {"as_of": MIDNIGHT.isoformat()}, 1)])
+    assert await all_jobs(database) == []

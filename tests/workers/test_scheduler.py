@@ -1,0 +1,126 @@
+"""What is due is started once, whoever schedules and whatever was missed."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import select
+
+from domain.database import Database
+from domain.events.model import ScheduledRun
+from domain.programs.model import AllianceRow
+from tests.workers.support import Until, all_jobs, merchant
+from workers import scheduler
+from workers.rules import latest_midnight, latest_multiple
+from workers.scheduler import schedule, start_due
+
+NEW_YORK, SHANGHAI = ZoneInfo("America/New_York"), ZoneInfo("Asia/Shanghai")
+NOW = datetime(2026, 3, 1, 12, 5, tzinfo=UTC)
+DUE = {
+    "expiry America/New_York": datetime(2026, 3, 1, 5, tzinfo=UTC),
+    "expiry Asia/Shanghai": datetime(2026, 2, 28, 16, tzinfo=UTC),
+    "settlement": datetime(2026, 3, 1, 12, tzinfo=UTC),
+}
+
+
+@pytest.fixture
+async def merchants(database: Database) -> None:
+    """An alliance of merchants in two time zones."""
+    async with database.transaction() as session:
+        session.add(
+            AllianceRow(
+                code="a", name="A", settlement_currency="USD", timezone="America/New_York", terms={}, revision=1
+            )
+        )
+        for code, zone in (("one", NEW_YORK), ("two", NEW_YORK), ("three", SHANGHAI)):
+            session.add(merchant(code, zone.key))
+
+
+async def runs(database: Database) -> dict[str, list[datetime]]:
+    found: dict[str, list[datetime]] = {}
+    async with database.session() as session:
+        for run in await session.scalars(select(ScheduledRun).order_by(ScheduledRun.name, ScheduledRun.due_at)):
+            found.setdefault(run.name, []).append(run.due_at)
+    return found
+
+
+@pytest.mark.usefixtures("merchants")
+async def test_expiry_starts_at_midnight_of_each_zone_with_that_as_of(database: Database) -> None:
+    started = await start_due(database, NOW)
+    assert {due.name: due.due_at for due in started} == DUE
+    jobs = [(job.actor, job.args["as_of"], job.queue) for job in await all_jobs(database)]
+    assert jobs == [(due.actor, due.due_at.isoformat(), "bulk") for due in started]
+
+
+@pytest.mark.usefixtures("merchants")
+async def test_two_schedulers_at_once_start_each_once(database: Database) -> None:
+    both = await asyncio.gather(*(start_due(database, NOW) for _ in range(2)))
+    assert sorted(due.name for started in both for due in started) == sorted(DUE)
+    assert len(await all_jobs(database)) == 3
+    assert await start_due(database, NOW + timedelta(minutes=9)) == []
+
+
+@pytest.mark.usefixtures("merchants")
+async def test_only_the_one_with_the_lock_acts(
+    database: Database, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scheduler, "TICK", 0.02)
+    acted: list[str] = []
+
+    async def act(name: str, stop: asyncio.Event) -> None:
+        def clock() -> datetime:
+            acted.append(name)
+            return NOW
+
+        await schedule(database, stop, clock=clock)
+
+    stops = {name: asyncio.Event() for name in ("first", "second")}
+
+    async def has_acted(name: str, times: int) -> bool:
+        return acted.count(name) >= times
+
+    first = asyncio.create_task(act("first", stops["first"]))
+    await until(lambda: has_acted("first", 1))
+    second = asyncio.create_task(act("second", stops["second"]))
+    await until(lambda: has_acted("first", 10))
+    assert set(acted) == {"first"}
+    stops["first"].set()
+    await until(lambda: has_acted("second", 1))
+    stops["second"].set()
+    await asyncio.gather(first, second)
+    assert await runs(database) == {name: [due_at] for name, due_at in DUE.items()}
+
+
+@pytest.mark.usefixtures("merchants")
+async def test_what_was_missed_is_caught_up_by_the_latest(database: Database) -> None:
+    await start_due(database, NOW)
+    await start_due(database, NOW + timedelta(days=10))
+    found = await runs(database)
+    assert found["expiry America/New_York"][1:] == [datetime(2026, 3, 11, 4, tzinfo=UTC)]  # summer time by then
+    assert {name: len(due) for name, due in found.items()} == dict.fromkeys(DUE, 2)
+
+
+async def test_nothing_is_due_before_there_is_an_alliance(database: Database) -> None:
+    assert await start_due(database, NOW) == []
+
+
+@pytest.mark.parametrize(
+    ("now", "zone", "midnight"),
+    [
+        ("2026-03-08T12:00:00+00:00", "America/New_York", "2026-03-08T05:00:00+00:00"),
+        ("2026-03-09T03:59:59+00:00", "America/New_York", "2026-03-08T05:00:00+00:00"),
+        ("2026-03-09T04:00:00+00:00", "America/New_York", "2026-03-09T04:00:00+00:00"),
+        ("2018-11-04T15:00:00+00:00", "America/Sao_Paulo", "2018-11-04T03:00:00+00:00"),  # a day without midnight
+    ],
+)
+def test_r03_the_latest_midnight(now: str, zone: str, midnight: str) -> None:
+    found = latest_midnight(datetime.fromisoformat(now), ZoneInfo(zone))
+    assert found == datetime.fromisoformat(midnight)
+
+
+def test_the_latest_multiple() -> None:
+    step = timedelta(minutes=15)
+    for minutes, expected in ((0, 0), (14, 0), (15, 15), (59, 45)):
+        noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+        assert latest_multiple(noon + timedelta(minutes=minutes), step) == noon + timedelta(minutes=expected)
