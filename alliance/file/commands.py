@@ -57,7 +57,7 @@ async def _write(session: AsyncSession, made: Plan) -> None:
     await _upsert(session, AllianceRow, "code", [_alliance(entry) for entry in entries["alliance"]])
     await _upsert(session, IdentifierTypeRow, "type", [_identifier(entry) for entry in entries["identifier"]])
     await _upsert(session, MerchantRow, "code", [_merchant(entry) for entry in entries["merchant"]])
-    codes = (await session.execute(select(MerchantRow.code, MerchantRow.id))).tuples()
+    codes = await session.execute(select(MerchantRow.code, MerchantRow.id))
     merchants = dict(codes.all())
     stores = [{"merchant_id": merchants[entry.key[0]], **entry.body} for entry in entries["store"]]
     await _upsert(session, StoreRow, "merchant_id code", stores)
@@ -85,7 +85,7 @@ def _alliance(entry: Entry) -> dict[str, Any]:
         "name": body["name"],
         "settlement_currency": body["settlementCurrency"],
         "timezone": body["timezone"],
-        "terms": {key: body[key] for key in ("calendar", "consent", "cycle")},
+        "terms": _without(body, "code", "name", "settlementCurrency", "timezone"),
         "revision": 0,
     }
 
@@ -109,8 +109,8 @@ async def _currencies(session: AsyncSession, entries: list[Entry], merchants: di
         | {"is_default": entry.body["default"]}
         for entry in entries
     ]
-    codes = [row["code"] for row in rows]
-    await session.execute(update(CurrencyRow).where(CurrencyRow.code.in_(codes)).values(is_default=False))
+    changing = {row["merchant_id"] for row in rows if row["is_default"]}
+    await session.execute(update(CurrencyRow).where(CurrencyRow.merchant_id.in_(changing)).values(is_default=False))
     await _upsert(session, CurrencyRow, "code", rows)
 
 
