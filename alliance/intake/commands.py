@@ -84,7 +84,7 @@ async def prepare(runtime: Runtime, sender: Sender, lines: Sequence[bytes | Refu
     for start in range(0, len(lines), SLICE):
         items += [_parsed(runtime, sender, line, as_of) for line in lines[start : start + SLICE]]
         await asyncio.sleep(0)
-    await _recognise(runtime, [item for item in items if item.outcome is None])
+    await _recognise(runtime, [item for item in items if item.outcome is None and isinstance(item.line, Purchase)])
     purchases = [item for item in items if item.outcome is None and isinstance(item.line, Purchase)]
     for start in range(0, len(purchases), SLICE):
         for item in purchases[start : start + SLICE]:
@@ -127,10 +127,12 @@ def _parsed(runtime: Runtime, sender: Sender, raw: bytes | Refusal, as_of: datet
 
 
 def _authorise(runtime: Runtime, sender: Sender, line: Purchase | Return) -> None:
-    """Raises NotFound for a merchant that is not there or not the sender's, NotAllowed for what it may not do."""
+    """Raises NotFound for a merchant that is not there, NotAllowed for what the sender may not do."""
     merchant = runtime.catalogue.merchants.get(line.merchant)
-    if merchant is None or sender.merchant_id not in (None, merchant.id):
+    if merchant is None:
         raise NotFound(what=f"merchant {line.merchant!r}", path=("merchant",))
+    if sender.merchant_id not in (None, merchant.id):
+        raise NotAllowed(reason="the sender acts for another merchant", path=("merchant",))
     if isinstance(line, Return):
         if not sender.may_reverse:
             raise NotAllowed(reason="the sender may not report returns", path=("type",))
@@ -207,11 +209,13 @@ def _key(sender: Sender, line: Purchase | Return, suffix: str = "") -> Key:
 
 
 async def _post_returns(runtime: Runtime, sender: Sender, items: Sequence[_Item]) -> None:
-    """Reverse what the orders of these returns did (R23).
+    """Reverse what the orders of these returns did (R23): restore what was spent on them, then take back the earns.
 
-    The first reversal of each carries the line's key. Only where that is accepted follow the others: the order's
-    further earns, and with `restore` what was spent on it. So a refused return has done nothing.
+    The first reversal of each carries the line's key. Only where that is accepted follow the others, so that a refused
+    return has done nothing. Their members are looked up only now: the purchase may have enrolled them.
     """
+    await _recognise(runtime, items)
+    items = [item for item in items if item.outcome is None]
     orders = [_order(runtime, item) for item in items]
     async with runtime.database.session() as session:
         found = await queries.operations_of_orders(session, orders)

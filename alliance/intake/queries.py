@@ -16,14 +16,14 @@ _OF_ORDERS = text("""
         AS asked (holder_id, merchant_id, order_ref)
     JOIN operation USING (holder_id, merchant_id, order_ref)
     WHERE operation.kind IN ('EARN', 'REDEEM')
-    ORDER BY operation.kind, operation.id
+    ORDER BY operation.kind DESC, operation.id
 """)
 
 
 async def operations_of_orders(
     session: AsyncSession, orders: Sequence[OrderKey]
 ) -> dict[OrderKey, list[tuple[UUID, str]]]:
-    """The earns of each order, then the redemptions on it, as (id, kind); reversed ones among them."""
+    """The redemptions on each order, then its earns, as (id, kind); reversed ones among them."""
     keys = set(orders)
     asked = {
         "holders": [holder_id for holder_id, _, _ in keys],

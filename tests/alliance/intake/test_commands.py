@@ -1,0 +1,223 @@
+"""Chunks of lines, posted: on the sample alliance, on real PostgreSQL."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+
+from alliance.intake.commands import Answer, Sender, take
+from alliance.runtime import Runtime
+from domain.errors import Refusal
+from domain.ledger.request import Posted
+from domain.members.commands import set_status
+from domain.members.model import MemberStatus
+
+NOW = datetime(2017, 1, 2, 12, tzinfo=UTC)
+CLIENT = UUID(int=0xFEED)
+OPERATOR = Sender(CLIENT, CLIENT, b"secret", merchant_id=None, may_give=True, may_reverse=True)
+
+
+def purchase(key: str, card: str = "900", amount: str = "10.00", **changes: Any) -> dict[str, Any]:
+    """A purchase at the grocer: one point a dollar."""
+    return {
+        "key": f"purchase-{key}",
+        "merchant": "grocer",
+        "member": {"type": "CARD", "value": card},
+        "channel": "STORE",
+        "orderRef": f"order-{key}",
+        "amount": {"amount": amount, "currency": "USD"},
+    } | changes
+
+
+def back(key: str, order: str, card: str = "900", **changes: Any) -> dict[str, Any]:
+    """The return of a purchase."""
+    sent = purchase(key, card, type="RETURN", of=f"order-{order}", restore=True) | changes
+    return {name: value for name, value in sent.items() if name not in ("orderRef", "amount")}
+
+
+async def send(runtime: Runtime, *lines: dict[str, Any], sender: Sender = OPERATOR) -> list[Answer]:
+    return await take(runtime, sender, [json.dumps(line).encode() for line in lines], NOW)
+
+
+def told(answers: list[Answer]) -> list[Any]:
+    """Points of what was posted (as a string where the key was known), codes of what was refused."""
+    shown: list[Any] = []
+    for answer in answers:
+        if isinstance(answer.outcome, Refusal):
+            shown.append(answer.outcome.code)
+        else:
+            shown.append(f"{answer.outcome.points}" if answer.outcome.duplicate else answer.outcome.points)
+    return shown
+
+
+async def balance(runtime: Runtime, currency: str = "GRO") -> int:
+    async with runtime.database.session() as session:
+        found = await session.scalar(
+            text("SELECT coalesce(sum(posted), 0) FROM account WHERE currency = :code"), {"code": currency}
+        )
+    return int(found or 0)
+
+
+async def test_i1_one_answer_a_line_in_order_and_a_bad_one_fails_alone(runtime: Runtime) -> None:
+    good, bad = purchase("1"), purchase("2", merchant="nowhere")
+    answers = await take(
+        runtime,
+        OPERATOR,
+        [json.dumps(good).encode(), b"{", json.dumps(bad).encode(), json.dumps(purchase("3", amount="7.00")).encode()],
+        NOW,
+    )
+
+    assert told(answers) == [10, "MALFORMED_LINE", "NOT_FOUND", 7]
+    assert [answer.key for answer in answers] == ["purchase-1", None, "purchase-2", "purchase-3"]
+    assert await balance(runtime) == 17
+
+
+async def test_who_is_not_known_is_enrolled_once_by_the_purchase(runtime: Runtime) -> None:
+    answers = await send(runtime, purchase("1"), purchase("2"), purchase("3", card="901"))
+
+    holders = [answer.outcome.holder_id for answer in answers if isinstance(answer.outcome, Posted)]
+    assert holders[0] == holders[1] != holders[2]
+    async with runtime.database.session() as session:
+        assert await session.scalar(text("SELECT count(*) FROM member")) == 2
+
+
+async def test_a_known_member_joins_the_next_merchant_and_stays_the_same(runtime: Runtime) -> None:
+    at_fuel = purchase("2", merchant="fuel", member={"type": "CARD", "issuer": "grocer", "value": "900"})
+    first, second = await send(runtime, purchase("1"), at_fuel)
+
+    assert isinstance(first.outcome, Posted)
+    assert isinstance(second.outcome, Posted)
+    assert first.outcome.holder_id == second.outcome.holder_id
+    async with runtime.database.session() as session:
+        assert await session.scalar(text("SELECT count(*) FROM membership")) == 2
+
+
+async def test_r27_a_key_is_answered_once_in_a_chunk_and_in_the_next(runtime: Runtime) -> None:
+    assert told(await send(runtime, purchase("1"), purchase("1"))) == [10, "10"]
+    assert told(await send(runtime, purchase("1"), purchase("1", amount="11.00"))) == ["10", "IDEMPOTENCY_CONFLICT"]
+    assert await balance(runtime) == 10
+
+
+async def test_a_partners_points_are_earned_under_the_agreement(runtime: Runtime) -> None:
+    member = {"type": "CARD", "issuer": "grocer", "value": "900"}
+    line = purchase("1", merchant="fuel", currency="GRO", member=member)
+    assert told(await send(runtime, line)) == [10]
+
+    async with runtime.database.session() as session:
+        owed = (await session.execute(text("SELECT kind, points, amount FROM obligation"))).all()
+    assert [tuple(row) for row in owed] == [("EARN", 10, 90_000), ("FEE", 10, 900)][: len(owed)]
+
+
+async def test_r08_what_points_and_coupons_paid_earns_nothing(runtime: Runtime) -> None:
+    tenders = [
+        {"kind": "POINTS", "amount": {"amount": "20.00", "currency": "USD"}},
+        {"kind": "MONEY", "amount": {"amount": "80.00", "currency": "USD"}},
+    ]
+    assert told(await send(runtime, purchase("1", amount="100.00", tenders=tenders))) == [80]
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "path"),
+    [
+        ({"merchant": "nowhere"}, "NOT_FOUND", "merchant"),
+        ({"currency": "XYZ"}, "NOT_FOUND", "currency"),
+        ({"store": "999999"}, "NOT_FOUND", "store"),
+        ({"amount": {"amount": "5.00", "currency": "EUR"}}, "INVALID_INPUT", None),
+        ({"amount": {"amount": "-5.00", "currency": "USD"}}, "INVALID_INPUT", "amount.amount"),
+        ({"amount": {"amount": "9223372036854775808", "currency": "USD"}}, "INVALID_INPUT", "amount.amount"),
+        ({"member": {"type": "STAMP", "value": "1"}}, "INVALID_INPUT", None),
+        ({"occurredAt": "2017-02-01T00:00:00Z"}, "INVALID_INPUT", "occurredAt"),
+    ],
+)
+async def test_what_the_programme_does_not_take_is_refused_with_its_path(
+    runtime: Runtime, changes: dict[str, Any], code: str, path: str | None
+) -> None:
+    [answer] = await send(runtime, purchase("1", **changes))
+
+    assert isinstance(answer.outcome, Refusal)
+    assert answer.outcome.code == code
+    assert path is None or ".".join(answer.outcome.path) == path
+    assert await balance(runtime) == 0
+
+
+async def test_a_frozen_member_earns_nothing(runtime: Runtime) -> None:
+    [first] = await send(runtime, purchase("1"))
+    assert isinstance(first.outcome, Posted)
+    async with runtime.database.transaction() as session:
+        await set_status(session, first.outcome.holder_id, MemberStatus.FROZEN)
+
+    assert told(await send(runtime, purchase("2"), purchase("3", card="901"))) == ["MEMBER_NOT_ACTIVE", 10]
+
+
+async def test_a_sender_acts_for_its_own_merchant_only(runtime: Runtime) -> None:
+    fuel = Sender(CLIENT, CLIENT, b"s", runtime.catalogue.merchants["fuel"].id, may_give=False, may_reverse=False)
+    answers = await send(
+        runtime,
+        purchase("1"),
+        purchase("2", merchant="fuel", points=5) | {"amount": None},
+        back("3", "1", merchant="fuel"),
+        sender=fuel,
+    )
+    assert told(answers) == ["NOT_ALLOWED"] * 3
+    assert told(await send(runtime, purchase("4", merchant="nowhere"), sender=fuel)) == ["NOT_FOUND"]
+
+
+async def test_r23_a_return_takes_back_the_earn_of_its_order(runtime: Runtime) -> None:
+    answers = await send(runtime, purchase("1"), purchase("2", amount="5.00"), back("3", "1"))
+
+    assert told(answers) == [10, 5, -10]
+    assert await balance(runtime) == 5
+
+
+@pytest.mark.parametrize(("restore", "left"), [(False, 0), (True, 50)])
+async def test_r23_a_return_restores_what_was_spent_only_if_it_says_so(
+    runtime: Runtime, restore: bool, left: int
+) -> None:
+    await send(runtime, purchase("1", amount="50.00"), purchase("2", amount="100.00"))
+    await _redeem(runtime, "order-2", 60)
+
+    assert told(await send(runtime, back("3", "2", restore=restore))) == [-90 if not restore else -100]
+    assert await balance(runtime) == left
+
+
+async def test_a_return_is_answered_once_and_a_second_one_is_refused(runtime: Runtime) -> None:
+    await send(runtime, purchase("1"))
+
+    assert told(await send(runtime, back("2", "1"), back("2", "1"))) == [-10, "-10"]
+    assert told(await send(runtime, back("2", "1"), back("3", "1"))) == ["-10", "ALREADY_REVERSED"]
+    assert told(await send(runtime, back("2", "1", restore=False))) == ["IDEMPOTENCY_CONFLICT"]
+
+
+async def test_a_return_by_line_or_of_an_unknown_order_is_refused(runtime: Runtime) -> None:
+    await send(runtime, purchase("1"))
+    by_line, unknown, stranger = await send(
+        runtime, back("2", "1", lines=[{"ref": "1"}]), back("3", "9"), back("4", "1", card="950")
+    )
+
+    refusals = [answer.outcome for answer in (by_line, unknown, stranger)]
+    assert [r.code for r in refusals if isinstance(r, Refusal)] == ["NOT_SUPPORTED", "NOT_FOUND", "NOT_FOUND"]
+    assert [r.path for r in refusals if isinstance(r, Refusal)] == [("lines",), ("of",), ("member",)]
+
+
+async def _redeem(runtime: Runtime, order: str, points: int) -> None:
+    from alliance.clearing.commands import redeem_request
+
+    async with runtime.database.session() as session:
+        member_id = await session.scalar(text("SELECT id FROM member"))
+    assert member_id is not None
+    await runtime.engine.post(
+        redeem_request(
+            runtime,
+            member_id=member_id,
+            merchant=runtime.catalogue.merchants["grocer"],
+            points=points,
+            occurred_at=NOW,
+            as_of=NOW,
+            key=None,
+            client_id=CLIENT,
+            order_ref=order,
+        )
+    )
