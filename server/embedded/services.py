@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -223,7 +224,7 @@ class _Start:
     def _postgres(self, folder: Path, options: Mapping[str, str]) -> Program:
         programs = postgres.installation()
         if not self.user.may_run(programs / "bin/postgres"):
-            programs = postgres.copy_installation(folder / "postgres")
+            programs = postgres.copy_installation(folder / "programs")
         try:
             postgres.prepare(self.data, programs, self.user)
         except subprocess.CalledProcessError as error:
@@ -285,10 +286,12 @@ class _Start:
 
 def _end_leftovers(folders: set[Path]) -> None:
     """Kill what still runs in these data folders. Only for whoever holds the lock."""
-    left = [process for process in psutil.process_iter(["name"]) if _works_in(process, folders)]
+    left = [process for process in psutil.process_iter() if _works_in(process, folders)]
     for process in left:
-        process.kill()
-    psutil.wait_procs(left, timeout=10)
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    while any(_works_in(process, folders) for process in left):
+        time.sleep(POLL)
     # Nothing runs there now, so whatever process has the id in this file today is not PostgreSQL's.
     for folder in folders:
         (folder / "postmaster.pid").unlink(missing_ok=True)
@@ -297,7 +300,7 @@ def _end_leftovers(folders: set[Path]) -> None:
 def _works_in(process: psutil.Process, folders: set[Path]) -> bool:
     """Whether this is one of our kind of servers, in one of those folders."""
     try:
-        return process.info["name"] in {"postgres", "initdb", "valkey-server"} and Path(process.cwd()) in folders
+        return process.name() in {"postgres", "initdb", "valkey-server"} and Path(process.cwd()) in folders
     except (psutil.Error, OSError):
         return False
 
