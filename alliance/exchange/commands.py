@@ -11,12 +11,11 @@ from alliance.clearing.errors import NoAgreement
 from alliance.clearing.riders import Owing
 from alliance.clearing.rules import PRICE_OF_MILLIONTHS, Owed, obligations
 from alliance.exchange.model import Quote
-from alliance.exchange.riders import UsingQuote, day_bounds
+from alliance.exchange.request import ExchangeAtQuote, day_bounds
 from alliance.exchange.rules import amounts, price_at_issue
 from alliance.runtime import Runtime
 from domain.base import new_id
 from domain.errors import NotFound
-from domain.ledger.commands import Exchange
 from domain.ledger.request import Key
 from domain.programs.catalogue import Currency
 from domain.programs.rules import expiry_instant
@@ -77,7 +76,7 @@ async def exchange_request(
     key: Key | None,
     client_id: uuid.UUID | None,
     channel: str | None = None,
-) -> Exchange:
+) -> ExchangeAtQuote:
     """Exchange at a quote: points out, points in and what the one issuer owes the other, all or nothing.
 
     Raises NotFound, also for another member's quote. The posting refuses with QuoteUsed, QuoteExpired, CapExceeded,
@@ -91,13 +90,16 @@ async def exchange_request(
     issuer = runtime.catalogue.merchants_by_id[taken.in_issuer_id]
     cap = version.exchange[taken.out_currency, taken.in_currency].daily_cap_per_member
     day = (member_id, taken.out_currency, taken.in_currency, *day_bounds(as_of, runtime.catalogue.alliance.timezone))
-    return Exchange(
+    return ExchangeAtQuote(
         holder_id=member_id,
         key=key,
         client_id=client_id,
         as_of=as_of,
         occurred_at=as_of,
-        riders=(UsingQuote(taken, as_of, cap, day), Owing(_owed(runtime, taken, version), as_of)),
+        riders=(Owing(_owed(runtime, taken, version), as_of),),
+        quote=taken,
+        cap=cap,
+        day=day,
         merchant_id=taken.out_issuer_id,
         channel=channel,
         currency=taken.out_currency,

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.agreements.book import ExchangeTerms
 from alliance.exchange.model import Quote, QuoteUse
-from alliance.exchange.riders import day_bounds
+from alliance.exchange.request import day_bounds
 from alliance.runtime import Runtime
 
 Route = tuple[uuid.UUID, str, str]

@@ -1,4 +1,4 @@
-"""A quote is used once, under its holder's lock, with the exchange that uses it."""
+"""An exchange at a quote, as a request for the posting engine: the quote is used once, under its holder's lock."""
 
 import uuid
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ import asyncpg
 
 from alliance.exchange.errors import CapExceeded, QuoteExpired, QuoteUsed
 from alliance.exchange.model import Quote, QuoteUse
+from domain.ledger.commands import Exchange
 from domain.ledger.request import Books, Effect, Needs
 
 _QUOTE_USE: Any = QuoteUse.__table__
@@ -65,38 +66,41 @@ def day_bounds(as_of: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
     return datetime.combine(today, time(), zone), datetime.combine(today + timedelta(days=1), time(), zone)
 
 
-@dataclass(frozen=True, slots=True)
-class UsingQuote:
-    """Rides on an exchange: refuses an expired or used quote and what goes past the day's cap, then marks it used."""
+@dataclass(slots=True, kw_only=True)
+class ExchangeAtQuote(Exchange):
+    """An exchange that uses up its quote. `cap` is the most points out that a member may exchange in `day`."""
 
     quote: Quote
-    as_of: datetime
     cap: int | None
     day: Day
 
     @property
-    def _key(self) -> tuple[uuid.UUID, uuid.UUID]:
+    def _identity(self) -> tuple[uuid.UUID, uuid.UUID]:
         return (self.quote.holder_id, self.quote.id)
 
     def needs(self, needs: Needs) -> None:
-        """Whether the quote was used, and what was exchanged today where there is a cap."""
-        needs.other(QUOTE_USES, self._key)
+        """Also whether the quote was used, and what was exchanged today where there is a cap."""
+        Exchange.needs(self, needs)
+        needs.other(QUOTE_USES, self._identity)
         if self.cap is not None:
             needs.other(EXCHANGED_IN_DAY, self.day)
 
-    def ride(self, books: Books, effect: Effect) -> None:
-        """One row. Raises QuoteUsed, QuoteExpired, CapExceeded."""
-        quote, operation_id = self.quote, effect.operation["id"]
-        if (used := books.other(QUOTE_USES, self._key)) is not None:
+    def decide(self, books: Books) -> Effect:
+        """Also one row for the use. Raises QuoteUsed, QuoteExpired, CapExceeded, and what an exchange raises."""
+        books.require_active(self.holder_id)
+        quote = self.quote
+        if (used := books.other(QUOTE_USES, self._identity)) is not None:
             raise QuoteUsed(operation=str(used), path=("quote",))
         if self.as_of >= quote.expires_at:
             raise QuoteExpired(expired=quote.expires_at.isoformat(), path=("quote",))
+        today = books.other(EXCHANGED_IN_DAY, self.day) or 0
+        if self.cap is not None and today + self.points > self.cap:
+            raise CapExceeded(cap=self.cap, used=today, path=("quote",))
+        effect = Exchange.decide(self, books)
+        operation_id = effect.operation["id"]
+        books.others[QUOTE_USES][self._identity] = operation_id
         if self.cap is not None:
-            today = books.other(EXCHANGED_IN_DAY, self.day) or 0
-            if today + quote.points_out > self.cap:
-                raise CapExceeded(cap=self.cap, used=today, path=("quote",))
-            books.others[EXCHANGED_IN_DAY][self.day] = today + quote.points_out
-        books.others[QUOTE_USES][self._key] = operation_id
+            books.others[EXCHANGED_IN_DAY][self.day] = today + self.points
         row = {
             "holder_id": quote.holder_id,
             "quote_id": quote.id,
@@ -107,3 +111,4 @@ class UsingQuote:
             "used_at": self.as_of,
         }
         effect.rows.append((_QUOTE_USE, row))
+        return effect
