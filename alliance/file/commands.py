@@ -25,7 +25,7 @@ from domain.programs.model import (
     StoreRow,
 )
 
-APPLY_LOCK = (0x7E55, 2)
+APPLY_LOCK = (0x7E55, 3)
 CHANNEL = "tessera_catalogue"
 
 Entries = dict[Kind, list[Entry]]
