@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from uuid import UUID
 
 import dramatiq
+import redis
 import structlog
 from dramatiq.brokers.redis import RedisBroker
 
@@ -23,7 +24,8 @@ log = structlog.get_logger("worker")
 IDLE_POLL = 100
 
 #: Milliseconds that jobs in hand get to finish when the process is told to stop; then they are undone, and due again.
-GRACE = 2000
+#: Dramatiq may wait as long once more for its consumers; both must be over in 5 seconds.
+GRACE = 1500
 
 
 def run_worker(settings: Settings) -> None:
@@ -63,7 +65,10 @@ async def work(
     await asyncio.wait([stopping], timeout=GRACE / 1000)
     for task in in_hand:
         task.cancel()
-    await stopping
+    try:
+        await stopping
+    except redis.RedisError as fault:  # what it had fetched and not begun will be handed out again
+        log.warning("broker away while stopping", reason=type(fault).__name__)
     log.info("worker stopped")
 
 
