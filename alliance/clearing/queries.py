@@ -1,94 +1,65 @@
-"""Reading obligations: a page at a time, in the order of their operations."""
+"""Reading obligations, line by line. A party sees the lines it is a party of (A14)."""
 
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Collection, Sequence
 
-from sqlalchemy import text
+from sqlalchemy import ColumnElement, and_, func, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-Cursor = tuple[uuid.UUID, int]
-_START: Cursor = (uuid.UUID(int=0), -1)
+from alliance.clearing.model import Obligation
 
+Place = tuple[uuid.UUID, int]
+"""Where a line lies in its cycle: its operation, and its number there."""
 
-@dataclass(frozen=True, slots=True)
-class ObligationLine:
-    """A line of a statement. `holder_id`, `order_ref` and `store` are None for whoever was not at the till (A14)."""
+_FIRST: Place = (uuid.UUID(int=0), -1)
+_LAST: Place = (uuid.UUID(int=2**128 - 1), 0)
 
-    operation_id: uuid.UUID
-    seq: int
-    cycle_id: uuid.UUID
-    kind: str
-    debtor_id: uuid.UUID
-    creditor_id: uuid.UUID
-    currency: str
-    points: int
-    price: int | None
-    amount: int
-    agreement_id: uuid.UUID
-    agreement_version: int
-    merchant_id: uuid.UUID
-    occurred_at: datetime
-    booked_at: datetime
-    reverses: uuid.UUID | None
-    late: bool
-    holder_id: uuid.UUID | None
-    order_ref: str | None
-    store: str | None
-
-    @property
-    def cursor(self) -> Cursor:
-        """Where a page that ends with this line ends."""
-        return (self.operation_id, self.seq)
-
-
-_COLUMNS = """operation_id, seq, cycle_id, kind, debtor_id, creditor_id, currency, points, price, amount, agreement_id,
-    agreement_version, merchant_id, occurred_at, booked_at, reverses, late, holder_id, order_ref, store"""
-
-_AFTER = """cycle_id = :cycle AND (operation_id, seq) > (:operation, :seq)
+_PAGE = """cycle_id = :cycle
+    AND (operation_id, seq) > (:after, :after_seq) AND (operation_id, seq) < (:before, :before_seq)
     AND (CAST(:other AS uuid) IS NULL OR debtor_id = :other OR creditor_id = :other)
-    ORDER BY operation_id, seq LIMIT :first"""
+    ORDER BY operation_id {order}, seq {order} LIMIT :size"""
 
-_OF_PARTY = text(f"""
-SELECT * FROM (
-  (SELECT {_COLUMNS} FROM obligation WHERE debtor_id = :party AND {_AFTER})
-  UNION ALL
-  (SELECT {_COLUMNS} FROM obligation WHERE creditor_id = :party AND {_AFTER})) AS line
-ORDER BY operation_id, seq LIMIT :first
-""")  # noqa: S608
+# Each branch reads no more than a page, in order, from the index of its column.
+_OF_PARTY = f"""
+SELECT * FROM ((SELECT * FROM obligation WHERE debtor_id = :party AND {_PAGE}) UNION ALL
+               (SELECT * FROM obligation WHERE creditor_id = :party AND {_PAGE})) AS line
+ORDER BY operation_id {{order}}, seq {{order}} LIMIT :size"""  # noqa: S608
 
-_OF_ALL = text(f"""
+_OF_ALL = f"""
 SELECT line.* FROM (SELECT id FROM merchant UNION ALL SELECT id FROM alliance) AS debtor
-CROSS JOIN LATERAL (SELECT {_COLUMNS} FROM obligation WHERE debtor_id = debtor.id AND {_AFTER}) AS line
-ORDER BY operation_id, seq LIMIT :first
-""")  # noqa: S608
+CROSS JOIN LATERAL (SELECT * FROM obligation WHERE debtor_id = debtor.id AND {_PAGE}) AS line
+ORDER BY operation_id {{order}}, seq {{order}} LIMIT :size"""  # noqa: S608
 
 
-async def obligations_page(
+async def lines(
     session: AsyncSession,
     cycle_id: uuid.UUID,
+    parties: Collection[uuid.UUID],
+    size: int,
     *,
-    viewer_id: uuid.UUID | None,
-    party_id: uuid.UUID | None = None,
-    after: Cursor | None = None,
-    first: int = 20,
-) -> Sequence[ObligationLine]:
-    """Lines of a cycle after a cursor. A merchant (`viewer_id`) sees those it is a party to; None sees all (A14).
+    after: Place | None = None,
+    before: Place | None = None,
+    backward: bool = False,
+) -> Sequence[Obligation]:
+    """Up to `size` lines of a cycle to which all of `parties` (none, one or two) are parties, in the order of booking.
 
-    `party_id` narrows them to one merchant's. Each page reads as many rows as it has, from an index, a party.
+    `backward` goes from the end.
     """
-    party, other = (viewer_id, party_id) if viewer_id is not None else (party_id, None)
-    operation, seq = after or _START
-    bounds = {"cycle": cycle_id, "other": other, "operation": operation, "seq": seq, "first": first}
-    if party is None:
-        rows = await session.execute(_OF_ALL, bounds)
-    else:
-        rows = await session.execute(_OF_PARTY, {**bounds, "party": party})
-    lines = [ObligationLine(**row) for row in rows.mappings()]
-    return [line if viewer_id in (None, line.merchant_id) else _elsewhere(line) for line in lines]
+    party, other = [*sorted(set(parties)), None, None][:2]
+    (first, first_seq), (last, last_seq) = after or _FIRST, before or _LAST
+    bounds = {"after": first, "after_seq": first_seq, "before": last, "before_seq": last_seq}
+    asked = {"cycle": cycle_id, "other": other, "size": size, **bounds}
+    query = text((_OF_ALL if party is None else _OF_PARTY).format(order="DESC" if backward else "ASC"))
+    if party is not None:
+        asked["party"] = party
+    return (await session.scalars(select(Obligation).from_statement(query), asked)).all()
 
 
-def _elsewhere(line: ObligationLine) -> ObligationLine:
-    """What a merchant may see of an event that was not at its till."""
-    return replace(line, holder_id=None, order_ref=None, store=None)
+async def count(session: AsyncSession, cycle_id: uuid.UUID, parties: Collection[uuid.UUID]) -> int:
+    """How many lines of a cycle these are parties to."""
+    return await session.scalar(select(func.count()).where(_between(cycle_id, parties))) or 0
+
+
+def _between(cycle_id: uuid.UUID, parties: Collection[uuid.UUID]) -> ColumnElement[bool]:
+    mine = [or_(Obligation.debtor_id == party, Obligation.creditor_id == party) for party in parties]
+    return and_(Obligation.cycle_id == cycle_id, *mine)
