@@ -5,12 +5,15 @@ A lot that has expired as of the moment asked for is in none of a wallet's figur
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
+
+FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""Where lots that never expire sort."""
 
 
 class WalletKey(NamedTuple):
@@ -138,12 +141,12 @@ def _lots_statement(backward: bool) -> TextClause:
         SELECT w.n, x.* FROM {_WANTED} CROSS JOIN LATERAL (
             SELECT l.id, l.granted, l.remaining, l.granted_at, l.expires_at, l.issuer_id, l.operation_id
             FROM lot l WHERE {_LIVE}
-            AND (CAST(:from_expiry AS timestamptz) IS NULL OR (coalesce(l.expires_at, 'infinity'), l.id)
+            AND (CAST(:from_expiry AS timestamptz) IS NULL OR (coalesce(l.expires_at, '9999-01-01Z'), l.id)
                  {compare} (CAST(:from_expiry AS timestamptz), CAST(:from_id AS uuid)))
-            AND (CAST(:until_expiry AS timestamptz) IS NULL OR (coalesce(l.expires_at, 'infinity'), l.id)
+            AND (CAST(:until_expiry AS timestamptz) IS NULL OR (coalesce(l.expires_at, '9999-01-01Z'), l.id)
                  {">" if backward else "<"} (CAST(:until_expiry AS timestamptz), CAST(:until_id AS uuid)))
-            ORDER BY coalesce(l.expires_at, 'infinity') {direction}, l.id {direction} LIMIT :size
-        ) x ORDER BY w.n, coalesce(x.expires_at, 'infinity') {direction}, x.id {direction}
+            ORDER BY coalesce(l.expires_at, '9999-01-01Z') {direction}, l.id {direction} LIMIT :size
+        ) x ORDER BY w.n, coalesce(x.expires_at, '9999-01-01Z') {direction}, x.id {direction}
     """)  # noqa: S608 - no value is formatted in
 
 
@@ -201,7 +204,8 @@ async def expiries(
 
 
 _TOTALS = text("""
-    SELECT w.n, coalesce(u.kind, o.kind) AS kind, e.amount > 0 = (u.id IS NULL) AS inward, sum(e.amount)::bigint AS points
+    SELECT w.n, coalesce(u.kind, o.kind) AS kind, e.amount > 0 = (u.id IS NULL) AS inward,
+           sum(e.amount)::bigint AS points
     FROM unnest(CAST(:holders AS uuid[]), CAST(:currencies AS text[])) WITH ORDINALITY AS w (holder_id, currency, n)
     JOIN entry e ON e.holder_id = w.holder_id AND e.currency = w.currency AND e.account = 'POINTS'
     JOIN operation o ON o.holder_id = e.holder_id AND o.id = e.operation_id
@@ -243,17 +247,13 @@ _ENTRIES = text(f"""
 """)  # noqa: S608
 
 
-async def operations(
-    session: AsyncSession, keys: Sequence[tuple[UUID, UUID]]
-) -> dict[tuple[UUID, UUID], OperationRow]:
+async def operations(session: AsyncSession, keys: Sequence[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], OperationRow]:
     """The operations with these (holder, id); what is not there is left out."""
     rows = await session.execute(_OPERATIONS, _columns(keys, "holders", "ids"))
     return {(row[0], row[1]): _operation(row) for row in rows}
 
 
-async def entries(
-    session: AsyncSession, keys: Sequence[tuple[UUID, UUID]]
-) -> dict[tuple[UUID, UUID], list[EntryRow]]:
+async def entries(session: AsyncSession, keys: Sequence[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], list[EntryRow]]:
     """The entries of these operations, in order."""
     found: dict[tuple[UUID, UUID], list[EntryRow]] = {key: [] for key in keys}
     for row in await session.execute(_ENTRIES, _columns(keys, "holders", "ids")):
@@ -340,4 +340,4 @@ def _columns(keys: Sequence[tuple[Any, ...]], *names: str) -> dict[str, Any]:
 
 def _operation(row: Any) -> OperationRow:
     *plain, reversed_by = row
-    return OperationRow(*plain, reversed_by=tuple(reversed_by))
+    return OperationRow(*plain, tuple(reversed_by))

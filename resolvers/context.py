@@ -1,0 +1,98 @@
+"""What a call knows: who asks, as of when, in which language, and how rows are loaded for it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cached_property, lru_cache
+from uuid import UUID, uuid4
+
+from alliance.runtime import Runtime
+from domain.errors import LANGUAGES, Refusal
+from domain.ledger import queries as ledger
+from domain.ledger.queries import WalletFigures, WalletKey
+from domain.members import queries as members
+from domain.members.model import MemberRef, Resolved
+from resolvers.loaders import Loaders
+from resolvers.loading import Gatherer
+from resolvers.policy import Denied
+from resolvers.viewer import Viewer
+
+MemberAsk = tuple[str, MemberRef]
+
+
+class House:
+    """What all calls of a process share: the runtime, the secret of fingerprints, and two loaders of the hot path."""
+
+    def __init__(self, runtime: Runtime, fingerprint_secret: bytes) -> None:
+        self.runtime = runtime
+        self.fingerprint_secret = fingerprint_secret
+        self.resolve: Gatherer[MemberAsk, Resolved] = Gatherer(self._resolve)
+        self.wallets: Gatherer[WalletKey, list[WalletFigures]] = Gatherer(self._wallets)
+
+    async def _resolve(self, asks: list[MemberAsk]) -> Sequence[Resolved | Refusal]:
+        async with self.runtime.database.session() as session:
+            return await members.resolve(session, self.runtime.catalogue, asks)
+
+    async def _wallets(self, keys: list[WalletKey]) -> Sequence[list[WalletFigures]]:
+        async with self.runtime.database.session() as session:
+            found = await ledger.wallets(session, list(dict.fromkeys(keys)))
+        return [found[key] for key in keys]
+
+
+class Context:
+    """One call. `viewer` is None for who has not signed in."""
+
+    def __init__(self, house: House, viewer: Viewer | None, as_of: datetime, language: str) -> None:
+        self.house = house
+        self.runtime = house.runtime
+        self.viewer = viewer
+        self.as_of = as_of
+        self.language = language
+        self._loaders: Loaders | None = None
+
+    @cached_property
+    def request_id(self) -> str:
+        """Names this call in the log, and to a client that must be told of a fault."""
+        return uuid4().hex
+
+    @property
+    def signed_in(self) -> Viewer:
+        """The viewer. Raises Denied where nobody signed in."""
+        if self.viewer is None:
+            raise Denied("UNAUTHENTICATED", "sign in first")
+        return self.viewer
+
+    @property
+    def loaders(self) -> Loaders:
+        """Loaders that remember what they loaded, for this call."""
+        if self._loaders is None:
+            self._loaders = Loaders(self.runtime, self.signed_in, self.as_of)
+        return self._loaders
+
+    def forget(self) -> None:
+        """Load anew from here on: a mutation comes, and what was read before may change."""
+        self._loaders = None
+
+    @property
+    def own_merchant_id(self) -> UUID | None:
+        """The merchant that a merchant's viewer is limited to; None for all other kinds."""
+        return self.signed_in.merchant_id if self.signed_in.kind == "merchant" else None
+
+
+@lru_cache(maxsize=256)
+def language_of(accept_language: str) -> str:
+    """The best of our languages for an Accept-Language header; English where none fits."""
+    ranked: list[tuple[float, int, str]] = []
+    for place, part in enumerate(accept_language[:200].split(",")):
+        tag, _, parameters = part.strip().partition(";")
+        try:
+            quality = float(parameters.partition("=")[2]) if parameters else 1.0
+        except ValueError:
+            quality = 0.0
+        match = next((ours for ours in LANGUAGES if _fits(tag, ours)), None)
+        if match is not None and quality > 0:
+            ranked.append((-quality, place, match))
+    return min(ranked)[2] if ranked else LANGUAGES[0]
+
+
+def _fits(tag: str, ours: str) -> bool:
+    return tag == "*" or tag.lower().split("-")[0] == ours.lower().split("-")[0]

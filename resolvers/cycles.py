@@ -1,0 +1,194 @@
+"""Settlement cycles: as much of them as a viewer may see (A14), and their steps."""
+
+import hmac
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from alliance.clearing import queries as clearing
+from alliance.clearing.model import Obligation
+from alliance.settlement import commands, queries
+from alliance.settlement.model import SettlementCycle
+from alliance.settlement.queries import MerchantStatement
+from domain.errors import InvalidInput, NotFound
+from resolvers import ids
+from resolvers.acting import merchant_of
+from resolvers.context import Context
+from resolvers.once import once
+from resolvers.pages import Page, Window, page, small_number
+from resolvers.reach import members_of
+from resolvers.sent import Sent, key_of
+
+CYCLE_SHAPE = (small_number,)
+LINE_SHAPE = (UUID, small_number)
+DEFAULT_REASON = "asked for by mutation"
+
+
+async def by_global_id(context: Context, global_id: str) -> SettlementCycle | None:
+    """The cycle of a global id, or None. Raises NotFound for an id of something else."""
+    return await context.loaders.cycles.load(ids.decode_as("SettlementCycle", global_id, 1)[0])
+
+
+async def open_one(context: Context) -> SettlementCycle | None:
+    """The open cycle; None before anything was ever owed."""
+    async with context.runtime.database.session() as session:
+        return await queries.open_cycle(session)
+
+
+async def newest(context: Context, asked: Window) -> Page[SettlementCycle]:
+    """Cycles, newest first. Raises InvalidInput for last or before."""
+    if asked.backward or asked.before is not None:
+        raise InvalidInput(reason="cycles are listed forwards: give first and after", path=("last",))
+    async with context.runtime.database.session() as session:
+        before = None if asked.after is None else asked.after[0]
+        found = await queries.page(session, before=before, first=asked.size + 1)
+        newest_cycle = await queries.open_cycle(session)
+
+    async def total() -> int:
+        return newest_cycle.number if newest_cycle is not None else 0
+
+    return page(asked, list(found), lambda cycle: (str(cycle.number),), total)
+
+
+async def lines(context: Context, cycle: SettlementCycle, asked: Window, merchant: str | None) -> Page[Obligation]:
+    """A page of a cycle's obligations: a merchant's own, with `merchant` those between the two of them."""
+    parties = [party for party in (members_of(context.signed_in), _id_of(context, merchant)) if party is not None]
+    async with context.runtime.database.session() as session:
+        found = await clearing.lines(
+            session,
+            cycle.id,
+            parties,
+            asked.size + 1,
+            after=_place(asked.after),
+            before=_place(asked.before),
+            backward=asked.backward,
+        )
+
+    async def total() -> int:
+        async with context.runtime.database.session() as session:
+            return await clearing.count(session, cycle.id, parties)
+
+    return page(asked, list(found), lambda line: (str(line.operation_id), str(line.seq)), total)
+
+
+def _place(cursor: tuple[Any, ...] | None) -> clearing.Place | None:
+    return None if cursor is None else (cursor[0], cursor[1])
+
+
+def _id_of(context: Context, code: str | None) -> UUID | None:
+    if code is None:
+        return None
+    merchant = context.runtime.catalogue.merchants.get(code)
+    if merchant is None:
+        raise NotFound(what=f"merchant {code[:40]!r}", path=("merchant",))
+    return merchant.id
+
+
+def pseudonym(context: Context, line: Obligation) -> str:
+    """A name for an obligation's operation that only its two parties share, and that leads to no member."""
+    pair = b"".join(sorted((line.debtor_id.bytes, line.creditor_id.bytes)))
+    secret = context.house.fingerprint_secret
+    return hmac.digest(secret, b"line" + pair + line.operation_id.bytes, "sha256")[:12].hex()
+
+
+async def statement(context: Context, cycle: SettlementCycle, code: str) -> MerchantStatement | None:
+    """A merchant's statement; None for another merchant's, or where there is none."""
+    merchant = context.runtime.catalogue.merchants.get(code)
+    if merchant is None or members_of(context.signed_in) not in (None, merchant.id):
+        return None
+    return await context.loaders.statements.load((cycle, merchant.id))
+
+
+async def close(context: Context, sent: Sent) -> SettlementCycle:
+    """Close the cycle named, or the open one, and open the next. Raises a Refusal."""
+    as_of = sent.get("asOf") or context.as_of
+    cycle_id = _cycle_of(sent) if sent.get("cycle") is not None else None
+
+    async def step(session: AsyncSession, about: dict[str, Any]) -> SettlementCycle:
+        return await commands.close_cycle(session, cycle_id=cycle_id, **about | {"as_of": as_of})
+
+    return await _step(context, "closeCycle", sent, step)
+
+
+async def issue(context: Context, sent: Sent) -> SettlementCycle:
+    """State a closed cycle to its parties. Raises a Refusal."""
+    cycle_id = _cycle_of(sent)
+    alliance = context.runtime.catalogue.alliance
+    return await _step(
+        context,
+        "issueStatements",
+        sent,
+        lambda session, about: commands.issue_statements(session, alliance, cycle_id, **about),
+    )
+
+
+async def confirm(context: Context, sent: Sent) -> SettlementCycle:
+    """Confirm a merchant's statement; the operator may confirm all that are left. Raises a Refusal."""
+    cycle_id = _cycle_of(sent)
+    code = sent.get("merchant")
+    merchant_id = merchant_of(context, code).id if code is not None else context.own_merchant_id
+    return await _step(
+        context,
+        "confirmStatement",
+        sent,
+        lambda session, about: commands.confirm_statement(session, cycle_id, merchant_id=merchant_id, **about),
+    )
+
+
+async def net(context: Context, sent: Sent) -> SettlementCycle:
+    """Net a confirmed cycle. Raises a Refusal."""
+    cycle_id = _cycle_of(sent)
+    alliance = context.runtime.catalogue.alliance
+    return await _step(
+        context, "netCycle", sent, lambda session, about: commands.net_cycle(session, alliance, cycle_id, **about)
+    )
+
+
+async def settle(context: Context, sent: Sent) -> SettlementCycle:
+    """Record a netted cycle's payments as made. Raises a Refusal."""
+    cycle_id = _cycle_of(sent)
+    return await _step(
+        context, "settleCycle", sent, lambda session, about: commands.settle_cycle(session, cycle_id, **about)
+    )
+
+
+async def abort(context: Context, sent: Sent) -> SettlementCycle:
+    """Give a cycle up; its claims open the next. Raises a Refusal."""
+    cycle_id = _cycle_of(sent)
+    alliance = context.runtime.catalogue.alliance
+    return await _step(
+        context, "abortCycle", sent, lambda session, about: commands.abort_cycle(session, alliance, cycle_id, **about)
+    )
+
+
+def _cycle_of(sent: Sent) -> UUID:
+    try:
+        return ids.decode_as("SettlementCycle", sent["cycle"], 1)[0]
+    except NotFound:
+        raise NotFound(what="cycle", path=("cycle",)) from None
+
+
+async def _step(
+    context: Context,
+    name: str,
+    sent: Sent,
+    step: Callable[[AsyncSession, dict[str, Any]], Awaitable[SettlementCycle]],
+) -> SettlementCycle:
+    """Take a step once, recorded with who and why; the cycle is then read as it is now."""
+    key = key_of(context, name, sent)
+    about = {
+        "who": context.signed_in.subject,
+        "why": sent.get("reason") or DEFAULT_REASON,
+        "as_of": context.as_of,
+    }
+
+    async def act(session: AsyncSession) -> dict[str, Any]:
+        return {"cycle": str((await step(session, about)).id)}
+
+    outcome = await once(context, key, act)
+    cycle = await context.loaders.cycles.load(UUID(outcome["cycle"]))
+    if cycle is None:
+        raise NotFound(what="cycle", path=("cycle",))
+    return cycle

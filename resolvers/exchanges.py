@@ -1,0 +1,157 @@
+"""Quotes and exchanges, and what may be exchanged for what."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from alliance.agreements.book import ExchangeTerms
+from alliance.exchange import commands, queries
+from alliance.exchange.errors import CapExceeded
+from alliance.exchange.model import Quote
+from domain.errors import NotAllowed, NotFound
+from domain.ledger.errors import InsufficientPoints, MemberNotActive
+from domain.ledger.queries import WalletFigures
+from domain.ledger.request import Posted
+from domain.members.model import MemberStatus
+from domain.programs.catalogue import Merchant
+from resolvers import ids
+from resolvers.acting import member_of
+from resolvers.context import Context
+from resolvers.once import once
+from resolvers.reach import sees_currency
+from resolvers.sent import Sent, key_of
+from resolvers.wallets import one
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """What a member may exchange points for; `remaining` is what is left of today's cap, None without one.
+
+    `changes_on` is when the terms end; `blocked_by` are the codes of what would refuse even the smallest exchange.
+    """
+
+    terms: ExchangeTerms
+    remaining: int | None
+    changes_on: datetime | None
+    blocked_by: tuple[str, ...]
+
+    @property
+    def rate(self) -> str:
+        """Points in for a point out, a decimal: rates are written as decimals, so that this is exact."""
+        return f"{Decimal(self.terms.rate.numerator) / self.terms.rate.denominator:f}"
+
+
+async def quote(context: Context, sent: Sent) -> Quote:
+    """Offer a member a rate that holds for a while. Raises a Refusal."""
+    key = key_of(context, "quoteExchange", sent)
+    member_id = await member_of(context, _acting(context, sent), sent["member"])
+
+    async def act(session: AsyncSession) -> dict[str, Any]:
+        offered = await commands.quote(
+            session,
+            context.runtime,
+            member_id=member_id,
+            source=sent["from"],
+            target=sent["to"],
+            points_out=sent.get("pointsOut"),
+            points_in=sent.get("pointsIn"),
+            as_of=context.as_of,
+            client_id=context.signed_in.client_id,
+        )
+        return {"quote": str(offered.id)}
+
+    outcome = await once(context, key, act)
+    async with context.runtime.database.session() as session:
+        place = (member_id, UUID(outcome["quote"]))
+        return (await queries.quotes(session, [place]))[place]
+
+
+def _acting(context: Context, sent: Sent) -> Merchant:
+    """The merchant at which a quote is asked for: a merchant's client must issue one side of it. Raises a Refusal."""
+    catalogue = context.runtime.catalogue
+    sides = []
+    for field in ("from", "to"):
+        currency = catalogue.currencies.get(sent[field])
+        if currency is None:
+            raise NotFound(what=f"currency {sent[field][:40]!r}", path=(field,))
+        sides.append(catalogue.merchants_by_id[currency.merchant_id])
+    own = context.own_merchant_id
+    if own is None:
+        return sides[0]
+    for merchant in sides:
+        if merchant.id == own:
+            return merchant
+    raise NotAllowed(reason="this client's merchant issues neither side", path=("from",))
+
+
+async def exchange(context: Context, sent: Sent) -> Posted:
+    """Exchange at a quote. Raises a Refusal, or Overloaded."""
+    key = key_of(context, "exchangePoints", sent)
+    try:
+        holder_id, quote_id = ids.decode_as("Quote", sent["quote"], 2)
+    except NotFound as refusal:
+        raise refusal.at("quote") from None
+    async with context.runtime.database.session() as session:
+        taken = (await queries.quotes(session, [(holder_id, quote_id)])).get((holder_id, quote_id))
+        viewer = context.signed_in
+        if taken is None or not _sees(context, taken):
+            raise NotFound(what="quote", path=("quote",))
+        request = await commands.exchange_request(
+            session,
+            context.runtime,
+            member_id=holder_id,
+            quote_id=quote_id,
+            as_of=context.as_of,
+            key=key,
+            client_id=viewer.client_id,
+        )
+    return await context.runtime.engine.post(request)
+
+
+def _sees(context: Context, taken: Quote) -> bool:
+    """A member's own quote; a merchant's, that its client asked for."""
+    viewer = context.signed_in
+    if viewer.kind == "member":
+        return viewer.member_id == taken.holder_id
+    return viewer.kind == "operator" or taken.client_id == viewer.client_id
+
+
+async def options(context: Context, member_id: UUID, source: str) -> list[Option]:
+    """What `source` points may be exchanged for as of now; a merchant sees what has its own points on a side."""
+    catalogue, viewer = context.runtime.catalogue, context.signed_in
+    found = [
+        terms
+        for terms in queries.exchange_terms(context.runtime, source, context.as_of)
+        if sees_currency(viewer, catalogue, source) or sees_currency(viewer, catalogue, terms.target)
+    ]
+    capped = [(member_id, terms.source, terms.target) for terms in found if terms.daily_cap_per_member is not None]
+    used: dict[queries.Route, int] = {}
+    if capped:
+        async with context.runtime.database.session() as session:
+            used = await queries.exchanged_today(session, capped, context.as_of, catalogue.alliance.timezone)
+    member = await context.loaders.members.load(member_id)
+    wallet = await one(context, member_id, source)
+    obstacles = () if member is None or member.status == MemberStatus.ACTIVE else (MemberNotActive.code,)
+    return [
+        _option(context, terms, used.get((member_id, terms.source, terms.target), 0), wallet, obstacles)
+        for terms in found
+    ]
+
+
+def _option(
+    context: Context, terms: ExchangeTerms, used: int, wallet: WalletFigures | None, obstacles: tuple[str, ...]
+) -> Option:
+    cap = terms.daily_cap_per_member
+    remaining = None if cap is None else max(0, cap - used)
+    if remaining is not None and remaining < terms.block:
+        obstacles += (CapExceeded.code,)
+    if wallet is not None and wallet.available < terms.block:
+        obstacles += (InsufficientPoints.code,)
+    currencies = context.runtime.catalogue.currencies
+    sides = currencies[terms.source].merchant_id, currencies[terms.target].merchant_id
+    version = context.runtime.agreements.between(*sides, context.as_of)
+    return Option(terms, remaining, None if version is None else version.valid_to, obstacles)

@@ -1,0 +1,283 @@
+"""DataLoaders of one call: each level of a query is a constant number of statements, however long its lists.
+
+Each batch opens a session of its own, because sibling fields are resolved at the same time.
+"""
+
+from collections.abc import Awaitable, Callable, Hashable
+from datetime import date, datetime
+from functools import cached_property
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from strawberry.dataloader import DataLoader
+
+from alliance.runtime import Runtime
+from alliance.settlement import queries as settlement
+from alliance.settlement.model import Payment, SettlementCycle
+from alliance.settlement.queries import MerchantStatement, Position
+from alliance.settlement.rules import Report
+from domain.ledger import queries as ledger
+from domain.ledger.queries import ActivityKey, EntryRow, LotRow, OperationRow, Totals, WalletFigures, WalletKey
+from domain.members import queries as members
+from domain.members.model import Member, MemberIdentifier, Membership
+from resolvers.pages import Page, Window, page
+from resolvers.reach import members_of, seen_entries, sees_currency, sees_holder
+from resolvers.viewer import Viewer
+
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
+OperationKey = tuple[UUID, UUID]
+
+
+class Loaders:
+    """Loads for one viewer, as of one moment; what is out of the viewer's reach is not found."""
+
+    def __init__(self, runtime: Runtime, viewer: Viewer, as_of: datetime) -> None:
+        self.runtime = runtime
+        self.viewer = viewer
+        self.as_of = as_of
+        self._named: dict[Hashable, DataLoader[Any, Any]] = {}
+
+    def _loader(self, load: Callable[[AsyncSession, list[Key]], Awaitable[list[Value]]]) -> DataLoader[Key, Value]:
+        async def batch(keys: list[Key]) -> list[Value]:
+            async with self.runtime.database.session() as session:
+                return await load(session, keys)
+
+        return DataLoader(batch, max_batch_size=1000)
+
+    def _one_of(
+        self, name: Hashable, load: Callable[[AsyncSession, list[Key]], Awaitable[list[Value]]]
+    ) -> DataLoader[Key, Value]:
+        """The loader of this name: one for each set of arguments that all keys of a batch must share."""
+        if name not in self._named:
+            self._named[name] = self._loader(load)
+        return self._named[name]
+
+    # members
+
+    @cached_property
+    def members(self) -> DataLoader[UUID, Member | None]:
+        """Members in reach, by id."""
+
+        async def load(session: AsyncSession, ids: list[UUID]) -> list[Member | None]:
+            near = [id_ for id_ in ids if sees_holder(self.viewer, id_)]
+            found = await members.by_ids(session, near, members_of(self.viewer)) if near else {}
+            return [found.get(id_) for id_ in ids]
+
+        return self._loader(load)
+
+    @cached_property
+    def memberships(self) -> DataLoader[UUID, list[Membership]]:
+        """Where members have joined; a merchant is told of its own alone."""
+
+        async def load(session: AsyncSession, ids: list[UUID]) -> list[list[Membership]]:
+            found = await members.memberships(session, ids, members_of(self.viewer))
+            return [found[id_] for id_ in ids]
+
+        return self._loader(load)
+
+    @cached_property
+    def identifiers(self) -> DataLoader[UUID, list[MemberIdentifier]]:
+        """What members are recognised by, in full; whoever shows them masks them."""
+
+        async def load(session: AsyncSession, ids: list[UUID]) -> list[list[MemberIdentifier]]:
+            found = await members.identifiers(session, ids)
+            return [found[id_] for id_ in ids]
+
+        return self._loader(load)
+
+    # wallets
+
+    @cached_property
+    def wallets(self) -> DataLoader[UUID, list[WalletFigures]]:
+        """The wallets of holders, of currencies in reach."""
+
+        async def load(session: AsyncSession, ids: list[UUID]) -> list[list[WalletFigures]]:
+            found = await ledger.wallets(session, keys := [WalletKey(id_, "", self.as_of) for id_ in ids])
+            catalogue = self.runtime.catalogue
+            return [[w for w in found[key] if sees_currency(self.viewer, catalogue, w.currency)] for key in keys]
+
+        return self._loader(load)
+
+    @cached_property
+    def totals(self) -> DataLoader[WalletKey, Totals]:
+        """What has gone through wallets."""
+
+        async def load(session: AsyncSession, keys: list[WalletKey]) -> list[Totals]:
+            found = await ledger.lifetime(session, keys)
+            return [found[key] for key in keys]
+
+        return self._loader(load)
+
+    def expiries(self, size: int) -> DataLoader[WalletKey, list[tuple[date, int]]]:
+        """The next dates on which points of wallets expire, each in its merchant's time zone."""
+
+        async def load(session: AsyncSession, keys: list[WalletKey]) -> list[list[tuple[date, int]]]:
+            catalogue = self.runtime.catalogue
+            issuers = [catalogue.merchants_by_id[catalogue.currencies[key.currency].merchant_id] for key in keys]
+            found = await ledger.expiries(session, keys, [issuer.timezone.key for issuer in issuers], size)
+            return [found[key] for key in keys]
+
+        return self._one_of(("expiries", size), load)
+
+    def lots(self, asked: Window) -> DataLoader[WalletKey, Page[LotRow]]:
+        """A page of each wallet's live lots, in the order they are spent."""
+
+        async def load(session: AsyncSession, keys: list[WalletKey]) -> list[Page[LotRow]]:
+            start, end = (asked.before, asked.after) if asked.backward else (asked.after, asked.before)
+            found = await ledger.lots_page(
+                session, keys, asked.size + 1, _bound(start), _bound(end), backward=asked.backward
+            )
+            return [page(asked, found[key], _lot_cursor, _later(self.lot_counts, key)) for key in keys]
+
+        return self._one_of(("lots", asked), load)
+
+    @cached_property
+    def lot_counts(self) -> DataLoader[WalletKey, int]:
+        """How many live lots wallets have."""
+
+        async def load(session: AsyncSession, keys: list[WalletKey]) -> list[int]:
+            found = await ledger.lot_counts(session, keys)
+            return [found[key] for key in keys]
+
+        return self._loader(load)
+
+    # operations
+
+    @cached_property
+    def operations(self) -> DataLoader[OperationKey, OperationRow | None]:
+        """Operations in reach: at a merchant's own till, or on its own points."""
+
+        async def load(session: AsyncSession, keys: list[OperationKey]) -> list[OperationRow | None]:
+            near = [key for key in keys if sees_holder(self.viewer, key[0])]
+            found = await ledger.operations(session, near) if near else {}
+            foreign = [key for key, row in found.items() if self.viewer.kind == "merchant" and not self._is_at_own(row)]
+            if foreign:
+                for key, rows in (await ledger.entries(session, foreign)).items():
+                    if not seen_entries(self.viewer, self.runtime.catalogue, found[key], rows):
+                        del found[key]
+            return [found.get(key) for key in keys]
+
+        return self._loader(load)
+
+    def _is_at_own(self, row: OperationRow) -> bool:
+        return row.merchant_id == self.viewer.merchant_id
+
+    @cached_property
+    def entries(self) -> DataLoader[OperationKey, list[EntryRow]]:
+        """The entries of operations, unfiltered: see reach.seen_entries."""
+
+        async def load(session: AsyncSession, keys: list[OperationKey]) -> list[list[EntryRow]]:
+            found = await ledger.entries(session, keys)
+            return [found[key] for key in keys]
+
+        return self._loader(load)
+
+    def activity(self, asked: Window, currency: str, kinds: tuple[str, ...]) -> DataLoader[UUID, Page[OperationRow]]:
+        """A page of each holder's operations, newest first."""
+
+        async def load(session: AsyncSession, ids: list[UUID]) -> list[Page[OperationRow]]:
+            keys = [self._activity_key(id_, currency, kinds) for id_ in ids]
+            found = await ledger.activity_page(
+                session,
+                keys,
+                asked.size + 1,
+                older_than=None if asked.after is None else asked.after[0],
+                newer_than=None if asked.before is None else asked.before[0],
+                backward=asked.backward,
+            )
+            counts = self.activity_counts(currency, kinds)
+            return [page(asked, found[key], _operation_cursor, _later(counts, key.holder_id)) for key in keys]
+
+        return self._one_of(("activity", asked, currency, kinds), load)
+
+    def activity_counts(self, currency: str, kinds: tuple[str, ...]) -> DataLoader[UUID, int]:
+        """How many operations holders have."""
+
+        async def load(session: AsyncSession, ids: list[UUID]) -> list[int]:
+            keys = [self._activity_key(id_, currency, kinds) for id_ in ids]
+            found = await ledger.activity_counts(session, keys)
+            return [found[key] for key in keys]
+
+        return self._one_of(("activity_counts", currency, kinds), load)
+
+    def _activity_key(self, holder_id: UUID, currency: str, kinds: tuple[str, ...]) -> ActivityKey:
+        return ActivityKey(holder_id, currency, kinds, members_of(self.viewer))
+
+    # cycles
+
+    @property
+    def _money(self) -> str:
+        return self.runtime.catalogue.alliance.settlement_currency
+
+    @cached_property
+    def cycles(self) -> DataLoader[UUID, SettlementCycle | None]:
+        """Cycles by id."""
+
+        async def load(session: AsyncSession, ids: list[UUID]) -> list[SettlementCycle | None]:
+            found = await settlement.by_ids(session, ids)
+            return [found.get(id_) for id_ in ids]
+
+        return self._loader(load)
+
+    @cached_property
+    def reports(self) -> DataLoader[SettlementCycle, Report]:
+        """Gross and nets of cycles; a merchant's own pairs alone."""
+
+        async def load(session: AsyncSession, cycles: list[SettlementCycle]) -> list[Report]:
+            found = await settlement.reports(session, cycles, self._money, party=members_of(self.viewer))
+            return [found[cycle.id] for cycle in cycles]
+
+        return self._loader(load)
+
+    @cached_property
+    def positions(self) -> DataLoader[SettlementCycle, list[Position]]:
+        """Net positions of cycles; a merchant's own alone."""
+
+        async def load(session: AsyncSession, cycles: list[SettlementCycle]) -> list[list[Position]]:
+            found = await settlement.net_positions(session, cycles, self._money, party=members_of(self.viewer))
+            return [found[cycle.id] for cycle in cycles]
+
+        return self._loader(load)
+
+    @cached_property
+    def payments(self) -> DataLoader[UUID, list[Payment]]:
+        """Payments of cycles; those a merchant makes or receives alone."""
+
+        async def load(session: AsyncSession, ids: list[UUID]) -> list[list[Payment]]:
+            found = await settlement.payments(session, ids, party=members_of(self.viewer))
+            return [found[id_] for id_ in ids]
+
+        return self._loader(load)
+
+    @cached_property
+    def statements(self) -> DataLoader[tuple[SettlementCycle, UUID], MerchantStatement | None]:
+        """Statements by (cycle, merchant)."""
+
+        async def load(
+            session: AsyncSession, keys: list[tuple[SettlementCycle, UUID]]
+        ) -> list[MerchantStatement | None]:
+            found = await settlement.statements(session, keys, self._money)
+            return [found.get((cycle.id, merchant_id)) for cycle, merchant_id in keys]
+
+        return self._loader(load)
+
+
+def _later(loader: DataLoader[Key, int], key: Key) -> Callable[[], Awaitable[int]]:
+    async def total() -> int:
+        return await loader.load(key)
+
+    return total
+
+
+def _bound(cursor: tuple[Any, ...] | None) -> tuple[datetime, UUID] | None:
+    return None if cursor is None else (cursor[0], cursor[1])
+
+
+def _lot_cursor(lot: LotRow) -> tuple[datetime, UUID]:
+    return lot.expires_at or ledger.FOREVER, lot.id
+
+
+def _operation_cursor(row: OperationRow) -> tuple[UUID]:
+    return (row.id,)

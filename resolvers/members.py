@@ -1,0 +1,128 @@
+"""Members in reach; enrolling and linking."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from alliance.clearing.rules import is_late
+from domain.errors import NotFound
+from domain.members import commands, queries, rules
+from domain.members.model import EnrolAsk, IdentifierRef, Member, MemberIdentifier, MemberStatus
+from domain.programs.catalogue import Merchant
+from resolvers.acting import identifier_of, member_of, merchant_of, ref_of
+from resolvers.context import Context
+from resolvers.once import once
+from resolvers.pages import Page, Window
+from resolvers.reach import members_of
+from resolvers.sent import Sent, key_of, occurred_at, plain
+from resolvers.viewer import Scope
+
+MEMBER_SHAPE = (datetime.fromisoformat, UUID)
+
+
+async def find(context: Context, by: Sent) -> Member | None:
+    """The member that a reference names, if in reach. Raises InvalidInput for an identifier that cannot be."""
+    plain(by, ("by",))
+    try:
+        ref = ref_of(by)
+        if isinstance(ref, UUID):
+            return await context.loaders.members.load(ref)
+        merchant = _asking(context, ref)
+        if merchant is None:
+            return None
+        found = await context.house.resolve.load((merchant.code, ref))
+    except NotFound:
+        return None
+    return await context.loaders.members.load(found.member_id)
+
+
+def _asking(context: Context, ref: UUID | str | IdentifierRef) -> Merchant | None:
+    """The merchant by whose customs an identifier is read: the caller, or else the issuer, or else any."""
+    catalogue = context.runtime.catalogue
+    if context.own_merchant_id is not None:
+        return catalogue.merchants_by_id.get(context.own_merchant_id)
+    issuer = ref.issuer if isinstance(ref, IdentifierRef) else None
+    return catalogue.merchants.get(issuer or "") or next(iter(catalogue.merchants.values()), None)
+
+
+async def page(context: Context, asked: Window, wanted: Sent) -> Page[Member]:
+    """Members in the order of joining; a merchant's client sees those who joined it, whatever it asks for."""
+    merchant_id = members_of(context.signed_in)
+    status: MemberStatus | None = wanted.get("status")
+    merchant: str | None = wanted.get("merchant")
+    if merchant_id is None and merchant is not None:
+        known = context.runtime.catalogue.merchants.get(merchant)
+        if known is None:
+            raise NotFound(what=f"merchant {merchant[:40]!r}", path=("filter", "merchant"))
+        merchant_id = known.id
+    size = {"last": asked.size} if asked.backward else {"first": asked.size}
+    async with context.runtime.database.session() as session:
+        found = await queries.page(
+            session, merchant_id=merchant_id, status=status, after=asked.after, before=asked.before, **size
+        )
+
+    async def total() -> int:
+        async with context.runtime.database.session() as session:
+            return await queries.count(session, merchant_id=merchant_id, status=status)
+
+    return Page(found.members, has_next=found.has_next, has_previous=found.has_previous, total=total)
+
+
+async def identifiers(context: Context, member_id: UUID) -> list[tuple[MemberIdentifier, str]]:
+    """What a member is recognised by, each as this viewer may see it: masked but for the scope identifiers:read.
+
+    An auditor sees none; a merchant none of those that another merchant issued.
+    """
+    viewer = context.signed_in
+    if viewer.kind == "auditor":
+        return []
+    found = await context.loaders.identifiers.load(member_id)
+    merchant = context.runtime.catalogue.merchants_by_id.get(viewer.merchant_id) if viewer.merchant_id else None
+    if merchant is not None:
+        others = context.runtime.catalogue.merchants.keys() - {merchant.code}
+        found = [row for row in found if row.issuer not in others]
+    if Scope.IDENTIFIERS_READ in viewer.scopes:
+        return [(row, row.value) for row in found]
+    return [(row, rules.mask(row.value)) for row in found]
+
+
+async def enrol(context: Context, sent: Sent) -> dict[str, Any]:
+    """Find or create a member, and have them join: `member`, `created`, `joined`. Raises a Refusal."""
+    key = key_of(context, "enrolMember", sent)
+    merchant = merchant_of(context, sent["merchant"])
+    is_late(occurred_at(context, sent), context.as_of)
+    ask = EnrolAsk(
+        merchant=merchant.code,
+        channel=sent["channel"].value,
+        store=sent.get("store"),
+        identifiers=tuple(identifier_of(identifier) for identifier in sent["identifiers"]),
+        as_of=context.as_of,
+    )
+
+    async def act(session: AsyncSession) -> dict[str, Any]:
+        enrolled = await commands.enrol(session, context.runtime.catalogue, ask)
+        return {"member": str(enrolled.member_id), "created": enrolled.created, "joined": enrolled.joined}
+
+    return await once(context, key, act)
+
+
+async def link(context: Context, sent: Sent) -> dict[str, Any]:
+    """Let a member be recognised by one identifier more: `member`, `linked`. Raises a Refusal."""
+    key = key_of(context, "linkIdentifier", sent)
+    merchant = merchant_of(context, sent["merchant"])
+    member_id = await member_of(context, merchant, sent["member"])
+
+    async def act(session: AsyncSession) -> dict[str, Any]:
+        linked = await commands.link_identifier(
+            session,
+            context.runtime.catalogue,
+            member_id=member_id,
+            merchant=merchant.code,
+            ref=identifier_of(sent["identifier"]),
+            as_of=context.as_of,
+        )
+        return {"member": str(member_id), "linked": linked}
+
+    return await once(context, key, act)

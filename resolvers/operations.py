@@ -1,0 +1,50 @@
+"""Operations in reach, and what they did."""
+
+from uuid import UUID
+
+from domain.ledger.model import OperationKind
+from domain.ledger.queries import EntryRow, OperationRow
+from resolvers import ids
+from resolvers.context import Context
+from resolvers.reach import seen_entries
+
+ACTIVITY_SHAPE = (UUID,)
+
+TITLES: dict[str, dict[str, str]] = {
+    "en": {
+        OperationKind.EARN: "Points earned at {merchant}",
+        OperationKind.REDEEM: "Points spent at {merchant}",
+        OperationKind.EXCHANGE: "Points exchanged",
+        OperationKind.EXPIRE: "Points of {merchant} expired",
+        OperationKind.REVERSAL: "Reversal at {merchant}",
+    },
+    "zh-CN": {
+        OperationKind.EARN: "在{merchant}获得积分",
+        OperationKind.REDEEM: "在{merchant}使用积分",
+        OperationKind.EXCHANGE: "积分兑换",
+        OperationKind.EXPIRE: "{merchant}积分到期",
+        OperationKind.REVERSAL: "{merchant}的撤销",
+    },
+}
+
+
+async def load(context: Context, holder_id: UUID, operation_id: UUID) -> OperationRow | None:
+    """An operation in reach, or None."""
+    return await context.loaders.operations.load((holder_id, operation_id))
+
+
+async def by_global_id(context: Context, global_id: str) -> OperationRow | None:
+    """The operation of a global id, or None. Raises NotFound for an id of something else."""
+    return await load(context, *ids.decode_as("Operation", global_id, 2))
+
+
+async def entries(context: Context, row: OperationRow) -> list[EntryRow]:
+    """What the operation moved, as far as the viewer may see it."""
+    found = await context.loaders.entries.load((row.holder_id, row.id))
+    return seen_entries(context.signed_in, context.runtime.catalogue, row, found)
+
+
+def title(context: Context, row: OperationRow) -> str:
+    """What happened, in words, in the caller's language."""
+    merchant = context.runtime.catalogue.merchants_by_id.get(row.merchant_id)
+    return TITLES[context.language][row.kind].format(merchant=merchant.name if merchant else "")

@@ -1,0 +1,190 @@
+"""Mutations that move points: authorise, value, post."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from alliance.clearing.commands import earn_request, redeem_request, reverse_request
+from domain.errors import InvalidInput, NotAllowed, NotFound
+from domain.ledger.commands import Earn
+from domain.ledger.queries import WalletKey
+from domain.ledger.request import Posted
+from domain.money import PRICE, exponent, to_minor
+from domain.programs.rules import Line, Tender
+from resolvers import ids, operations
+from resolvers.acting import member_of, merchant_of, one_of
+from resolvers.context import Context
+from resolvers.sent import Sent, key_of, occurred_at
+from resolvers.viewer import Scope
+
+MAX_BATCH = 500
+MAX_LINES = 1000
+
+
+async def earn(context: Context, sent: Sent) -> tuple[Posted, str]:
+    """Grant points for a purchase; the answer comes with the kind of points. Raises a Refusal, or Overloaded."""
+    request = await _earn(context, sent)
+    return await context.runtime.engine.post(request), request.currency
+
+
+async def earn_batch(context: Context, inputs: Sequence[Sent]) -> list[tuple[Posted, str] | BaseException]:
+    """Many, together: one result an item, in order; what one of them raises is that one's result."""
+    if len(inputs) > MAX_BATCH:
+        raise InvalidInput(reason=f"a batch has at most {MAX_BATCH} items", path=("inputs",))
+    return await asyncio.gather(*(earn(context, sent) for sent in inputs), return_exceptions=True)
+
+
+async def _earn(context: Context, sent: Sent) -> Earn:
+    key = key_of(context, "earn", sent)
+    merchant = merchant_of(context, sent["merchant"])
+    what = _valued(context, sent)
+    member_id = await member_of(context, merchant, sent["member"])
+    return earn_request(
+        context.runtime,
+        member_id=member_id,
+        merchant=merchant,
+        occurred_at=occurred_at(context, sent),
+        as_of=context.as_of,
+        key=key,
+        client_id=context.signed_in.client_id,
+        currency=sent.get("currency"),
+        channel=sent["channel"].value,
+        store=sent.get("store"),
+        order_ref=sent.get("orderRef"),
+        dry_run=bool(sent.get("dryRun")),
+        **what,
+    )
+
+
+def _valued(context: Context, sent: Sent) -> dict[str, Any]:
+    """What is to be valued: points as they are, or amount or lines and how they were paid, in minor units."""
+    given = one_of(sent, "amount", "lines", "points")
+    if given == "points":
+        if Scope.POINTS_GIVE not in context.signed_in.scopes:
+            raise NotAllowed(reason="explicit points need the scope points:give", path=("points",))
+        return {"points": sent["points"]}
+    tenders = sent.get("tenders") or []
+    if given == "amount":
+        money = sent["amount"]["currency"]
+        paid = _tenders(tenders, money)
+        return {"amount": _minor(sent["amount"], money, "amount"), "money": money, "tenders": paid}
+    lines = sent["lines"]
+    if not 1 <= len(lines) <= MAX_LINES:
+        raise InvalidInput(reason=f"give 1 to {MAX_LINES} lines", path=("lines",))
+    money = lines[0]["amount"]["currency"]
+    return {
+        "lines": [_line(line, money, place) for place, line in enumerate(lines)],
+        "details": [_detail(line) for line in lines],
+        "money": money,
+        "tenders": _tenders(tenders, money),
+    }
+
+
+def _minor(sent: Sent, money: str, *path: str) -> int:
+    """A MoneyInput in minor units of `money`. Raises InvalidInput, its path under `path`."""
+    if sent["currency"] != money:
+        raise InvalidInput(reason=f"all amounts must be in {money}", path=(*path, "currency"))
+    try:
+        minor = to_minor(sent["amount"], money)
+    except InvalidInput as refusal:
+        raise (refusal.at(*path) if refusal.path else refusal.at(*path, "amount")) from None
+    if minor < 0:
+        raise InvalidInput(reason="an amount below zero earns nothing", path=(*path, "amount"))
+    return minor
+
+
+def _line(sent: Sent, money: str, place: int) -> Line:
+    return _minor(sent["amount"], money, "lines", str(place), "amount"), sent.get("category")
+
+
+def _detail(sent: Sent) -> dict[str, Any]:
+    """What is kept of a line, so that a return can name it."""
+    kept = {name: sent[name] for name in ("ref", "sku", "category", "quantity") if sent.get(name) is not None}
+    return kept | {"amount": sent["amount"]["amount"], "currency": sent["amount"]["currency"]}
+
+
+def _tenders(sent: Sequence[Sent], money: str) -> list[Tender]:
+    return [
+        (tender["kind"].value, _minor(tender["amount"], money, "tenders", str(place), "amount"))
+        for place, tender in enumerate(sent)
+    ]
+
+
+async def redeem(context: Context, sent: Sent) -> tuple[Posted, str]:
+    """Spend points: as many as said, or as many as the order and the wallet allow. Raises a Refusal, or Overloaded."""
+    key = key_of(context, "redeem", sent)
+    merchant = merchant_of(context, sent["merchant"])
+    member_id = await member_of(context, merchant, sent["member"])
+    currency = sent.get("currency") or merchant.default_currency
+    request = redeem_request(
+        context.runtime,
+        member_id=member_id,
+        merchant=merchant,
+        points=await _to_spend(context, member_id, currency, sent),
+        occurred_at=occurred_at(context, sent),
+        as_of=context.as_of,
+        key=key,
+        client_id=context.signed_in.client_id,
+        currency=currency,
+        channel=sent["channel"].value,
+        store=sent.get("store"),
+        order_ref=sent.get("orderRef"),
+        dry_run=bool(sent.get("dryRun")),
+    )
+    return await context.runtime.engine.post(request), request.currency
+
+
+async def _to_spend(context: Context, member_id: UUID, currency: str | None, sent: Sent) -> int:
+    """The points that were said, but no more than the order takes, if that was said. Raises InvalidInput."""
+    points: int | None = sent.get("points")
+    order: Sent | None = sent.get("orderAmount")
+    if order is None:
+        if points is None:
+            raise InvalidInput(reason="give points or orderAmount", path=("points",))
+        return points
+    most = await _most(context, member_id, currency, order)
+    return most if points is None else min(points, most)
+
+
+async def _most(context: Context, member_id: UUID, code: str | None, order: Sent) -> int:
+    """The most points an order takes: what is available, up to the order's amount at the published worth; at least 1.
+
+    The engine has the last word: what is spent meanwhile makes it refuse. Raises InvalidInput.
+    """
+    currency = context.runtime.catalogue.currencies.get(code or "")
+    policy = None if currency is None else currency.policy_at(context.as_of)
+    if currency is None or policy is None or not policy.worth:
+        raise InvalidInput(reason=f"{code} has no published worth: say how many points", path=("orderAmount",))
+    minor = _minor(order, policy.worth_currency or "", "orderAmount")
+    worth_places = PRICE * 10**currency.scale
+    covered = minor * worth_places // (policy.worth * 10 ** exponent(policy.worth_currency or ""))
+    figures = await context.house.wallets.load(WalletKey(member_id, currency.code, context.as_of))
+    available = figures[0].available if figures else 0
+    return max(1, min(int(covered), available))
+
+
+async def reverse(context: Context, sent: Sent) -> Posted:
+    """Undo the whole of an operation. Raises a Refusal, or Overloaded."""
+    key = key_of(context, "reverse", sent)
+    try:
+        holder_id, operation_id = ids.decode_as("Operation", sent["operation"], 2)
+    except NotFound as refusal:
+        raise refusal.at("operation") from None
+    row = await operations.load(context, holder_id, operation_id)
+    if row is None:
+        raise NotFound(what="operation", path=("operation",))
+    if context.own_merchant_id not in (None, row.merchant_id):
+        raise NotAllowed(reason="it happened at another merchant", path=("operation",))
+    request = reverse_request(
+        context.runtime,
+        holder_id=holder_id,
+        operation_id=operation_id,
+        occurred_at=occurred_at(context, sent),
+        as_of=context.as_of,
+        key=key,
+        client_id=context.signed_in.client_id,
+        reason=sent["reason"],
+        dry_run=bool(sent.get("dryRun")),
+    )
+    return await context.runtime.engine.post(request)

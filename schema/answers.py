@@ -1,0 +1,215 @@
+"""What mutations answer: one type of success each."""
+
+from typing import Self
+from uuid import UUID
+
+import strawberry
+from graphql import FieldNode
+
+from domain.ledger.request import Posted
+from domain.programs.catalogue import Currency
+from resolvers import operations, wallets
+from resolvers.worth import worth
+from schema.exchange import Quote
+from schema.members import Member
+from schema.money import Money
+from schema.node import Info
+from schema.operations import Decision, Operation
+from schema.scalars import Points
+from schema.settlement import SettlementCycle
+from schema.wallets import Wallet
+
+
+async def _operation(info: Info, posted: Posted) -> Operation | None:
+    """The operation that was posted; not read at all where only its id is asked for."""
+    if posted.operation_id is None:
+        return None
+    if _only_id(info):
+        return Operation.named(posted.holder_id, posted.operation_id)
+    return Operation.of(await operations.load(info.context, posted.holder_id, posted.operation_id))
+
+
+def _only_id(info: Info) -> bool:
+    for node in info._raw_info.field_nodes:
+        for selected in node.selection_set.selections if node.selection_set else ():
+            if not isinstance(selected, FieldNode) or selected.name.value not in ("id", "__typename"):
+                return False
+    return True
+
+
+async def _wallet(info: Info, holder_id: UUID, currency: str) -> Wallet | None:
+    figures = await wallets.now(info.context, holder_id, currency)
+    return None if figures is None else Wallet.of(figures, info.context.as_of)
+
+
+def _currency(info: Info, code: str) -> Currency:
+    return info.context.runtime.catalogue.currencies[code]
+
+
+@strawberry.type(description="A member was found or created, and has joined the merchant's programme.")
+class MemberEnrolled:
+    """Each flag says what this call did."""
+
+    created: bool = strawberry.field(description="The member is new.")
+    joined: bool = strawberry.field(description="The membership is new.")
+    member: Member
+
+
+@strawberry.type(description="A member is recognised by one identifier more.")
+class IdentifierLinked:
+    """Linking it again changes nothing."""
+
+    linked: bool = strawberry.field(description="False if they were recognised by it already.")
+    member: Member
+
+
+@strawberry.type(description="Points were granted.")
+class Earned:
+    """By the rules, or as said."""
+
+    points: Points
+    posted: strawberry.Private[Posted]
+    currency: strawberry.Private[str]
+
+    @strawberry.field(description="Null for a dry run.")
+    async def operation(self, info: Info) -> Operation | None:
+        """Read now."""
+        return await _operation(info, self.posted)
+
+    @strawberry.field(description="The wallet as it stands now; null for points out of reach.")
+    async def wallet(self, info: Info) -> Wallet | None:
+        """Read now."""
+        return await _wallet(info, self.posted.holder_id, self.currency)
+
+    @strawberry.field(description="The rules that decided, and what each gave.")
+    def decided_by(self) -> list[Decision]:
+        """As they were applied."""
+        return [Decision.of(decision) for decision in self.posted.decisions]
+
+    @classmethod
+    def of(cls, posted: Posted, currency: str) -> Self:
+        """From what the engine answered."""
+        return cls(points=Points(posted.points), posted=posted, currency=currency)
+
+
+@strawberry.type(description="Points were spent.")
+class Redeemed:
+    """In the order of their expiry."""
+
+    points: Points
+    posted: strawberry.Private[Posted]
+    currency: strawberry.Private[str]
+
+    @strawberry.field(description="Null for a dry run.")
+    async def operation(self, info: Info) -> Operation | None:
+        """Read now."""
+        return await _operation(info, self.posted)
+
+    @strawberry.field(description="What they are worth to the member, as the issuer publishes it.")
+    def worth(self, info: Info) -> Money | None:
+        """Null where the issuer publishes nothing."""
+        found = worth(_currency(info, self.currency), self.points, info.context.as_of)
+        return None if found is None else Money.of_minor(*found)
+
+    @strawberry.field(description="The wallet as it stands now; null for points out of reach.")
+    async def wallet(self, info: Info) -> Wallet | None:
+        """Read now."""
+        return await _wallet(info, self.posted.holder_id, self.currency)
+
+    @classmethod
+    def of(cls, posted: Posted, currency: str) -> Self:
+        """From what the engine answered."""
+        return cls(points=Points(posted.points), posted=posted, currency=currency)
+
+
+@strawberry.type(description="An operation was undone.")
+class Reversed:
+    """What came back, and what was taken back, from the member's side."""
+
+    points: Points = strawberry.field(description="How many points moved.")
+    taken: Points = strawberry.field(description="Points taken back.")
+    restored: Points = strawberry.field(description="Points put back into their lots, those past their date included.")
+    expired: Points = strawberry.field(description="Of the restored, those whose date has passed.")
+    shortfall: Points = strawberry.field(description="Points that could not be taken back.")
+    posted: strawberry.Private[Posted]
+
+    @strawberry.field(description="The reversal; null for a dry run.")
+    async def operation(self, info: Info) -> Operation | None:
+        """Read now."""
+        return await _operation(info, self.posted)
+
+    @classmethod
+    def of(cls, posted: Posted) -> Self:
+        """From what the engine answered."""
+        names = ("taken", "restored", "expired", "shortfall")
+        return cls(
+            points=Points(posted.points), posted=posted, **{name: Points(posted.data.get(name, 0)) for name in names}
+        )
+
+
+@strawberry.type(description="A rate was offered.")
+class Quoted:
+    """It holds until the quote expires."""
+
+    quote: Quote
+
+
+@strawberry.type(description="Points were exchanged.")
+class Exchanged:
+    """All or nothing."""
+
+    points_out: Points
+    points_in: Points
+    posted: strawberry.Private[Posted]
+
+    @strawberry.field(description="One operation with both sides.")
+    async def operation(self, info: Info) -> Operation | None:
+        """Read now."""
+        return await _operation(info, self.posted)
+
+    @classmethod
+    def of(cls, posted: Posted) -> Self:
+        """From what the engine answered."""
+        return cls(points_out=Points(posted.points), points_in=Points(posted.data["points_in"]), posted=posted)
+
+
+@strawberry.type(description="The cycle was closed, and the next one opened at the same moment.")
+class CycleClosed:
+    """Nothing enters it any more."""
+
+    cycle: SettlementCycle
+
+
+@strawberry.type(description="The cycle was stated to its parties.")
+class StatementsIssued:
+    """Its nets stand unless a line is objected to."""
+
+    cycle: SettlementCycle
+
+
+@strawberry.type(description="A statement was confirmed; with the last one, the cycle.")
+class StatementConfirmed:
+    """Confirming it again changes nothing."""
+
+    cycle: SettlementCycle
+
+
+@strawberry.type(description="The cycle was netted, and its payments planned.")
+class CycleNetted:
+    """At most n-1 payments."""
+
+    cycle: SettlementCycle
+
+
+@strawberry.type(description="The cycle's payments were made.")
+class CycleSettled:
+    """Every position is zero."""
+
+    cycle: SettlementCycle
+
+
+@strawberry.type(description="The cycle was given up; its claims open the next one.")
+class CycleAborted:
+    """Before it was being settled."""
+
+    cycle: SettlementCycle

@@ -1,0 +1,66 @@
+"""The schema, built once a process: types, limits, caches, policies."""
+
+import logging
+from functools import cache
+from typing import Literal
+
+import strawberry
+from graphql import GraphQLError, GraphQLObjectType, GraphQLUnionType, Undefined
+from strawberry.extensions import ParserCache, ValidationCache
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types import ExecutionContext
+
+from schema.limits import Limits
+from schema.mutations import Mutation
+from schema.policies import enforce
+from schema.queries import Query
+from schema.scalars import SCALARS
+
+FEDERATION: Literal["2.9"] = "2.9"
+CACHED_DOCUMENTS = 1024
+
+logging.getLogger("strawberry.execution").disabled = True
+
+
+class TesseraSchema(strawberry.federation.Schema):
+    """A subgraph that leaves logging to its view: the framework's own log prints the values that were sent."""
+
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        """Errors are logged where they are presented, once, without values."""
+
+
+def assemble(query: type, mutation: type) -> TesseraSchema:
+    """A schema of these roots, with our scalars, limits and caches; no policies yet."""
+    schema = TesseraSchema(
+        query=query,
+        mutation=mutation,
+        config=StrawberryConfig(scalar_map=SCALARS),
+        extensions=[
+            Limits,
+            lambda: ParserCache(maxsize=CACHED_DOCUMENTS),
+            lambda: ValidationCache(maxsize=CACHED_DOCUMENTS),
+        ],
+        federation_version=FEDERATION,
+    )
+    for type_ in schema._schema.type_map.values():
+        if isinstance(type_, GraphQLUnionType) and not type_.name.startswith("_"):
+            type_.resolve_type = lambda value, *_: type(value).__name__
+        if isinstance(type_, GraphQLObjectType) and not type_.name.startswith("__"):
+            _drop_null_defaults(type_)
+    return schema
+
+
+def _drop_null_defaults(type_: GraphQLObjectType) -> None:
+    """An optional argument of Python is one without a default in GraphQL, not one with the default null."""
+    for field in type_.fields.values():
+        for argument in field.args.values():
+            if argument.default_value is None:
+                argument.default_value = Undefined
+
+
+@cache
+def build_schema() -> TesseraSchema:
+    """The schema that is served."""
+    schema = assemble(Query, Mutation)
+    enforce(schema._schema)
+    return schema

@@ -1,0 +1,64 @@
+"""Enumerations that clients see. Where the domain has one, it is that one."""
+
+from enum import StrEnum
+
+import strawberry
+
+from alliance.clearing.model import ObligationKind
+from alliance.settlement.model import CycleStatus, PaymentStatus
+from domain.ledger.model import OperationKind
+from domain.members.model import MemberStatus
+
+
+@strawberry.enum(description="Where a member met a merchant.")
+class Channel(StrEnum):
+    """As in the contract."""
+
+    APP = "APP"
+    MINI_PROGRAM = "MINI_PROGRAM"
+    WEB = "WEB"
+    STORE = "STORE"
+    KIOSK = "KIOSK"
+    SOCIAL = "SOCIAL"
+    CALL_CENTRE = "CALL_CENTRE"
+    PARTNER = "PARTNER"
+
+
+@strawberry.enum(description="What a line was paid with (rule R8).")
+class TenderKind(StrEnum):
+    """Only money earns."""
+
+    MONEY = "MONEY"
+    POINTS = "POINTS"
+    COUPON = "COUPON"
+    STORED_VALUE = "STORED_VALUE"
+
+
+@strawberry.enum(description="Derived: an operation is never edited.")
+class OperationStatus(StrEnum):
+    """From the operations that reverse it."""
+
+    POSTED = "POSTED"
+    PENDING = "PENDING"
+    PARTLY_REVERSED = "PARTLY_REVERSED"
+    REVERSED = "REVERSED"
+
+
+@strawberry.enum(description="As whom a caller has signed in.")
+class ViewerKind(StrEnum):
+    """See docs/graphql.md, Who calls."""
+
+    MEMBER = "member"
+    MERCHANT = "merchant"
+    OPERATOR = "operator"
+    AUDITOR = "auditor"
+
+
+for shared, about in (
+    (CycleStatus, "The states of a settlement cycle, in order; ABORTED from any before SETTLING."),
+    (PaymentStatus, "PLANNED by netting, PAID by settling; CARRIED to the next cycle for being too small."),
+    (ObligationKind, "What is owed for; a FEE goes to the operator."),
+    (OperationKind, "What a business event was."),
+    (MemberStatus, "Only an ACTIVE member moves points."),
+):
+    strawberry.enum(shared, description=about)

@@ -1,0 +1,230 @@
+"""What clients send. A mutation's input reaches its resolver as the mapping that was sent, its values coerced.
+
+So what was left out stays left out (an idempotency key remembers the fields as sent), and nothing is converted twice.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+
+import strawberry
+from strawberry.types.arguments import InputContext
+
+from domain.members.model import MemberStatus
+from schema.enums import Channel, TenderKind
+from schema.scalars import CurrencyCode, Decimal, Points
+
+T = TypeVar("T", bound=type)
+
+KEY = "8 to 200 characters, unique to client and subject. Repeated with the same content, it gets the same answer."
+DRY_RUN = "The same answer, with nothing written and the key not spent; `operation` is null then."
+OCCURRED_AT = "When it happened; default now. Chooses versions of rules and prices, and nothing else."
+
+
+def _as_sent(_type: type, value: Mapping[str, Any], _context: InputContext) -> Any:
+    return value
+
+
+def passed_as_sent(cls: T) -> T:
+    """Let an input reach resolvers as the mapping that was sent."""
+    cls.__strawberry_definition__.from_input = _as_sent  # type: ignore[attr-defined]
+    return cls
+
+
+@passed_as_sent
+@strawberry.input(description="An amount of money.")
+class MoneyInput:
+    """As a decimal string with its currency."""
+
+    amount: Decimal
+    currency: CurrencyCode
+
+
+@passed_as_sent
+@strawberry.input(description="Something a member is recognised by; its types are declared in the alliance file.")
+class IdentifierInput:
+    """Such as CARD, PHONE, EMAIL."""
+
+    type: str
+    issuer: str | None = strawberry.field(
+        default=strawberry.UNSET, description="May be left out where the type has an issuer."
+    )
+    value: str
+
+
+@passed_as_sent
+@strawberry.input(one_of=True, description="A member, named in exactly one way.")
+class MemberRef:
+    """Exactly one of its fields is set."""
+
+    id: strawberry.ID | None = strawberry.UNSET
+    number: str | None = strawberry.UNSET
+    identifier: IdentifierInput | None = strawberry.UNSET
+
+
+@passed_as_sent
+@strawberry.input(description="A line of an order.")
+class OrderLineInput:
+    """`ref` names it in a return."""
+
+    ref: str | None = strawberry.UNSET
+    sku: str | None = strawberry.UNSET
+    category: str | None = strawberry.UNSET
+    quantity: Decimal | None = strawberry.UNSET
+    amount: MoneyInput = strawberry.field(description="What was paid for the whole line, after discounts.")
+
+
+@passed_as_sent
+@strawberry.input(description="What an order was paid with. What points and coupons paid earns nothing (rule R8).")
+class TenderInput:
+    """All tenders sum to the order."""
+
+    kind: TenderKind
+    amount: MoneyInput
+
+
+@passed_as_sent
+@strawberry.input
+class EnrolMemberInput:
+    """Find or create, by any identifier, at any channel."""
+
+    idempotency_key: str = strawberry.field(description=KEY)
+    merchant: str = strawberry.field(description="The code of the merchant whose programme they join.")
+    channel: Channel
+    store: str | None = strawberry.UNSET
+    identifiers: list[IdentifierInput] = strawberry.field(description="1 to 10, all of one person.")
+    occurred_at: datetime | None = strawberry.field(default=strawberry.UNSET, description=OCCURRED_AT)
+
+
+@passed_as_sent
+@strawberry.input
+class LinkIdentifierInput:
+    """One identifier more for a member."""
+
+    idempotency_key: str = strawberry.field(description=KEY)
+    merchant: str = strawberry.field(description="The code of the merchant where it was presented.")
+    member: MemberRef
+    identifier: IdentifierInput
+
+
+@passed_as_sent
+@strawberry.input
+class EarnInput:
+    """Exactly one of amount, lines and points; the first two are valued by the rules."""
+
+    idempotency_key: str = strawberry.field(description=KEY)
+    merchant: str = strawberry.field(description="The code of the merchant where it happened.")
+    member: MemberRef
+    channel: Channel
+    store: str | None = strawberry.UNSET
+    order_ref: str | None = strawberry.UNSET
+    amount: MoneyInput | None = strawberry.UNSET
+    lines: list[OrderLineInput] | None = strawberry.UNSET
+    tenders: list[TenderInput] | None = strawberry.UNSET
+    points: Points | None = strawberry.field(
+        default=strawberry.UNSET, description="As many as said; needs the scope points:give."
+    )
+    currency: str | None = strawberry.field(
+        default=strawberry.UNSET, description="Whose points: default the merchant's own; another's under an agreement."
+    )
+    occurred_at: datetime | None = strawberry.field(default=strawberry.UNSET, description=OCCURRED_AT)
+    dry_run: bool | None = strawberry.field(default=False, description=DRY_RUN)
+
+
+@passed_as_sent
+@strawberry.input
+class RedeemInput:
+    """A number of points, or as much as the order and the wallet allow."""
+
+    idempotency_key: str = strawberry.field(description=KEY)
+    merchant: str = strawberry.field(description="The code of the merchant where they are spent.")
+    member: MemberRef
+    channel: Channel
+    store: str | None = strawberry.UNSET
+    order_ref: str | None = strawberry.UNSET
+    currency: str | None = strawberry.field(
+        default=strawberry.UNSET, description="Whose points: default the merchant's own; another's under an agreement."
+    )
+    points: Points | None = strawberry.UNSET
+    order_amount: MoneyInput | None = strawberry.field(
+        default=strawberry.UNSET, description="No more points than this takes, at the issuer's published worth."
+    )
+    occurred_at: datetime | None = strawberry.field(default=strawberry.UNSET, description=OCCURRED_AT)
+    dry_run: bool | None = strawberry.field(default=False, description=DRY_RUN)
+
+
+@passed_as_sent
+@strawberry.input
+class ReverseInput:
+    """The whole of what is left."""
+
+    idempotency_key: str = strawberry.field(description=KEY)
+    operation: strawberry.ID
+    reason: str
+    occurred_at: datetime | None = strawberry.field(default=strawberry.UNSET, description=OCCURRED_AT)
+    dry_run: bool | None = strawberry.field(default=False, description=DRY_RUN)
+
+
+@passed_as_sent
+@strawberry.input
+class QuoteExchangeInput:
+    """Exactly one of pointsOut (at most so many go) and pointsIn (at least so many come)."""
+
+    idempotency_key: str = strawberry.field(description=KEY)
+    member: MemberRef
+    from_: str = strawberry.field(name="from", description="The code of the points that go.")
+    to: str = strawberry.field(description="The code of the points that come.")
+    points_out: Points | None = strawberry.UNSET
+    points_in: Points | None = strawberry.UNSET
+
+
+@passed_as_sent
+@strawberry.input
+class ExchangePointsInput:
+    """At a quote, once."""
+
+    idempotency_key: str = strawberry.field(description=KEY)
+    quote: strawberry.ID
+
+
+@passed_as_sent
+@strawberry.input
+class CloseCycleInput:
+    """The cycle, or the open one."""
+
+    idempotency_key: str = strawberry.field(description=KEY)
+    cycle: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description="Default: the open one.")
+    as_of: datetime | None = strawberry.field(default=strawberry.UNSET, description="Names deadlines; default now.")
+    reason: str | None = strawberry.UNSET
+
+
+@passed_as_sent
+@strawberry.input
+class ConfirmStatementInput:
+    """A merchant's own statement; for the operator any, or all that are left."""
+
+    idempotency_key: str = strawberry.field(description=KEY)
+    cycle: strawberry.ID
+    merchant: str | None = strawberry.UNSET
+    reason: str | None = strawberry.UNSET
+
+
+@passed_as_sent
+@strawberry.input
+class CycleStepInput:
+    """A cycle, and why."""
+
+    idempotency_key: str = strawberry.field(description=KEY)
+    cycle: strawberry.ID
+    reason: str | None = strawberry.UNSET
+
+
+@passed_as_sent
+@strawberry.input(description="Which members.")
+class MemberFilter:
+    """All that are given must fit."""
+
+    status: MemberStatus | None = strawberry.UNSET
+    merchant: str | None = strawberry.field(
+        default=strawberry.UNSET, description="Who has joined this merchant (a code)."
+    )

@@ -1,0 +1,134 @@
+"""One member, across all merchants."""
+
+from datetime import datetime
+from typing import Annotated, Self
+from uuid import UUID
+
+import strawberry
+
+from domain.ledger.model import OperationKind
+from domain.members import model
+from resolvers import exchanges, ids, members, wallets
+from resolvers.operations import ACTIVITY_SHAPE
+from resolvers.pages import window
+from schema.enums import Channel
+from schema.exchange import ExchangeOption
+from schema.merchants import Merchant, Store
+from schema.node import Connection, Info, Node
+from schema.operations import Operation
+from schema.wallets import Wallet
+
+
+@strawberry.type(description="What a member is recognised by.")
+class Identifier:
+    """Masked, unless the viewer may see it."""
+
+    type: str
+    issuer: str | None
+    value: str = strawberry.field(description="Masked but for its last characters, without the scope identifiers:read.")
+    linked_at: datetime
+
+    @classmethod
+    def of(cls, row: model.MemberIdentifier, value: str) -> Self:
+        """A row, with what the viewer may see of its value."""
+        return cls(type=row.type, issuer=row.issuer or None, value=value, linked_at=row.linked_at)
+
+
+@strawberry.type(description="That a member has joined a merchant's programme.")
+class Membership:
+    """One a merchant."""
+
+    number: str = strawberry.field(description="The member's number there.")
+    joined_at: datetime
+    channel: Channel
+    row: strawberry.Private[model.Membership]
+
+    @strawberry.field(description="Whose programme.")
+    def merchant(self, info: Info) -> Merchant:
+        """From the catalogue."""
+        return Merchant.of(info.context.runtime.catalogue.merchants_by_id[self.row.merchant_id])
+
+    @strawberry.field(description="Where they joined, if in a store.")
+    def store(self, info: Info) -> Store | None:
+        """From the catalogue."""
+        merchant = info.context.runtime.catalogue.merchants_by_id[self.row.merchant_id]
+        return None if self.row.store is None else Store.of(merchant, self.row.store)
+
+    @classmethod
+    def of(cls, row: model.Membership) -> Self:
+        """From a row."""
+        return cls(number=row.number, joined_at=row.joined_at, channel=Channel(row.channel), row=row)
+
+
+@strawberry.federation.type(keys=["id", "number"], description="One member, one ID, at all merchants.")
+class Member(Node):
+    """A person."""
+
+    number: str
+    status: model.MemberStatus
+    joined_at: datetime
+    holder_id: strawberry.Private[UUID]
+
+    @strawberry.field(description="What they are recognised by.")
+    async def identifiers(self, info: Info) -> list[Identifier]:
+        """Masked without the scope identifiers:read; those of other merchants are left out."""
+        found = await members.identifiers(info.context, self.holder_id)
+        return [Identifier.of(row, value) for row, value in found]
+
+    @strawberry.field(description="Where they have joined; a merchant sees its own programme alone.")
+    async def memberships(self, info: Info) -> list[Membership]:
+        """One a merchant."""
+        return [Membership.of(row) for row in await info.context.loaders.memberships.load(self.holder_id)]
+
+    @strawberry.field(description="All wallets that were ever posted to; with merchants (codes), of what those issue.")
+    async def wallets(self, info: Info, merchants: list[str] | None = None) -> list[Wallet]:
+        """A merchant sees wallets of its own points alone."""
+        found = await wallets.of_member(info.context, self.holder_id, merchants)
+        return [Wallet.of(figures, info.context.as_of) for figures in found]
+
+    @strawberry.field(description="The wallet of one kind of points, empty if nothing was ever posted to it.")
+    async def wallet(self, info: Info, currency: str) -> Wallet | None:
+        """Null for points out of reach."""
+        figures = await wallets.one(info.context, self.holder_id, currency)
+        return None if figures is None else Wallet.of(figures, info.context.as_of)
+
+    @strawberry.field(description="What happened, newest first.")
+    async def activity(
+        self,
+        info: Info,
+        currency: str | None = None,
+        kinds: list[OperationKind] | None = None,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Connection[Operation]:
+        """A merchant sees what happened at its tills or to its points."""
+        asked = window(ACTIVITY_SHAPE, first, after, last, before)
+        wanted = tuple(sorted({kind.value for kind in kinds or ()}))
+        page = await info.context.loaders.activity(asked, currency or "", wanted).load(self.holder_id)
+        return Connection[Operation].of(page, Operation.of)
+
+    @strawberry.field(description="What points of a kind may be exchanged for, as of now.")
+    async def exchange_options(
+        self, info: Info, from_: Annotated[str, strawberry.argument(name="from")]
+    ) -> list[ExchangeOption]:
+        """By the agreements in force."""
+        return [ExchangeOption.of(option) for option in await exchanges.options(info.context, self.holder_id, from_)]
+
+    @classmethod
+    async def resolve_reference(cls, info: Info, id: str | None = None, number: str | None = None) -> "Member | None":
+        """For a gateway: the member of a key, if in reach."""
+        found = await members.find(info.context, {"id": id, "number": number})
+        return None if found is None else cls.of(found)
+
+    @classmethod
+    def of(cls, row: model.Member) -> Self:
+        """From a row."""
+        return cls(
+            id=strawberry.ID(ids.encode("Member", row.id)),
+            number=row.number,
+            status=model.MemberStatus(row.status),
+            joined_at=row.joined_at,
+            holder_id=row.id,
+        )

@@ -1,0 +1,93 @@
+"""The houses of the alliance: merchants, stores, currencies. All from the catalogue in memory."""
+
+from typing import Self
+
+import strawberry
+
+from domain.programs import catalogue as programs
+from resolvers import ids
+from resolvers.worth import worth_of_one
+from schema.money import Money
+from schema.node import Info, Node
+from schema.scalars import CurrencyCode, Decimal
+
+
+@strawberry.type(description="A place where a merchant sells.")
+class Store(Node):
+    """Known by its code within its merchant."""
+
+    code: str
+    name: str
+
+    @classmethod
+    def of(cls, merchant: programs.Merchant, code: str) -> Self:
+        """A store of the merchant; one that has left the alliance file keeps its code as its name."""
+        id_ = strawberry.ID(ids.encode("Store", merchant.id, code))
+        return cls(id=id_, code=code, name=merchant.stores.get(code, code))
+
+
+@strawberry.type(description="A kind of points, issued by one merchant.")
+class PointsCurrency(Node):
+    """Known by its code."""
+
+    code: str
+    name: str
+    kind: str
+    scale: int = strawberry.field(description="Decimal places of its smallest unit, in which Points are counted.")
+    row: strawberry.Private[programs.Currency]
+
+    @strawberry.field(description="What the issuer says one point is worth to members, as of now.")
+    def worth(self, info: Info) -> Money | None:
+        """By the policy in force."""
+        found = worth_of_one(self.row, info.context.as_of)
+        return None if found is None else Money(amount=Decimal(found[0]), currency=CurrencyCode(found[1]))
+
+    @strawberry.field(description="The merchant that issues it.")
+    def merchant(self, info: Info) -> "Merchant":
+        """The issuer."""
+        return Merchant.of(info.context.runtime.catalogue.merchants_by_id[self.row.merchant_id])
+
+    @classmethod
+    def of(cls, row: programs.Currency) -> Self:
+        """The currency of a catalogue."""
+        id_ = strawberry.ID(ids.encode_code("PointsCurrency", row.code))
+        return cls(id=id_, code=row.code, name=row.name, kind=row.kind, scale=row.scale, row=row)
+
+
+@strawberry.federation.type(keys=["code"], description="A house of the alliance.")
+class Merchant(Node):
+    """Known by its code."""
+
+    code: str
+    name: str
+    timezone: str = strawberry.field(description="IANA name; expiry dates end at midnight there.")
+    row: strawberry.Private[programs.Merchant]
+
+    @strawberry.field(description="Where it sells; null if it declares no such store.")
+    def store(self, code: str) -> Store | None:
+        """One of its stores."""
+        return Store.of(self.row, code) if code in self.row.stores else None
+
+    @strawberry.field(description="The kinds of points it issues.")
+    def currencies(self, info: Info) -> list[PointsCurrency]:
+        """A merchant has a handful."""
+        known = info.context.runtime.catalogue.currencies
+        return [PointsCurrency.of(known[code]) for code in self.row.currencies]
+
+    @strawberry.field(description="The kind of points it grants where nothing else is said.")
+    def default_currency(self, info: Info) -> PointsCurrency | None:
+        """As the alliance file says."""
+        code = self.row.default_currency
+        return None if code is None else PointsCurrency.of(info.context.runtime.catalogue.currencies[code])
+
+    @classmethod
+    def of(cls, row: programs.Merchant) -> Self:
+        """The merchant of a catalogue."""
+        id_ = strawberry.ID(ids.encode_code("Merchant", row.code))
+        return cls(id=id_, code=row.code, name=row.name, timezone=row.timezone.key, row=row)
+
+    @classmethod
+    def resolve_reference(cls, info: Info, code: str) -> "Merchant | None":
+        """For a gateway: the merchant of a key."""
+        found = info.context.runtime.catalogue.merchants.get(code)
+        return None if found is None else cls.of(found)

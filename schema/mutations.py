@@ -1,0 +1,233 @@
+"""The roots of writing. Each answers with what it did, or why not; a fault in one leaves other answers alone."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Annotated, Any, TypeVar, cast
+from uuid import UUID
+
+import strawberry
+
+from domain.errors import Refusal
+from resolvers import cycles, exchanges, members, points
+from resolvers.context import Context
+from schema.answers import (
+    CycleAborted,
+    CycleClosed,
+    CycleNetted,
+    CycleSettled,
+    Earned,
+    Exchanged,
+    IdentifierLinked,
+    MemberEnrolled,
+    Quoted,
+    Redeemed,
+    Reversed,
+    StatementConfirmed,
+    StatementsIssued,
+)
+from schema.exchange import Quote
+from schema.inputs import (
+    CloseCycleInput,
+    ConfirmStatementInput,
+    CycleStepInput,
+    EarnInput,
+    EnrolMemberInput,
+    ExchangePointsInput,
+    LinkIdentifierInput,
+    QuoteExchangeInput,
+    RedeemInput,
+    ReverseInput,
+)
+from schema.members import Member
+from schema.node import Info
+from schema.refusals import (
+    AlreadyReversed,
+    BalanceLimitExceeded,
+    BelowMinimum,
+    CapExceeded,
+    DuplicateOrder,
+    EarlierCycleOpen,
+    IdempotencyConflict,
+    IdentifierTaken,
+    InsufficientPoints,
+    InvalidInput,
+    LaterCycleStated,
+    MemberNotActive,
+    NoAgreement,
+    NotAllowed,
+    NotFound,
+    NotReversible,
+    QuoteExpired,
+    QuoteUsed,
+    UserError,
+    WrongCycleStatus,
+    shown,
+)
+from schema.settlement import SettlementCycle
+
+T = TypeVar("T")
+
+_Shared = InvalidInput | NotFound | NotAllowed | IdempotencyConflict
+
+EnrolMemberResult = Annotated[
+    MemberEnrolled | _Shared | MemberNotActive | IdentifierTaken, strawberry.union("EnrolMemberResult")
+]
+LinkIdentifierResult = Annotated[
+    IdentifierLinked | _Shared | MemberNotActive | IdentifierTaken, strawberry.union("LinkIdentifierResult")
+]
+EarnResult = Annotated[
+    Earned | _Shared | MemberNotActive | DuplicateOrder | BalanceLimitExceeded | NoAgreement,
+    strawberry.union("EarnResult"),
+]
+RedeemResult = Annotated[
+    Redeemed | _Shared | MemberNotActive | InsufficientPoints | NoAgreement, strawberry.union("RedeemResult")
+]
+ReverseResult = Annotated[
+    Reversed | _Shared | MemberNotActive | AlreadyReversed | NotReversible | InsufficientPoints | BalanceLimitExceeded,
+    strawberry.union("ReverseResult"),
+]
+QuoteExchangeResult = Annotated[Quoted | _Shared | NoAgreement | BelowMinimum, strawberry.union("QuoteExchangeResult")]
+ExchangePointsResult = Annotated[
+    Exchanged
+    | _Shared
+    | MemberNotActive
+    | InsufficientPoints
+    | BalanceLimitExceeded
+    | NoAgreement
+    | QuoteExpired
+    | QuoteUsed
+    | CapExceeded,
+    strawberry.union("ExchangePointsResult"),
+]
+CloseCycleResult = Annotated[CycleClosed | _Shared | WrongCycleStatus, strawberry.union("CloseCycleResult")]
+IssueStatementsResult = Annotated[
+    StatementsIssued | _Shared | WrongCycleStatus | EarlierCycleOpen, strawberry.union("IssueStatementsResult")
+]
+ConfirmStatementResult = Annotated[
+    StatementConfirmed | _Shared | WrongCycleStatus, strawberry.union("ConfirmStatementResult")
+]
+NetCycleResult = Annotated[CycleNetted | _Shared | WrongCycleStatus, strawberry.union("NetCycleResult")]
+SettleCycleResult = Annotated[CycleSettled | _Shared | WrongCycleStatus, strawberry.union("SettleCycleResult")]
+AbortCycleResult = Annotated[
+    CycleAborted | _Shared | WrongCycleStatus | EarlierCycleOpen | LaterCycleStated,
+    strawberry.union("AbortCycleResult"),
+]
+
+Sent = Mapping[str, Any]
+
+
+async def answer(info: Info, input: object, act: Callable[[Context, Sent], Awaitable[T]]) -> T | UserError:
+    """What `act` made of the input as it was sent, or the refusal as clients see it."""
+    info.context.forget()
+    try:
+        return await act(info.context, cast("Sent", input))
+    except Refusal as refusal:
+        return shown(refusal, info.context.language)
+
+
+async def _member(info: Info, member_id: str) -> Member:
+    found = await info.context.loaders.members.load(UUID(member_id))
+    if found is None:
+        raise LookupError("a member that was just written is not there")
+    return Member.of(found)
+
+
+def _earned(info: Info, result: Any) -> Any:
+    if isinstance(result, Refusal):
+        return shown(result, info.context.language)
+    return result if isinstance(result, BaseException) else Earned.of(*result)
+
+
+async def _step(info: Info, input: object, act: Callable[[Context, Sent], Awaitable[Any]], success: Any) -> Any:
+    found = await answer(info, input, act)
+    return found if isinstance(found, UserError) else success(cycle=SettlementCycle.of(found))
+
+
+@strawberry.type
+class Mutation:
+    """What can be done."""
+
+    @strawberry.mutation(description="Find or create a member, by any identifier, at any channel; and let them join.")
+    async def enrol_member(self, info: Info, input: EnrolMemberInput) -> EnrolMemberResult | None:
+        """Two tills at once make one member."""
+        found = await answer(info, input, members.enrol)
+        if isinstance(found, UserError):
+            return cast("Any", found)
+        member = await _member(info, found["member"])
+        return MemberEnrolled(created=found["created"], joined=found["joined"], member=member)
+
+    @strawberry.mutation(description="Let a member be recognised by one identifier more.")
+    async def link_identifier(self, info: Info, input: LinkIdentifierInput) -> LinkIdentifierResult | None:
+        """Linking it again changes nothing."""
+        found = await answer(info, input, members.link)
+        if isinstance(found, UserError):
+            return cast("Any", found)
+        return IdentifierLinked(linked=found["linked"], member=await _member(info, found["member"]))
+
+    @strawberry.mutation(description="Grant points for a purchase.")
+    async def earn(self, info: Info, input: EarnInput) -> EarnResult | None:
+        """The rules of its time decide how many."""
+        found = await answer(info, input, points.earn)
+        return cast("Any", found) if isinstance(found, UserError) else Earned.of(*found)
+
+    @strawberry.mutation(
+        description="At most 500 earns. One result an item, in order; each succeeds or fails on its own."
+    )
+    async def earn_batch(self, info: Info, inputs: list[EarnInput]) -> list[EarnResult | None] | None:
+        """A faulty item is null, with its error."""
+        info.context.forget()
+        results = await points.earn_batch(info.context, cast("list[Sent]", inputs))
+        return [_earned(info, result) for result in results]
+
+    @strawberry.mutation(description="Spend points.")
+    async def redeem(self, info: Info, input: RedeemInput) -> RedeemResult | None:
+        """Those that expire first go first."""
+        found = await answer(info, input, points.redeem)
+        return cast("Any", found) if isinstance(found, UserError) else Redeemed.of(*found)
+
+    @strawberry.mutation(description="Undo an operation.")
+    async def reverse(self, info: Info, input: ReverseInput) -> ReverseResult | None:
+        """By the versions it was decided under."""
+        found = await answer(info, input, points.reverse)
+        return cast("Any", found) if isinstance(found, UserError) else Reversed.of(found)
+
+    @strawberry.mutation(description="Ask at what rate points would be exchanged. The offer holds for a while.")
+    async def quote_exchange(self, info: Info, input: QuoteExchangeInput) -> QuoteExchangeResult | None:
+        """Reserves nothing."""
+        found = await answer(info, input, exchanges.quote)
+        return cast("Any", found) if isinstance(found, UserError) else Quoted(quote=Quote.of(found))
+
+    @strawberry.mutation(description="Exchange points at a quote.")
+    async def exchange_points(self, info: Info, input: ExchangePointsInput) -> ExchangePointsResult | None:
+        """Points out, points in and what merchants come to owe: all or nothing."""
+        found = await answer(info, input, exchanges.exchange)
+        return cast("Any", found) if isinstance(found, UserError) else Exchanged.of(found)
+
+    @strawberry.mutation(description="Close a cycle, and open the next.")
+    async def close_cycle(self, info: Info, input: CloseCycleInput) -> CloseCycleResult | None:
+        """The operator's."""
+        return cast("Any", await _step(info, input, cycles.close, CycleClosed))
+
+    @strawberry.mutation(description="State a closed cycle to its parties.")
+    async def issue_statements(self, info: Info, input: CycleStepInput) -> IssueStatementsResult | None:
+        """The operator's."""
+        return cast("Any", await _step(info, input, cycles.issue, StatementsIssued))
+
+    @strawberry.mutation(description="Confirm a merchant's statement; the operator may confirm all that are left.")
+    async def confirm_statement(self, info: Info, input: ConfirmStatementInput) -> ConfirmStatementResult | None:
+        """A merchant its own."""
+        return cast("Any", await _step(info, input, cycles.confirm, StatementConfirmed))
+
+    @strawberry.mutation(description="Net a confirmed cycle, and plan its payments.")
+    async def net_cycle(self, info: Info, input: CycleStepInput) -> NetCycleResult | None:
+        """The operator's."""
+        return cast("Any", await _step(info, input, cycles.net, CycleNetted))
+
+    @strawberry.mutation(description="Record that a netted cycle's payments were made.")
+    async def settle_cycle(self, info: Info, input: CycleStepInput) -> SettleCycleResult | None:
+        """The operator's."""
+        return cast("Any", await _step(info, input, cycles.settle, CycleSettled))
+
+    @strawberry.mutation(description="Give up a cycle that is not being settled yet; its claims open the next.")
+    async def abort_cycle(self, info: Info, input: CycleStepInput) -> AbortCycleResult | None:
+        """The operator's."""
+        return cast("Any", await _step(info, input, cycles.abort, CycleAborted))

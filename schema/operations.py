@@ -1,0 +1,153 @@
+"""What happened: operations, what they moved, what decided them."""
+
+from datetime import datetime
+from typing import Annotated, Any, Self
+from uuid import UUID
+
+import strawberry
+
+from domain.ledger.model import OperationKind
+from domain.ledger.queries import OperationRow
+from resolvers import ids, operations
+from schema.enums import Channel, OperationStatus
+from schema.merchants import Merchant, PointsCurrency, Store
+from schema.node import Info, Node
+from schema.scalars import Points
+
+LazyMember = Annotated["Member", strawberry.lazy("schema.members")]  # type: ignore[name-defined]  # noqa: F821
+
+
+@strawberry.type(description="What an operation moved, from the member's side.")
+class Transfer:
+    """`points` are what the member gained (or lost, negative); the counterpart moves by the opposite."""
+
+    points: Points
+    balance_after: Points = strawberry.field(
+        description="What the wallet then stood at, lots past their date included until their expiry is booked."
+    )
+    currency_code: strawberry.Private[str]
+
+    @strawberry.field(description="The kind of points.")
+    def currency(self, info: Info) -> PointsCurrency:
+        """From the catalogue."""
+        return PointsCurrency.of(info.context.runtime.catalogue.currencies[self.currency_code])
+
+
+@strawberry.type(description="A rule that decided points: which version of it, and what it gave.")
+class Decision:
+    """Rules are known by their code."""
+
+    rule: str
+    version: int
+    points: Points
+
+    @classmethod
+    def of(cls, decision: dict[str, Any]) -> Self:
+        """From what the ledger keeps."""
+        return cls(rule=decision["rule"], version=decision["version"], points=Points(decision["points"]))
+
+
+@strawberry.type(description="One business event. Never edited: a correction is another operation that reverses it.")
+class Operation(Node):
+    """Its status is derived."""
+
+    kind: OperationKind
+    status: OperationStatus
+    occurred_at: datetime = strawberry.field(description="When it happened, as the client says.")
+    booked_at: datetime = strawberry.field(description="When it was booked; this decides order and cycle.")
+    channel: Channel | None
+    order_ref: str | None
+    row: strawberry.Private[OperationRow]
+
+    @strawberry.field(description="Whose points it moved.")
+    async def member(self, info: Info) -> LazyMember | None:
+        """Null if the member is out of reach."""
+        from schema.members import Member
+
+        found = await info.context.loaders.members.load(self.row.holder_id)
+        return None if found is None else Member.of(found)
+
+    @strawberry.field(description="Where it happened.")
+    def merchant(self, info: Info) -> Merchant | None:
+        """From the catalogue."""
+        found = info.context.runtime.catalogue.merchants_by_id.get(self.row.merchant_id)
+        return None if found is None else Merchant.of(found)
+
+    @strawberry.field(description="The store, where there was one.")
+    def store(self, info: Info) -> Store | None:
+        """From the catalogue."""
+        merchant = info.context.runtime.catalogue.merchants_by_id.get(self.row.merchant_id)
+        return None if merchant is None or self.row.store is None else Store.of(merchant, self.row.store)
+
+    @strawberry.field(description="What happened, in words, in the caller's language (Accept-Language: en, zh-CN).")
+    def title(self, info: Info) -> str:
+        """One line."""
+        return operations.title(info.context, self.row)
+
+    @strawberry.field(description="What the member gained (or lost, negative) of a kind of points.")
+    async def change(self, info: Info, currency: str) -> Points:
+        """Zero for a currency that it did not touch."""
+        moved = await operations.entries(info.context, self.row)
+        return Points(sum(entry.amount for entry in moved if entry.currency == currency))
+
+    @strawberry.field(description="What the wallet then stood at; null for a currency that it did not touch.")
+    async def balance_after(self, info: Info, currency: str) -> Points | None:
+        """As the ledger posted it."""
+        moved = await operations.entries(info.context, self.row)
+        after = [entry.balance_after for entry in moved if entry.currency == currency]
+        return Points(after[-1]) if after else None
+
+    @strawberry.field(description="All that it moved.")
+    async def transfers(self, info: Info) -> list[Transfer]:
+        """One or two."""
+        moved = await operations.entries(info.context, self.row)
+        return [
+            Transfer(
+                points=Points(entry.amount),
+                balance_after=Points(entry.balance_after),
+                currency_code=entry.currency,
+            )
+            for entry in moved
+        ]
+
+    @strawberry.field(description="The operation that this one reverses.")
+    async def reverses(self, info: Info) -> "Operation | None":
+        """Null unless it is a reversal."""
+        if self.row.reverses is None:
+            return None
+        return Operation.of(await operations.load(info.context, self.row.holder_id, self.row.reverses))
+
+    @strawberry.field(description="The operations that reverse this one.")
+    async def reversed_by(self, info: Info) -> list["Operation"]:
+        """At most one for each of its lines."""
+        holder_id = self.row.holder_id
+        found = [await operations.load(info.context, holder_id, id_) for id_ in self.row.reversed_by]
+        return [operation for operation in map(Operation.of, found) if operation is not None]
+
+    @strawberry.field(description="What decided the points.")
+    def decided_by(self) -> list[Decision]:
+        """Rules, with versions and what each gave."""
+        return [Decision.of(decision) for decision in self.row.decisions or []]
+
+    @classmethod
+    def named(cls, holder_id: UUID, operation_id: UUID) -> "Operation":
+        """An operation of which nothing but the id is known, or asked for."""
+        operation = cls.__new__(cls)
+        operation.id = strawberry.ID(ids.encode("Operation", holder_id, operation_id))
+        return operation
+
+    @classmethod
+    def of(cls, row: OperationRow | None) -> "Operation | None":
+        """From the ledger; nothing from nothing."""
+        if row is None:
+            return None
+        return cls(
+            id=strawberry.ID(ids.encode("Operation", row.holder_id, row.id)),
+            kind=OperationKind(row.kind),
+            status=OperationStatus.REVERSED if row.reversed_by else OperationStatus.POSTED,
+            occurred_at=row.occurred_at,
+            booked_at=row.booked_at,
+            channel=None if row.channel is None else Channel(row.channel),
+            order_ref=row.order_ref,
+            row=row,
+        )

@@ -1,0 +1,160 @@
+"""Who may read which field. What is not named here does not resolve; a test proves that nothing is missing.
+
+PARENT: whoever was given the object. Who may be given which object is decided where it is loaded (resolvers.reach).
+"""
+
+from graphql import GraphQLSchema, is_non_null_type, is_object_type
+
+from resolvers.policy import PARENT, SIGNED_IN, Policy, by, closed, guarded
+from resolvers.viewer import Scope
+
+READERS = ("merchant", "operator", "auditor")
+POINTS = by("member", *READERS, scope=Scope.POINTS_READ)
+SETTLEMENT = by(*READERS, scope=Scope.SETTLEMENT_READ)
+OPERATING = by("operator", scope=Scope.SETTLEMENT_WRITE)
+PUBLIC = PARENT
+
+
+def _all(policy: Policy | None, fields: str) -> dict[str, Policy | None]:
+    return dict.fromkeys(fields.split(), policy)
+
+
+_ERROR = _all(PARENT, "code message path")
+_ROOTS = ("Query", "Mutation")
+PLAIN_REFUSALS = (
+    "InvalidInput",
+    "NotFound",
+    "NotAllowed",
+    "IdempotencyConflict",
+    "DuplicateOrder",
+    "AlreadyReversed",
+    "NoAgreement",
+    "QuoteUsed",
+)
+
+POLICIES: dict[str, dict[str, Policy | None]] = {
+    "Query": {
+        **_all(SIGNED_IN, "viewer node nodes merchant merchants alliance _entities"),
+        **_all(by("member", *READERS, scope=Scope.MEMBERS_READ), "member"),
+        **_all(by(*READERS, scope=Scope.MEMBERS_READ), "members"),
+        **_all(POINTS, "operation"),
+        **_all(SETTLEMENT, "settlementCycle"),
+        **_all(PUBLIC, "_service"),
+    },
+    "Mutation": {
+        **_all(by("merchant", "operator", scope=Scope.MEMBERS_WRITE), "enrolMember linkIdentifier"),
+        **_all(by("merchant", "operator", scope=Scope.POINTS_EARN), "earn earnBatch"),
+        **_all(by("member", "merchant", "operator", scope=Scope.POINTS_SPEND), "redeem"),
+        **_all(by("merchant", "operator", scope=Scope.POINTS_REVERSE), "reverse"),
+        **_all(by("member", "merchant", "operator", scope=Scope.POINTS_EXCHANGE), "quoteExchange exchangePoints"),
+        **_all(by("merchant", "operator", scope=Scope.SETTLEMENT_WRITE), "confirmStatement"),
+        **_all(OPERATING, "closeCycle issueStatements netCycle settleCycle abortCycle"),
+    },
+    "Viewer": _all(PARENT, "kind scopes merchant member"),
+    "Member": {
+        **_all(PARENT, "id number status joinedAt identifiers memberships"),
+        **_all(POINTS, "wallets wallet activity exchangeOptions"),
+    },
+    "Identifier": _all(PARENT, "type issuer value linkedAt"),
+    "Membership": _all(PARENT, "merchant number joinedAt channel store"),
+    "Wallet": _all(PARENT, "id currency balance available held pending debt worth lifetime lots expiries"),
+    "WalletTotals": _all(PARENT, "earned spent expired exchangedIn exchangedOut"),
+    "Lot": _all(PARENT, "granted remaining grantedAt expiresAt issuer"),
+    "ExpiryDue": _all(PARENT, "on points"),
+    "Operation": _all(
+        PARENT,
+        "id kind status occurredAt bookedAt member merchant store channel orderRef title change balanceAfter transfers"
+        " reverses reversedBy decidedBy",
+    ),
+    "Transfer": _all(PARENT, "currency points balanceAfter"),
+    "Decision": _all(PARENT, "rule version points"),
+    "ExchangeOption": _all(PARENT, "to rate block step remainingToday expiryRule changesOn blockedBy"),
+    "Quote": _all(PARENT, "id rate pointsOut pointsIn fee expiresAt"),
+    "Merchant": _all(PARENT, "id code name timezone store currencies defaultCurrency"),
+    "Store": _all(PARENT, "id code name"),
+    "PointsCurrency": _all(PARENT, "id code name kind scale worth merchant"),
+    "Money": _all(PARENT, "amount currency"),
+    "Alliance": {
+        **_all(PARENT, "id code name settlementCurrency timezone"),
+        **_all(SETTLEMENT, "openCycle cycles"),
+    },
+    "SettlementCycle": _all(
+        PARENT,
+        "id number status opensAt closesAt gross bilateral multilateral positions payments obligations statement",
+    ),
+    "NetPosition": _all(PARENT, "merchant amount"),
+    "Payment": _all(PARENT, "from to amount status paidAt"),
+    "Obligation": _all(
+        PARENT, "reference kind debtor creditor currency points amount occurredAt bookedAt orderRef late reverses"
+    ),
+    "Statement": _all(PARENT, "merchant opening lines adjustments closing position issuedAt confirmedAt partners"),
+    "PartnerBalance": _all(PARENT, "partner opening lines adjustments closing net carried"),
+    "PageInfo": _all(PARENT, "hasNextPage hasPreviousPage startCursor endCursor"),
+    **{
+        f"{node}Connection": _all(PARENT, "edges pageInfo totalCount")
+        for node in ("Member", "Merchant", "Operation", "Lot", "SettlementCycle", "Obligation")
+    },
+    **{
+        f"{node}Edge": _all(PARENT, "cursor node")
+        for node in ("Member", "Merchant", "Operation", "Lot", "SettlementCycle", "Obligation")
+    },
+    "MemberEnrolled": _all(PARENT, "created joined member"),
+    "IdentifierLinked": _all(PARENT, "linked member"),
+    "Earned": _all(PARENT, "operation points wallet decidedBy"),
+    "Redeemed": _all(PARENT, "operation points worth wallet"),
+    "Reversed": _all(PARENT, "operation points taken restored expired shortfall"),
+    "Quoted": _all(PARENT, "quote"),
+    "Exchanged": _all(PARENT, "operation pointsOut pointsIn"),
+    **{
+        name: _all(PARENT, "cycle")
+        for name in (
+            "CycleClosed",
+            "StatementsIssued",
+            "StatementConfirmed",
+            "CycleNetted",
+            "CycleSettled",
+            "CycleAborted",
+        )
+    },
+    **dict.fromkeys(
+        (
+            "InvalidInput",
+            "NotFound",
+            "NotAllowed",
+            "IdempotencyConflict",
+            "DuplicateOrder",
+            "AlreadyReversed",
+            "NoAgreement",
+            "QuoteUsed",
+        ),
+        _ERROR,
+    ),
+    "InsufficientPoints": _ERROR | _all(PARENT, "available requested"),
+    "BalanceLimitExceeded": _ERROR | _all(PARENT, "limit"),
+    "MemberNotActive": _ERROR | _all(PARENT, "status"),
+    "NotReversible": _ERROR | _all(PARENT, "kind"),
+    "IdentifierTaken": _ERROR | _all(PARENT, "type"),
+    "QuoteExpired": _ERROR | _all(PARENT, "expired"),
+    "CapExceeded": _ERROR | _all(PARENT, "cap used"),
+    "BelowMinimum": _ERROR | _all(PARENT, "minimum"),
+    "WrongCycleStatus": _ERROR | _all(PARENT, "number status needed"),
+    "EarlierCycleOpen": _ERROR | _all(PARENT, "number"),
+    "LaterCycleStated": _ERROR | _all(PARENT, "number"),
+    "_Service": _all(PUBLIC, "sdl"),
+}
+
+
+def enforce(schema: GraphQLSchema, policies: dict[str, dict[str, Policy | None]] | None = None) -> None:
+    """Wrap the resolvers of a schema, once: PARENT fields stay as they are, undeclared ones are closed to everybody."""
+    declared = POLICIES if policies is None else policies
+    for name, type_ in schema.type_map.items():
+        if not is_object_type(type_) or name.startswith("__"):
+            continue
+        for field_name, field in type_.fields.items():
+            if field_name not in declared.get(name, {}):
+                field.resolve = closed
+                continue
+            policy = declared[name][field_name]
+            if policy is not None:
+                nullable = name not in _ROOTS and not is_non_null_type(field.type)
+                field.resolve = guarded(field.resolve, policy, silent=nullable)

@@ -1,0 +1,205 @@
+"""The roots of reading."""
+
+import asyncio
+from typing import Any, cast
+
+import strawberry
+
+from domain.errors import InvalidInput, NotFound
+from domain.programs import catalogue as programs
+from resolvers import cycles, ids, members, operations, wallets
+from resolvers import viewer as access
+from resolvers.cycles import CYCLE_SHAPE
+from resolvers.members import MEMBER_SHAPE
+from resolvers.pages import cut, window
+from schema.enums import ViewerKind
+from schema.inputs import MemberFilter, MemberRef
+from schema.members import Member
+from schema.merchants import Merchant, PointsCurrency, Store
+from schema.node import Connection, Info, Node
+from schema.operations import Operation
+from schema.scalars import CurrencyCode
+from schema.settlement import SettlementCycle
+from schema.wallets import Wallet
+
+MAX_NODES = 100
+
+
+@strawberry.type(description="Who is asking.")
+class Viewer:
+    """As the token says."""
+
+    kind: ViewerKind
+    scopes: list[str]
+    merchant: Merchant | None = strawberry.field(description="For which merchant, if for one.")
+    row: strawberry.Private[access.Viewer]
+
+    @strawberry.field(description="Which member, if one.")
+    async def member(self, info: Info) -> Member | None:
+        """A member's own record."""
+        if self.row.member_id is None:
+            return None
+        found = await info.context.loaders.members.load(self.row.member_id)
+        return None if found is None else Member.of(found)
+
+
+@strawberry.type(description="The alliance of this house.")
+class Alliance(Node):
+    """One a database."""
+
+    code: str
+    name: str
+    settlement_currency: CurrencyCode
+    timezone: str
+
+    @strawberry.field(description="The cycle into which obligations fall now; null before the first.")
+    async def open_cycle(self, info: Info) -> SettlementCycle | None:
+        """The open one."""
+        found = await cycles.open_one(info.context)
+        return None if found is None else SettlementCycle.of(found)
+
+    @strawberry.field(description="Settlement cycles, newest first.")
+    async def cycles(
+        self, info: Info, first: int | None = None, after: str | None = None
+    ) -> Connection[SettlementCycle] | None:
+        """Forwards only."""
+        page = await cycles.newest(info.context, window(CYCLE_SHAPE, first, after))
+        return Connection[SettlementCycle].of(page, SettlementCycle.of)
+
+    @classmethod
+    def of(cls, row: programs.Alliance) -> "Alliance":
+        """From the catalogue."""
+        return cls(
+            id=strawberry.ID(ids.encode("Alliance", row.id)),
+            code=row.code,
+            name=row.name,
+            settlement_currency=CurrencyCode(row.settlement_currency),
+            timezone=row.timezone.key,
+        )
+
+
+async def fetch(info: Info, global_id: str) -> Node | None:
+    """The thing of a global id, or None where it is not there, out of reach, or no id of ours."""
+    context = info.context
+    catalogue = context.runtime.catalogue
+    try:
+        kind, rest = ids.decode(global_id)
+        text = rest.decode(errors="replace")
+        match kind:
+            case "Member":
+                member = await context.loaders.members.load(wallets.holder_of(global_id))
+                return None if member is None else Member.of(member)
+            case "Wallet":
+                figures = await wallets.by_global_id(context, rest)
+                return None if figures is None else Wallet.of(figures, context.as_of)
+            case "Operation":
+                return Operation.of(await operations.by_global_id(context, global_id))
+            case "Merchant" if text in catalogue.merchants:
+                return Merchant.of(catalogue.merchants[text])
+            case "PointsCurrency" if text in catalogue.currencies:
+                return PointsCurrency.of(catalogue.currencies[text])
+            case "Store":
+                return _store(info, rest)
+            case "SettlementCycle" if access.Scope.SETTLEMENT_READ in context.signed_in.scopes:
+                cycle = await cycles.by_global_id(context, global_id)
+                return None if cycle is None else SettlementCycle.of(cycle)
+            case "Alliance" if rest == catalogue.alliance.id.bytes:
+                return Alliance.of(catalogue.alliance)
+    except NotFound:
+        pass
+    return None
+
+
+def _store(info: Info, rest: bytes) -> Store | None:
+    code = rest[16:].decode(errors="replace")
+    for merchant in info.context.runtime.catalogue.merchants.values():
+        if merchant.id.bytes == rest[:16] and code in merchant.stores:
+            return Store.of(merchant, code)
+    return None
+
+
+@strawberry.type
+class Query:
+    """What can be read."""
+
+    @strawberry.field(description="Who am I, as what, with which scopes.")
+    def viewer(self, info: Info) -> Viewer:
+        """As the token says."""
+        row = info.context.signed_in
+        house = None if row.merchant_id is None else info.context.runtime.catalogue.merchants_by_id.get(row.merchant_id)
+        return Viewer(
+            kind=ViewerKind(row.kind),
+            scopes=sorted(row.scopes),
+            merchant=None if house is None else Merchant.of(house),
+            row=row,
+        )
+
+    @strawberry.field(description="Anything with an id; null where it is not there or out of reach.")
+    async def node(self, info: Info, id: strawberry.ID) -> Node | None:
+        """Relay's refetching."""
+        return await fetch(info, id)
+
+    @strawberry.field(description="At most 100 things by id, in order; null where one is not there or out of reach.")
+    async def nodes(self, info: Info, ids: list[strawberry.ID]) -> list[Node | None]:
+        """Loaded together."""
+        if len(ids) > MAX_NODES:
+            raise InvalidInput(reason=f"at most {MAX_NODES} ids", path=("ids",))
+        return list(await asyncio.gather(*(fetch(info, id_) for id_ in ids)))
+
+    @strawberry.field(description="A member, by whatever names them; null if out of reach.")
+    async def member(self, info: Info, by: MemberRef) -> Member | None:
+        """By id, number or identifier."""
+        found = await members.find(info.context, cast("dict[str, object]", by))
+        return None if found is None else Member.of(found)
+
+    @strawberry.field(description="Members in the order of joining; a merchant sees those who joined it.")
+    async def members(
+        self,
+        info: Info,
+        filter: MemberFilter | None = None,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Connection[Member]:
+        """A page."""
+        asked = window(MEMBER_SHAPE, first, after, last, before)
+        page = await members.page(info.context, asked, cast("dict[str, Any]", filter or {}))
+        return Connection[Member].of(page, Member.of)
+
+    @strawberry.field(description="A merchant by its code.")
+    def merchant(self, info: Info, code: str) -> Merchant | None:
+        """From the catalogue."""
+        found = info.context.runtime.catalogue.merchants.get(code)
+        return None if found is None else Merchant.of(found)
+
+    @strawberry.field(description="The merchants of the alliance, by code.")
+    def merchants(
+        self,
+        info: Info,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Connection[Merchant]:
+        """A page."""
+        asked = window((str,), first, after, last, before)
+        rows = sorted(info.context.runtime.catalogue.merchants.values(), key=lambda row: row.code)
+        return Connection[Merchant].of(cut(asked, rows, lambda row: (row.code,)), Merchant.of)
+
+    @strawberry.field(description="An operation; null if out of reach.")
+    async def operation(self, info: Info, id: strawberry.ID) -> Operation | None:
+        """By its id."""
+        found = await fetch(info, id)
+        return found if isinstance(found, Operation) else None
+
+    @strawberry.field(description="The alliance.")
+    def alliance(self, info: Info) -> Alliance:
+        """The one of this house."""
+        return Alliance.of(info.context.runtime.catalogue.alliance)
+
+    @strawberry.field(description="A settlement cycle; a merchant sees its own side of it.")
+    async def settlement_cycle(self, info: Info, id: strawberry.ID) -> SettlementCycle | None:
+        """By its id."""
+        found = await fetch(info, id)
+        return found if isinstance(found, SettlementCycle) else None

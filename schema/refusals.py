@@ -1,0 +1,192 @@
+"""Refusals as clients see them: one type for each class of the domain, found by its name."""
+
+from enum import StrEnum
+from typing import Any, ClassVar, Self
+
+import strawberry
+
+from domain.errors import Refusal
+from schema.scalars import Points
+
+
+@strawberry.enum(description="Stable codes of refusals.")
+class ErrorCode(StrEnum):
+    """One a class."""
+
+    INVALID_INPUT = "INVALID_INPUT"
+    NOT_FOUND = "NOT_FOUND"
+    NOT_ALLOWED = "NOT_ALLOWED"
+    IDEMPOTENCY_CONFLICT = "IDEMPOTENCY_CONFLICT"
+    INSUFFICIENT_POINTS = "INSUFFICIENT_POINTS"
+    BALANCE_LIMIT_EXCEEDED = "BALANCE_LIMIT_EXCEEDED"
+    MEMBER_NOT_ACTIVE = "MEMBER_NOT_ACTIVE"
+    DUPLICATE_ORDER = "DUPLICATE_ORDER"
+    ALREADY_REVERSED = "ALREADY_REVERSED"
+    NOT_REVERSIBLE = "NOT_REVERSIBLE"
+    IDENTIFIER_TAKEN = "IDENTIFIER_TAKEN"
+    NO_AGREEMENT = "NO_AGREEMENT"
+    QUOTE_EXPIRED = "QUOTE_EXPIRED"
+    QUOTE_USED = "QUOTE_USED"
+    CAP_EXCEEDED = "CAP_EXCEEDED"
+    BELOW_MINIMUM = "BELOW_MINIMUM"
+    WRONG_CYCLE_STATUS = "WRONG_CYCLE_STATUS"
+    EARLIER_CYCLE_OPEN = "EARLIER_CYCLE_OPEN"
+    LATER_CYCLE_STATED = "LATER_CYCLE_STATED"
+
+
+@strawberry.interface(description="Why a call was refused. A refusal is an answer, not a fault.")
+class UserError:
+    """Parent of every refusal. A subclass's own fields are filled from the refusal's data, by name."""
+
+    code: ErrorCode = strawberry.field(description="For programs; it never changes.")
+    message: str = strawberry.field(description="For people, in the caller's language (Accept-Language: en, zh-CN).")
+    path: list[str] = strawberry.field(description="Where in the input the reason lies; empty for the whole.")
+
+    own: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def of(cls, refusal: Refusal, language: str) -> Self:
+        """The refusal in words of that language."""
+        data: dict[str, Any] = {name: refusal.data[name] for name in cls.own}
+        code = ErrorCode(refusal.code)
+        return cls(code=code, message=refusal.message(language), path=list(refusal.path), **data)
+
+
+@strawberry.type(description="A value that a rule does not take.")
+class InvalidInput(UserError):
+    """`path` says which."""
+
+
+@strawberry.type(description="What the call names is not there, or not within the caller's reach.")
+class NotFound(UserError):
+    """`path` says which."""
+
+
+@strawberry.type(description="The caller may not do this here.")
+class NotAllowed(UserError):
+    """Another scope, or another client, may."""
+
+
+@strawberry.type(description="The idempotency key was used before, with other content.")
+class IdempotencyConflict(UserError):
+    """A new try takes a new key."""
+
+
+@strawberry.type(description="A debit asks for more than is available.")
+class InsufficientPoints(UserError):
+    """Nothing was taken."""
+
+    available: Points
+    requested: Points
+    own = ("available", "requested")
+
+
+@strawberry.type(description="A credit would take the wallet past 2^53-1 points.")
+class BalanceLimitExceeded(UserError):
+    """Nothing was granted."""
+
+    limit: Points
+    own = ("limit",)
+
+
+@strawberry.type(description="The member's points do not move.")
+class MemberNotActive(UserError):
+    """Frozen, or closed."""
+
+    status: str
+    own = ("status",)
+
+
+@strawberry.type(description="The merchant declares orders unique, and this one has been booked.")
+class DuplicateOrder(UserError):
+    """Under another key."""
+
+
+@strawberry.type(description="The operation was reversed before.")
+class AlreadyReversed(UserError):
+    """See its reversedBy."""
+
+
+@strawberry.type(description="An operation of this kind cannot be reversed.")
+class NotReversible(UserError):
+    """Reversals and expiries are final."""
+
+    kind: str
+    own = ("kind",)
+
+
+@strawberry.type(description="The identifier belongs to another member.")
+class IdentifierTaken(UserError):
+    """Nobody is told to whom."""
+
+    type: str
+    own = ("type",)
+
+
+@strawberry.type(description="No agreement in force lets the merchant do this with another's points.")
+class NoAgreement(UserError):
+    """At the time of the event."""
+
+
+@strawberry.type(description="The quote is too old.")
+class QuoteExpired(UserError):
+    """Ask for another."""
+
+    expired: str
+    own = ("expired",)
+
+
+@strawberry.type(description="The quote was used before.")
+class QuoteUsed(UserError):
+    """Ask for another."""
+
+
+@strawberry.type(description="A cap would be passed.")
+class CapExceeded(UserError):
+    """Of what the cap allows, so much is used."""
+
+    cap: Points
+    used: Points
+    own = ("cap", "used")
+
+
+@strawberry.type(description="So few points give nothing.")
+class BelowMinimum(UserError):
+    """At least the minimum must go out."""
+
+    minimum: Points
+    own = ("minimum",)
+
+
+@strawberry.type(description="The cycle is not in the status that this step starts from.")
+class WrongCycleStatus(UserError):
+    """Somebody may have taken the step."""
+
+    number: int
+    status: str
+    needed: str
+    own = ("number", "status", "needed")
+
+
+@strawberry.type(description="An earlier cycle has to be netted first.")
+class EarlierCycleOpen(UserError):
+    """Its rest is the opening balance of this one."""
+
+    number: int
+    own = ("number",)
+
+
+@strawberry.type(description="A later cycle was stated with this one's rest as its opening balance.")
+class LaterCycleStated(UserError):
+    """So this one stays as it is."""
+
+    number: int
+    own = ("number",)
+
+
+TYPES: dict[str, type[UserError]] = {kind.__name__: kind for kind in UserError.__subclasses__()}
+
+
+def shown(refusal: Refusal, language: str) -> UserError:
+    """The type of this refusal, in words of that language."""
+    return TYPES[type(refusal).__name__].of(refusal, language)

@@ -1,0 +1,235 @@
+"""What merchants owe each other: cycles, positions, payments, statements, lines."""
+
+from datetime import datetime
+from typing import Self
+from uuid import UUID
+
+import strawberry
+
+from alliance.clearing.model import Obligation as ObligationRow
+from alliance.clearing.model import ObligationKind
+from alliance.settlement import model
+from alliance.settlement.queries import MerchantStatement, StatementLine
+from resolvers import cycles, ids
+from resolvers.pages import window
+from schema.merchants import Merchant, PointsCurrency
+from schema.money import Money
+from schema.node import Connection, Info, Node
+from schema.scalars import Points
+
+
+def _currency(info: Info) -> str:
+    return info.context.runtime.catalogue.alliance.settlement_currency
+
+
+def _merchant(info: Info, party: UUID) -> Merchant | None:
+    """A party as a merchant; None for the operator, who is a party too."""
+    row = info.context.runtime.catalogue.merchants_by_id.get(party)
+    return None if row is None else Merchant.of(row)
+
+
+@strawberry.type(description="What a party is to receive (positive) or to pay. Positions of a cycle sum to zero.")
+class NetPosition:
+    """`merchant` is null for the operator."""
+
+    merchant: Merchant | None
+    amount: Money
+
+
+@strawberry.type(description="A payment that settles positions. A party that is null is the operator.")
+class Payment:
+    """At most n-1 of them for n positions."""
+
+    from_: Merchant | None = strawberry.field(name="from")
+    to: Merchant | None
+    amount: Money
+    status: model.PaymentStatus
+    paid_at: datetime | None
+
+    @classmethod
+    def of(cls, info: Info, row: model.Payment) -> Self:
+        """From a row."""
+        return cls(
+            from_=_merchant(info, row.payer_id),
+            to=_merchant(info, row.payee_id),
+            amount=Money.of_minor(row.amount, _currency(info)),
+            status=model.PaymentStatus(row.status),
+            paid_at=row.paid_at,
+        )
+
+
+@strawberry.type(description="What one merchant owes another for one operation; negative where it reverses a line.")
+class Obligation:
+    """Both parties see the same line. `reference` is a name that only they share, and that leads to no member."""
+
+    reference: str
+    kind: ObligationKind
+    debtor: Merchant | None
+    creditor: Merchant | None
+    points: Points
+    amount: Money = strawberry.field(
+        description="In full, to the millionth; rounding happens once, when a pair is netted."
+    )
+    occurred_at: datetime
+    booked_at: datetime
+    order_ref: str | None = strawberry.field(
+        description="Shown to the merchant where it happened, and to the operator."
+    )
+    late: bool = strawberry.field(description="Sent later than the alliance accepts, and valued at the dearer price.")
+    reverses: bool
+    currency_code: strawberry.Private[str]
+
+    @strawberry.field(description="Whose points it was about.")
+    def currency(self, info: Info) -> PointsCurrency:
+        """From the catalogue."""
+        return PointsCurrency.of(info.context.runtime.catalogue.currencies[self.currency_code])
+
+    @classmethod
+    def of(cls, info: Info, row: ObligationRow) -> Self:
+        """From a row."""
+        own = info.context.own_merchant_id in (None, row.merchant_id)
+        return cls(
+            reference=cycles.pseudonym(info.context, row),
+            kind=ObligationKind(row.kind),
+            debtor=_merchant(info, row.debtor_id),
+            creditor=_merchant(info, row.creditor_id),
+            points=Points(row.points),
+            amount=Money.of_micro(row.amount, _currency(info)),
+            occurred_at=row.occurred_at,
+            booked_at=row.booked_at,
+            order_ref=row.order_ref if own else None,
+            late=row.late,
+            reverses=row.reverses is not None,
+            currency_code=row.currency,
+        )
+
+
+@strawberry.type(description="A merchant's account with one partner; positive is to be received.")
+class PartnerBalance:
+    """opening + lines + adjustments = closing; `net` is what is settled of it, `carried` what is left."""
+
+    partner: Merchant | None
+    opening: Money
+    lines: Money
+    adjustments: Money
+    closing: Money
+    net: Money
+    carried: Money
+
+    @classmethod
+    def of(cls, info: Info, row: StatementLine) -> Self:
+        """From a pair's net, seen from one side."""
+        currency = _currency(info)
+        return cls(
+            partner=_merchant(info, row.merchant_id),
+            opening=Money.of_micro(row.opening, currency),
+            lines=Money.of_micro(row.lines, currency),
+            adjustments=Money.of_micro(row.adjustments, currency),
+            closing=Money.of_micro(row.closing, currency),
+            net=Money.of_minor(row.net, currency),
+            carried=Money.of_micro(row.carried, currency),
+        )
+
+
+@strawberry.type(description="A merchant's cycle, summed, and by partner. Provisional until it is issued.")
+class Statement:
+    """Rule A9."""
+
+    merchant: Merchant | None
+    opening: Money
+    lines: Money
+    adjustments: Money
+    closing: Money
+    position: Money
+    issued_at: datetime | None
+    confirmed_at: datetime | None
+    partners: list[PartnerBalance]
+
+    @classmethod
+    def of(cls, info: Info, row: MerchantStatement) -> Self:
+        """From what the settlement room sums."""
+        currency = _currency(info)
+        return cls(
+            merchant=_merchant(info, row.merchant_id),
+            opening=Money.of_micro(row.opening, currency),
+            lines=Money.of_micro(row.lines, currency),
+            adjustments=Money.of_micro(row.adjustments, currency),
+            closing=Money.of_micro(row.closing, currency),
+            position=Money.of_minor(row.position, currency),
+            issued_at=row.issued_at,
+            confirmed_at=row.confirmed_at,
+            partners=[PartnerBalance.of(info, line) for line in row.partners],
+        )
+
+
+@strawberry.type(description="The period to which an obligation belongs. A merchant sees its own side of it.")
+class SettlementCycle(Node):
+    """Figures are provisional until the cycle is netted."""
+
+    number: int
+    status: model.CycleStatus
+    opens_at: datetime
+    closes_at: datetime | None
+    row: strawberry.Private[model.SettlementCycle]
+
+    @strawberry.field(description="What would be paid without any netting; to the millionth.")
+    async def gross(self, info: Info) -> Money:
+        """A merchant's own pairs alone."""
+        return Money.of_micro((await info.context.loaders.reports.load(self.row)).gross, _currency(info))
+
+    @strawberry.field(description="What would be paid if only pairs were netted.")
+    async def bilateral(self, info: Info) -> Money:
+        """A merchant's own pairs alone."""
+        return Money.of_minor((await info.context.loaders.reports.load(self.row)).bilateral, _currency(info))
+
+    @strawberry.field(description="What is paid: all netted against all.")
+    async def multilateral(self, info: Info) -> Money:
+        """A merchant's own position alone."""
+        return Money.of_minor((await info.context.loaders.reports.load(self.row)).multilateral, _currency(info))
+
+    @strawberry.field(description="Net positions; they sum to zero. A merchant sees its own.")
+    async def positions(self, info: Info) -> list[NetPosition]:
+        """As many as there are parties."""
+        found = await info.context.loaders.positions.load(self.row)
+        return [
+            NetPosition(merchant=_merchant(info, row.merchant_id), amount=Money.of_minor(row.amount, _currency(info)))
+            for row in found
+        ]
+
+    @strawberry.field(description="Payments, once the cycle is netted. A merchant sees those it makes or receives.")
+    async def payments(self, info: Info) -> list[Payment]:
+        """At most one fewer than there are parties."""
+        return [Payment.of(info, row) for row in await info.context.loaders.payments.load(self.row.id)]
+
+    @strawberry.field(description="Line by line; with merchant (a code), those to which it is a party.")
+    async def obligations(
+        self,
+        info: Info,
+        merchant: str | None = None,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Connection[Obligation]:
+        """A merchant sees the lines it is a party to."""
+        asked = window(cycles.LINE_SHAPE, first, after, last, before)
+        page = await cycles.lines(info.context, self.row, asked, merchant)
+        return Connection[Obligation].of(page, lambda row: Obligation.of(info, row))
+
+    @strawberry.field(description="A merchant's statement; null for another merchant's.")
+    async def statement(self, info: Info, merchant: str) -> Statement | None:
+        """Null also where there is none."""
+        found = await cycles.statement(info.context, self.row, merchant)
+        return None if found is None else Statement.of(info, found)
+
+    @classmethod
+    def of(cls, row: model.SettlementCycle) -> Self:
+        """From a row."""
+        return cls(
+            id=strawberry.ID(ids.encode("SettlementCycle", row.id)),
+            number=row.number,
+            status=model.CycleStatus(row.status),
+            opens_at=row.opens_at,
+            closes_at=row.closes_at,
+            row=row,
+        )

@@ -1,0 +1,137 @@
+"""A member's points of one kind: figures, lots, what expires when."""
+
+from datetime import date, datetime
+from typing import Annotated, Self
+
+import strawberry
+
+from domain.ledger.queries import LotRow, Totals, WalletFigures, WalletKey
+from resolvers import ids
+from resolvers.pages import window
+from resolvers.wallets import LOT_SHAPE, expiries_of, next_dates
+from resolvers.worth import worth
+from schema.merchants import Merchant, PointsCurrency
+from schema.money import Money
+from schema.node import Connection, Info, Node
+from schema.scalars import Points
+
+
+@strawberry.type(description="A credit of points that is still alive.")
+class Lot:
+    """Lots are spent in the order of their expiry (rule R1)."""
+
+    granted: Points
+    remaining: Points
+    granted_at: datetime
+    expires_at: datetime | None = strawberry.field(description="The first moment at which it is gone; null is never.")
+    issuer_id: strawberry.Private[object]
+
+    @strawberry.field(description="Who issued it.")
+    def issuer(self, info: Info) -> Merchant:
+        """A merchant of the alliance."""
+        return Merchant.of(info.context.runtime.catalogue.merchants_by_id[self.issuer_id])  # type: ignore[index]
+
+    @classmethod
+    def of(cls, row: LotRow) -> Self:
+        """From the ledger."""
+        return cls(
+            granted=Points(row.granted),
+            remaining=Points(row.remaining),
+            granted_at=row.granted_at,
+            expires_at=row.expires_at,
+            issuer_id=row.issuer_id,
+        )
+
+
+@strawberry.type(description="Points that are gone after a date, in the merchant's time zone, unless they are spent.")
+class ExpiryDue:
+    """One date."""
+
+    on: date
+    points: Points
+
+
+@strawberry.type(description="What has gone through a wallet since it was opened; what was reversed is taken off.")
+class WalletTotals:
+    """earned - spent - expired + in - out = what the wallet holds, lots past their date included."""
+
+    earned: Points
+    spent: Points
+    expired: Points
+    exchanged_in: Points
+    exchanged_out: Points
+
+    @classmethod
+    def of(cls, row: Totals) -> Self:
+        """From the ledger."""
+        return cls(
+            earned=Points(row.earned),
+            spent=Points(row.spent),
+            expired=Points(row.expired),
+            exchanged_in=Points(row.exchanged_in),
+            exchanged_out=Points(row.exchanged_out),
+        )
+
+
+@strawberry.type(description="A member's points of one kind. balance = available + held - debt; pending stands apart.")
+class Wallet(Node):
+    """Lots that have expired as of now are in none of its figures."""
+
+    balance: Points
+    available: Points
+    held: Points
+    pending: Points
+    debt: Points
+    key: strawberry.Private[WalletKey]
+
+    @strawberry.field(description="The kind of points.")
+    def currency(self, info: Info) -> PointsCurrency:
+        """From the catalogue."""
+        return PointsCurrency.of(info.context.runtime.catalogue.currencies[self.key.currency])
+
+    @strawberry.field(description="What the balance is worth, as the issuer publishes it.")
+    def worth(self, info: Info) -> Money | None:
+        """Null where the issuer publishes nothing."""
+        row = info.context.runtime.catalogue.currencies[self.key.currency]
+        found = worth(row, self.balance, self.key.as_of)
+        return None if found is None else Money.of_minor(*found)
+
+    @strawberry.field(description="What has gone through it. Reads every entry: for a statement, not for a header.")
+    async def lifetime(self, info: Info) -> WalletTotals:
+        """Sums of entries."""
+        return WalletTotals.of(await info.context.loaders.totals.load(self.key))
+
+    @strawberry.field(description="Live lots, in the order in which they will be spent.")
+    async def lots(
+        self,
+        info: Info,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Connection[Lot]:
+        """A page."""
+        asked = window(LOT_SHAPE, first, after, last, before)
+        return Connection[Lot].of(await info.context.loaders.lots(asked).load(self.key), Lot.of)
+
+    @strawberry.field(description="The next dates on which points expire.")
+    async def expiries(self, info: Info, first: int = 12) -> list[ExpiryDue]:
+        """At most 100 dates."""
+        due = await expiries_of(info.context, self.key, next_dates(first))
+        return [ExpiryDue(on=on, points=Points(points)) for on, points in due]
+
+    @classmethod
+    def of(cls, figures: WalletFigures, as_of: datetime) -> Self:
+        """From the ledger."""
+        return cls(
+            id=strawberry.ID(ids.encode("Wallet", figures.holder_id, figures.currency)),
+            balance=Points(figures.balance),
+            available=Points(figures.available),
+            held=Points(figures.held),
+            pending=Points(figures.pending),
+            debt=Points(figures.debt),
+            key=WalletKey(figures.holder_id, figures.currency, as_of),
+        )
+
+
+LazyWallet = Annotated["Wallet", strawberry.lazy("schema.wallets")]
