@@ -134,9 +134,14 @@ def start(settings: Settings, command: str) -> "Services":
     """The embedded servers that the settings do not replace, running. Raises Unavailable."""
     from server.embedded import ServicesError, start_services
 
-    wanted = {"with_postgres": settings.database_url is None, "with_valkey": settings.redis_url is None}
     try:
-        return start_services(settings.home, owner=command, say=say, **wanted)
+        return start_services(
+            settings.home,
+            owner=command,
+            with_postgres=settings.database_url is None,
+            with_valkey=settings.redis_url is None,
+            say=say,
+        )
     except (ServicesError, OSError) as error:
         raise Unavailable(str(error)) from error
 

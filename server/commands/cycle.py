@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from alliance.runtime import Runtime
     from alliance.settlement.model import SettlementCycle
 
-    Step = Callable[[AsyncSession, Runtime, UUID, datetime], Awaitable[SettlementCycle]]
+    Step = Callable[[AsyncSession, Runtime, Any, datetime], Awaitable[SettlementCycle]]
 
 WHO = UUID("00000000-0000-7000-8000-7e55e7ac0de0")
 """In a cycle's history: whoever was at the command line."""
@@ -56,7 +56,7 @@ def close(
 ) -> None:
     """Close the open cycle, and open the next."""
 
-    async def step(session: "AsyncSession", _: "Runtime", id_: UUID, at: "datetime") -> "SettlementCycle":
+    async def step(session: "AsyncSession", _: "Runtime", id_: Any, at: "datetime") -> "SettlementCycle":
         from alliance.settlement.commands import close_cycle
 
         return await close_cycle(session, who=WHO, why=WHY, as_of=at, cycle_id=id_)
@@ -70,7 +70,7 @@ def issue(
 ) -> None:
     """Sum a closed cycle, and state it to its merchants."""
 
-    async def step(session: "AsyncSession", runtime: "Runtime", id_: UUID, at: "datetime") -> "SettlementCycle":
+    async def step(session: "AsyncSession", runtime: "Runtime", id_: Any, at: "datetime") -> "SettlementCycle":
         from alliance.settlement.commands import issue_statements
 
         return await issue_statements(session, runtime.catalogue.alliance, id_, who=WHO, why=WHY, as_of=at)
@@ -89,7 +89,7 @@ def confirm(
 ) -> None:
     """Confirm the statements of a cycle."""
 
-    async def step(session: "AsyncSession", runtime: "Runtime", id_: UUID, at: "datetime") -> "SettlementCycle":
+    async def step(session: "AsyncSession", runtime: "Runtime", id_: Any, at: "datetime") -> "SettlementCycle":
         from alliance.settlement.commands import confirm_statement
         from domain.errors import NotFound
 
@@ -107,7 +107,7 @@ def net(
 ) -> None:
     """Net a confirmed cycle, and plan its payments."""
 
-    async def step(session: "AsyncSession", runtime: "Runtime", id_: UUID, at: "datetime") -> "SettlementCycle":
+    async def step(session: "AsyncSession", runtime: "Runtime", id_: Any, at: "datetime") -> "SettlementCycle":
         from alliance.settlement.commands import net_cycle
 
         return await net_cycle(session, runtime.catalogue.alliance, id_, who=WHO, why=WHY, as_of=at)
@@ -121,7 +121,7 @@ def settle(
 ) -> None:
     """Record the payments of a netted cycle as made."""
 
-    async def step(session: "AsyncSession", _: "Runtime", id_: UUID, at: "datetime") -> "SettlementCycle":
+    async def step(session: "AsyncSession", _: "Runtime", id_: Any, at: "datetime") -> "SettlementCycle":
         from alliance.settlement.commands import settle_cycle
 
         return await settle_cycle(session, id_, who=WHO, why=WHY, as_of=at)
@@ -148,8 +148,8 @@ def _take(
     answer(data, json, lambda console: _show(console, [data]))
 
 
-async def _chosen(session: "AsyncSession", number: int | None, needed: str) -> UUID:
-    """The id of the cycle to work on. Raises NotFound."""
+async def _chosen(session: "AsyncSession", number: int | None, needed: str) -> UUID | None:
+    """The id of the cycle to work on; None for the open one before there is any. Raises NotFound."""
     from sqlalchemy import select
 
     from alliance.settlement.model import SettlementCycle
@@ -157,7 +157,7 @@ async def _chosen(session: "AsyncSession", number: int | None, needed: str) -> U
 
     asked = SettlementCycle.status == needed if number is None else SettlementCycle.number == number
     id_ = await session.scalar(select(SettlementCycle.id).where(asked).order_by(SettlementCycle.number).limit(1))
-    if id_ is None:
+    if id_ is None and (number is not None or needed != "OPEN"):
         raise NotFound(what=f"a cycle that is {needed}" if number is None else f"cycle {number}")
     return id_
 

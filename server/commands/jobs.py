@@ -113,6 +113,7 @@ def run(
     """Add the job that the scheduler would add at a time; a worker does it."""
     with servers("tessera jobs run") as settings:
         from domain.events.commands import add_job
+
         if name not in SCHEDULED:
             raise typer.BadParameter(f"{name!r} is not one of {', '.join(SCHEDULED)}")
         moment = (as_of or now()).isoformat()

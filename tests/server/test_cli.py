@@ -1,0 +1,166 @@
+"""The command line: every command explains itself, and ends with the exit code that is promised."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+import typer
+from sqlalchemy import make_url
+from typer.testing import CliRunner
+
+from server.cli import app
+
+NOWHERE = "postgresql://tessera:verysecret@127.0.0.1:9/tessera"
+
+
+def leaves(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """All commands below this one, with the words that call them."""
+    if isinstance(command, typer.core.TyperGroup):
+        for name, inner in command.commands.items():
+            yield from leaves(inner, (*path, name))
+    else:
+        yield path, command
+
+
+COMMANDS = dict(leaves(typer.main.get_command(app)))
+
+
+def tessera(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own, without servers but those that it is told of."""
+    return subprocess.run(
+        [sys.executable, "-m", "server.cli", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=os.environ | {"COLUMNS": "200"} | environment,
+        check=False,
+    )
+
+
+def test_the_commands_that_are_promised_are_there() -> None:
+    promised = [
+        "up",
+        "api",
+        "worker",
+        "relay",
+        "scheduler",
+        "migrate",
+        "verify",
+        "apply",
+        "export",
+        "token",
+        "replay",
+        "bench",
+    ]
+    assert {(name,) for name in promised} <= set(COMMANDS)
+    assert {("client", "create"), ("cycle", "close"), ("cycle", "net"), ("cycle", "settle"), ("jobs", "retry")} <= set(
+        COMMANDS
+    )
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_every_command_explains_itself(path: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(app, [*path, "--help"], env={"COLUMNS": "200", "TERM": "dumb"})
+    assert result.exit_code == 0
+    command = COMMANDS[path]
+    assert command.help
+    assert {"--json", "--home"} <= {option for parameter in command.params for option in parameter.opts}
+    for parameter in command.params:
+        assert getattr(parameter, "help", None), f"{parameter.name} has no help"
+
+
+def test_help_is_quick_because_it_imports_little() -> None:
+    listing = "import sys, server.cli; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", listing], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"sqlalchemy", "strawberry", "dramatiq", "uvicorn", "asyncpg"} & set(loaded)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["verify"], ["api"], ["worker"], ["scheduler"], ["migrate"], ["export"], ["token", "--kind", "operator"]],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_database_that_is_down_at_start_is_one_clear_error(arguments: list[str], tmp_path: Path) -> None:
+    here = {"TESSERA_HOME": str(tmp_path), "TESSERA_REDIS_URL": "redis://127.0.0.1:9/0"}
+    result = tessera(*arguments, TESSERA_DATABASE_URL=NOWHERE, **here)
+    assert result.returncode == 3
+    (line,) = result.stderr.splitlines()
+    assert "127.0.0.1:9" in line
+    assert "Connect call failed" in line
+    assert "verysecret" not in line
+
+
+def test_errors_are_json_if_asked(tmp_path: Path) -> None:
+    result = tessera("verify", "--json", TESSERA_DATABASE_URL=NOWHERE, TESSERA_HOME=str(tmp_path))
+    assert json.loads(result.stdout)["error"]["code"] == "UNAVAILABLE"
+    assert result.returncode == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment"),
+    [
+        (["nonsense"], {}),
+        (["apply"], {}),
+        (["apply", "/no/such/file"], {}),
+        (["cycle", "close", "--as-of", "2026-01-01T00:00:00"], {}),
+        (["verify"], {"TESSERA_PORT": "eighty"}),
+    ],
+)
+def test_wrong_use(arguments: list[str], environment: dict[str, str]) -> None:
+    result = tessera(*arguments, **environment)
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+
+
+@pytest.fixture
+def own_database(database_url: str, tmp_path: Path) -> dict[str, str]:
+    """The settings of somebody with a database of their own: this worker's."""
+    url = make_url(database_url).render_as_string(hide_password=False)
+    return {"TESSERA_DATABASE_URL": url, "TESSERA_HOME": str(tmp_path)}
+
+
+async def test_a_database_without_migrations_is_named(own_database: dict[str, str]) -> None:
+    bare = make_url(own_database["TESSERA_DATABASE_URL"]).set(database="template1")
+    result = tessera("verify", **own_database | {"TESSERA_DATABASE_URL": bare.render_as_string(hide_password=False)})
+    assert result.returncode == 3
+    assert "tessera migrate" in result.stderr
+
+
+@pytest.mark.usefixtures("database")
+async def test_apply_export_and_verify(own_database: dict[str, str], tmp_path: Path) -> None:
+    sample = Path(__file__).parents[2] / "server" / "samples" / "demo.yaml"
+    dry = tessera("apply", str(sample), "--dry-run", "--json", **own_database)
+    assert (dry.returncode, json.loads(dry.stdout)["applied"]) == (0, False)
+    assert tessera("export", **own_database).returncode == 1
+    first = tessera("apply", str(sample), "--json", **own_database)
+    assert (first.returncode, json.loads(first.stdout)["applied"]) == (0, True)
+    exported = tmp_path / "exported.yaml"
+    exported.write_text(tessera("export", **own_database).stdout)
+    again = tessera("apply", str(exported), "--json", **own_database)
+    assert (again.returncode, json.loads(again.stdout)["changed"]) == (0, False)
+    proof = tessera("verify", "--json", **own_database)
+    assert json.loads(proof.stdout) == {"balanced": True, "accounts": 0, "operations": 0, "differences": []}
+
+
+def test_a_wrong_file_is_refused_with_lines(tmp_path: Path) -> None:
+    file = tmp_path / "wrong.yaml"
+    file.write_text("alliance: {code: demo, name: Demo, settlementCurrency: XXY, timezone: Europe/Atlantis}\n")
+    result = tessera("apply", str(file), "--json", TESSERA_DATABASE_URL=NOWHERE)
+    answer = json.loads(result.stdout)
+    assert (result.returncode, answer["refused"]) == (1, True)
+    assert {error["line"] for error in answer["errors"]} == {1}
+
+
+@pytest.mark.usefixtures("database")
+async def test_clients_and_tokens(own_database: dict[str, str]) -> None:
+    made = tessera("client", "create", "back office", "--kind", "operator", "--json", **own_database)
+    assert set(json.loads(made.stdout)) == {"id", "secret"}
+    token = tessera("token", "--kind", "auditor", "--json", **own_database)
+    assert json.loads(token.stdout)["token"].count(".") == 2
+    refused = tessera("client", "create", "till", "--kind", "merchant", "--merchant", "nobody", **own_database)
+    assert (refused.returncode, "nobody" in refused.stderr) == (1, True)
