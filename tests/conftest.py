@@ -104,7 +104,7 @@ async def runtime(database: Database, database_url: str) -> "AsyncIterator[Runti
     from alliance.file import apply, parse
 
     from alliance.runtime import Runtime
-    from domain.ledger.verify import verify
+    from alliance.verify import verify
 
     sample = (resources.files("server.samples") / "demo.yaml").read_text()
     async with database.transaction() as session:
