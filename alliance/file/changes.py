@@ -41,6 +41,11 @@ class Entry:
         """What the plan calls it."""
         return "/".join(self.key)
 
+    @property
+    def title(self) -> str:
+        """Kind, name and version."""
+        return f"{self.kind} {self.name}" + ("" if self.version is None else f" version {self.version}")
+
     def instants(self) -> tuple[datetime | None, datetime | None]:
         """The first instant of the version and the first after it."""
         zone = ZoneInfo(self.zone)
@@ -70,7 +75,7 @@ class Change:
         version = "" if self.version is None else f" version {self.version}"
         reason = f": {self.reason}" if self.reason else ""
         line = f" (line {self.line})" if self.line and self.action == "refuse" else ""
-        return f"{self.action:9} {self.kind} {self.name}{version}{reason}{line}"
+        return f"{self.action:<9} {self.kind} {self.name}{version}{reason}{line}"
 
     def to_json(self) -> dict[str, Any]:
         """The change as data."""
@@ -152,7 +157,7 @@ def compare(
         line = next(filter(None, map(line_of, machine.exchanges)), None)
         changes.append(Change("refuse", "agreement", "exchange", None, str(machine), line))
     ended = [entry for place, entry in merged.items() if place in before and entry.ends != before[place].ends]
-    notices = [*subsidies(agreements), *_past(entries, before, as_of)]
+    notices = [*subsidies(agreements), *_past(entries, before, as_of), *_left_out(before, after)]
     return Plan(tuple(changes), tuple(notices), tuple(entries), tuple(ended), proposing)
 
 
@@ -267,4 +272,12 @@ def _past(entries: Iterable[Entry], before: Entries, as_of: datetime) -> Iterato
     for entry in entries:
         starts = entry.instants()[0] if entry.starts else None
         if starts is not None and starts < as_of and _latest(entry, before) is not None:
-            yield f"{entry.kind} {entry.name} version {entry.version} begins in the past: what is booked stays as it is"
+            yield f"{entry.title} begins in the past: what is booked stays as it is"
+
+
+def _left_out(before: Entries, after: Entries) -> Iterator[str]:
+    """What was applied before and is not in the file: nothing is ever removed by leaving it out."""
+    names = [entry.title for place, entry in before.items() if place not in after]
+    if names:
+        more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+        yield f"not in the file, and kept: {', '.join(names[:10])}{more}"

@@ -26,6 +26,7 @@ from domain.errors import InvalidInput
 from domain.money import exponent
 
 DECIMAL = re.compile(r"\d{1,12}(\.\d{1,8})?")
+NO_MONEY = ("XXX", "XTS")
 
 
 def refusal(reason: str) -> PydanticCustomError:
@@ -63,6 +64,8 @@ def _iso_currency(code: str) -> str:
         exponent(code)
     except InvalidInput as fault:
         raise refusal(fault.message()) from None
+    if code in NO_MONEY:
+        raise refusal(f"{code} is no money")
     return code
 
 
@@ -94,6 +97,18 @@ def _distinct(values: list[str]) -> list[str]:
 def _stored_day(value: Any, info: ValidationInfo) -> Any:
     """Dates are stored as text; in a file (which has a context) text is no date."""
     return date.fromisoformat(value) if info.context is None and isinstance(value, str) else value
+
+
+def shaped(pattern: str, what: str) -> AfterValidator:
+    """Text of a certain shape; `what` says which, with an example."""
+    compiled = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if not compiled.fullmatch(value):
+            raise refusal(f"{value[:40]!r} is not {what}")
+        return value
+
+    return AfterValidator(check)
 
 
 def later(*values: str) -> BeforeValidator:
@@ -135,8 +150,12 @@ IsoCurrency = Annotated[str, AfterValidator(_iso_currency)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Name = Annotated[str, Field(max_length=200), AfterValidator(_printable)]
 Word = Annotated[str, Field(max_length=100), AfterValidator(_printable)]
-Code = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
-Points = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{1,11}$")]
+Code = Annotated[str, shaped(r"[a-z0-9][a-z0-9_-]{0,39}", "a code of small letters, digits, - and _, such as fuel")]
+Points = Annotated[
+    str, shaped(r"[A-Z][A-Z0-9_]{1,11}", "a points currency of 2 to 12 capitals and digits, such as GRO")
+]
+TypeName = Annotated[str, shaped(r"[A-Z][A-Z0-9_]{0,39}", "a type of capitals, digits and _, such as CARD")]
+Region = Annotated[str, shaped(r"[A-Z]{2}(-[A-Z0-9]{1,3})?", "a country or part of one by ISO 3166, such as US-OH")]
 Version = Annotated[int, Field(ge=1, le=1_000_000)]
 Count = Annotated[int, Field(ge=1, le=10**12)]
 
@@ -192,13 +211,13 @@ class Alliance(Document):
     name: Name
     settlement_currency: IsoCurrency
     timezone: Zone
-    calendar: Annotated[str, Field(pattern=r"^([A-Z]{2}(-[A-Z0-9]{1,3})?)?$")] = ""
+    calendar: Region | None = None
     consent: Literal["merchants", "operator"] = "merchants"
     cycle: Cycle = Cycle()
 
 
 class IdentifierType(Document):
-    type: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,39}$")]
+    type: TypeName
     issuer: Word | None = None
     normalise: Literal["e164", "email"] | None = None
     unique: Literal["issuer", "alliance"]
@@ -260,12 +279,15 @@ class Policy(CurrencyTerms):
     from_: Day = Field(alias="from")
 
 
-class Currency(CurrencyTerms):
+class CurrencyNames(Document):
     code: Points
     kind: Annotated[Literal["points"], later("credits", "stored_value")]
     default: bool = False
     name: Name
     scale: Literal[0] = 0
+
+
+class Currency(CurrencyTerms, CurrencyNames):
     policies: Annotated[list[Policy], each] = []
 
 
@@ -307,7 +329,7 @@ class EarningRule(Document):
 class Merchant(Document):
     code: Code
     name: Name
-    jurisdiction: Annotated[str, Field(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")]
+    jurisdiction: Region
     timezone: Zone | None = None
     settings: Settings = Settings()
     settlement: Settlement = Settlement()
@@ -376,8 +398,15 @@ class Agreement(Document):
     fees: Annotated[list[Fee], each] = []
 
 
-class AllianceDocument(Document):
+class Header(Document):
     alliance: Alliance
+
+
+class Sections(Document):
     identifiers: Annotated[list[IdentifierType], each] = []
     merchants: Annotated[list[Merchant], each] = []
     agreements: Annotated[list[Agreement], each] = []
+
+
+class AllianceDocument(Sections, Header):
+    """The whole file."""

@@ -38,11 +38,18 @@ async def export(session: AsyncSession) -> str:
     yaml = YAML()
     yaml.default_flow_style = None
     yaml.width = 120
+    yaml.representer.ignore_aliases = lambda _: True
     yaml.indent(mapping=2, sequence=4, offset=2)
     text = StringIO()
-    document = stored.document.model_dump(exclude_none=True)
-    yaml.dump({key: value for key, value in document.items() if value != []}, text)
+    yaml.dump(_tidy(stored.document.model_dump(exclude_none=True)), text)
     return text.getvalue()
+
+
+def _tidy(value: Any) -> Any:
+    """Without lists that are empty."""
+    if isinstance(value, dict):
+        return {key: _tidy(inner) for key, inner in value.items() if inner != []}
+    return [_tidy(inner) for inner in value] if isinstance(value, list) else value
 
 
 async def read(session: AsyncSession) -> Stored | None:

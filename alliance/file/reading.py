@@ -6,11 +6,9 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from alliance.file.model import Alliance, AllianceDocument
+from alliance.file.model import Alliance, AllianceDocument, Cycle, Sections
 from alliance.file.rules import UNKNOWN_MONEY, Fault, check_document, suggestion
-from alliance.file.source import Items, Path, Source
-
-SECTIONS = ("identifiers", "merchants", "agreements")
+from alliance.file.source import Items, Path, Source, dotted
 
 
 @dataclass(slots=True)
@@ -49,8 +47,10 @@ def parse(text: str, name: str) -> AllianceFile:
     reading = Reading()
     document = _document(source.value, reading)
     reading.faults += check_document(document, source.value, reading.places)
+    unreadable = {error.path for error in source.errors}
     for fault in reading.faults:
-        source.fault(fault.path, fault.reason, key=fault.at_key)
+        if dotted(fault.path) not in unreadable:
+            source.fault(fault.path, fault.reason, key=fault.at_key)
     source.check()
     return AllianceFile(name, document, source, reading.places)
 
@@ -61,17 +61,23 @@ def _document(value: Any, reading: Reading) -> AllianceDocument:
         return AllianceDocument.model_validate(value, context=reading)
     except ValidationError as error:
         reading.faults += [_fault(loc, details) for loc, details in _details(error)]
-    sections = value if isinstance(value, dict) else {}
-    lists = {key: sections[key] for key in SECTIONS if isinstance(sections.get(key), Items)}
-    return AllianceDocument.model_validate({"alliance": _header(sections.get("alliance")), **lists}, context=reading)
+    given = value if isinstance(value, dict) else {}
+    lists = {key: given[key] for key in Sections.model_fields if isinstance(given.get(key), Items)}
+    sections = Sections.model_validate(lists, context=reading)
+    return AllianceDocument.model_construct(
+        alliance=_header(given.get("alliance")),
+        identifiers=sections.identifiers,
+        merchants=sections.merchants,
+        agreements=sections.agreements,
+    )
 
 
-def _header(value: Any) -> Any:
+def _header(value: Any) -> Alliance:
+    """The alliance itself; if it is not readable, one that nothing is checked against."""
     try:
-        Alliance.model_validate(value)
+        return Alliance.model_validate(value)
     except ValidationError:
-        return {"code": "unreadable", "name": "-", "settlementCurrency": UNKNOWN_MONEY, "timezone": "UTC"}
-    return value
+        return Alliance.model_construct(settlementCurrency=UNKNOWN_MONEY, cycle=Cycle())
 
 
 def _details(error: ValidationError) -> Iterable[tuple[Path, Any]]:
@@ -89,6 +95,8 @@ def _fault(path: Path, details: Any) -> Fault:
             return Fault(path, f'write it in quotes ("{details["input"]}"): it is text')
         case "model_type" | "dict_type" | "model_attributes_type":
             return Fault(path, "must be a mapping of keys to values")
+        case "bool_type":
+            return Fault(path, "write true or false")
         case "list_type":
             return Fault(path, "must be a list")
         case "date_type" | "is_instance_of":

@@ -91,8 +91,10 @@ class Source:
                 return text
             case "null":
                 return None
+            case "bool" if text in ("true", "false"):
+                return text == "true"
             case "bool":
-                return text.lower() == "true"
+                self.fault(path, "write true or false")
             case "int" if len(text) <= MAX_DIGITS and text.lstrip("+-").isdecimal():
                 return int(text)
             case "int":

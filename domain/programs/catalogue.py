@@ -56,7 +56,7 @@ class Alliance:
     name: str
     settlement_currency: str
     timezone: ZoneInfo
-    calendar: str
+    calendar: str | None
     consent: Literal["merchants", "operator"]
     cycle: CycleTerms
 
@@ -156,7 +156,7 @@ NO_ALLIANCE = Alliance(
     name="",
     settlement_currency="XXX",
     timezone=ZoneInfo("UTC"),
-    calendar="",
+    calendar=None,
     consent="merchants",
     cycle=CycleTerms("week", Days(3, True), Days(5, True), Days(180, False), 0),
 )
@@ -201,7 +201,7 @@ def _alliance(row: AllianceRow) -> Alliance:
         name=row.name,
         settlement_currency=row.settlement_currency,
         timezone=ZoneInfo(row.timezone),
-        calendar=row.terms["calendar"],
+        calendar=row.terms.get("calendar"),
         consent=row.terms["consent"],
         cycle=CycleTerms(
             every=cycle["every"],
