@@ -1,0 +1,43 @@
+"""The proof covers what merchants owe each other: a changed obligation, net or position is found and named."""
+
+import pytest
+
+from alliance.verify import verify
+from domain.ledger.verify import Proof
+from tests.alliance.support import House
+
+TAMPERINGS = {
+    "UPDATE obligation SET amount = amount + 1": {"pair net is the sum of its obligations"},
+    "UPDATE pair_net SET carried = carried + 1": {"pair net and its remainder are the pair's closing"},
+    "UPDATE net_position SET amount = amount - 1 WHERE amount < 0": {
+        "position is the sum of its pair nets",
+        "positions of a cycle sum to zero",
+    },
+}
+
+
+async def _proof(house: House) -> Proof:
+    async with house.runtime.database.session() as session:
+        return await verify(session)
+
+
+@pytest.mark.parametrize("tampering", TAMPERINGS)
+async def test_a06_tampering_with_what_is_owed_is_found(house: House, tampering: str) -> None:
+    member = await house.member()
+    await house.earn(member, "fuel", 10_000)
+    await house.spend(member, "fuel", 2_000)
+    cycle = await house.close()
+    for step in ("issue_statements", "confirm_statement", "net_cycle"):
+        cycle = await house.step(step, cycle)
+    assert (await _proof(house)).differences == []
+    connection = await house.runtime.database.connect()
+    try:
+        table = tampering.split()[1]
+        before = await connection.fetch(f"SELECT * FROM {table}")
+        await connection.execute(tampering)
+        assert {difference.check for difference in (await _proof(house)).differences} == TAMPERINGS[tampering]
+        await connection.execute(f"TRUNCATE {table}")
+        await connection.copy_records_to_table(table, records=before)
+    finally:
+        await connection.close()
+    assert (await _proof(house)).differences == []
