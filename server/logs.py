@@ -9,7 +9,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from server.settings import Settings
 
 # They say at INFO what we say ourselves, or what nobody asked.
-QUIET = ("uvicorn.access", "asyncio", "alembic", "dramatiq", "urllib3", "httpx", "httpcore")
+QUIET = ("uvicorn", "asyncio", "alembic", "dramatiq", "urllib3", "httpx", "httpcore")
 
 
 def configure_logs(settings: Settings, role: str) -> None:

@@ -12,8 +12,6 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-SecretName = Literal["token", "fingerprint"]
-
 
 class Settings(BaseSettings):
     """What an operator can set. Secrets that are not set are made at first use and kept under `home/keys`."""
@@ -86,9 +84,9 @@ class Settings(BaseSettings):
             raise ValueError("must have at least 32 characters")
         return secret
 
-    def secret(self, name: SecretName) -> bytes:
-        """The secret of that name: as set, else from `home/keys/NAME`, which is made if it is not there."""
-        given: SecretStr | None = getattr(self, f"{name}_secret")
+    def secret(self, name: str) -> bytes:
+        """The secret `token` or `fingerprint`: as set, else from `home/keys`, made if it is not there."""
+        given = {"token": self.token_secret, "fingerprint": self.fingerprint_secret}[name]
         if given is not None:
             return given.get_secret_value().encode()
         return _kept_secret(self.home / "keys" / name)

@@ -143,18 +143,15 @@ class _Terminal:
         raise Unavailable(f"the API did not answer within {STARTUP_SECONDS} seconds")
 
     def _first_screen(self, console: Console, url: str) -> None:
-        console.print(
-            Panel(
-                f"GraphiQL   [bold]{url}/graphql[/]  (open it in a browser)\n"
-                "A token    [bold]tessera token --kind operator[/]  (another terminal; then set the header\n"
-                '           {"Authorization": "Bearer ..."} in GraphiQL)\n'
-                f"Health     {url}/readyz   Metrics  {url}/metrics\n"
-                f"Data       {self.settings.home}\n"
-                "Stop       Ctrl-C: everything ends, nothing is lost",
-                title="Tessera is up",
-                expand=False,
-            )
+        lines = (
+            f"GraphiQL  [bold]{url}/graphql[/] in a browser",
+            "Token     [bold]tessera token --kind operator[/] in another terminal,",
+            '          for the header {"Authorization": "Bearer TOKEN"}',
+            f"Health    {url}/readyz",
+            f"Data      {self.settings.home}",
+            "Stop      Ctrl-C; nothing is lost",
         )
+        console.print(Panel("\n".join(lines), title="Tessera is up", expand=False))
 
     def _keep_running(self) -> None:
         """One turn: note what has ended, and start again what has been down for a second."""
