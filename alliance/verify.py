@@ -34,6 +34,36 @@ _CHECKS = {
     "positions of a cycle sum to zero": """
         SELECT cycle_id AS holder_id, 'cycle' AS kind, 'minor units' AS currency, sum(amount) AS kept, 0 AS proved
         FROM net_position GROUP BY cycle_id HAVING sum(amount) <> 0""",
+    "pair opens with what the cycle before left": """
+        SELECT first_id AS holder_id, number || ' ' || second_id AS kind, 'millionths' AS currency,
+               coalesce(n.opening, 0) AS kept, coalesce(l.amount, 0) AS proved
+        FROM (SELECT c.number, n.first_id, n.second_id, n.opening
+              FROM pair_net n JOIN settlement_cycle c ON c.id = n.cycle_id) n
+        FULL JOIN (SELECT c.number + 1 AS number, first_id, second_id, sum(amount) AS amount
+                   FROM (SELECT cycle_id, first_id, second_id, carried AS amount FROM pair_net
+                         UNION ALL
+                         SELECT cycle_id, least(payer_id, payee_id), greatest(payer_id, payee_id),
+                                CASE WHEN payee_id < payer_id THEN amount ELSE -amount END * {unit}
+                         FROM payment WHERE status = 'CARRIED') AS rest
+                   JOIN settlement_cycle c ON c.id = rest.cycle_id
+                   WHERE EXISTS (SELECT FROM settlement_cycle s
+                                 WHERE s.number = c.number + 1 AND s.status NOT IN ('OPEN', 'CLOSED'))
+                   GROUP BY 1, 2, 3) l USING (number, first_id, second_id)
+        WHERE coalesce(n.opening, 0) <> coalesce(l.amount, 0)""",
+    "position is paid and carried by its payments": """
+        SELECT merchant_id AS holder_id, cycle_id::text AS kind, 'minor units' AS currency,
+               coalesce(p.settled, 0) + coalesce(p.carried, 0) AS kept, coalesce(l.amount, 0) AS proved
+        FROM net_position p
+        FULL JOIN (SELECT cycle_id, merchant_id, sum(amount) AS amount
+                   FROM (SELECT cycle_id, payee_id AS merchant_id, status, amount FROM payment
+                         UNION ALL SELECT cycle_id, payer_id, status, -amount FROM payment) AS leg
+                   WHERE status IN ('PAID', 'CARRIED') GROUP BY 1, 2) l USING (cycle_id, merchant_id)
+        WHERE coalesce(p.settled, 0) + coalesce(p.carried, 0) <> coalesce(l.amount, 0)""",
+    "a settled cycle leaves no position": """
+        SELECT p.merchant_id AS holder_id, p.cycle_id::text AS kind, 'minor units' AS currency,
+               p.settled + p.carried AS kept, p.amount AS proved
+        FROM net_position p JOIN settlement_cycle c ON c.id = p.cycle_id
+        WHERE c.status = 'SETTLED' AND p.amount <> p.settled + p.carried""",
 }
 
 

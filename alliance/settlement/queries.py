@@ -112,10 +112,12 @@ async def transitions(
     return result
 
 
-async def pair_totals(session: AsyncSession, cycle_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, list[PairTotal]]:
+async def pair_totals(
+    session: AsyncSession, cycle_ids: Collection[uuid.UUID], *, party: uuid.UUID | None = None
+) -> dict[uuid.UUID, list[PairTotal]]:
     """What was booked in each cycle, summed in the database by debtor and creditor."""
     reversing = Obligation.reverses.is_not(None)
-    rows = await session.execute(
+    query = (
         select(
             Obligation.cycle_id,
             Obligation.debtor_id,
@@ -127,8 +129,10 @@ async def pair_totals(session: AsyncSession, cycle_ids: Collection[uuid.UUID]) -
         .where(Obligation.cycle_id.in_(cycle_ids))
         .group_by(Obligation.cycle_id, Obligation.debtor_id, Obligation.creditor_id)
     )
+    if party is not None:
+        query = query.where(or_(Obligation.debtor_id == party, Obligation.creditor_id == party))
     result: dict[uuid.UUID, list[PairTotal]] = {cycle_id: [] for cycle_id in cycle_ids}
-    for cycle_id, debtor, creditor, lines, adjustments, count in rows:
+    for cycle_id, debtor, creditor, lines, adjustments, count in await session.execute(query):
         result[cycle_id].append(PairTotal(debtor, creditor, int(lines), int(adjustments), count))
     return result
 
@@ -168,7 +172,7 @@ async def pair_nets(
     unstated = [cycle for cycle in cycles if cycle.status in (CycleStatus.OPEN, CycleStatus.CLOSED)]
     result = await _stored_pairs(session, [cycle.id for cycle in cycles], party=party)
     if unstated:
-        totals = await pair_totals(session, [cycle.id for cycle in unstated])
+        totals = await pair_totals(session, [cycle.id for cycle in unstated], party=party)
         opening = await openings(session, unstated, unit)
         for cycle in unstated:
             nets = net_pairs(totals[cycle.id], opening[cycle.id], unit)

@@ -7,12 +7,17 @@ from domain.ledger.verify import Proof
 from tests.alliance.support import House
 
 TAMPERINGS = {
-    "UPDATE obligation SET amount = amount + 1": {"pair net is the sum of its obligations"},
+    "UPDATE obligation SET points = points * 2, amount = amount * 2": {
+        "pair net is the sum of its obligations"
+    },
     "UPDATE pair_net SET carried = carried + 1": {"pair net and its remainder are the pair's closing"},
     "UPDATE net_position SET amount = amount - 1 WHERE amount < 0": {
         "position is the sum of its pair nets",
         "positions of a cycle sum to zero",
     },
+    "UPDATE pair_net SET opening = opening + 1, carried = carried + 1": {"pair opens with what the cycle before left"},
+    "UPDATE payment SET status = 'PAID'": {"position is paid and carried by its payments"},
+    "UPDATE settlement_cycle SET status = 'SETTLED' WHERE status = 'NETTED'": {"a settled cycle leaves no position"},
 }
 
 
