@@ -74,17 +74,20 @@ def verify(home: Home = None, json: Json = False) -> None:
 
 def apply_sample(settings: Settings) -> None:
     """Apply the sample alliance to a database that has none."""
-    from alliance.file import apply as apply_file
-    from alliance.file.queries import read
-
-    name = "demo.yaml"
-    parsed = _read((files("server.samples") / name).read_bytes(), name, False)
 
     async def run(database: "Database") -> None:
-        async with database.transaction() as session:
-            if await read(session) is None:
-                await apply_file(session, parsed, now())
+        from sqlalchemy import select
 
+        from domain.programs.model import AllianceRow
+
+        async with database.transaction() as session:
+            if await session.scalar(select(AllianceRow.id)) is None:
+                from alliance.file import apply as apply_file
+
+                await apply_file(session, _read(content, name, False), now())
+
+    name = "demo.yaml"
+    content = (files("server.samples") / name).read_bytes()
     with_database(settings, run)
 
 

@@ -28,7 +28,7 @@ from server.embedded import Services
 from server.embedded.keeper import Program
 from server.settings import Settings
 
-ROLES = ("api", "relay", "worker", "scheduler")
+BACKGROUND = ("relay", "worker", "scheduler")
 STARTUP_SECONDS = 60
 RESTART_SECONDS = 1.0  # before something that has ended is started again
 # The keeper ends us all within 5 seconds: 1.5 for the roles, then it is the servers' turn.
@@ -95,9 +95,10 @@ class _Terminal:
             from server.commands.book import apply_sample
 
             apply_sample(self.settings)
-        for role in ROLES:
-            self.services.start(self._program(role))
+        self.services.start(self._program("api"))
         url = self._await_api()
+        for role in BACKGROUND:  # once the API is there: together they would make each other wait
+            self.services.start(self._program(role))
         self.services.publish_api(url)
         data = {"url": url, "graphql": f"{url}/graphql", "home": str(self.settings.home), "already": False}
         answer(data, self.json, lambda console: self._first_screen(console, url))
