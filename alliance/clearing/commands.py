@@ -5,7 +5,7 @@ the request, so that it is written with the points or not at all.
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -18,6 +18,9 @@ from domain.ledger.commands import Earn, Redeem, Reverse
 from domain.ledger.request import Key, Rider
 from domain.programs.catalogue import Catalogue, Currency, Merchant
 from domain.programs.rules import Line, Tender, Valued, expiry_instant, value_purchase
+
+Details = Callable[[Sequence[int]], Any]
+"""Makes what is kept of an order's lines, anything that orjson writes as a list, of the points of each."""
 
 
 def earn_request(
@@ -32,7 +35,7 @@ def earn_request(
     currency: str | None = None,
     money: str | None = None,
     lines: Sequence[Line] | None = None,
-    details: Sequence[dict[str, Any]] | None = None,
+    details: Sequence[dict[str, Any]] | Details | None = None,
     amount: int | None = None,
     points: int | None = None,
     tenders: Sequence[Tender] = (),
@@ -170,9 +173,11 @@ def _require_store(merchant: Merchant, store: str | None) -> None:
         raise NotFound(what=f"store {store[:40]!r} of {merchant.code}", path=("store",))
 
 
-def _kept(details: Sequence[dict[str, Any]] | None, valued: Valued) -> list[dict[str, Any]] | None:
-    if details is None:
+def _kept(details: Sequence[dict[str, Any]] | Details | None, valued: Valued) -> Any:
+    if details is None or not valued.lines:
         return None
+    if callable(details):
+        return details(valued.lines)
     return [{**detail, "points": points} for detail, points in zip(details, valued.lines, strict=True)]
 
 

@@ -9,6 +9,7 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from itertools import groupby
 from uuid import UUID
 
@@ -60,6 +61,8 @@ class _Item:
     line: Purchase | Return | None = None
     member_id: UUID | None = None
     as_of: datetime | None = None
+    order: rules.Order | None = None
+    fingerprint: bytes = b""
     request: Request | None = None
     outcome: Outcome | None = None
 
@@ -121,6 +124,9 @@ def _parsed(runtime: Runtime, sender: Sender, raw: bytes | Refusal, as_of: datet
         item.as_of = as_of or line.occurredAt
         if item.as_of is None:
             raise InvalidInput(reason="a feed on event time needs occurredAt", path=("occurredAt",))
+        if isinstance(line, Purchase):
+            item.order = rules.order_of(line)
+        item.fingerprint = hmac.digest(sender.secret, _encode(line), "sha256")
     except Refusal as refusal:
         item.outcome = refusal
     return item
@@ -183,6 +189,8 @@ def _value(runtime: Runtime, sender: Sender, item: _Item) -> None:
     assert isinstance(line, Purchase)
     assert item.member_id is not None
     assert item.as_of is not None
+    assert item.order is not None
+    order = item.order
     try:
         item.request = earn_request(
             runtime,
@@ -194,18 +202,22 @@ def _value(runtime: Runtime, sender: Sender, item: _Item) -> None:
             order_ref=line.orderRef,
             occurred_at=line.occurredAt or item.as_of,
             as_of=item.as_of,
-            key=_key(sender, line),
+            key=_key(sender, item),
             client_id=sender.client_id,
-            **rules.order_of(line)._asdict(),
+            money=order.money,
+            lines=order.lines,
+            details=partial(rules.kept_lines, line) if order.lines else None,
+            amount=order.amount,
+            points=order.points,
+            tenders=order.tenders,
         )
     except Refusal as refusal:
         item.outcome = refusal
 
 
-def _key(sender: Sender, line: Purchase | Return, suffix: str = "") -> Key:
+def _key(sender: Sender, item: _Item, suffix: str = "") -> Key:
     """The line's idempotency key; its fingerprint is of the fields as sent, in our order."""
-    fingerprint = hmac.digest(sender.secret, _encode(line), "sha256")
-    return Key(sender.client_id, sender.subject, line.key + suffix, fingerprint)
+    return Key(sender.client_id, sender.subject, f"{item.key}{suffix}", item.fingerprint)
 
 
 async def _post_returns(runtime: Runtime, sender: Sender, items: Sequence[_Item]) -> None:
@@ -254,7 +266,7 @@ def _reversal(runtime: Runtime, sender: Sender, item: _Item, operation_id: UUID,
         operation_id=operation_id,
         occurred_at=item.line.occurredAt or item.as_of,
         as_of=item.as_of,
-        key=_key(sender, item.line, f"#{number}" if number else ""),
+        key=_key(sender, item, f"#{number}" if number else ""),
         client_id=sender.client_id,
     )
 

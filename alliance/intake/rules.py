@@ -3,12 +3,13 @@
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
+import orjson
 
 from alliance.intake.errors import MalformedLine
-from alliance.intake.model import Money, OrderLine, Purchase, Return
+from alliance.intake.model import Money, Purchase, Return
 from domain.errors import InvalidInput
 from domain.money import scaled, to_minor
 
@@ -25,12 +26,23 @@ class _Keyed(msgspec.Struct):
     key: str
 
 
+class KeptLine(msgspec.Struct, omit_defaults=True):
+    """A line as it is kept with its operation."""
+
+    amount: str
+    currency: str
+    quantity: str
+    points: int
+    ref: str | None = None
+    sku: str | None = None
+    category: str | None = None
+
+
 class Order(NamedTuple):
-    """What an order is valued from: amounts in minor units of `money`. `details` are kept with the operation."""
+    """What an order is valued from: amounts in minor units of `money`."""
 
     money: str | None = None
     lines: list[tuple[int, str | None]] | None = None
-    details: list[dict[str, Any]] | None = None
     amount: int | None = None
     points: int | None = None
     tenders: Sequence[tuple[str, int]] = ()
@@ -40,12 +52,10 @@ _purchases = msgspec.json.Decoder(Purchase)
 _returns = msgspec.json.Decoder(Return)
 _types = msgspec.json.Decoder(_Typed)
 _keys = msgspec.json.Decoder(_Keyed)
+_encode = msgspec.json.Encoder().encode
 _anything = msgspec.json.Decoder()
 _place = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<path>[^`]*)`)?$", re.DOTALL)
 _field = re.compile(r"(?:missing required|unknown) field `([^`]*)`")
-
-minor_units = lru_cache(maxsize=65536)(to_minor)
-"""`to_minor` of the prices seen last: prices repeat, and a decimal costs more to read than to remember."""
 
 _quantity = lru_cache(maxsize=4096)(scaled)
 
@@ -77,53 +87,62 @@ def order_of(purchase: Purchase) -> Order:
     """What a purchase is valued from, in integers. Raises InvalidInput."""
     if purchase.points is not None:
         return Order(points=int(purchase.points))
-    money = purchase.amount.currency if purchase.amount is not None else _lines_of(purchase)[0].amount.currency
-    tenders = [
-        (tender.kind, _minor(tender.amount, money, "tenders", number))
-        for number, tender in enumerate(purchase.tenders or ())
-    ]
-    if purchase.amount is not None:
-        return Order(money, amount=_minor(purchase.amount, money), tenders=tenders)
-    sent = _lines_of(purchase)
-    amounts = [_minor(line.amount, money, "lines", number) for number, line in enumerate(sent)]
-    lines = [(amount, line.category) for amount, line in zip(amounts, sent, strict=True)]
-    return Order(money, lines=lines, details=[_detail(line) for line in sent], tenders=tenders)
+    sent = purchase.amount
+    lines = purchase.lines or []
+    money = lines[0].amount.currency if sent is None else sent.currency
+    tenders = _each("tenders", [tender.amount for tender in purchase.tenders or ()], money)
+    paid = [(tender.kind, minor) for tender, minor in zip(purchase.tenders or (), tenders, strict=True)]
+    if sent is not None:
+        return Order(money, amount=_minor(sent, money), tenders=paid)
+    amounts = _each("lines", [line.amount for line in lines], money)
+    return Order(money, [(minor, line.category) for minor, line in zip(amounts, lines, strict=True)], tenders=paid)
 
 
-def _detail(line: OrderLine) -> dict[str, Any]:
-    """What is kept of a line, so that a return can name it."""
-    kept: dict[str, Any] = {"ref": line.ref} if line.ref is not None else {}
-    if line.sku is not None:
-        kept["sku"] = line.sku
-    if line.category is not None:
-        kept["category"] = line.category
-    kept["quantity"] = line.quantity
-    kept["amount"] = line.amount.amount
-    kept["currency"] = line.amount.currency
-    return kept
+def kept_lines(purchase: Purchase, points: Sequence[int]) -> orjson.Fragment:
+    """What is kept of the lines, so that a return can name them, each with the points it earned. Written JSON."""
+    return orjson.Fragment(
+        _encode(
+            [
+                KeptLine(
+                    line.amount.amount, line.amount.currency, line.quantity, given, line.ref, line.sku, line.category
+                )
+                for line, given in zip(purchase.lines or (), points, strict=True)
+            ]
+        )
+    )
 
 
-def _lines_of(purchase: Purchase) -> list[OrderLine]:
-    return purchase.lines or []
-
-
-def _minor(sent: Money, money: str, *place: str | int) -> int:
-    """A sent amount in minor units of `money`. Raises InvalidInput, also for another currency or a negative amount."""
+def _each(name: str, amounts: Sequence[Money], money: str) -> list[int]:
+    """Amounts of the list `name` in minor units. Raises InvalidInput, with the path to the first that is wrong."""
     try:
-        minor = minor_units(sent.amount, sent.currency)
-    except InvalidInput as refusal:
-        raise _misplaced(refusal, place) from None
-    if minor < 0:
-        raise _misplaced(InvalidInput(reason="an amount must not be negative"), place)
+        return [_minor(sent, money) for sent in amounts]
+    except InvalidInput:
+        for number, sent in enumerate(amounts):
+            try:
+                _minor(sent, money)
+            except InvalidInput as refusal:
+                raise refusal.at(name, str(number)) from None
+        raise
+
+
+def _minor(sent: Money, money: str) -> int:
+    """A sent amount in minor units of `money`. Raises InvalidInput, also for another currency or a negative amount."""
+    minor = _minor_units(sent.amount, sent.currency)
     if sent.currency != money:
         reason = f"all amounts of an order are in one currency, here {money}"
-        raise _misplaced(InvalidInput(reason=reason, path=("currency",)), place)
+        raise InvalidInput(reason=reason, path=("amount", "currency"))
+    if minor < 0:
+        raise InvalidInput(reason="an amount must not be negative", path=("amount", "amount"))
     return minor
 
 
-def _misplaced(refusal: InvalidInput, place: Sequence[str | int]) -> InvalidInput:
-    """A refusal of an amount, with the path to it."""
-    return InvalidInput(path=(*map(str, place), "amount", *(refusal.path or ("amount",))), **refusal.data)
+@lru_cache(maxsize=65536)
+def _minor_units(amount: str, currency: str) -> int:
+    """Prices repeat: to remember those seen last costs less than to read each again. Raises InvalidInput."""
+    try:
+        return to_minor(amount, currency)
+    except InvalidInput as refusal:
+        raise InvalidInput(path=("amount", *(refusal.path or ("amount",))), **refusal.data) from None
 
 
 def _check(purchase: Purchase) -> None:

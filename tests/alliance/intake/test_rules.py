@@ -36,7 +36,6 @@ def test_a_purchase_becomes_integers() -> None:
     assert isinstance(purchase, Purchase)
     order = rules.order_of(purchase)
     assert (order.money, order.lines, order.tenders) == ("USD", [(50, "PASTRY")], [("MONEY", 30), ("COUPON", 20)])
-    assert order.details == [{"ref": "1", "category": "PASTRY", "quantity": "1", "amount": "0.50", "currency": "USD"}]
 
 
 def test_points_may_be_digits_or_an_integer() -> None:
