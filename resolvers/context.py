@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from uuid import UUID, uuid4
 
 from alliance.runtime import Runtime
@@ -41,18 +41,23 @@ class House:
 class Context:
     """One call. `viewer` is None for who has not signed in."""
 
-    def __init__(self, house: House, viewer: Viewer | None, as_of: datetime, language: str) -> None:
+    def __init__(
+        self, house: House, viewer: Viewer | None, as_of: datetime, language: str = "en", request_id: str | None = None
+    ) -> None:
         self.house = house
         self.runtime = house.runtime
         self.viewer = viewer
         self.as_of = as_of
         self.language = language
+        self._request_id = request_id
         self._loaders: Loaders | None = None
 
-    @cached_property
+    @property
     def request_id(self) -> str:
         """Names this call in the log, and to a client that must be told of a fault."""
-        return uuid4().hex
+        if self._request_id is None:
+            self._request_id = uuid4().hex
+        return self._request_id
 
     @property
     def signed_in(self) -> Viewer:

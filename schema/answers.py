@@ -26,7 +26,7 @@ async def _operation(info: Info, posted: Posted) -> Operation | None:
         return None
     if _only_id(info):
         return Operation.named(posted.holder_id, posted.operation_id)
-    return Operation.of(await operations.load(info.context, posted.holder_id, posted.operation_id))
+    return Operation.maybe(await operations.load(info.context, posted.holder_id, posted.operation_id))
 
 
 def _only_id(info: Info) -> bool:

@@ -1,8 +1,8 @@
 """Top-level errors as clients see them. Nothing internal is shown: a fault is a request id, and an entry in the log."""
 
-import logging
 from typing import Any
 
+import structlog
 from graphql import (
     DocumentNode,
     GraphQLError,
@@ -20,7 +20,7 @@ from domain.ledger.errors import Overloaded
 from resolvers.context import Context
 from resolvers.policy import Denied
 
-log = logging.getLogger("tessera.graphql")
+log = structlog.get_logger()
 
 MAX_MESSAGE = 300
 MAX_ERRORS = 20
@@ -33,9 +33,7 @@ def present(error: GraphQLError, context: Context) -> dict[str, Any]:
     if extensions["code"] == INTERNAL:
         message = "something went wrong on our side"
         log.error(
-            "a field failed",
-            extra={"request_id": context.request_id, "field_path": error.path},
-            exc_info=error.original_error or error,
+            "a field failed", request_id=context.request_id, field=error.path, exc_info=error.original_error or error
         )
     elif isinstance(error.original_error, Refusal):
         message = error.original_error.message(context.language)

@@ -1,5 +1,6 @@
-"""The contract as a file: schema/schema.graphql, compared with the code by a test."""
+"""The contract as a file, schema/schema.graphql: `python -m schema.export` writes it, `--check` only compares."""
 
+import sys
 from pathlib import Path
 
 from schema.build import build_schema
@@ -18,5 +19,12 @@ def export(path: Path = FILE) -> Path:
     return path
 
 
+def is_current(path: Path = FILE) -> bool:
+    """Whether the file says what the code says."""
+    return path.exists() and path.read_text(encoding="utf-8") == sdl()
+
+
 if __name__ == "__main__":
+    if "--check" in sys.argv[1:]:
+        sys.exit(0 if is_current() else "schema/schema.graphql is stale: run python -m schema.export")
     export()

@@ -141,7 +141,9 @@ class GraphQLView:
         as_of = datetime.now(UTC)
         if (clock := headers.get(CLOCK_HEADER)) is not None:
             as_of = _clock(viewer, clock)
-        return Context(self.house, viewer, as_of, language_of(headers.get("accept-language", "")))
+        language = language_of(headers.get("accept-language", ""))
+        request_id = request.scope.get("state", {}).get("request_id")
+        return Context(self.house, viewer, as_of, language, request_id)
 
     async def _executed(self, asked: Asked, context: Context, method: str, media: str) -> Response:
         try:
@@ -182,7 +184,10 @@ _PARAMETERS = (
 
 
 def media_type(accept: str) -> str | None:
-    """The media type to answer an Accept header with, the modern one where both will do; None where neither will."""
+    """The media type to answer an Accept header with; None where neither will do.
+
+    Who names the modern one gets it; who takes anything, or says nothing, gets the one that all clients read.
+    """
     return _media_type(accept[:1000])
 
 
@@ -192,12 +197,11 @@ def _media_type(accept: str) -> str | None:
     for part in accept.split(","):
         range_, *parameters = (piece.strip().lower() for piece in part.split(";"))
         best[range_] = _quality(parameters)
-    ranked = []
-    for preference, media in enumerate((MODERN, LEGACY)):
-        quality = next((best[range_] for range_ in (media, "application/*", "*/*") if range_ in best), 0.0)
-        if quality > 0:
-            ranked.append((-quality, preference, media))
-    return min(ranked)[2] if ranked else None
+    modern = best.get(MODERN, 0.0)
+    legacy = next((best[range_] for range_ in (LEGACY, "application/*", "*/*") if range_ in best), 0.0)
+    if modern > 0 and modern >= legacy:
+        return MODERN
+    return LEGACY if legacy > 0 else None
 
 
 def _quality(parameters: list[str]) -> float:

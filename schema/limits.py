@@ -134,7 +134,7 @@ class LiteralsRule(ValuesOfCorrectTypeRule):
     def _refuse(self, error: GraphQLError, path: list[str | int]) -> None:
         if isinstance(error, BadInput):
             where = [self._argument, *path] if self._argument else path
-            error.extensions["path"] = [str(part) for part in where]
+            error.extensions = {"code": "BAD_USER_INPUT", "path": [str(part) for part in where]}
         self.report_error(error)
 
 

@@ -115,14 +115,14 @@ class Operation(Node):
         """Null unless it is a reversal."""
         if self.row.reverses is None:
             return None
-        return Operation.of(await operations.load(info.context, self.row.holder_id, self.row.reverses))
+        return Operation.maybe(await operations.load(info.context, self.row.holder_id, self.row.reverses))
 
     @strawberry.field(description="The operations that reverse this one.")
     async def reversed_by(self, info: Info) -> list["Operation"]:
         """At most one for each of its lines."""
         holder_id = self.row.holder_id
         found = [await operations.load(info.context, holder_id, id_) for id_ in self.row.reversed_by]
-        return [operation for operation in map(Operation.of, found) if operation is not None]
+        return [Operation.of(row) for row in found if row is not None]
 
     @strawberry.field(description="What decided the points.")
     def decided_by(self) -> list[Decision]:
@@ -137,10 +137,13 @@ class Operation(Node):
         return operation
 
     @classmethod
-    def of(cls, row: OperationRow | None) -> "Operation | None":
+    def maybe(cls, row: OperationRow | None) -> "Operation | None":
         """From the ledger; nothing from nothing."""
-        if row is None:
-            return None
+        return None if row is None else cls.of(row)
+
+    @classmethod
+    def of(cls, row: OperationRow) -> "Operation":
+        """From the ledger."""
         return cls(
             id=strawberry.ID(ids.encode("Operation", row.holder_id, row.id)),
             kind=OperationKind(row.kind),

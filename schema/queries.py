@@ -93,7 +93,7 @@ async def fetch(info: Info, global_id: str) -> Node | None:
                 figures = await wallets.by_global_id(context, rest)
                 return None if figures is None else Wallet.of(figures, context.as_of)
             case "Operation":
-                return Operation.of(await operations.by_global_id(context, global_id))
+                return Operation.maybe(await operations.by_global_id(context, global_id))
             case "Merchant" if text in catalogue.merchants:
                 return Merchant.of(catalogue.merchants[text])
             case "PointsCurrency" if text in catalogue.currencies:

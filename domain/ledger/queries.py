@@ -340,4 +340,5 @@ def _columns(keys: Sequence[tuple[Any, ...]], *names: str) -> dict[str, Any]:
 
 def _operation(row: Any) -> OperationRow:
     *plain, reversed_by = row
-    return OperationRow(*plain, tuple(reversed_by))
+    values: list[Any] = [*plain, tuple(reversed_by)]
+    return OperationRow(*values)
