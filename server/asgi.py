@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import structlog
 import uvicorn
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -18,7 +19,7 @@ from server.access.endpoint import TokenEndpoint
 from server.access.tokens import TokenVerifier
 from server.ingest import ingest_app
 from server.metrics import Metrics
-from server.middleware import RequestMiddleware, explain_fault
+from server.middleware import RequestMiddleware
 from server.migrate import is_current
 from server.settings import Settings
 
@@ -46,7 +47,7 @@ def serve(settings: Settings) -> None:
     uvicorn.Server(config).run()
 
 
-def create_app(settings: Settings) -> RequestMiddleware:
+def create_app(settings: Settings) -> Starlette:
     """The application. It opens its runtime when the server starts it: the database must be there by then."""
     metrics = Metrics()
 
@@ -61,8 +62,7 @@ def create_app(settings: Settings) -> RequestMiddleware:
             log.info("the API serves", address=f"http://{settings.host}:{settings.port}")
             yield
 
-    app = Starlette(lifespan=lifespan, exception_handlers={Exception: explain_fault})
-    return RequestMiddleware(app, metrics)
+    return Starlette(lifespan=lifespan, middleware=[Middleware(RequestMiddleware, metrics=metrics)])
 
 
 def _routes(runtime: Runtime, metrics: Metrics, settings: Settings) -> list[BaseRoute]:

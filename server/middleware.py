@@ -8,7 +8,6 @@ import asyncpg
 import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -47,23 +46,26 @@ class RequestMiddleware:
 
         try:
             await self._app(scope, receive, send_with_id)
-        except OUTAGES as fault:
-            log.error("request failed: a server is away", request_id=id_, reason=type(fault).__name__)
-        except Exception:
-            log.exception("request failed", request_id=id_, path=scope["path"])
+        except Exception as fault:
+            if isinstance(fault, OUTAGES):
+                log.error("request failed: a server is away", request_id=id_, reason=type(fault).__name__)
+            else:
+                log.exception("request failed", request_id=id_, path=scope["path"])
+            if not status:
+                await _explained(fault, id_)(scope, receive, send_with_id)
         finally:
             seconds = time.perf_counter() - began
             self._metrics.request(scope["path"], scope["method"], status, seconds)
             log.debug("request", path=scope["path"], status=status, ms=round(seconds * 1000, 1), request_id=id_)
 
 
-async def explain_fault(request: Request, fault: Exception) -> Response:
+def _explained(fault: Exception, request_id: str) -> Response:
     """What a client is told of a fault: that there was one, and the id under which the log has it."""
     away = isinstance(fault, OUTAGES)
     message = "the service cannot reach its database; try again" if away else "an internal error"
-    extensions = {"code": "INTERNAL", "requestId": request.state.request_id}
+    error = {"message": message, "extensions": {"code": "INTERNAL", "requestId": request_id}}
     headers = {"Retry-After": RETRY_AFTER} if away else {}
-    return JSONResponse({"errors": [{"message": message, "extensions": extensions}]}, 503 if away else 500, headers)
+    return JSONResponse({"errors": [error]}, 503 if away else 500, headers)
 
 
 def _given_id(scope: Scope) -> str | None:
