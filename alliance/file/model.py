@@ -174,6 +174,8 @@ class Document(BaseModel):
 
 
 class Money(Document):
+    """An amount of money; never a float."""
+
     amount: DecimalText
     currency: IsoCurrency
 
@@ -185,6 +187,8 @@ class Money(Document):
 
 
 class BusinessDays(Document):
+    """Days of the alliance's calendar."""
+
     business: Annotated[int, Field(ge=0, le=400)]
 
 
@@ -199,6 +203,8 @@ Days = Annotated[Annotated[int, Field(ge=0, le=400)] | BusinessDays, WrapValidat
 
 
 class Cycle(Document):
+    """When the alliance settles, and its deadlines."""
+
     every: Literal["day", "week", "month"] = "week"
     objection_days: Days = BusinessDays(business=3)
     payment_days: Days = BusinessDays(business=5)
@@ -207,6 +213,8 @@ class Cycle(Document):
 
 
 class Alliance(Document):
+    """What holds for all merchants."""
+
     code: Code
     name: Name
     settlement_currency: IsoCurrency
@@ -217,6 +225,8 @@ class Alliance(Document):
 
 
 class IdentifierType(Document):
+    """A kind of identifier by which members are recognised."""
+
     type: TypeName
     issuer: Word | None = None
     normalise: Literal["e164", "email"] | None = None
@@ -226,6 +236,8 @@ class IdentifierType(Document):
 
 
 class Settings(Document):
+    """How a merchant wants to be served."""
+
     enrol_on_purchase: bool = False
     clawback: Annotated[Literal["never_below_zero", "none"], later("pending_only", "unlimited")] = "never_below_zero"
     on_return: Literal["reevaluate", "proportional"] = "reevaluate"
@@ -233,16 +245,22 @@ class Settings(Document):
 
 
 class Settlement(Document):
+    """How far the alliance trusts a merchant."""
+
     credit_limit: DecimalText = "0"
     collateral: DecimalText = "0"
 
 
 class Store(Document):
+    """A place where a merchant sells."""
+
     code: Word
     name: Name
 
 
 class Expiry(Document):
+    """When points end; each policy takes the keys that `_fits` names."""
+
     policy: Annotated[Literal["rolling", "fixed", "end_of_year", "never"], later("anniversary", "inactivity")]
     days: Annotated[int, Field(ge=1, le=36_500)] | None = None
     months: Annotated[int, Field(ge=1, le=1_200)] | None = None
@@ -269,17 +287,23 @@ class Expiry(Document):
 
 
 class CurrencyTerms(Document):
+    """What a version of a currency's policy says."""
+
     worth: Money | None = None
     expiry: Expiry = Expiry(policy="never")
     negative: Annotated[Literal["never", "by_reversal"], later("to_limit")] = "never"
 
 
 class Policy(CurrencyTerms):
+    """A version of a currency's policy after the first."""
+
     version: Annotated[int, Field(ge=2, le=1_000_000)]
     from_: Day = Field(alias="from")
 
 
 class CurrencyNames(Document):
+    """What a currency is."""
+
     code: Points
     kind: Annotated[Literal["points"], later("credits", "stored_value")]
     default: bool = False
@@ -288,19 +312,27 @@ class CurrencyNames(Document):
 
 
 class Currency(CurrencyTerms, CurrencyNames):
+    """A currency and its policy: version 1 on itself, later ones in `policies`."""
+
     policies: Annotated[list[Policy], each] = []
 
 
 class Round(Document):
+    """How points become whole."""
+
     mode: Literal["floor", "half_up", "half_even", "ceiling"] = "floor"
     by: Literal["line", "order"] = "line"
 
 
 class Lines(Document):
+    """Which lines of an order are meant."""
+
     category: Annotated[list[Word], Field(min_length=1), AfterValidator(_distinct)]
 
 
 class EarningRule(Document):
+    """A version of a rule."""
+
     code: Code
     version: Version
     from_: Day = Field(alias="from")
@@ -327,6 +359,8 @@ class EarningRule(Document):
 
 
 class Merchant(Document):
+    """A merchant, its stores, points and rules."""
+
     code: Code
     name: Name
     jurisdiction: Region
@@ -339,6 +373,8 @@ class Merchant(Document):
 
 
 class Exchange(Document):
+    """Points that may become another's."""
+
     from_: Points = Field(alias="from")
     to: Points
     rate: Positive
@@ -349,6 +385,8 @@ class Exchange(Document):
 
 
 class Earn(Document):
+    """Points that a party may grant though they are the other's."""
+
     at: Code
     of: Points
     issue_price: Money
@@ -358,12 +396,16 @@ class Earn(Document):
 
 
 class Redeem(Document):
+    """Points that may be spent at a party though they are the other's."""
+
     at: Code
     of: Points
     redemption_price: Money
 
 
 class Right(Document):
+    """What a party is owed for a right of the other's members."""
+
     grantor: Code
     at: Code
     kind: Code
@@ -372,6 +414,8 @@ class Right(Document):
 
 
 class Fee(Document):
+    """What the operator takes."""
+
     for_: Annotated[
         list[Literal["earn", "redeem", "exchange", "right"]], Field(min_length=1), AfterValidator(_distinct)
     ] = Field(alias="for")
@@ -387,6 +431,8 @@ class Fee(Document):
 
 
 class Agreement(Document):
+    """A version of what two merchants agreed on."""
+
     merchants: Annotated[list[Code], Field(min_length=2, max_length=2), AfterValidator(_distinct)]
     version: Version
     from_: Day = Field(alias="from")
@@ -399,10 +445,14 @@ class Agreement(Document):
 
 
 class Header(Document):
+    """The first section."""
+
     alliance: Alliance
 
 
 class Sections(Document):
+    """The lists."""
+
     identifiers: Annotated[list[IdentifierType], each] = []
     merchants: Annotated[list[Merchant], each] = []
     agreements: Annotated[list[Agreement], each] = []

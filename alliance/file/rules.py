@@ -4,15 +4,16 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from difflib import get_close_matches
-from fractions import Fraction
 from itertools import pairwise
 from typing import Any, Protocol, TypeVar
 
-from alliance.file.model import Agreement, AllianceDocument, Earn, EarningRule, Fee, Merchant, Money, Redeem
+from alliance.file.model import Agreement, AllianceDocument, Earn, EarningRule, Merchant, Money, Redeem
 from alliance.file.money_machine import money_machines
 from alliance.file.source import Path
-from domain.money import MICRO, exponent
+from domain.money import exponent
+from domain.programs.catalogue import MICRO_PLACES
 
 UNKNOWN_MONEY = "XXX"
 
@@ -130,10 +131,9 @@ class _Check:
         yield from self._rights(agreement)
         for fee in agreement.fees:
             if fee.amount is not None:
-                yield from self._price((*self.places[id(fee)], "amount"), fee.amount, [Fraction(1)])
+                yield from self._price((*self.places[id(fee)], "amount"), fee.amount)
 
     def _exchange(self, agreement: Agreement) -> Faults:
-        factors = _factors(agreement.fees, "exchange")
         for item in agreement.exchange:
             path = self.places[id(item)]
             unknown = [*self._known((*path, "from"), item.from_), *self._known((*path, "to"), item.to)]
@@ -141,7 +141,7 @@ class _Check:
             owners = {self.owners.get(item.from_), self.owners.get(item.to)}
             if not unknown and owners != set(agreement.merchants):
                 yield Fault(path, "an exchange is between the points of one party and those of the other")
-            yield from self._price((*path, "clearingValue"), item.clearing_value, factors)
+            yield from self._price((*path, "clearingValue"), item.clearing_value)
 
     def _honouring(self, agreement: Agreement) -> Faults:
         honoured: list[Earn | Redeem] = [*agreement.earn, *agreement.redeem]
@@ -152,23 +152,20 @@ class _Check:
             if not unknown and {item.at, self.owners[item.of]} != set(agreement.merchants):
                 yield Fault((*path, "of"), f"must be points of the other party, not of {self.owners[item.of]!r}")
         for earn in agreement.earn:
-            factors = [Fraction(earn.share) * factor for factor in _factors(agreement.fees, "earn")]
-            yield from self._price((*self.places[id(earn)], "issuePrice"), earn.issue_price, factors)
+            yield from self._price((*self.places[id(earn)], "issuePrice"), earn.issue_price, earn.share)
         for redeem in agreement.redeem:
-            factors = _factors(agreement.fees, "redeem")
-            yield from self._price((*self.places[id(redeem)], "redemptionPrice"), redeem.redemption_price, factors)
+            yield from self._price((*self.places[id(redeem)], "redemptionPrice"), redeem.redemption_price)
 
     def _rights(self, agreement: Agreement) -> Faults:
-        factors = _factors(agreement.fees, "right")
         for right in agreement.rights:
             path = self.places[id(right)]
             yield from self._party((*path, "grantor"), right.grantor, agreement)
             yield from self._party((*path, "at"), right.at, agreement)
             if right.at == right.grantor:
                 yield Fault((*path, "at"), "must be the other party")
-            yield from self._price((*path, "price"), right.price, factors)
+            yield from self._price((*path, "price"), right.price)
             if right.no_show is not None:
-                yield from self._price((*path, "noShow"), right.no_show, factors)
+                yield from self._price((*path, "noShow"), right.no_show)
 
     def _party(self, path: Path, code: str, agreement: Agreement) -> Faults:
         if code not in agreement.merchants:
@@ -178,17 +175,14 @@ class _Check:
         if currency not in self.owners:
             yield Fault(path, f"no currency {currency!r} in this file{suggestion(currency, self.owners)}")
 
-    def _price(self, path: Path, money: Money, factors: Sequence[Fraction]) -> Faults:
-        """A price is in the settlement currency; each factor of it is exact in millionths, as obligations are."""
+    def _price(self, path: Path, money: Money, share: str = "1") -> Faults:
+        """A price is in the settlement currency; what is owed of it is exact in millionths, as obligations are."""
         settlement = self.document.alliance.settlement_currency
         if money.currency != settlement != UNKNOWN_MONEY:
             yield Fault((*path, "currency"), f"must be the settlement currency, {settlement}")
-        for factor in factors:
-            effective = Fraction(money.amount) * factor
-            if (effective * MICRO).denominator != 1:
-                reason = f"gives {float(effective):.12g} after shares: a price a point has at most 6 decimal places"
-                yield Fault((*path, "amount"), reason)
-                return
+        if not _exact(Decimal(money.amount) * Decimal(share), MICRO_PLACES):
+            at_share = "" if share == "1" else f" times the share of {share}"
+            yield Fault((*path, "amount"), f"{money.amount}{at_share} has more than {MICRO_PLACES} decimal places")
 
     def _minor(self, amount: str, path: Path) -> Faults:
         settlement = self.document.alliance.settlement_currency
@@ -226,11 +220,6 @@ def _grouped(items: Iterable[Item], key: Callable[[Item], Hashable]) -> list[lis
     return list(groups.values())
 
 
-def _factors(fees: Iterable[Fee], event: str) -> list[Fraction]:
-    """What a price of `event` is multiplied with: by one, and by each fee that is a share of it."""
-    shares = [Fraction(fee.share) for fee in fees if fee.share is not None and event in fee.for_]
-    return [Fraction(1), *shares]
-
-
-def _exact(amount: str, places: int) -> bool:
-    return bool((Fraction(amount) * 10**places).denominator == 1)
+def _exact(amount: str | Decimal, places: int) -> bool:
+    scaled = Decimal(amount).scaleb(places)
+    return scaled == scaled.to_integral_value()

@@ -55,10 +55,10 @@ class Source:
             raise FileErrors(self.name, self.errors)
 
     def _value(self, node: Node, path: Path) -> Any:
-        self._values[path] = _place(node)
         if id(node) in self._seen:
-            self.fault(path, "aliases (*) are not supported: write it out")
+            self.fault(path, "aliases (*) are not supported: write it out", key=True)
             return None
+        self._values[path] = _place(node)
         self._seen.add(id(node))
         if isinstance(node, MappingNode):
             return self._mapping(node, path)
