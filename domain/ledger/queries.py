@@ -204,7 +204,7 @@ async def expiries(
 
 
 _TOTALS = text("""
-    SELECT w.n, coalesce(u.kind, o.kind) AS kind, e.amount > 0 = (u.id IS NULL) AS inward,
+    SELECT w.n, coalesce(u.kind, o.kind) AS kind, (e.amount > 0) = (u.id IS NULL) AS inward,
            sum(e.amount)::bigint AS points
     FROM unnest(CAST(:holders AS uuid[]), CAST(:currencies AS text[])) WITH ORDINALITY AS w (holder_id, currency, n)
     JOIN entry e ON e.holder_id = w.holder_id AND e.currency = w.currency AND e.account = 'POINTS'
