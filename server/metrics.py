@@ -18,6 +18,7 @@ from starlette.responses import Response
 from domain.ledger.engine import PostingEngine
 
 PATHS = frozenset({"/graphql", "/oauth/token", "/ingest/purchases", "/healthz", "/readyz", "/metrics"})
+METHODS = frozenset({"GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "QUERY"})
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -38,15 +39,23 @@ class Metrics:
             "tessera_http_request_seconds", "Time to answer.", ("path",), buckets=BUCKETS, registry=self._registry
         )
 
+        self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
     def watch(self, engine: PostingEngine) -> None:
         """Show the figures of this engine too."""
         self._registry.register(_EngineCollector(engine))
 
     def request(self, path: str, method: str, status: int, seconds: float) -> None:
-        """Count a request. Paths that we do not serve count as one, lest strangers fill the memory."""
-        path = path if path in PATHS else "other"
-        self._requests.labels(path, method, str(status)).inc()
-        self._seconds.labels(path).observe(seconds)
+        """Count a request. Paths and methods that are not ours count as one, lest strangers fill the memory."""
+        known = path if path in PATHS else "other"
+        key = known, method if method in METHODS else "other", status
+        found = self._series.get(key)
+        if found is None:  # looking labels up costs more than counting
+            found = self._requests.labels(known, key[1], str(status)), self._seconds.labels(known)
+            self._series[key] = found
+        counter, histogram = found
+        counter.inc()
+        histogram.observe(seconds)
 
     async def page(self, _: Request) -> Response:
         """GET /metrics."""
