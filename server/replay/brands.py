@@ -4,7 +4,7 @@ What the data does not say (by what a household is recognised, and when it spend
 that every run draws the same.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -152,11 +152,3 @@ def _tenders(purchase: Purchase, spent: int, operation: str | None) -> Iterator[
     if coupons:
         yield {"kind": "COUPON", "amount": money(coupons)}
     yield {"kind": "MONEY", "amount": money(purchase.total - spent - coupons)}
-
-
-def stores_of(purchases: Sequence[Purchase]) -> dict[str, set[int]]:
-    """The stores that each brand sells at."""
-    found: dict[str, set[int]] = {}
-    for purchase in purchases:
-        found.setdefault(purchase.brand.code, set()).add(purchase.basket.store)
-    return found
