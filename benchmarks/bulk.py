@@ -28,7 +28,7 @@ class Plan(msgspec.Struct, frozen=True):
     token: str
     purchases: int
     members: int
-    prefix: str = "bulk"
+    prefix: str = "in-bulk"
 
 
 class Bulk(msgspec.Struct, frozen=True):
