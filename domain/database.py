@@ -29,11 +29,18 @@ class Database:
             connect_args={"timeout": 10, "server_settings": {"application_name": "tessera"}},
         )
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        self._readers = async_sessionmaker(self.engine.execution_options(isolation_level="AUTOCOMMIT"))
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
         """A session for reads; never share one between tasks."""
         async with self._sessions() as session:
+            yield session
+
+    @asynccontextmanager
+    async def reader(self) -> AsyncIterator[AsyncSession]:
+        """A session for reads that need no common snapshot: each statement is one round trip, with no BEGIN round it."""
+        async with self._readers() as session:
             yield session
 
     @asynccontextmanager

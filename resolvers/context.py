@@ -29,11 +29,11 @@ class House:
         self.wallets: Gatherer[WalletKey, list[WalletFigures]] = Gatherer(self._wallets)
 
     async def _resolve(self, asks: list[MemberAsk]) -> Sequence[Resolved | Refusal]:
-        async with self.runtime.database.session() as session:
+        async with self.runtime.database.reader() as session:
             return await members.resolve(session, self.runtime.catalogue, asks)
 
     async def _wallets(self, keys: list[WalletKey]) -> Sequence[list[WalletFigures]]:
-        async with self.runtime.database.session() as session:
+        async with self.runtime.database.reader() as session:
             found = await ledger.wallets(session, list(dict.fromkeys(keys)))
         return [found[key] for key in keys]
 

@@ -33,7 +33,7 @@ async def by_global_id(context: Context, global_id: str) -> SettlementCycle | No
 
 async def open_one(context: Context) -> SettlementCycle | None:
     """The open cycle; None before anything was ever owed."""
-    async with context.runtime.database.session() as session:
+    async with context.runtime.database.reader() as session:
         return await queries.open_cycle(session)
 
 
@@ -41,7 +41,7 @@ async def newest(context: Context, asked: Window) -> Page[SettlementCycle]:
     """Cycles, newest first. Raises InvalidInput for last or before."""
     if asked.backward or asked.before is not None:
         raise InvalidInput(reason="cycles are listed forwards: give first and after", path=("last",))
-    async with context.runtime.database.session() as session:
+    async with context.runtime.database.reader() as session:
         before = None if asked.after is None else asked.after[0]
         found = await queries.page(session, before=before, first=asked.size + 1)
         newest_cycle = await queries.open_cycle(session)
@@ -55,7 +55,7 @@ async def newest(context: Context, asked: Window) -> Page[SettlementCycle]:
 async def lines(context: Context, cycle: SettlementCycle, asked: Window, merchant: str | None) -> Page[Obligation]:
     """A page of a cycle's obligations: a merchant's own, with `merchant` those between the two of them."""
     parties = [party for party in (members_of(context.signed_in), _id_of(context, merchant)) if party is not None]
-    async with context.runtime.database.session() as session:
+    async with context.runtime.database.reader() as session:
         found = await clearing.lines(
             session,
             cycle.id,
@@ -67,7 +67,7 @@ async def lines(context: Context, cycle: SettlementCycle, asked: Window, merchan
         )
 
     async def total() -> int:
-        async with context.runtime.database.session() as session:
+        async with context.runtime.database.reader() as session:
             return await clearing.count(session, cycle.id, parties)
 
     return page(asked, list(found), lambda line: (str(line.operation_id), str(line.seq)), total)

@@ -65,7 +65,7 @@ async def quote(context: Context, sent: Sent) -> Quote:
         return {"quote": str(offered.id)}
 
     outcome = await once(context, key, act)
-    async with context.runtime.database.session() as session:
+    async with context.runtime.database.reader() as session:
         place = (member_id, UUID(outcome["quote"]))
         return (await queries.quotes(session, [place]))[place]
 
@@ -95,7 +95,7 @@ async def exchange(context: Context, sent: Sent) -> Posted:
         holder_id, quote_id = ids.decode_as("Quote", sent["quote"], 2)
     except NotFound as refusal:
         raise refusal.at("quote") from None
-    async with context.runtime.database.session() as session:
+    async with context.runtime.database.reader() as session:
         taken = (await queries.quotes(session, [(holder_id, quote_id)])).get((holder_id, quote_id))
         viewer = context.signed_in
         if taken is None or not _sees(context, taken):
@@ -131,7 +131,7 @@ async def options(context: Context, member_id: UUID, source: str) -> list[Option
     capped = [(member_id, terms.source, terms.target) for terms in found if terms.daily_cap_per_member is not None]
     used: dict[queries.Route, int] = {}
     if capped:
-        async with context.runtime.database.session() as session:
+        async with context.runtime.database.reader() as session:
             used = await queries.exchanged_today(session, capped, context.as_of, catalogue.alliance.timezone)
     member = await context.loaders.members.load(member_id)
     wallet = await one(context, member_id, source)

@@ -41,7 +41,7 @@ class Loaders:
 
     def _loader(self, load: Callable[[AsyncSession, list[Key]], Awaitable[list[Value]]]) -> DataLoader[Key, Value]:
         async def batch(keys: list[Key]) -> list[Value]:
-            async with self.runtime.database.session() as session:
+            async with self.runtime.database.reader() as session:
                 return await load(session, keys)
 
         return DataLoader(batch, max_batch_size=1000)

@@ -58,13 +58,13 @@ async def page(context: Context, asked: Window, wanted: Sent) -> Page[Member]:
             raise NotFound(what=f"merchant {merchant[:40]!r}", path=("filter", "merchant"))
         merchant_id = known.id
     size = {"last": asked.size} if asked.backward else {"first": asked.size}
-    async with context.runtime.database.session() as session:
+    async with context.runtime.database.reader() as session:
         found = await queries.page(
             session, merchant_id=merchant_id, status=status, after=asked.after, before=asked.before, **size
         )
 
     async def total() -> int:
-        async with context.runtime.database.session() as session:
+        async with context.runtime.database.reader() as session:
             return await queries.count(session, merchant_id=merchant_id, status=status)
 
     return Page(found.members, has_next=found.has_next, has_previous=found.has_previous, total=total)

@@ -32,7 +32,7 @@ async def once(context: Context, key: Key, act: Act) -> dict[str, Any]:
 async def _try(context: Context, key: Key, act: Act) -> dict[str, Any]:
     holder_id = context.signed_in.subject
     refusal: Refusal
-    async with context.runtime.database.session() as session:
+    async with context.runtime.database.reader() as session:
         known = await remembered(session, key)
     if known is not None:
         return known

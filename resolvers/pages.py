@@ -47,7 +47,7 @@ def small_number(text: str) -> int:
 
 def encode_cursor(cursor: Cursor) -> str:
     """An opaque text for the sort values of a row."""
-    return urlsafe_b64encode(orjson.dumps(cursor)).rstrip(b"=").decode()
+    return urlsafe_b64encode(orjson.dumps(cursor, default=str)).rstrip(b"=").decode()
 
 
 def decode_cursor(text: str, name: str, shape: Shape) -> Cursor:

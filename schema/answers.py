@@ -1,6 +1,6 @@
 """What mutations answer: one type of success each."""
 
-from typing import Self
+from typing import Any, Self
 from uuid import UUID
 
 import strawberry
@@ -20,13 +20,17 @@ from schema.settlement import SettlementCycle
 from schema.wallets import Wallet
 
 
-async def _operation(info: Info, posted: Posted) -> Operation | None:
-    """The operation that was posted; not read at all where only its id is asked for."""
+def _operation(info: Info, posted: Posted) -> Any:
+    """The operation that was posted; not read (so not awaited either) where only its id is asked for."""
     if posted.operation_id is None:
         return None
     if _only_id(info):
         return Operation.named(posted.holder_id, posted.operation_id)
-    return Operation.maybe(await operations.load(info.context, posted.holder_id, posted.operation_id))
+    return _read(info, posted.holder_id, posted.operation_id)
+
+
+async def _read(info: Info, holder_id: UUID, operation_id: UUID) -> Operation | None:
+    return Operation.maybe(await operations.load(info.context, holder_id, operation_id))
 
 
 def _only_id(info: Info) -> bool:
@@ -72,9 +76,9 @@ class Earned:
     currency: strawberry.Private[str]
 
     @strawberry.field(description="Null for a dry run.")
-    async def operation(self, info: Info) -> Operation | None:
+    def operation(self, info: Info) -> Operation | None:
         """Read now."""
-        return await _operation(info, self.posted)
+        return _operation(info, self.posted)
 
     @strawberry.field(description="The wallet as it stands now; null for points out of reach.")
     async def wallet(self, info: Info) -> Wallet | None:
@@ -101,9 +105,9 @@ class Redeemed:
     currency: strawberry.Private[str]
 
     @strawberry.field(description="Null for a dry run.")
-    async def operation(self, info: Info) -> Operation | None:
+    def operation(self, info: Info) -> Operation | None:
         """Read now."""
-        return await _operation(info, self.posted)
+        return _operation(info, self.posted)
 
     @strawberry.field(description="What they are worth to the member, as the issuer publishes it.")
     def worth(self, info: Info) -> Money | None:
@@ -134,9 +138,9 @@ class Reversed:
     posted: strawberry.Private[Posted]
 
     @strawberry.field(description="The reversal; null for a dry run.")
-    async def operation(self, info: Info) -> Operation | None:
+    def operation(self, info: Info) -> Operation | None:
         """Read now."""
-        return await _operation(info, self.posted)
+        return _operation(info, self.posted)
 
     @classmethod
     def of(cls, posted: Posted) -> Self:
@@ -163,9 +167,9 @@ class Exchanged:
     posted: strawberry.Private[Posted]
 
     @strawberry.field(description="One operation with both sides.")
-    async def operation(self, info: Info) -> Operation | None:
+    def operation(self, info: Info) -> Operation | None:
         """Read now."""
-        return await _operation(info, self.posted)
+        return _operation(info, self.posted)
 
     @classmethod
     def of(cls, posted: Posted) -> Self:

@@ -5,9 +5,10 @@ from functools import cache
 from typing import Literal
 
 import strawberry
-from graphql import GraphQLError, GraphQLObjectType, GraphQLUnionType, Undefined
+from graphql import GraphQLError, GraphQLInputObjectType, GraphQLObjectType, GraphQLUnionType, Undefined
 from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types import ExecutionContext
 
 from schema.limits import Limits
@@ -47,6 +48,9 @@ def assemble(query: type, mutation: type) -> TesseraSchema:
             type_.resolve_type = lambda value, *_: type(value).__name__
         if isinstance(type_, GraphQLObjectType) and not type_.name.startswith("__"):
             _drop_null_defaults(type_)
+        if isinstance(type_, GraphQLInputObjectType):
+            # The executor's own check of @oneOf names the path of the value; the framework's does not.
+            type_.is_one_of = bool(type_.extensions[GraphQLCoreConverter.DEFINITION_BACKREF].is_one_of)
     return schema
 
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
-from graphql import parse
+from graphql import GraphQLError, OperationDefinitionNode, parse
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
@@ -24,8 +24,9 @@ from strawberry.types.graphql import OperationType
 
 from resolvers import viewer as access
 from resolvers.context import Context, House, language_of
-from schema.build import TesseraSchema
+from schema.build import CACHED_DOCUMENTS, TesseraSchema
 from schema.errors import present, problem, variable_problems
+from schema.limits import MAX_TOKENS
 from schema.scalars import BadInput, parse_datetime
 
 MODERN = "application/graphql-response+json"
@@ -112,6 +113,8 @@ class GraphQLView:
                 raise Unfit(400, "BAD_USER_INPUT", f"{name} must be {called}")
         if not sent.get("query"):
             raise Unfit(400, "BAD_USER_INPUT", "query is missing")
+        if not sent.get("operationName") and _has_many_operations(sent["query"]):
+            raise Unfit(400, "BAD_USER_INPUT", "operationName is missing, and there is more than one operation")
         return Asked(sent["query"], sent.get("variables") or None, sent.get("operationName") or None)
 
     async def _body(self, request: Request) -> bytes:
@@ -173,6 +176,16 @@ class GraphQLView:
             schema, document = self.schema._schema, parse(asked.query)
             problems = variable_problems(schema, document, asked.operation_name, asked.variables or {})
         return problems or _presented(context, result)
+
+
+@lru_cache(maxsize=CACHED_DOCUMENTS)
+def _has_many_operations(query: str) -> bool:
+    """Whether a document has more than one operation: the framework would run the first one, whatever was meant."""
+    try:
+        definitions = parse(query, max_tokens=MAX_TOKENS).definitions
+    except GraphQLError:
+        return False
+    return sum(isinstance(definition, OperationDefinitionNode) for definition in definitions) > 1
 
 
 _PARAMETERS = (

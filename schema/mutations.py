@@ -116,12 +116,17 @@ Sent = Mapping[str, Any]
 
 
 async def answer(info: Info, input: object, act: Callable[[Context, Sent], Awaitable[T]]) -> T | UserError:
-    """What `act` made of the input as it was sent, or the refusal as clients see it."""
+    """What `act` made of the input as it was sent, or the refusal as clients see it.
+
+    What was loaded before it, or for it, is loaded again for the answer: it may have changed.
+    """
     info.context.forget()
     try:
         return await act(info.context, cast("Sent", input))
     except Refusal as refusal:
         return shown(refusal, info.context.language)
+    finally:
+        info.context.forget()
 
 
 async def _member(info: Info, member_id: str) -> Member:

@@ -92,6 +92,11 @@ class Client:
         return (await self.run(document, input=input))[mutation]
 
 
+def by_card(card: str) -> dict[str, Any]:
+    """A MemberRef by a card of the grocer's."""
+    return {"identifier": {"type": "CARD", "issuer": "grocer", "value": card}}
+
+
 def client_of(runtime: Runtime, **settings: Any) -> Client:
     """A client of a view on this runtime, not signed in."""
     tokens = Tokens()

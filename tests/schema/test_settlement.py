@@ -1,0 +1,184 @@
+"""Exchanging, and a cycle from open to settled, over the endpoint; who sees what of it (A14)."""
+
+from typing import Any
+
+from tests.schema.support import Client, by_card
+
+MONEY = "{ amount currency }"
+CYCLE = f"""
+  id number status opensAt closesAt gross {MONEY} bilateral {MONEY} multilateral {MONEY}
+  positions {{ merchant {{ code }} amount {MONEY} }}
+  payments {{ from {{ code }} to {{ code }} amount {MONEY} status paidAt }}
+  obligations {{ totalCount edges {{ node {{
+    reference kind debtor {{ code }} creditor {{ code }} points amount {MONEY} orderRef currency {{ code }} late reverses
+  }} }} }}
+"""
+STATEMENT = f"""
+  statement(merchant: $merchant) {{ merchant {{ code }} opening {MONEY} lines {MONEY} adjustments {MONEY}
+    closing {MONEY} position {MONEY} issuedAt confirmedAt partners {{ partner {{ code }} net {MONEY} carried {MONEY} }} }}
+"""
+
+
+async def give(operator: Client, card: str, points: int, at: str = "grocer", of: str = "GRO") -> Any:
+    """Points as many as said."""
+    earned = await operator.do(
+        "earn",
+        "EarnInput",
+        "... on Earned { points operation { id } }",
+        merchant=at,
+        member=by_card(card),
+        channel="STORE",
+        currency=of,
+        points=points,
+    )
+    assert earned["__typename"] == "Earned", earned
+    return earned
+
+
+async def quoted(client: Client, card: str, out: int = 100) -> Any:
+    """A quote of GRO for FUE."""
+    return await client.do(
+        "quoteExchange",
+        "QuoteExchangeInput",
+        "... on Quoted { quote { id rate pointsOut pointsIn fee expiresAt } }",
+        member=by_card(card),
+        to="FUE",
+        pointsOut=out,
+        **{"from": "GRO"},
+    )
+
+
+async def exchanged(client: Client, quote: str) -> Any:
+    """An exchange at a quote."""
+    want = (
+        "... on Exchanged { pointsOut pointsIn operation { kind transfers { points currency { code } } "
+        'gro: change(currency: "GRO") fue: balanceAfter(currency: "FUE") } } ... on QuoteExpired { expired }'
+    )
+    return await client.do("exchangePoints", "ExchangePointsInput", want, quote=quote)
+
+
+async def test_a04_quote_then_exchange(operator: Client, card: str) -> None:
+    await give(operator, card, 500)
+    quote = (await quoted(operator, card, out=401))["quote"]
+    assert (quote["rate"], quote["pointsOut"], quote["pointsIn"], quote["fee"]) == ("0.8", 400, 320, 0)
+    done = await exchanged(operator, quote["id"])
+    assert (done["pointsOut"], done["pointsIn"]) == (400, 320)
+    assert done["operation"]["gro"] == -400
+    assert done["operation"]["fue"] == 320
+    assert {(t["points"], t["currency"]["code"]) for t in done["operation"]["transfers"]} == {
+        (-400, "GRO"),
+        (320, "FUE"),
+    }
+    again = await exchanged(operator, quote["id"])
+    assert (again["__typename"], again["code"]) == ("QuoteUsed", "QUOTE_USED")
+    low = await quoted(operator, card, out=10)
+    assert low["__typename"] == "BelowMinimum"
+
+
+async def test_a06_a07_a08_a_cycle_from_open_to_settled(
+    operator: Client, grocer: Client, fuel: Client, card: str
+) -> None:
+    await give(operator, card, 1000, at="fuel")  # fuel owes grocer 9.00
+    await exchanged(operator, (await quoted(operator, card, out=400))["quote"]["id"])  # grocer owes fuel 3.20
+    spent = await operator.do(
+        "redeem",
+        "RedeemInput",
+        "... on Redeemed { points worth { amount currency } }",
+        merchant="fuel",
+        member=by_card(card),
+        channel="STORE",
+        currency="GRO",
+        orderRef="f-1",
+        points=300,  # grocer owes fuel 2.70
+    )
+    assert spent["worth"] == {"amount": "3.00", "currency": "USD"}
+    cycle = (await operator.run(f"{{ alliance {{ openCycle {{ {CYCLE} }} }} }}"))["alliance"]["openCycle"]
+    assert (cycle["status"], cycle["number"]) == ("OPEN", 1)
+    assert cycle["gross"]["amount"] == "14.900000"
+    assert cycle["bilateral"]["amount"] == cycle["multilateral"]["amount"] == "3.10"
+    assert cycle["obligations"]["totalCount"] == 3
+
+    steps = [
+        ("closeCycle", "CloseCycleInput", "CycleClosed", "CLOSED"),
+        ("issueStatements", "CycleStepInput", "StatementsIssued", "STATED"),
+        ("confirmStatement", "ConfirmStatementInput", "StatementConfirmed", "CONFIRMED"),
+        ("netCycle", "CycleStepInput", "CycleNetted", "NETTED"),
+        ("settleCycle", "CycleStepInput", "CycleSettled", "SETTLED"),
+    ]
+    for mutation, kind, success, status in steps:
+        want = f"... on {success} {{ cycle {{ {CYCLE} }} }}"
+        done = await operator.do(mutation, kind, want, cycle=cycle["id"], idempotencyKey=f"step-{mutation}")
+        assert (done["__typename"], done["cycle"]["status"]) == (success, status)
+        same = await operator.do(mutation, kind, want, cycle=cycle["id"], idempotencyKey=f"step-{mutation}")
+        assert same["__typename"] == success
+    settled = done["cycle"]
+    assert {(p["merchant"]["code"], p["amount"]["amount"]) for p in settled["positions"]} == {
+        ("grocer", "3.10"),
+        ("fuel", "-3.10"),
+    }
+    late = await operator.do("settleCycle", "CycleStepInput", "", cycle=cycle["id"])
+    assert (late["__typename"], late["code"]) == ("WrongCycleStatus", "WRONG_CYCLE_STATUS")
+
+    statement = f"query ($id: ID!, $merchant: String!) {{ settlementCycle(id: $id) {{ {STATEMENT} }} }}"
+    mine = (await fuel.run(statement, id=cycle["id"], merchant="fuel"))["settlementCycle"]["statement"]
+    assert (mine["position"]["amount"], mine["closing"]["amount"]) == ("-3.10", "-3.100000")
+    assert mine["confirmedAt"]
+    theirs = (await fuel.run(statement, id=cycle["id"], merchant="grocer"))["settlementCycle"]["statement"]
+    assert theirs is None
+    seen = (await fuel.run(f"query ($id: ID!) {{ settlementCycle(id: $id) {{ {CYCLE} }} }}", id=cycle["id"]))[
+        "settlementCycle"
+    ]
+    assert [p["merchant"]["code"] for p in seen["positions"]] == ["fuel"]
+    lines = {e["node"]["kind"]: e["node"] for e in seen["obligations"]["edges"]}
+    assert lines["SPEND"]["orderRef"] == "f-1"
+    other = (await grocer.run(f"query ($id: ID!) {{ settlementCycle(id: $id) {{ {CYCLE} }} }}", id=cycle["id"]))[
+        "settlementCycle"
+    ]
+    theirs = {e["node"]["kind"]: e["node"] for e in other["obligations"]["edges"]}
+    assert theirs["SPEND"]["orderRef"] is None
+    assert theirs["SPEND"]["reference"] == lines["SPEND"]["reference"]
+
+
+async def test_cycles_are_listed_newest_first(operator: Client, card: str) -> None:
+    await give(operator, card, 10, at="fuel")
+    for number in (1, 2, 3):
+        closed = await operator.do("closeCycle", "CloseCycleInput", "... on CycleClosed { cycle { number } }")
+        assert closed["cycle"]["number"] == number
+    query = "query ($after: String) { alliance { cycles(first: 2, after: $after) { totalCount pageInfo { hasNextPage endCursor } edges { node { number } } } } }"
+    first = (await operator.run(query))["alliance"]["cycles"]
+    assert ([e["node"]["number"] for e in first["edges"]], first["totalCount"]) == ([4, 3], 4)
+    rest = (await operator.run(query, after=first["pageInfo"]["endCursor"]))["alliance"]["cycles"]
+    assert [e["node"]["number"] for e in rest["edges"]] == [2, 1]
+    assert not rest["pageInfo"]["hasNextPage"]
+
+
+async def test_steps_are_the_operators(grocer: Client, operator: Client, card: str) -> None:
+    await give(operator, card, 10, at="fuel")
+    errors = await grocer.errors('mutation { closeCycle(input: {idempotencyKey: "12345678"}) { __typename } }')
+    assert errors[0]["extensions"]["code"] == "FORBIDDEN"
+    cycle = (await operator.run("{ alliance { openCycle { id status } } }"))["alliance"]["openCycle"]
+    assert cycle["status"] == "OPEN"
+    aborted = await operator.do("abortCycle", "CycleStepInput", "", cycle=cycle["id"])
+    assert aborted["__typename"] == "WrongCycleStatus"
+    confirmed = await grocer.do("confirmStatement", "ConfirmStatementInput", "", cycle=cycle["id"], merchant="fuel")
+    assert (confirmed["__typename"], confirmed["path"]) == ("NotAllowed", ["merchant"])
+
+
+async def test_exchange_options(operator: Client, card: str) -> None:
+    query = """query ($by: MemberRef!) { member(by: $by) { exchangeOptions(from: "GRO") {
+      to { code } rate block step remainingToday expiryRule changesOn blockedBy } } }"""
+    (option,) = (await operator.run(query, by=by_card(card)))["member"]["exchangeOptions"]
+    assert option["blockedBy"] == ["INSUFFICIENT_POINTS"]
+    await give(operator, card, 1000)
+    await exchanged(operator, (await quoted(operator, card, out=400))["quote"]["id"])
+    (option,) = (await operator.run(query, by=by_card(card)))["member"]["exchangeOptions"]
+    assert option == {
+        "to": {"code": "FUE"},
+        "rate": "0.8",
+        "block": 100,
+        "step": 50,
+        "remainingToday": 4600,
+        "expiryRule": "until the end of the year + 1",
+        "changesOn": None,
+        "blockedBy": [],
+    }
