@@ -43,24 +43,10 @@ def tessera(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
 
 
 def test_the_commands_that_are_promised_are_there() -> None:
-    promised = [
-        "up",
-        "api",
-        "worker",
-        "relay",
-        "scheduler",
-        "migrate",
-        "verify",
-        "apply",
-        "export",
-        "token",
-        "replay",
-        "bench",
-    ]
-    assert {(name,) for name in promised} <= set(COMMANDS)
-    assert {("client", "create"), ("cycle", "close"), ("cycle", "net"), ("cycle", "settle"), ("jobs", "retry")} <= set(
-        COMMANDS
-    )
+    promised = """up|api|worker|relay|scheduler|migrate|verify|apply|export|token|replay|bench|client create
+        |cycle list|cycle close|cycle issue|cycle confirm|cycle net|cycle settle
+        |jobs list|jobs show|jobs retry|jobs discard|jobs schedule|jobs run"""
+    assert {" ".join(path) for path in COMMANDS} == {name.strip() for name in promised.split("|")}
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
@@ -69,7 +55,9 @@ def test_every_command_explains_itself(path: tuple[str, ...]) -> None:
     assert result.exit_code == 0
     command = COMMANDS[path]
     assert command.help
-    assert {"--json", "--home"} <= {option for parameter in command.params for option in parameter.opts}
+    options = {option for parameter in command.params for option in parameter.opts}
+    assert "--json" in options
+    assert "--home" in options or path == ("bench",), "only bench brings a home of its own"
     for parameter in command.params:
         assert getattr(parameter, "help", None), f"{parameter.name} has no help"
 
