@@ -40,8 +40,8 @@ def bomb(levels: int) -> str:
             "costly",
         ),
         (
-            "query ($n: Int) { members(first: $n) { edges { node { activity(first: $n) { edges { node { title kind status "
-            "id occurredAt bookedAt channel orderRef decidedBy { rule } } } } } } } }",
+            "query ($n: Int) { members(first: $n) { edges { node { activity(first: $n) { edges { node { title kind "
+            "status id occurredAt bookedAt channel orderRef decidedBy { rule } } } } } } } }",
             "costly",
         ),
         (bomb(40), "costly"),

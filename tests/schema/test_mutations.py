@@ -157,7 +157,10 @@ async def test_i1_a_batch_returns_one_result_an_item_in_order(operator: Client, 
     inputs[4] = item(5, member=by_card("nobody"))
     inputs[7] = item(8, points=-1)
     inputs[9] = item(1)
-    query = "mutation ($inputs: [EarnInput!]!) { earnBatch(inputs: $inputs) { __typename ... on Earned { points } ... on UserError { path } } }"
+    query = (
+        "mutation ($inputs: [EarnInput!]!) { earnBatch(inputs: $inputs) { __typename ... on Earned { "
+        "points } ... on UserError { path } } }"
+    )
     results = (await operator.run(query, inputs=inputs))["earnBatch"]
     assert len(results) == 29
     assert results[4] == {"__typename": "NotFound", "path": ["member"]}
@@ -297,7 +300,10 @@ async def test_a_fault_in_one_alias_leaves_the_others_answer(
 
     monkeypatch.setattr(runtime.engine.__class__, "post", second_fails)
     base = {"merchant": "grocer", "member": by_card(card), "channel": "STORE", "points": 5}
-    query = "mutation ($a: EarnInput!, $b: EarnInput!) { a: earn(input: $a) { ... on Earned { points } } b: earn(input: $b) { __typename } }"
+    query = (
+        "mutation ($a: EarnInput!, $b: EarnInput!) { a: earn(input: $a) { ... on Earned { points } } b: "
+        "earn(input: $b) { __typename } }"
+    )
     response = await operator.post(
         query, {"a": base | {"idempotencyKey": "a" * 8}, "b": base | {"idempotencyKey": "b" * 8}}
     )
@@ -347,7 +353,10 @@ async def test_two_enrolments_with_one_key_at_once(operator: Client) -> None:
 
 async def test_r02_what_has_expired_is_in_no_figure(operator: Client, card: str) -> None:
     await earn(operator, card, points=40)
-    figures = 'query ($by: MemberRef!) { member(by: $by) { wallet(currency: "GRO") { balance available worth { amount } expiries { on points } lots { totalCount } } } }'
+    figures = (
+        'query ($by: MemberRef!) { member(by: $by) { wallet(currency: "GRO") { balance available worth '
+        "{ amount } expiries { on points } lots { totalCount } } } }"
+    )
     now = (await operator.run(figures, by=by_card(card)))["member"]["wallet"]
     assert now == {
         "balance": 40,

@@ -144,7 +144,10 @@ async def test_values_are_not_sent_back(operator: Client) -> None:
 
 
 async def test_what_is_refused_in_the_document(operator: Client) -> None:
-    query = 'mutation { earn(input: {idempotencyKey: "xxxxxxxx", merchant: "grocer", channel: STORE, points: %s, member: {number: "1"}}) { __typename } }'
+    query = (
+        'mutation { earn(input: {idempotencyKey: "xxxxxxxx", merchant: "grocer", channel: STORE, '
+        'points: %s, member: {number: "1"}}) { __typename } }'
+    )
     for literal in ("1.5", "true", '"1e3"', str(2**63), "9" * 5000):
         (error,) = await operator.errors(query % literal)
         assert error["extensions"] == {"code": "BAD_USER_INPUT", "path": ["input", "points"]}, literal

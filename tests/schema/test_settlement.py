@@ -10,12 +10,14 @@ CYCLE = f"""
   positions {{ merchant {{ code }} amount {MONEY} }}
   payments {{ from {{ code }} to {{ code }} amount {MONEY} status paidAt }}
   obligations {{ totalCount edges {{ node {{
-    reference kind debtor {{ code }} creditor {{ code }} points amount {MONEY} orderRef currency {{ code }} late reverses
+    reference kind debtor {{ code }} creditor {{ code }} points amount {MONEY} orderRef currency {{ code }}
+    late reverses
   }} }} }}
 """
 STATEMENT = f"""
   statement(merchant: $merchant) {{ merchant {{ code }} opening {MONEY} lines {MONEY} adjustments {MONEY}
-    closing {MONEY} position {MONEY} issuedAt confirmedAt partners {{ partner {{ code }} net {MONEY} carried {MONEY} }} }}
+    closing {MONEY} position {MONEY} issuedAt confirmedAt
+    partners {{ partner {{ code }} net {MONEY} carried {MONEY} }} }}
 """
 
 
@@ -144,7 +146,10 @@ async def test_cycles_are_listed_newest_first(operator: Client, card: str) -> No
     for number in (1, 2, 3):
         closed = await operator.do("closeCycle", "CloseCycleInput", "... on CycleClosed { cycle { number } }")
         assert closed["cycle"]["number"] == number
-    query = "query ($after: String) { alliance { cycles(first: 2, after: $after) { totalCount pageInfo { hasNextPage endCursor } edges { node { number } } } } }"
+    query = (
+        "query ($after: String) { alliance { cycles(first: 2, after: $after) { totalCount pageInfo { "
+        "hasNextPage endCursor } edges { node { number } } } } }"
+    )
     first = (await operator.run(query))["alliance"]["cycles"]
     assert ([e["node"]["number"] for e in first["edges"]], first["totalCount"]) == ([4, 3], 4)
     rest = (await operator.run(query, after=first["pageInfo"]["endCursor"]))["alliance"]["cycles"]
