@@ -3,7 +3,6 @@
 Run as `python -m benchmarks.apps NAME PORT`, with the settings of the server in the environment.
 """
 
-import gc
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -29,7 +28,7 @@ from schema.mutations import EarnResult
 from schema.node import Info
 from schema.queries import Query
 from server.access.tokens import TokenVerifier
-from server.asgi import BACKLOG
+from server.asgi import BACKLOG, tune_collection
 from server.settings import Settings, get_settings
 
 NOTHING = Posted(UUID(int=1), UUID(int=2), "EARN", 10, [{"rule": "base", "version": 1, "points": 10}])
@@ -95,8 +94,7 @@ def application(name: str, settings: Settings) -> Starlette:
         async with Runtime.open(settings.database_url or "") as runtime:
             graphql = bare() if name == "bare" else _view(settings, runtime, mutations[name](runtime))
             app.router.routes[:] = [Route("/graphql", graphql)]
-            gc.collect()
-            gc.freeze()
+            tune_collection()
             yield
 
     return Starlette(lifespan=lifespan)

@@ -56,13 +56,22 @@ def create_app(settings: Settings) -> Starlette:
         async with Runtime.open(settings.database_url or "") as runtime:
             metrics.watch(runtime.engine)
             app.router.routes[:] = _routes(runtime, metrics, settings)
-            # What lives until the end need not be looked at by every collection.
-            gc.collect()
-            gc.freeze()
+            tune_collection()
             log.info("the API serves", address=f"http://{settings.host}:{settings.port}")
             yield
 
     return Starlette(lifespan=lifespan, middleware=[Middleware(RequestMiddleware, metrics=metrics)])
+
+
+def tune_collection() -> None:
+    """Let the garbage collector look at what calls leave behind, and at nothing else.
+
+    What has been built by now lives until the end. And while a call waits for its batch, it is not garbage: with the
+    interpreter's thresholds (700 objects) a call was looked at so often that it cost a fifth of its time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def _routes(runtime: Runtime, metrics: Metrics, settings: Settings) -> list[BaseRoute]:
