@@ -1,12 +1,22 @@
 """The way to PostgreSQL: short sessions from a pool, and dedicated connections for the engine and for LISTEN."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 import asyncpg
 import orjson
 from sqlalchemy import URL, make_url
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import (
+    AsyncConnection,
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
+
+T = TypeVar("T")
 
 
 def _dumps(value: object) -> str:
@@ -29,6 +39,7 @@ class Database:
             connect_args={"timeout": 10, "server_settings": {"application_name": "tessera"}},
         )
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        self._standing: list[StandingReader] = []
         self._readers = async_sessionmaker(self.engine.execution_options(isolation_level="AUTOCOMMIT"))
 
     @asynccontextmanager
@@ -39,7 +50,7 @@ class Database:
 
     @asynccontextmanager
     async def reader(self) -> AsyncIterator[AsyncSession]:
-        """A session for reads that need no common snapshot: each statement is one round trip, with no BEGIN round it."""
+        """A session for reads that need no common snapshot: no BEGIN, each statement is one round trip."""
         async with self._readers() as session:
             yield session
 
@@ -56,6 +67,39 @@ class Database:
         await connection.set_type_codec("jsonb", encoder=_dumps, decoder=orjson.loads, schema="pg_catalog")
         return connection
 
+    def standing(self) -> "StandingReader":
+        """A connection of its own for one kind of read, closed with the pool."""
+        self._standing.append(StandingReader(self.engine.execution_options(isolation_level="AUTOCOMMIT")))
+        return self._standing[-1]
+
     async def close(self) -> None:
         """Close the pool."""
+        for reader in self._standing:
+            await reader.close()
         await self.engine.dispose()
+
+
+class StandingReader:
+    """One connection, kept open, for the reads of every call: no checkout, no ping, no BEGIN. One read at a time."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._connection: AsyncConnection | None = None
+
+    async def run(self, read: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """What `read` reads; it is run again on a new connection if the old one turns out to be lost."""
+        if self._connection is not None:
+            try:
+                return await read(self._connection)
+            except DBAPIError as fault:
+                if not fault.connection_invalidated:
+                    raise
+                await self.close()
+        self._connection = await self._engine.connect()
+        return await read(self._connection)
+
+    async def close(self) -> None:
+        """Give the connection back; the next read takes another."""
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            await connection.close()

@@ -27,14 +27,16 @@ class House:
         self.fingerprint_secret = fingerprint_secret
         self.resolve: Gatherer[MemberAsk, Resolved] = Gatherer(self._resolve)
         self.wallets: Gatherer[WalletKey, list[WalletFigures]] = Gatherer(self._wallets)
+        self._members = runtime.database.standing()
+        self._ledger = runtime.database.standing()
 
     async def _resolve(self, asks: list[MemberAsk]) -> Sequence[Resolved | Refusal]:
-        async with self.runtime.database.reader() as session:
-            return await members.resolve(session, self.runtime.catalogue, asks)
+        catalogue = self.runtime.catalogue
+        return await self._members.run(lambda connection: members.resolve(connection, catalogue, asks))
 
     async def _wallets(self, keys: list[WalletKey]) -> Sequence[list[WalletFigures]]:
-        async with self.runtime.database.reader() as session:
-            found = await ledger.wallets(session, list(dict.fromkeys(keys)))
+        once = list(dict.fromkeys(keys))
+        found = await self._ledger.run(lambda connection: ledger.wallets(connection, once))
         return [found[key] for key in keys]
 
 

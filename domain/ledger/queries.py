@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import TextClause, text
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 """Where lots that never expire sort."""
@@ -116,7 +116,9 @@ _WALLETS = text("""
 """)
 
 
-async def wallets(session: AsyncSession, keys: Sequence[WalletKey]) -> dict[WalletKey, list[WalletFigures]]:
+async def wallets(
+    session: AsyncSession | AsyncConnection, keys: Sequence[WalletKey]
+) -> dict[WalletKey, list[WalletFigures]]:
     """The figures of these wallets; a wallet that was never posted to has none."""
     found: dict[WalletKey, list[WalletFigures]] = {key: [] for key in keys}
     for row in await session.execute(_WALLETS, _columns(keys, "holders", "currencies", "as_ofs")):

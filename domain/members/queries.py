@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, any_, cast, func, select, text, tuple_
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from domain.errors import InvalidInput, NotFound, Refusal
@@ -46,7 +46,7 @@ _RESOLVE = text("""
 
 
 async def resolve(
-    session: AsyncSession, catalogue: Catalogue, asked: Sequence[tuple[str, MemberRef]]
+    session: AsyncSession | AsyncConnection, catalogue: Catalogue, asked: Sequence[tuple[str, MemberRef]]
 ) -> list[Resolved | Refusal]:
     """Who each (merchant code, reference) names, in order, in one statement.
 

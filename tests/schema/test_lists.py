@@ -21,7 +21,8 @@ def counted(runtime: Runtime) -> Iterator[list[str]]:
     statements: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        statements.append(statement)
+        if "alliance.revision" not in statement:  # the runtime, watching for a new catalogue
+            statements.append(statement)
 
     event.listen(runtime.database.engine.sync_engine, "before_cursor_execute", note)
     try:
