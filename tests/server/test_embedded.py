@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import asyncpg
@@ -68,7 +69,8 @@ class Owner:
         if self.process.is_running():
             self.process.terminate()
         for process in alive_after([self.process, *self.servers], 5):
-            process.kill()
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
         self.process.wait(5)
         self.process.stdout.close()
 
@@ -125,7 +127,8 @@ async def test_the_second_finds_the_first(owner: Owner, home: Path) -> None:
 async def test_what_was_committed_is_there_after_a_kill(owner: Owner, home: Path) -> None:
     assert await count(owner.database_url, "INSERT INTO kept VALUES (1)") == 1
     for process in [owner.process, *owner.servers]:
-        process.kill()
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
     assert alive_after([owner.process, *owner.servers], 5) == []
     with start_services(home) as services:
         assert services.ours

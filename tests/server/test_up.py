@@ -73,7 +73,8 @@ class Up:
         if family:
             self.process.terminate()
         for process in psutil.wait_procs(family, timeout=5)[1]:
-            process.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
         self.process.wait(10)
         self.process.stdout.close()
 
