@@ -79,7 +79,7 @@ def _routes(runtime: Runtime, metrics: Metrics, settings: Settings) -> list[Base
     verifier = TokenVerifier(settings.secret("token"))
     tokens = TokenEndpoint(runtime.database, settings.secret("token"))
     return [
-        Route("/graphql", graphql_app(runtime, verifier, settings), max_body_size=settings.max_body_bytes),
+        Route("/graphql", graphql_app(runtime, verifier, settings)),
         Route("/ingest/purchases", ingest_app(runtime, verifier, settings.secret("fingerprint"))),
         Route("/oauth/token", tokens.post, methods=["POST"]),
         Route("/healthz", _healthz),
