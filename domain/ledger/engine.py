@@ -6,8 +6,9 @@ the sequence of its requests, and each succeeds or is refused on its own.
 
 import asyncio
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from uuid import UUID
 
 import asyncpg
@@ -95,14 +96,11 @@ class PostingEngine:
         self._writer = asyncio.create_task(self._run(), name="posting-engine")
 
     async def stop(self) -> None:
-        """Write what is queued, then stop."""
-        if self._writer is not None:
-            while self._singles or self._feeds:
-                self._work.set()
-                await asyncio.sleep(0.01)
-            self._writer.cancel()
-            await asyncio.gather(self._writer, return_exceptions=True)
-            self._writer = None
+        """Write and answer what is queued and in hand, then stop. Calls that come now are Overloaded."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            self._work.set()
+            await asyncio.gather(writer, return_exceptions=True)
         for connection in (self._connection, self._reader):
             if connection is not None:
                 await connection.close(timeout=5)
@@ -115,6 +113,7 @@ class PostingEngine:
 
     async def post(self, request: Request) -> Posted:
         """Post one request. Raises its Refusal, or Overloaded, or the fault that kept it from being written."""
+        self._require_running()
         if request.dry_run:
             return await self._simulate(request)
         if len(self._singles) >= self.queue_limit:
@@ -126,11 +125,15 @@ class PostingEngine:
         return await call.answer
 
     async def post_many(self, requests: Sequence[Request]) -> list[Outcome]:
-        """Post a feed's requests, in order, waiting for room in the queue. Raises only faults."""
+        """Post a feed's requests, in order, waiting for room in the queue. Raises only faults.
+
+        One of them is Overloaded, from an engine that stops; what was queued by then is posted.
+        """
         calls = []
         for start in range(0, len(requests), MAX_BATCH):
             async with self._room:
                 await self._room.wait_for(lambda: len(self._feeds) < 4 * MAX_BATCH)
+            self._require_running()
             chunk = [self._call(request) for request in requests[start : start + MAX_BATCH]]
             self._feeds.extend(chunk)
             self._work.set()
@@ -143,13 +146,18 @@ class PostingEngine:
             outcomes.append(result)
         return outcomes
 
+    def _require_running(self) -> None:
+        """Raises Overloaded where nobody would ever answer."""
+        if self._writer is None:
+            raise Overloaded(retry_after=1)
+
     def _call(self, request: Request) -> _Call:
         loop = asyncio.get_running_loop()
         return _Call(request, loop.create_future(), loop.time())
 
     async def _run(self) -> None:
-        """Write batch after batch. Whatever happens to one batch, the engine goes on."""
-        while True:
+        """Write batch after batch until told to stop. Whatever happens to one batch, the engine goes on."""
+        while self._writer is not None:
             await self._work.wait()
             self._work.clear()
             while calls := self._next():
@@ -209,14 +217,16 @@ class PostingEngine:
                 if self._connection is not None:
                     self._connection.terminate()
                     self._connection = None
-                if loop.time() > give_up:
+                if loop.time() > give_up or self._writer is None:
                     raise
                 await asyncio.sleep(0.2)
-            except _TRANSIENT:
-                collisions += 1
-                if collisions > 5:
-                    raise
             except Exception as fault:
+                if isinstance(fault, _TRANSIENT):
+                    collisions += 1
+                    if collisions <= 5:
+                        continue
+                    if not isinstance(fault, asyncpg.UniqueViolationError):
+                        raise  # whoever holds a lock too long would be waited for once a request
                 if len(requests) == 1:
                     return [fault]
                 return [(await self._post_surely([request]))[0] for request in requests]
@@ -233,7 +243,9 @@ class PostingEngine:
             await store.lock(connection, {request.holder_id for request in requests}, needs.others)
             keys = list({request.key for request in requests if request.key is not None})
             known = await store.find_keys(connection, keys) if keys else {}
-            answered = {_place(key): (row["fingerprint"], _recall(row)) for key, row in known.items()}
+            answered: _Answered = {
+                _place(key): (row["fingerprint"], partial(_recall, row)) for key, row in known.items()
+            }
             books = await store.load(connection, requests, needs, self.member_status)
             before = dict(books.accounts)
             batch = store.Batch()
@@ -252,6 +264,10 @@ class PostingEngine:
 
 _Place = tuple[UUID, UUID, str]
 
+# What each key was answered, made anew for everyone who asks again: a caller may put its path before a refusal's. Only
+# made once the fingerprint is known to be ours: the keys of other mutations lie in the same table.
+_Answered = dict[_Place, tuple[bytes, Callable[[], Outcome]]]
+
 
 def _place(key: Key) -> _Place:
     return (key.client_id, key.subject, key.value)
@@ -264,21 +280,19 @@ def _needs(requests: Collection[Request]) -> Needs:
     return needs
 
 
-def _decide(
-    request: Request, books: Books, batch: store.Batch, answered: dict[_Place, tuple[bytes, Outcome]]
-) -> Result:
+def _decide(request: Request, books: Books, batch: store.Batch, answered: _Answered) -> Result:
     """Decide one request over the books, and carry it out there. A bug in one request fails that one alone."""
     key = request.key
     if key is not None and (first := answered.get(_place(key))) is not None:
-        fingerprint, outcome = first
-        return outcome if fingerprint == key.fingerprint else IdempotencyConflict(path=("idempotencyKey",))
+        fingerprint, recall = first
+        return recall() if fingerprint == key.fingerprint else IdempotencyConflict(path=("idempotencyKey",))
     result: Outcome
     try:
         effect = request.decide(books)
     except Refusal as refusal:
         if key is not None and refusal.remembered:
             batch.remember(key, request.holder_id, {"refusal": refusal.to_json()})
-            answered[_place(key)] = (key.fingerprint, refusal)
+            answered[_place(key)] = (key.fingerprint, partial(Refusal.from_json, refusal.to_json()))
         return refusal
     except Exception as fault:
         return fault
@@ -293,7 +307,7 @@ def _decide(
         if result.data:
             outcome_row["data"] = result.data
         batch.remember(key, request.holder_id, outcome_row)
-        answered[_place(key)] = (key.fingerprint, _repeated(result))
+        answered[_place(key)] = (key.fingerprint, partial(_repeated, result))
     return result
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import Table
 
 from domain.errors import NotFound, Refusal
 from domain.ledger.errors import MemberNotActive
+from domain.ledger.model import OperationKind
 from domain.ledger.rules import LotState
 
 
@@ -170,8 +171,10 @@ class Books:
         for entry in effect.entries:
             account = (holder_id, entry.account, entry.currency)
             self.accounts[account] = self.accounts.get(account, 0) + entry.amount
+        expired = effect.operation["kind"] == OperationKind.EXPIRE.value
         for lot, amount in effect.allocations:
             lot.remaining += amount
+            lot.lapsed -= amount if expired else 0
         for lot in effect.lots:
             self.lots[holder_id, lot.id] = lot
             self.wallets.setdefault((holder_id, lot.currency), []).append(lot)

@@ -20,7 +20,9 @@ from domain.ledger.errors import (
     NotReversible,
     Overloaded,
 )
-from domain.ledger.request import Posted, Request
+from domain.ledger.keys import remember
+from domain.ledger.model import OperationNote
+from domain.ledger.request import Books, Effect, Needs, Posted, Request
 from domain.money import MAX_INTEGER
 from tests.ledger_support import ISSUERS, NOON, earn, exchange, expire, key, members, posted, redeem, reverse, rows
 
@@ -251,6 +253,100 @@ async def test_r27_a_connection_lost_after_commit_posts_once(
     answer = await engine.post(earn(ann, 10))
     assert answer.duplicate
     assert await posted(database, [ann]) == {(ann, "GRO"): 10}
+
+
+async def test_r28_a_reversal_right_after_an_expiry_asks_no_other_lot(
+    engine: PostingEngine, database: Database
+) -> None:
+    """The points that expired are gone already, whether the expiry was posted before or in the very same batch."""
+    ann, bob = members(2)
+    for member in (ann, bob):
+        granted = await engine.post(earn(member, 50, expires_at=NOON + DAY))
+        await engine.post(earn(member, 20))
+        late = [expire(member, as_of=NOON + DAY), reverse(member, granted.operation_id, as_of=NOON + DAY)]
+        if member == ann:
+            await engine.post_many(late)
+        else:
+            for request in late:
+                await engine.post(request)
+    assert await posted(database, [ann, bob]) == {(ann, "GRO"): 20, (bob, "GRO"): 20}
+
+
+async def test_r27_the_key_of_another_mutation_is_a_conflict(engine: PostingEngine, database: Database) -> None:
+    (ann,) = members(1)
+    used = key("one-of-a-quote", b"quote")
+    async with database.transaction() as session:
+        await remember(session, used, ann, {"quote": str(uuid.uuid4())})
+    with pytest.raises(IdempotencyConflict):
+        await engine.post(earn(ann, 10, key=key("one-of-a-quote", b"earn")))
+
+
+async def test_r27_a_refusal_repeated_within_a_batch_is_an_object_of_its_own(engine: PostingEngine) -> None:
+    """Each caller puts its own path before it."""
+    (ann,) = members(1)
+    call = redeem(ann, 10, key=key("refused-twice"))
+    first, again = await engine.post_many([call, replace(call)])
+    assert isinstance(first, InsufficientPoints)
+    assert isinstance(again, InsufficientPoints)
+    assert first.at("inputs", "0").path == ("inputs", "0", "points")
+    assert again.at("inputs", "1").path == ("inputs", "1", "points")
+
+
+async def test_one_request_that_can_never_be_written_does_not_take_its_batch_along(engine: PostingEngine) -> None:
+    class Twice:
+        """Wants a row of which the table takes only one."""
+
+        def needs(self, needs: Needs) -> None:
+            pass
+
+        def ride(self, books: Books, effect: Effect) -> None:
+            row = {"holder_id": ann, "operation_id": ann, "note": "mine"}
+            effect.rows += [(OperationNote.__table__, row)] * 2  # type: ignore[list-item]
+
+    ann, bob = members(2)
+    answers = await asyncio.gather(
+        engine.post(earn(bob, 5)),
+        engine.post(earn(ann, 5, riders=(Twice(),))),
+        engine.post(earn(ann, 7)),
+        return_exceptions=True,
+    )
+    assert [type(answer) for answer in answers] == [Posted, asyncpg.UniqueViolationError, Posted]
+
+
+async def test_an_engine_that_stops_answers_what_it_has_in_hand(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = PostingEngine(database)
+    await engine.start()
+    (ann,) = members(1)
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    real = PostingEngine._post
+
+    async def post_slowly(self: PostingEngine, connection: asyncpg.Connection, requests: list[Request]) -> object:
+        begun.set()
+        await go_on.wait()
+        return await real(self, connection, requests)
+
+    monkeypatch.setattr(PostingEngine, "_post", post_slowly)
+    answer = asyncio.create_task(engine.post(earn(ann, 10)))
+    await begun.wait()
+    stopped = asyncio.create_task(engine.stop())
+    await asyncio.wait([stopped], timeout=0.1)
+    go_on.set()
+    await stopped
+    assert (await asyncio.wait_for(answer, 5)).points == 10
+    assert await posted(database, [ann]) == {(ann, "GRO"): 10}
+
+
+async def test_an_engine_that_has_stopped_takes_nothing(database: Database) -> None:
+    (ann,) = members(1)
+    engine = PostingEngine(database)
+    await engine.start()
+    await engine.stop()
+    with pytest.raises(Overloaded):
+        await asyncio.wait_for(engine.post(earn(ann, 10)), 5)
+    with pytest.raises(Overloaded):
+        await asyncio.wait_for(engine.post_many([earn(ann, 10)]), 5)
 
 
 async def test_r28_engines_in_parallel_neither_deadlock_nor_lose_an_update(database: Database) -> None:
