@@ -32,6 +32,9 @@ from domain.programs.catalogue import Alliance
 CYCLE_LOCK = (0x7E55, 1)
 """Advisory lock: what books an obligation holds it shared, what closes a cycle exclusively."""
 
+SUM_LOCK = (0x7E55, 4)
+"""Advisory lock: one cycle at a time is summed up, since one opens with what the other leaves."""
+
 
 async def ensure_open_cycle(session: AsyncSession, as_of: datetime) -> SettlementCycle:
     """The open cycle; the first one is opened here if there has never been one."""
@@ -262,6 +265,7 @@ async def _sum_up(
 ) -> list[PairNet]:
     """A cycle's nets from its obligations and its opening balances. Raises WrongCycleStatus, EarlierCycleOpen."""
     _require(cycle, *needed)
+    await session.execute(select(func.pg_advisory_xact_lock(*SUM_LOCK)))
     before = (await queries.by_numbers(session, [cycle.number - 1])).get(cycle.number - 1)
     if before is not None and queries.is_provisional(before):
         raise EarlierCycleOpen(number=before.number, path=("cycle",))

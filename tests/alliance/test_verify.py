@@ -7,9 +7,7 @@ from domain.ledger.verify import Proof
 from tests.alliance.support import House
 
 TAMPERINGS = {
-    "UPDATE obligation SET points = points * 2, amount = amount * 2": {
-        "pair net is the sum of its obligations"
-    },
+    "UPDATE obligation SET points = points * 2, amount = amount * 2": {"pair net is the sum of its obligations"},
     "UPDATE pair_net SET carried = carried + 1": {"pair net and its remainder are the pair's closing"},
     "UPDATE net_position SET amount = amount - 1 WHERE amount < 0": {
         "position is the sum of its pair nets",
@@ -46,3 +44,18 @@ async def test_a06_tampering_with_what_is_owed_is_found(house: House, tampering:
     finally:
         await connection.close()
     assert (await _proof(house)).differences == []
+
+
+async def test_a07_an_obligation_of_a_new_pair_in_a_stated_cycle_is_found(house: House) -> None:
+    """What slips into a cycle after it was summed up has no pair net to differ from."""
+    await house.earn(await house.member(), "fuel", 10_000)
+    await house.step("issue_statements", await house.close())
+    connection = await house.runtime.database.connect()
+    try:
+        before = await connection.fetch("SELECT * FROM pair_net")
+        await connection.execute("TRUNCATE pair_net")
+        found = {difference.check for difference in (await _proof(house)).differences}
+        assert found == {"pair net is the sum of its obligations"}
+        await connection.copy_records_to_table("pair_net", records=before)
+    finally:
+        await connection.close()

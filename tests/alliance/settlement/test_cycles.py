@@ -11,7 +11,7 @@ from sqlalchemy import insert
 
 from alliance.clearing.model import Obligation
 from alliance.clearing.queries import count, lines
-from alliance.settlement import queries
+from alliance.settlement import commands, queries
 from alliance.settlement.commands import close_cycle, confirm_statement, ensure_open_cycle
 from alliance.settlement.errors import EarlierCycleOpen, LaterCycleStated, WrongCycleStatus
 from alliance.settlement.model import CycleStatus, SettlementCycle
@@ -248,6 +248,29 @@ async def test_a07_what_is_settled_or_built_upon_is_not_aborted(house: House) ->
     await house.step("issue_statements", await house.close())
     with pytest.raises(LaterCycleStated):
         await house.step("abort_cycle", netted)
+
+
+@pytest.mark.parametrize(("first", "then"), [("abort_cycle", "issue_statements"), ("issue_statements", "abort_cycle")])
+async def test_a07_a_cycle_is_not_stated_while_the_one_before_is_aborted(house: House, first: str, then: str) -> None:
+    """The two steps are of different cycles, but each rests on the state of the other's."""
+    a, b = (new_id() for _ in range(2))
+    await owe(house, [(a, b, 5_000)])
+    netted = await house.through(await house.close(), "net_cycle")
+    await owe(house, [(a, b, 2_000)])
+    of = {"abort_cycle": netted, "issue_statements": await house.close()}
+    async with house.runtime.database.transaction() as session:
+        named = {"who": WHO, "why": "test", "as_of": NOON}
+        await getattr(commands, first)(session, house.runtime.catalogue.alliance, of[first].id, **named)
+        other = asyncio.create_task(house.step(then, of[then]))
+        await asyncio.wait([other], timeout=0.5)
+    if then == "abort_cycle":
+        with pytest.raises(LaterCycleStated):
+            await other
+        return
+    following = await other
+    for step in STEPS[1:]:
+        following = await house.step(step, following)
+    assert await positions(house, following) == {a: (-7_000, 0), b: (7_000, 0)}
 
 
 async def test_a07_two_who_close_at_once_close_one_cycle(house: House) -> None:
