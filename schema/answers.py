@@ -51,7 +51,7 @@ def _currency(info: Info, code: str) -> Currency:
 
 
 @strawberry.type(description="A member was found or created, and has joined the merchant's programme.")
-class MemberEnrolled:
+class Enrolled:
     """Each flag says what this call did."""
 
     created: bool = strawberry.field(description="The member is new.")
@@ -60,7 +60,7 @@ class MemberEnrolled:
 
 
 @strawberry.type(description="A member is recognised by one identifier more.")
-class IdentifierLinked:
+class Linked:
     """Linking it again changes nothing."""
 
     linked: bool = strawberry.field(description="False if they were recognised by it already.")
@@ -178,42 +178,42 @@ class Exchanged:
 
 
 @strawberry.type(description="The cycle was closed, and the next one opened at the same moment.")
-class CycleClosed:
+class Closed:
     """Nothing enters it any more."""
 
     cycle: SettlementCycle
 
 
 @strawberry.type(description="The cycle was stated to its parties.")
-class StatementsIssued:
+class Issued:
     """Its nets stand unless a line is objected to."""
 
     cycle: SettlementCycle
 
 
 @strawberry.type(description="A statement was confirmed; with the last one, the cycle.")
-class StatementConfirmed:
+class Confirmed:
     """Confirming it again changes nothing."""
 
     cycle: SettlementCycle
 
 
 @strawberry.type(description="The cycle was netted, and its payments planned.")
-class CycleNetted:
+class Netted:
     """At most n-1 payments."""
 
     cycle: SettlementCycle
 
 
 @strawberry.type(description="The cycle's payments were made.")
-class CycleSettled:
+class Settled:
     """Every position is zero."""
 
     cycle: SettlementCycle
 
 
 @strawberry.type(description="The cycle was given up; its claims open the next one.")
-class CycleAborted:
+class Aborted:
     """Before it was being settled."""
 
     cycle: SettlementCycle

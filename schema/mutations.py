@@ -10,19 +10,19 @@ from domain.errors import Refusal
 from resolvers import cycles, exchanges, members, points
 from resolvers.context import Context
 from schema.answers import (
-    CycleAborted,
-    CycleClosed,
-    CycleNetted,
-    CycleSettled,
+    Aborted,
+    Closed,
+    Confirmed,
     Earned,
+    Enrolled,
     Exchanged,
-    IdentifierLinked,
-    MemberEnrolled,
+    Issued,
+    Linked,
+    Netted,
     Quoted,
     Redeemed,
     Reversed,
-    StatementConfirmed,
-    StatementsIssued,
+    Settled,
 )
 from schema.exchange import Quote
 from schema.inputs import (
@@ -69,10 +69,10 @@ T = TypeVar("T")
 _Shared = InvalidInput | NotFound | NotAllowed | IdempotencyConflict
 
 EnrolMemberResult = Annotated[
-    MemberEnrolled | _Shared | MemberNotActive | IdentifierTaken, strawberry.union("EnrolMemberResult")
+    Enrolled | _Shared | MemberNotActive | IdentifierTaken, strawberry.union("EnrolMemberResult")
 ]
 LinkIdentifierResult = Annotated[
-    IdentifierLinked | _Shared | MemberNotActive | IdentifierTaken, strawberry.union("LinkIdentifierResult")
+    Linked | _Shared | MemberNotActive | IdentifierTaken, strawberry.union("LinkIdentifierResult")
 ]
 EarnResult = Annotated[
     Earned | _Shared | MemberNotActive | DuplicateOrder | BalanceLimitExceeded | NoAgreement,
@@ -98,17 +98,15 @@ ExchangePointsResult = Annotated[
     | CapExceeded,
     strawberry.union("ExchangePointsResult"),
 ]
-CloseCycleResult = Annotated[CycleClosed | _Shared | WrongCycleStatus, strawberry.union("CloseCycleResult")]
+CloseCycleResult = Annotated[Closed | _Shared | WrongCycleStatus, strawberry.union("CloseCycleResult")]
 IssueStatementsResult = Annotated[
-    StatementsIssued | _Shared | WrongCycleStatus | EarlierCycleOpen, strawberry.union("IssueStatementsResult")
+    Issued | _Shared | WrongCycleStatus | EarlierCycleOpen, strawberry.union("IssueStatementsResult")
 ]
-ConfirmStatementResult = Annotated[
-    StatementConfirmed | _Shared | WrongCycleStatus, strawberry.union("ConfirmStatementResult")
-]
-NetCycleResult = Annotated[CycleNetted | _Shared | WrongCycleStatus, strawberry.union("NetCycleResult")]
-SettleCycleResult = Annotated[CycleSettled | _Shared | WrongCycleStatus, strawberry.union("SettleCycleResult")]
+ConfirmStatementResult = Annotated[Confirmed | _Shared | WrongCycleStatus, strawberry.union("ConfirmStatementResult")]
+NetCycleResult = Annotated[Netted | _Shared | WrongCycleStatus, strawberry.union("NetCycleResult")]
+SettleCycleResult = Annotated[Settled | _Shared | WrongCycleStatus, strawberry.union("SettleCycleResult")]
 AbortCycleResult = Annotated[
-    CycleAborted | _Shared | WrongCycleStatus | EarlierCycleOpen | LaterCycleStated,
+    Aborted | _Shared | WrongCycleStatus | EarlierCycleOpen | LaterCycleStated,
     strawberry.union("AbortCycleResult"),
 ]
 
@@ -158,7 +156,7 @@ class Mutation:
         if isinstance(found, UserError):
             return cast("Any", found)
         member = await _member(info, found["member"])
-        return MemberEnrolled(created=found["created"], joined=found["joined"], member=member)
+        return Enrolled(created=found["created"], joined=found["joined"], member=member)
 
     @strawberry.mutation(description="Let a member be recognised by one identifier more.")
     async def link_identifier(self, info: Info, input: LinkIdentifierInput) -> LinkIdentifierResult | None:
@@ -166,7 +164,7 @@ class Mutation:
         found = await answer(info, input, members.link)
         if isinstance(found, UserError):
             return cast("Any", found)
-        return IdentifierLinked(linked=found["linked"], member=await _member(info, found["member"]))
+        return Linked(linked=found["linked"], member=await _member(info, found["member"]))
 
     @strawberry.mutation(description="Grant points for a purchase.")
     async def earn(self, info: Info, input: EarnInput) -> EarnResult | None:
@@ -210,29 +208,29 @@ class Mutation:
     @strawberry.mutation(description="Close a cycle, and open the next.")
     async def close_cycle(self, info: Info, input: CloseCycleInput) -> CloseCycleResult | None:
         """The operator's."""
-        return cast("Any", await _step(info, input, cycles.close, CycleClosed))
+        return cast("Any", await _step(info, input, cycles.close, Closed))
 
     @strawberry.mutation(description="State a closed cycle to its parties.")
     async def issue_statements(self, info: Info, input: CycleStepInput) -> IssueStatementsResult | None:
         """The operator's."""
-        return cast("Any", await _step(info, input, cycles.issue, StatementsIssued))
+        return cast("Any", await _step(info, input, cycles.issue, Issued))
 
     @strawberry.mutation(description="Confirm a merchant's statement; the operator may confirm all that are left.")
     async def confirm_statement(self, info: Info, input: ConfirmStatementInput) -> ConfirmStatementResult | None:
         """A merchant its own."""
-        return cast("Any", await _step(info, input, cycles.confirm, StatementConfirmed))
+        return cast("Any", await _step(info, input, cycles.confirm, Confirmed))
 
     @strawberry.mutation(description="Net a confirmed cycle, and plan its payments.")
     async def net_cycle(self, info: Info, input: CycleStepInput) -> NetCycleResult | None:
         """The operator's."""
-        return cast("Any", await _step(info, input, cycles.net, CycleNetted))
+        return cast("Any", await _step(info, input, cycles.net, Netted))
 
     @strawberry.mutation(description="Record that a netted cycle's payments were made.")
     async def settle_cycle(self, info: Info, input: CycleStepInput) -> SettleCycleResult | None:
         """The operator's."""
-        return cast("Any", await _step(info, input, cycles.settle, CycleSettled))
+        return cast("Any", await _step(info, input, cycles.settle, Settled))
 
     @strawberry.mutation(description="Give up a cycle that is not being settled yet; its claims open the next.")
     async def abort_cycle(self, info: Info, input: CycleStepInput) -> AbortCycleResult | None:
         """The operator's."""
-        return cast("Any", await _step(info, input, cycles.abort, CycleAborted))
+        return cast("Any", await _step(info, input, cycles.abort, Aborted))

@@ -98,8 +98,8 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         f"{node}Edge": _all(PARENT, "cursor node")
         for node in ("Member", "Merchant", "Operation", "Lot", "SettlementCycle", "Obligation")
     },
-    "MemberEnrolled": _all(PARENT, "created joined member"),
-    "IdentifierLinked": _all(PARENT, "linked member"),
+    "Enrolled": _all(PARENT, "created joined member"),
+    "Linked": _all(PARENT, "linked member"),
     "Earned": _all(PARENT, "operation points wallet decidedBy"),
     "Redeemed": _all(PARENT, "operation points worth wallet"),
     "Reversed": _all(PARENT, "operation points taken restored expired shortfall"),
@@ -108,12 +108,12 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     **{
         name: _all(PARENT, "cycle")
         for name in (
-            "CycleClosed",
-            "StatementsIssued",
-            "StatementConfirmed",
-            "CycleNetted",
-            "CycleSettled",
-            "CycleAborted",
+            "Closed",
+            "Issued",
+            "Confirmed",
+            "Netted",
+            "Settled",
+            "Aborted",
         )
     },
     **dict.fromkeys(

@@ -135,7 +135,7 @@ async def _join(client: Client, week: Week, basket: Basket) -> None:
         "identifiers": [app_user(household), phone(household), card(household)],
     }
     answer = await client.call(ENROL, {"input": sent}, local(basket.at))
-    _note(week, answer, "MemberEnrolled")
+    _note(week, answer, "Enrolled")
 
 
 async def _spend(client: Client, week: Week, purchase: Purchase, currency: str, points: int) -> None:

@@ -34,8 +34,8 @@ async def settle(client: Client, name: str, as_of: datetime) -> None:
 
 
 async def _step(client: Client, step: str, kind: str, sent: Mapping[str, Any], as_of: datetime) -> dict[str, Any]:
-    success = {"confirmStatement": "StatementConfirmed", "issueStatements": "StatementsIssued"}.get(step)
-    success = success or {"closeCycle": "CycleClosed", "netCycle": "CycleNetted", "settleCycle": "CycleSettled"}[step]
+    success = {"confirmStatement": "Confirmed", "issueStatements": "Issued"}.get(step)
+    success = success or {"closeCycle": "Closed", "netCycle": "Netted", "settleCycle": "Settled"}[step]
     document = f"""mutation Step($input: {kind}!) {{
       {step}(input: $input) {{
         __typename ... on {success} {{ cycle {{ id }} }} ... on UserError {{ code message }}

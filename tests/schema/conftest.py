@@ -43,7 +43,7 @@ async def card(operator: Client) -> str:
     enrolled = await operator.do(
         "enrolMember",
         "EnrolMemberInput",
-        "... on MemberEnrolled { created }",
+        "... on Enrolled { created }",
         merchant="grocer",
         channel="STORE",
         identifiers=identifiers,

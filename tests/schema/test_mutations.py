@@ -34,9 +34,7 @@ async def spend(client: Client, card: str, **input: Any) -> Any:
 
 
 async def test_enrol_finds_or_creates(operator: Client, card: str) -> None:
-    want = (
-        "... on MemberEnrolled { created joined member { id number status memberships { number merchant { code } } } }"
-    )
+    want = "... on Enrolled { created joined member { id number status memberships { number merchant { code } } } }"
     phone = {"type": "PHONE", "value": "+1 614 555 0100"}
     card_ref = {"type": "CARD", "issuer": "grocer", "value": card}
     found = await operator.do(
@@ -65,7 +63,7 @@ async def test_enrol_finds_or_creates(operator: Client, card: str) -> None:
 
 
 async def test_link_identifier_once_and_to_one_member(operator: Client, card: str) -> None:
-    want = "... on IdentifierLinked { linked member { identifiers { type issuer value } } }"
+    want = "... on Linked { linked member { identifiers { type issuer value } } }"
     mail = {"type": "EMAIL", "value": "Ada@Example.org"}
     given: dict[str, Any] = {"merchant": "grocer", "member": by_card(card), "identifier": mail}
     linked = await operator.do("linkIdentifier", "LinkIdentifierInput", want, **given)
@@ -332,7 +330,7 @@ async def test_a_full_queue_is_rate_limited_with_a_time_to_retry(
 
 async def test_two_enrolments_with_one_key_at_once(operator: Client) -> None:
     identifiers = [{"type": "CARD", "issuer": "grocer", "value": "once-and-for-all"}]
-    want = "... on MemberEnrolled { created member { id } }"
+    want = "... on Enrolled { created member { id } }"
     results = await asyncio.gather(
         *(
             operator.do(

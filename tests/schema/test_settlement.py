@@ -101,11 +101,11 @@ async def test_a06_a07_a08_a_cycle_from_open_to_settled(
     assert cycle["obligations"]["totalCount"] == 3
 
     steps = [
-        ("closeCycle", "CloseCycleInput", "CycleClosed", "CLOSED"),
-        ("issueStatements", "CycleStepInput", "StatementsIssued", "STATED"),
-        ("confirmStatement", "ConfirmStatementInput", "StatementConfirmed", "CONFIRMED"),
-        ("netCycle", "CycleStepInput", "CycleNetted", "NETTED"),
-        ("settleCycle", "CycleStepInput", "CycleSettled", "SETTLED"),
+        ("closeCycle", "CloseCycleInput", "Closed", "CLOSED"),
+        ("issueStatements", "CycleStepInput", "Issued", "STATED"),
+        ("confirmStatement", "ConfirmStatementInput", "Confirmed", "CONFIRMED"),
+        ("netCycle", "CycleStepInput", "Netted", "NETTED"),
+        ("settleCycle", "CycleStepInput", "Settled", "SETTLED"),
     ]
     for mutation, kind, success, status in steps:
         want = f"... on {success} {{ cycle {{ {CYCLE} }} }}"
@@ -144,7 +144,7 @@ async def test_a06_a07_a08_a_cycle_from_open_to_settled(
 async def test_cycles_are_listed_newest_first(operator: Client, card: str) -> None:
     await give(operator, card, 10, at="fuel")
     for number in (1, 2, 3):
-        closed = await operator.do("closeCycle", "CloseCycleInput", "... on CycleClosed { cycle { number } }")
+        closed = await operator.do("closeCycle", "CloseCycleInput", "... on Closed { cycle { number } }")
         assert closed["cycle"]["number"] == number
     query = (
         "query ($after: String) { alliance { cycles(first: 2, after: $after) { totalCount pageInfo { "
