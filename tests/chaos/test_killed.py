@@ -113,6 +113,7 @@ def wait_until(holds: Callable[[], bool]) -> None:
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     for name in [name for name in os.environ if name.startswith("TESSERA_")]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("TESSERA_JOB_REDELIVERY", "3")  # seconds after which what a dead worker had is done by another
     house = House(tmp_path / "home")
     yield house
     house.close()
