@@ -9,6 +9,7 @@ from uuid import UUID
 import asyncpg
 import structlog
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.agreements.book import AgreementBook, load_book
 from domain.database import Database
@@ -32,6 +33,14 @@ class _MemberStatus:
         return {row["id"]: row["status"] for row in rows}
 
 
+@asynccontextmanager
+async def _snapshot(database: Database) -> AsyncIterator[AsyncSession]:
+    """A session whose reads are of one instant: what is applied meanwhile is read whole, next time, or not at all."""
+    async with database.session() as session:
+        await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+        yield session
+
+
 @dataclass(slots=True)
 class Runtime:
     """Open one a process. `catalogue` and `agreements` are replaced, never changed: take them once a call."""
@@ -53,7 +62,7 @@ class Runtime:
         engine = PostingEngine(database, _MemberStatus())
         try:
             await engine.start()
-            async with database.session() as session:
+            async with _snapshot(database) as session:
                 runtime = cls(database, engine, await load_catalogue(session), await load_book(session))
             watcher = asyncio.create_task(runtime._watch(), name="catalogue-watcher")
             yield runtime
@@ -66,12 +75,12 @@ class Runtime:
 
     async def refresh(self) -> None:
         """Read catalogue and agreements again if a newer revision was applied."""
-        async with self.database.session() as session:
+        async with _snapshot(self.database) as session:
             revision = await session.scalar(select(AllianceRow.revision))
             if revision is None or revision == self.catalogue.revision:
                 return
-            self.agreements = await load_book(session)
-            self.catalogue = await load_catalogue(session)
+            agreements, catalogue = await load_book(session), await load_catalogue(session)
+        self.agreements, self.catalogue = agreements, catalogue
 
     async def _watch(self) -> None:
         """Refresh when a NOTIFY comes, and every few seconds in case one was lost."""

@@ -26,9 +26,11 @@ def amounts(rate: Fraction, block: int, step: int, *, out: int | None, into: int
     if into == 0:
         minimum = _at_least(-(-rate.denominator // rate.numerator), block, step)
         raise BelowMinimum(minimum=minimum, path=("pointsOut",))
-    if fewest > MAX_INTEGER:
-        raise InvalidInput(reason="that takes more points than can be counted", path=("pointsIn",))
-    return fewest, _into(fewest, rate)
+    into = _into(fewest, rate)
+    if max(fewest, into) > MAX_INTEGER:
+        path = "pointsIn" if out is None else "pointsOut"
+        raise InvalidInput(reason="that moves more points than can be counted", path=(path,))
+    return fewest, into
 
 
 def price_at_issue(points_out: int, clearing_value: int, points_in: int) -> int:

@@ -57,6 +57,13 @@ def test_a04_points_in_that_cost_too_many_points_out_are_refused() -> None:
         amounts(Fraction(1, 1000), 1, 1, out=None, into=2**53 - 1)
 
 
+def test_a04_more_points_in_than_can_be_counted_are_refused() -> None:
+    assert amounts(Fraction(1), 1, 1, out=2**53 - 1, into=None) == (2**53 - 1, 2**53 - 1)
+    for out, into in ((2**53 - 1, None), (None, 2**53 - 1)):
+        with pytest.raises(InvalidInput):
+            amounts(Fraction(2_000), 1, 1, out=out, into=into)
+
+
 def test_a01_the_price_of_the_new_lot_is_money_by_points_in() -> None:
     assert price_at_issue(400, 800_000, 320) == 1_000_000
     assert price_at_issue(100, 800_000, 3) == 26_666_667
