@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from itertools import groupby
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import msgspec
 
@@ -215,9 +215,13 @@ def _value(runtime: Runtime, sender: Sender, item: _Item) -> None:
         item.outcome = refusal
 
 
-def _key(sender: Sender, item: _Item, suffix: str = "") -> Key:
-    """The line's idempotency key; its fingerprint is of the fields as sent, in our order."""
-    return Key(sender.client_id, sender.subject, f"{item.key}{suffix}", item.fingerprint)
+def _key(sender: Sender, item: _Item, number: int = 0) -> Key:
+    """The line's idempotency key, for its posting of that number; its fingerprint is of the fields as sent.
+
+    The further postings of a line have spaces of keys of their own, in which no other line's key can lie.
+    """
+    subject = uuid5(sender.subject, str(number)) if number else sender.subject
+    return Key(sender.client_id, subject, str(item.key), item.fingerprint)
 
 
 async def _post_returns(runtime: Runtime, sender: Sender, items: Sequence[_Item]) -> None:
@@ -266,7 +270,7 @@ def _reversal(runtime: Runtime, sender: Sender, item: _Item, operation_id: UUID,
         operation_id=operation_id,
         occurred_at=item.line.occurredAt or item.as_of,
         as_of=item.as_of,
-        key=_key(sender, item, f"#{number}" if number else ""),
+        key=_key(sender, item, number),
         client_id=sender.client_id,
     )
 

@@ -183,6 +183,16 @@ async def test_r23_a_return_restores_what_was_spent_only_if_it_says_so(
     assert await balance(runtime) == left
 
 
+async def test_r23_no_key_of_another_line_keeps_part_of_a_return_from_being_posted(runtime: Runtime) -> None:
+    lookalikes = [purchase(f"3#{n}", amount="1.00") for n in range(3)]
+    await send(runtime, purchase("1", amount="50.00"), purchase("2", amount="100.00"), *lookalikes)
+    await _redeem(runtime, "order-2", 60)
+
+    assert told(await send(runtime, back("3", "2"))) == [-100]
+    assert told(await send(runtime, back("3", "2"))) == ["-100"]
+    assert await balance(runtime) == 53
+
+
 async def test_a_return_is_answered_once_and_a_second_one_is_refused(runtime: Runtime) -> None:
     await send(runtime, purchase("1"))
 
