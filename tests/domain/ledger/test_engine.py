@@ -313,6 +313,22 @@ async def test_one_request_that_can_never_be_written_does_not_take_its_batch_alo
     assert [type(answer) for answer in answers] == [Posted, asyncpg.UniqueViolationError, Posted]
 
 
+async def test_a_server_that_has_no_connection_left_is_waited_for(
+    engine: PostingEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Database.connect
+
+    async def full(self: Database, **settings: str) -> asyncpg.Connection:
+        monkeypatch.setattr(Database, "connect", real)
+        raise asyncpg.TooManyConnectionsError("sorry, too many clients already")
+
+    monkeypatch.setattr(Database, "connect", full)
+    assert engine._connection is not None
+    engine._connection.terminate()
+    (ann,) = members(1)
+    assert (await engine.post(earn(ann, 10))).points == 10
+
+
 async def test_an_engine_that_stops_answers_what_it_has_in_hand(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
