@@ -2,9 +2,11 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
+import msgspec
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import select, text
@@ -74,7 +76,8 @@ class Outcome:
     def to_json(self) -> dict[str, Any]:
         """For programs."""
         rates = {"rows_per_second": round(self.rows_per_second, 1), "balanced": self.balanced}
-        return asdict(self) | rates
+        told: dict[str, Any] = msgspec.to_builtins(self)
+        return told | rates
 
     def show(self, console: Console) -> None:
         """For people."""
@@ -88,8 +91,8 @@ class Outcome:
         console.print(table)
         fed = self.fed
         console.print(
-            f"Settled      {self.cycles} cycles: gross {self.gross} {self.money}, net of each pair {self.bilateral}, "
-            f"net of all {self.multilateral}"
+            f"Settled      {self.cycles} cycles, in {self.money}: gross {Decimal(self.gross):,.2f}, "
+            f"net of each pair {self.bilateral}, net of all {self.multilateral}"
         )
         if fed.purchases:
             console.print(

@@ -49,14 +49,14 @@ def run_replay(
     source, read = ("sample", read_sample) if sample else ("full year", read_package)
     baskets = list(read())[:limit]
     try:
-        return uvloop.run(_run(settings, _Journey(source, baskets, brands, limit), quiet))
+        return uvloop.run(_run(settings, Journey(source, baskets, brands, limit), quiet))
     except ApiFault as fault:
         message = f"{fault}; run it again to go on"
         raise Failure(message, exit_code=NO, code="INTERRUPTED") from fault
 
 
 @dataclass(frozen=True, slots=True)
-class _Journey:
+class Journey:
     """What is replayed."""
 
     source: str
@@ -79,7 +79,7 @@ class _Journey:
 class _Checkpoint:
     """Which weeks are done; only saves time: a week that is sent again is known by its keys."""
 
-    def __init__(self, home: Path, runtime: Runtime, journey: _Journey) -> None:
+    def __init__(self, home: Path, runtime: Runtime, journey: Journey) -> None:
         self._path = home / "replay.json"
         self._said = {"alliance": str(runtime.catalogue.alliance.id), "journey": journey.name}
 
@@ -99,7 +99,7 @@ class _Checkpoint:
         fresh.replace(self._path)
 
 
-async def _run(settings: Settings, journey: _Journey, quiet: bool) -> Outcome:
+async def _run(settings: Settings, journey: Journey, quiet: bool) -> Outcome:
     await _apply(settings.database_url or "", journey)
     viewer = Viewer("operator", WHO, WHO, None, None, frozenset(Scope))
     token = issue_token(settings.secret("token"), viewer, lifetime=TOKEN_SECONDS)
@@ -123,7 +123,7 @@ async def _run(settings: Settings, journey: _Journey, quiet: bool) -> Outcome:
         return await outcome(runtime, journey.source, fed)
 
 
-async def _apply(database_url: str, journey: _Journey) -> None:
+async def _apply(database_url: str, journey: Journey) -> None:
     """Apply replay.yaml, with the stores that the baskets name. Raises Failure if the home has another alliance."""
     content = (files("server.samples") / "replay.yaml").read_text()
     found: dict[str, set[int]] = {}
@@ -145,7 +145,7 @@ async def _apply(database_url: str, journey: _Journey) -> None:
         raise Failure(message, exit_code=NO, code="ANOTHER_ALLIANCE")
 
 
-async def _replay(week: Week, runtime: Runtime, client: Client, journey: _Journey, fed: Fed, bar: "_Bar") -> None:
+async def _replay(week: Week, runtime: Runtime, client: Client, journey: Journey, fed: Fed, bar: "_Bar") -> None:
     """A week: the new join, orders are paid in points, points exchanged, the tills report, the week is closed."""
     await all_of(joining(client, week))
     await all_of(acting(client, week))

@@ -25,7 +25,7 @@ CLIENT = UUID(int=0xFEED)
 async def port(runtime: Runtime) -> AsyncIterator[int]:
     """The endpoint, served."""
     app = ingest_app(runtime, TokenVerifier(SECRET), SECRET)
-    config = uvicorn.Config(app, lifespan="off", log_config=None, http="httptools")  # type: ignore[arg-type]
+    config = uvicorn.Config(app, lifespan="off", log_config=None, http="httptools")
     server = uvicorn.Server(config)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
