@@ -86,6 +86,11 @@ async def exchange_request(
     if taken is None:
         raise NotFound(what="quote", path=("quote",))
     version = _version(runtime, taken)
+    if version is None:  # another process, ahead of this one, made the quote
+        await runtime.refresh()
+        version = _version(runtime, taken)
+    if version is None:
+        raise LookupError(f"version {taken.agreement_version} of agreement {taken.agreement_id} is gone")
     getting = runtime.catalogue.currencies[taken.in_currency]
     issuer = runtime.catalogue.merchants_by_id[taken.in_issuer_id]
     cap = version.exchange[taken.out_currency, taken.in_currency].daily_cap_per_member
@@ -131,10 +136,10 @@ def _terms(
     return version, terms
 
 
-def _version(runtime: Runtime, taken: Quote) -> AgreementVersion:
+def _version(runtime: Runtime, taken: Quote) -> AgreementVersion | None:
     """The version that the quote locked, whatever is in force now."""
-    pair = runtime.agreements.pairs[frozenset((taken.out_issuer_id, taken.in_issuer_id))]
-    return next(version for version in pair if version.version == taken.agreement_version)
+    pair = runtime.agreements.pairs.get(frozenset((taken.out_issuer_id, taken.in_issuer_id)), ())
+    return next((version for version in pair if version.version == taken.agreement_version), None)
 
 
 def _owed(runtime: Runtime, taken: Quote, version: AgreementVersion) -> tuple[Owed, ...]:

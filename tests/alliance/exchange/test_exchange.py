@@ -91,6 +91,16 @@ async def test_a04_a_quote_locks_its_version_and_prices(house: House) -> None:
     assert (fresh.points_in, fresh.agreement_version) == (50, 2)
 
 
+async def test_a04_a_quote_of_a_version_that_this_process_has_not_read_yet(house: House) -> None:
+    """Another process made it, just after the file was applied."""
+    member = await house.member()
+    await house.earn(member, "grocer", 1_000)
+    offered = await house.quote(member, points_out=100)
+    house.agree()
+    house.runtime.catalogue = replace(house.runtime.catalogue, revision=0)
+    assert (await house.use(member, offered)).data == {"points_in": 80}
+
+
 async def test_a04_anothers_quote_is_not_found(house: House) -> None:
     member, other = await house.member(), await house.member()
     await house.earn(other, "grocer", 1_000)
