@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from uuid import UUID
 
 import asyncpg
@@ -50,11 +51,35 @@ Result = Outcome | Exception
 
 @dataclass(slots=True)
 class _Call:
-    """A request in the queue, and who waits for its answer."""
+    """A single request in the queue, and who waits for its answer."""
 
     request: Request
     answer: asyncio.Future[Posted]
     since: float
+
+
+@dataclass(slots=True)
+class _Feed:
+    """Requests of a feed in the queue, answered together when the last one is: a future each would cost too much."""
+
+    requests: Sequence[Request]
+    answer: asyncio.Future[list[Result]]
+    taken: int = 0
+    results: list[Result] = field(default_factory=list)
+
+    def settle(self, results: Sequence[Result]) -> None:
+        """Keep the results of the requests that were taken; the last ones wake whoever waits."""
+        self.results.extend(results)
+        if len(self.results) == len(self.requests) and not self.answer.done():
+            self.answer.set_result(self.results)
+
+
+@dataclass(slots=True)
+class _Part:
+    """Some of a batch: requests that came together, and what is to be done with their results."""
+
+    requests: Sequence[Request]
+    settle: Callable[[Sequence[Result]], None]
 
 
 @dataclass(slots=True)
@@ -83,7 +108,8 @@ class PostingEngine:
     patience: float = 30.0
     statistics: EngineStatistics = field(default_factory=EngineStatistics)
     _singles: deque[_Call] = field(default_factory=deque)
-    _feeds: deque[_Call] = field(default_factory=deque)
+    _feeds: deque[_Feed] = field(default_factory=deque)
+    _fed: int = 0
     _work: asyncio.Event = field(default_factory=asyncio.Event)
     _room: asyncio.Condition = field(default_factory=asyncio.Condition)
     _connection: asyncpg.Connection | None = None
@@ -110,7 +136,7 @@ class PostingEngine:
     @property
     def queued(self) -> int:
         """Requests that wait."""
-        return len(self._singles) + len(self._feeds)
+        return len(self._singles) + self._fed
 
     async def post(self, request: Request) -> Posted:
         """Post one request. Raises its Refusal, or Overloaded, or the fault that kept it from being written."""
@@ -120,7 +146,8 @@ class PostingEngine:
         if len(self._singles) >= self.queue_limit:
             self.statistics.refused_overload += 1
             raise Overloaded(retry_after=1)
-        call = self._call(request)
+        loop = asyncio.get_running_loop()
+        call = _Call(request, loop.create_future(), loop.time())
         self._singles.append(call)
         self._work.set()
         return await call.answer
@@ -130,21 +157,22 @@ class PostingEngine:
 
         One of them is Overloaded, from an engine that stops; what was queued by then is posted.
         """
-        calls = []
+        feeds: list[_Feed] = []
         for start in range(0, len(requests), MAX_BATCH):
             async with self._room:
-                await self._room.wait_for(lambda: len(self._feeds) < 4 * MAX_BATCH)
+                await self._room.wait_for(lambda: self._fed < 4 * MAX_BATCH)
             self._require_running()
-            chunk = [self._call(request) for request in requests[start : start + MAX_BATCH]]
-            self._feeds.extend(chunk)
+            chunk = requests[start : start + MAX_BATCH]
+            feeds.append(_Feed(chunk, asyncio.get_running_loop().create_future()))
+            self._feeds.append(feeds[-1])
+            self._fed += len(chunk)
             self._work.set()
-            calls += chunk
-        results = await asyncio.gather(*(call.answer for call in calls), return_exceptions=True)
         outcomes: list[Outcome] = []
-        for result in results:
-            if not isinstance(result, Posted | Refusal):
-                raise result
-            outcomes.append(result)
+        for feed in feeds:
+            for result in await feed.answer:
+                if not isinstance(result, Posted | Refusal):
+                    raise result
+                outcomes.append(result)
         return outcomes
 
     def _require_running(self) -> None:
@@ -152,25 +180,21 @@ class PostingEngine:
         if self._writer is None:
             raise Overloaded(retry_after=1)
 
-    def _call(self, request: Request) -> _Call:
-        loop = asyncio.get_running_loop()
-        return _Call(request, loop.create_future(), loop.time())
-
     async def _run(self) -> None:
         """Write batch after batch until told to stop. Whatever happens to one batch, the engine goes on."""
         while self._writer is not None:
             await self._work.wait()
             self._work.clear()
-            while calls := self._next():
+            while parts := self._next():
                 try:
-                    await self._answer(calls)
+                    await self._answer(parts)
                 except Exception as fault:
-                    for call in calls:
-                        _settle(call, fault)
+                    for part in parts:
+                        part.settle([fault] * len(part.requests))
                 async with self._room:
                     self._room.notify_all()
 
-    def _next(self) -> list[_Call]:
+    def _next(self) -> list[_Part]:
         """The next batch: single calls first, feeds fill it, and neither starves the other."""
         calls: list[_Call] = []
         late = asyncio.get_running_loop().time() - self.deadline
@@ -183,23 +207,30 @@ class PostingEngine:
                 call.answer.set_exception(Overloaded(retry_after=2))
                 continue
             calls.append(call)
-        room = len(calls) + FEED_SHARE if calls else MAX_BATCH
-        while self._feeds and len(calls) < room:
-            call = self._feeds.popleft()
-            if not call.answer.done():
-                calls.append(call)
-        return calls
+        parts = [_Part([call.request for call in calls], partial(_settle, calls))] if calls else []
+        room = FEED_SHARE if calls else MAX_BATCH
+        while self._feeds and room:
+            feed = self._feeds[0]
+            taken = feed.requests[feed.taken : feed.taken + room]
+            feed.taken += len(taken)
+            self._fed -= len(taken)
+            room -= len(taken)
+            parts.append(_Part(taken, feed.settle))
+            if feed.taken == len(feed.requests):
+                self._feeds.popleft()
+        return parts
 
-    async def _answer(self, calls: list[_Call]) -> None:
+    async def _answer(self, parts: list[_Part]) -> None:
         loop = asyncio.get_running_loop()
         started = loop.time()
-        results = await self._post_surely([call.request for call in calls])
+        requests = [request for part in parts for request in part.requests]
+        results = iter(await self._post_surely(requests))
         self.statistics.batches += 1
-        self.statistics.requests += len(calls)
-        self.statistics.largest_batch = max(self.statistics.largest_batch, len(calls))
+        self.statistics.requests += len(requests)
+        self.statistics.largest_batch = max(self.statistics.largest_batch, len(requests))
         self.statistics.seconds += loop.time() - started
-        for call, result in zip(calls, results, strict=True):
-            _settle(call, result)
+        for part in parts:
+            part.settle(list(islice(results, len(part.requests))))
 
     async def _post_surely(self, requests: list[Request]) -> Sequence[Result]:
         """Post a batch, again where that can help.
@@ -349,10 +380,11 @@ def _recall(row: asyncpg.Record) -> Outcome:
     )
 
 
-def _settle(call: _Call, result: Result) -> None:
-    if call.answer.done():
-        return
-    if isinstance(result, Posted):
-        call.answer.set_result(result)
-    else:
-        call.answer.set_exception(result)
+def _settle(calls: Sequence[_Call], results: Sequence[Result]) -> None:
+    for call, result in zip(calls, results, strict=True):
+        if call.answer.done():
+            continue
+        if isinstance(result, Posted):
+            call.answer.set_result(result)
+        else:
+            call.answer.set_exception(result)

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 import asyncpg
@@ -20,8 +20,7 @@ from domain.ledger.model import OperationKind
 from domain.ledger.rules import LotState
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """An idempotency key in the space of (client, subject); `fingerprint` is an HMAC of what was asked."""
 
     client_id: UUID
@@ -208,7 +207,7 @@ class Request(ABC):
         """What would change; None where there is nothing to do. Raises Refusal; changes nothing."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Posted:
     """The answer to a request: `points` is the amount of its kind (earned, spent, taken back ...), never negative.
 
