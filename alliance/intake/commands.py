@@ -27,8 +27,9 @@ from domain.members.commands import enrol_many
 from domain.members.model import EnrolAsk, Enrolled, IdentifierRef, Resolved
 from domain.members.queries import resolve
 
-SLICE = 50
-"""Lines that are worked on before others get their turn: a feed must not hold up single calls."""
+SLICE = 10
+"""Lines that are worked on before others get their turn: neither single calls nor the engine, which has five answers of the
+database to act on in a batch, wait long for a feed (measured: 50 lines cost a sixth of the rate in bulk)."""
 
 _encode = msgspec.json.Encoder().encode
 
