@@ -7,7 +7,7 @@ from enum import StrEnum
 from sqlalchemy import CheckConstraint, Index, Integer, SmallInteger, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.base import Base, new_id
+from domain.base import Base, WideInteger, new_id
 
 
 class CycleStatus(StrEnum):
@@ -72,13 +72,13 @@ class PairNetRow(Base):
     cycle_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     first_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     second_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
-    opening: Mapped[int]
-    lines: Mapped[int]
-    adjustments: Mapped[int]
-    gross: Mapped[int]
+    opening: Mapped[int] = mapped_column(WideInteger)
+    lines: Mapped[int] = mapped_column(WideInteger)
+    adjustments: Mapped[int] = mapped_column(WideInteger)
+    gross: Mapped[int] = mapped_column(WideInteger)
     count: Mapped[int]
     net: Mapped[int]
-    carried: Mapped[int]
+    carried: Mapped[int] = mapped_column(WideInteger)
 
 
 class Statement(Base):

@@ -400,3 +400,13 @@ async def test_a07_the_calendar_closes_and_silence_confirms(house: House) -> Non
     assert await due(monday + days(3)) == []
     assert await due(monday + days(4)) == [CycleStatus.CONFIRMED, CycleStatus.NETTED]
     assert await due(monday + days(7)) == [CycleStatus.CLOSED, CycleStatus.STATED]
+
+
+async def test_a06_sums_pass_what_one_obligation_may_be(house: House) -> None:
+    fuel, grocer = house.id("fuel"), house.id("grocer")
+    most = 9 * 10**11  # cents: near the largest amount that one obligation can have
+    await owe(house, [(fuel, grocer, most)] * 1100)
+    cycle = await house.step("issue_statements", await house.close())
+    assert await positions(house, cycle) == {fuel: (-most * 1100, -most * 1100), grocer: (most * 1100, most * 1100)}
+    cycle = await house.step("abort_cycle", cycle)
+    assert cycle.status == "ABORTED"
