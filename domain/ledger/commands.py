@@ -151,6 +151,8 @@ class Exchange(_AtMerchant):
         books.require_active(self.holder_id)
         if self.into_points <= 0:
             raise InvalidInput(reason="points must be positive", path=("pointsIn",))
+        if self.into_expires_at is not None and self.into_expires_at <= self.as_of:
+            raise InvalidInput(reason=f"points of {self.into_currency} no longer live", path=("to",))
         taken = _take(books, self.holder_id, self.currency, self.points, self.as_of)
         _require_room(books, self.holder_id, self.into_currency, self.into_points)
         effect = self.effect(OperationKind.EXCHANGE, self.points, decisions=self.decisions)

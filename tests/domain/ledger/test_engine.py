@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from domain.database import Database
-from domain.errors import IdempotencyConflict, NotFound, Refusal
+from domain.errors import IdempotencyConflict, InvalidInput, NotFound, Refusal
 from domain.ledger.engine import PostingEngine
 from domain.ledger.errors import (
     AlreadyReversed,
@@ -142,6 +142,16 @@ async def test_a_reversed_exchange_takes_back_what_it_gave(engine: PostingEngine
     await engine.post(redeem(ann, 1, "FUE"))
     with pytest.raises(InsufficientPoints):
         await engine.post(reverse(ann, second.operation_id))
+
+
+async def test_nothing_is_exchanged_into_points_that_are_dead_at_birth(
+    engine: PostingEngine, database: Database
+) -> None:
+    (ann,) = members(1)
+    await engine.post(earn(ann, 100))
+    with pytest.raises(InvalidInput):
+        await engine.post(exchange(ann, 100, 80, into_expires_at=NOON))
+    assert await posted(database, [ann]) == {(ann, "GRO"): 100}
 
 
 async def test_r27_same_key_same_answer(engine: PostingEngine) -> None:
