@@ -10,6 +10,9 @@ from resolvers.reach import seen_entries
 
 ACTIVITY_SHAPE = (UUID,)
 
+RECEIVED = "RECEIVED"
+"""The title of a gift for whom it was given to."""
+
 TITLES: dict[str, dict[str, str]] = {
     "en": {
         OperationKind.EARN: "Points earned at {merchant}",
@@ -17,6 +20,10 @@ TITLES: dict[str, dict[str, str]] = {
         OperationKind.EXCHANGE: "Points exchanged",
         OperationKind.EXPIRE: "Points of {merchant} expired",
         OperationKind.REVERSAL: "Reversal at {merchant}",
+        OperationKind.GIFT: "Points of {merchant} given",
+        OperationKind.ADJUST: "Adjustment by {merchant}",
+        OperationKind.REINSTATE: "Points of {merchant} reinstated",
+        RECEIVED: "Points of {merchant} received",
     },
     "zh-CN": {
         OperationKind.EARN: "在{merchant}获得积分",
@@ -24,6 +31,10 @@ TITLES: dict[str, dict[str, str]] = {
         OperationKind.EXCHANGE: "积分兑换",
         OperationKind.EXPIRE: "{merchant}积分到期",
         OperationKind.REVERSAL: "{merchant}的撤销",
+        OperationKind.GIFT: "转赠{merchant}积分",
+        OperationKind.ADJUST: "{merchant}的积分调整",
+        OperationKind.REINSTATE: "{merchant}积分恢复",
+        RECEIVED: "收到{merchant}积分转赠",
     },
 }
 
@@ -47,4 +58,5 @@ async def entries(context: Context, row: OperationRow) -> list[EntryRow]:
 def title(context: Context, row: OperationRow) -> str:
     """What happened, in words, in the caller's language."""
     merchant = context.runtime.catalogue.merchants_by_id.get(row.merchant_id)
-    return TITLES[context.language][row.kind].format(merchant=merchant.name if merchant else "")
+    what = RECEIVED if row.received and row.kind == OperationKind.GIFT else row.kind
+    return TITLES[context.language][what].format(merchant=merchant.name if merchant else "")

@@ -58,7 +58,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "Identifier": _all(PARENT, "type issuer value linkedAt"),
     "Membership": _all(PARENT, "merchant number joinedAt channel store"),
     "Wallet": _all(PARENT, "id currency balance available held pending debt worth lifetime lots expiries"),
-    "WalletTotals": _all(PARENT, "earned spent expired exchangedIn exchangedOut"),
+    "WalletTotals": _all(PARENT, "earned spent expired exchangedIn exchangedOut givenIn givenOut adjusted"),
     "Lot": _all(PARENT, "granted remaining grantedAt expiresAt issuer"),
     "ExpiryDue": _all(PARENT, "on points"),
     "Operation": _all(

@@ -32,6 +32,12 @@ class ErrorCode(StrEnum):
     WRONG_CYCLE_STATUS = "WRONG_CYCLE_STATUS"
     EARLIER_CYCLE_OPEN = "EARLIER_CYCLE_OPEN"
     LATER_CYCLE_STATED = "LATER_CYCLE_STATED"
+    GIFTS_NOT_ALLOWED = "GIFTS_NOT_ALLOWED"
+    GIFT_LIMIT_EXCEEDED = "GIFT_LIMIT_EXCEEDED"
+    GIVEN_TOO_OFTEN = "GIVEN_TOO_OFTEN"
+    GIFT_NOT_WHOLE = "GIFT_NOT_WHOLE"
+    ADJUSTMENT_LIMIT_EXCEEDED = "ADJUSTMENT_LIMIT_EXCEEDED"
+    NOTHING_TO_REINSTATE = "NOTHING_TO_REINSTATE"
 
 
 @strawberry.interface(description="Why a call was refused. A refusal is an answer, not a fault.")
@@ -182,6 +188,61 @@ class LaterCycleStated(UserError):
 
     number: int
     own = ("number",)
+
+
+@strawberry.type(description="Points of this currency are not for giving.")
+class GiftsNotAllowed(UserError):
+    """As its issuer has it."""
+
+    currency: str
+    own = ("currency",)
+
+
+@strawberry.type(description="The day's limit of gifts would be passed.")
+class GiftLimitExceeded(UserError):
+    """A gift that was taken back still counts."""
+
+    limit: str = strawberry.field(description="POINTS or GIFTS: of what the day has a limit.")
+    cap: Points
+    used: Points
+    own = ("limit", "cap", "used")
+
+
+@strawberry.type(description="Points that went through so many gifts are not given on.")
+class GivenTooOften(UserError):
+    """Others may be."""
+
+    depth: int
+    available: Points = strawberry.field(description="Points that may still be given.")
+    own = ("depth", "available")
+
+
+@strawberry.type(description="A gift is taken back whole or not at all, and some of it is gone.")
+class GiftNotWhole(UserError):
+    """Spent, given on, or expired."""
+
+    points: Points
+    available: Points
+    own = ("points", "available")
+
+
+@strawberry.type(description="Staff moves no more points by hand than the merchant's limits allow.")
+class AdjustmentLimitExceeded(UserError):
+    """At once, or in a day."""
+
+    per: str = strawberry.field(description="ONE or DAY.")
+    cap: Points
+    used: Points
+    own = ("per", "cap", "used")
+
+
+@strawberry.type(description="Fewer expired points are left to come back than were asked for.")
+class NothingToReinstate(UserError):
+    """Some may have come back before."""
+
+    available: Points
+    requested: Points
+    own = ("available", "requested")
 
 
 TYPES: dict[str, type[UserError]] = {kind.__name__: kind for kind in UserError.__subclasses__()}

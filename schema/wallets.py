@@ -53,13 +53,16 @@ class ExpiryDue:
 
 @strawberry.type(description="What has gone through a wallet since it was opened; what was reversed is taken off.")
 class WalletTotals:
-    """earned - spent - expired + in - out = what the wallet holds, lots past their date included."""
+    """earned - spent - expired + adjusted + in - out = what the wallet holds, lots past their date included."""
 
     earned: Points
     spent: Points
     expired: Points
     exchanged_in: Points
     exchanged_out: Points
+    given_in: Points
+    given_out: Points
+    adjusted: Points = strawberry.field(description="Given by hand, less what was taken by hand.")
 
     @classmethod
     def of(cls, row: Totals) -> Self:
@@ -70,6 +73,9 @@ class WalletTotals:
             expired=Points(row.expired),
             exchanged_in=Points(row.exchanged_in),
             exchanged_out=Points(row.exchanged_out),
+            given_in=Points(row.given_in),
+            given_out=Points(row.given_out),
+            adjusted=Points(row.adjusted),
         )
 
 

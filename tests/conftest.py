@@ -102,7 +102,6 @@ async def database(pool: Database) -> Database:
 async def runtime(database: Database, database_url: str) -> "AsyncIterator[Runtime]":
     """A running house with the sample alliance applied; when the test is over, its books must prove themselves."""
     from alliance.file import apply, parse
-
     from alliance.runtime import Runtime
     from alliance.verify import verify
 

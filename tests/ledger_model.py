@@ -17,6 +17,7 @@ class ModelLot:
     granted_at: datetime
     expires: datetime | None
     order: int
+    depth: int = 0
 
     def live(self, now: datetime) -> bool:
         return self.expires is None or now < self.expires
@@ -76,6 +77,27 @@ class ModelWallets:
                 done.made.append(self._grant(into, part, now, None if end == END else end))
         return points, done
 
+    def give(
+        self, other: "ModelWallets", currency: str, points: int, now: datetime
+    ) -> tuple[int | str, ModelOperation | None]:
+        if self.available(currency, now) < points:
+            return "InsufficientPoints", None
+        done = ModelOperation("GIFT", took=self._spend(currency, points, now))
+        for lot, part in done.took:
+            given = other._grant(currency, part, lot.granted_at, lot.expires)
+            given.depth = lot.depth + 1
+            done.made.append(given)
+        return points, done
+
+    def adjust(self, currency: str, points: int, now: datetime, expires: datetime | None) -> int | str:
+        if points > 0:
+            self._grant(currency, points, now, expires)
+        elif self.available(currency, now) < -points:
+            return "InsufficientPoints"
+        else:
+            self._spend(currency, -points, now)
+        return abs(points)
+
     def expire(self, currency: str, now: datetime) -> int:
         gone = 0
         for lot in self.lots:
@@ -90,8 +112,8 @@ class ModelWallets:
             return "AlreadyReversed"
         if done.kind == "EARN":
             points = self._claw_back(done, now)
-        elif done.kind == "EXCHANGE" and any(lot.left < lot.granted or not lot.live(now) for lot in done.made):
-            return "InsufficientPoints"
+        elif any(lot.left < lot.granted or not lot.live(now) for lot in done.made):
+            return "GiftNotWhole" if done.kind == "GIFT" else "InsufficientPoints"
         else:
             for lot in done.made:
                 lot.left = 0

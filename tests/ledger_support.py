@@ -2,14 +2,16 @@
 
 import uuid
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
 
 from domain.base import new_id
 from domain.database import Database
+from domain.ledger.adjustments import Adjust, AdjustmentLimits, Reinstate
 from domain.ledger.commands import Earn, Exchange, Expire, Redeem, Reverse
+from domain.ledger.gifts import Gift, GiftLimits, ReverseGift
 from domain.ledger.request import Key
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -31,7 +33,7 @@ def earn(holder_id: uuid.UUID, points: int, currency: str = "GRO", **named: Any)
     """An earn at the currency's own issuer."""
     issuer = ISSUERS[currency]
     place = {"merchant_id": issuer, "issuer_id": issuer, "funder_id": issuer}
-    return Earn(holder_id=holder_id, points=points, currency=currency, **place, **_common(named))
+    return Earn(holder_id=holder_id, points=points, currency=currency, **place | _common(named))
 
 
 def redeem(holder_id: uuid.UUID, points: int, currency: str = "GRO", **named: Any) -> Redeem:
@@ -66,6 +68,52 @@ def reverse(holder_id: uuid.UUID, operation_id: uuid.UUID | None, **named: Any) 
 def expire(holder_id: uuid.UUID, currency: str = "GRO", **named: Any) -> Expire:
     """The expiry of one wallet."""
     return Expire(holder_id=holder_id, currency=currency, issuer_id=ISSUERS[currency], **_common(named))
+
+
+def give(holder_id: uuid.UUID, to: uuid.UUID, points: int, currency: str = "GRO", **named: Any) -> Gift:
+    """A gift, with limits that are not reached."""
+    named = {"limits": GiftLimits(10**9, 10**9, 100), "day": day_of(named.get("as_of", NOON))} | named
+    return Gift(
+        holder_id=holder_id,
+        to_holder_id=to,
+        points=points,
+        currency=currency,
+        issuer_id=ISSUERS[currency],
+        **_common(named),
+    )
+
+
+def take_back(
+    holder_id: uuid.UUID, to: uuid.UUID, operation_id: uuid.UUID | None, currency: str = "GRO", **named: Any
+) -> ReverseGift:
+    """The reversal of a gift."""
+    assert operation_id is not None
+    return ReverseGift(
+        holder_id=holder_id, to_holder_id=to, operation_id=operation_id, currency=currency, **_common(named)
+    )
+
+
+def adjust(holder_id: uuid.UUID, points: int, currency: str = "GRO", **named: Any) -> Adjust:
+    """An adjustment by the issuer, with limits that are not reached."""
+    named = {"limits": AdjustmentLimits(10**9, 10**9), "day": day_of(named.get("as_of", NOON))} | named
+    issuer = ISSUERS[currency]
+    place = {"merchant_id": issuer, "issuer_id": issuer, "reason": "goodwill"}
+    return Adjust(holder_id=holder_id, points=points, currency=currency, **place | _common(named))
+
+
+def reinstate(
+    holder_id: uuid.UUID, operation_id: uuid.UUID | None, points: int | None = None, **named: Any
+) -> Reinstate:
+    """Expired points come back for 30 days."""
+    assert operation_id is not None
+    named = {"expires_at": named.get("as_of", NOON) + timedelta(days=30), "reason": "goodwill"} | named
+    return Reinstate(holder_id=holder_id, operation_id=operation_id, points=points, **_common(named))
+
+
+def day_of(moment: datetime) -> tuple[datetime, datetime]:
+    """The day of that moment, in UTC."""
+    first = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    return first, first + timedelta(days=1)
 
 
 def members(count: int) -> list[uuid.UUID]:

@@ -1,10 +1,12 @@
 """The ledger's verbs, as requests to the posting engine. Points are valued before: a request carries integers."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+
+from sqlalchemy import Table
 
 from domain.base import new_id
 from domain.errors import InvalidInput, NotFound
@@ -42,7 +44,7 @@ class _AtMerchant(Request):
     def effect(self, kind: OperationKind, points: int, **more: Any) -> Effect:
         """An effect with nothing in it but the operation."""
         place = {"store": self.store, "channel": self.channel, "order_ref": self.order_ref}
-        return _effect(self, kind, self.merchant_id, points, **place, **more)
+        return effect_of(self, kind, self.merchant_id, points, **place, **more)
 
     def ride(self, books: Books, effect: Effect) -> Effect:
         """The effect with the riders' rows."""
@@ -84,7 +86,7 @@ class Earn(_AtMerchant):
         order = self._order
         if order is not None and (first := books.orders.get(order)) is not None:
             raise DuplicateOrder(order=self.order_ref, operation=str(first), path=("orderRef",))
-        _require_room(books, self.holder_id, self.currency, self.points)
+        require_room(books, self.holder_id, self.currency, self.points)
         effect = self.effect(OperationKind.EARN, self.points, decisions=self.decisions, lines=self.lines)
         if self.points:
             effect.entries.append(_entry(self.currency, self.points, self.issuer_id, AccountKind.ISSUANCE))
@@ -116,7 +118,7 @@ class Redeem(_AtMerchant):
     def decide(self, books: Books) -> Effect:
         """One entry and its allocations. Raises MemberNotActive, InsufficientPoints."""
         books.require_active(self.holder_id)
-        taken = _take(books, self.holder_id, self.currency, self.points, self.as_of)
+        taken = take(books, self.holder_id, self.currency, self.points, self.as_of)
         effect = self.effect(OperationKind.REDEEM, self.points, decisions=self.decisions)
         effect.entries.append(_entry(self.currency, -self.points, self.issuer_id, AccountKind.REDEMPTION))
         effect.allocations.extend((lot, -part) for lot, part in taken)
@@ -153,8 +155,8 @@ class Exchange(_AtMerchant):
             raise InvalidInput(reason="points must be positive", path=("pointsIn",))
         if self.into_expires_at is not None and self.into_expires_at <= self.as_of:
             raise InvalidInput(reason=f"points of {self.into_currency} no longer live", path=("to",))
-        taken = _take(books, self.holder_id, self.currency, self.points, self.as_of)
-        _require_room(books, self.holder_id, self.into_currency, self.into_points)
+        taken = take(books, self.holder_id, self.currency, self.points, self.as_of)
+        require_room(books, self.holder_id, self.into_currency, self.into_points)
         effect = self.effect(OperationKind.EXCHANGE, self.points, decisions=self.decisions)
         effect.entries.append(_entry(self.currency, -self.points, self.issuer_id, AccountKind.EXCHANGE))
         effect.entries.append(_entry(self.into_currency, self.into_points, self.into_issuer_id, AccountKind.EXCHANGE))
@@ -188,7 +190,7 @@ class Expire(Request):
         if not due:
             return None
         points = -sum(part for _, part in due)
-        effect = _effect(self, OperationKind.EXPIRE, self.issuer_id, points)
+        effect = effect_of(self, OperationKind.EXPIRE, self.issuer_id, points)
         effect.entries.append(_entry(self.currency, -points, self.issuer_id, AccountKind.BREAKAGE))
         effect.allocations.extend(due)
         return effect
@@ -223,12 +225,11 @@ class Reverse(Request):
         if original.reversed_by is not None:
             raise AlreadyReversed(operation=str(original.reversed_by), path=("operation",))
         place = {"store": original.store, "channel": original.channel, "order_ref": original.order_ref}
-        effect = _effect(self, OperationKind.REVERSAL, original.merchant_id, points=0, reverses=original.id, **place)
+        effect = effect_of(self, OperationKind.REVERSAL, original.merchant_id, points=0, reverses=original.id, **place)
         effect.reverses = original
         _UNDO[original.kind](self, books, original, effect)
         if self.note:
-            row = {"holder_id": self.holder_id, "operation_id": effect.operation["id"], "note": self.note}
-            effect.rows.append((OperationNote.__table__, row))  # type: ignore[arg-type]
+            effect.rows.append(note_row(effect, self.note))
         for rider in self.riders:
             rider.ride(books, effect)
         return effect
@@ -276,7 +277,8 @@ _UNDO = {
 }
 
 
-def _effect(request: Request, kind: OperationKind, merchant_id: UUID, points: int, **more: Any) -> Effect:
+def effect_of(request: Request, kind: OperationKind, merchant_id: UUID, points: int, **more: Any) -> Effect:
+    """An effect with nothing in it but the operation, under the request's holder; `more` are columns of it."""
     operation = {
         "holder_id": request.holder_id,
         "id": new_id(),
@@ -318,11 +320,15 @@ def _lot(
     )
 
 
-def _take(books: Books, holder_id: UUID, currency: str, points: int, as_of: datetime) -> Taken:
-    """Allocate a debit. Raises InvalidInput, InsufficientPoints."""
+def take(books: Books, holder_id: UUID, currency: str, points: int, as_of: datetime) -> Taken:
+    """Allocate a debit of a wallet. Raises InvalidInput, InsufficientPoints."""
+    return take_of(books.open_lots(holder_id, currency), points, as_of)
+
+
+def take_of(lots: Sequence[LotState], points: int, as_of: datetime) -> Taken:
+    """Allocate a debit of these lots, by R1. Raises InvalidInput, InsufficientPoints."""
     if points <= 0:
         raise InvalidInput(reason="points must be positive", path=("points",))
-    lots = books.open_lots(holder_id, currency)
     if (have := available(lots, as_of)) < points:
         raise InsufficientPoints(available=have, requested=points, path=("points",))
     return allocate(lots, points, as_of)
@@ -339,6 +345,13 @@ def _opposites(entries: Iterable[EntryState]) -> Iterable[EntryState]:
         yield EntryState(entry.account, entry.currency, -entry.amount, entry.counter_holder_id, entry.counter_account)
 
 
-def _require_room(books: Books, holder_id: UUID, currency: str, points: int) -> None:
+def note_row(effect: Effect, note: str) -> tuple[Table, dict[str, Any]]:
+    """Why, in words: kept apart from the operation."""
+    row = {"holder_id": effect.holder_id, "operation_id": effect.operation["id"], "note": note}
+    return OperationNote.__table__, row  # type: ignore[return-value]
+
+
+def require_room(books: Books, holder_id: UUID, currency: str, points: int) -> None:
+    """Raises BalanceLimitExceeded where a credit would take the wallet past what clients can read exactly."""
     if books.posted(holder_id, POINTS, currency) + points > MAX_INTEGER:
         raise BalanceLimitExceeded(limit=MAX_INTEGER, path=("points",))

@@ -21,7 +21,7 @@ from domain.ledger.errors import Overloaded
 from domain.ledger.request import Books, Effect, Key, Loader, Needs, Outcome, Posted, Request
 
 MAX_BATCH = 1000
-"""Requests a batch; each names one holder, so the lock table (2,000 a batch are safe) is never the limit."""
+"""Requests a batch; each is about one holder or two, so the lock table (2,000 a batch are safe) is never the limit."""
 
 FEED_SHARE = 250
 """Requests of feeds in a batch that single calls wait for: a feed slows them, but by little."""
@@ -272,13 +272,13 @@ class PostingEngine:
         """One batch, one transaction."""
         needs = _needs(requests)
         async with connection.transaction():
-            await store.lock(connection, {request.holder_id for request in requests}, needs.others)
+            await store.lock(connection, needs.holders, needs.others)
             keys = list({request.key for request in requests if request.key is not None})
             known = await store.find_keys(connection, keys) if keys else {}
             answered: _Answered = {
                 _place(key): (row["fingerprint"], partial(_recall, row)) for key, row in known.items()
             }
-            books = await store.load(connection, requests, needs, self.member_status)
+            books = await store.load(connection, needs, self.member_status)
             before = dict(books.accounts)
             batch = store.Batch()
             results = [_decide(request, books, batch, answered) for request in requests]
@@ -290,7 +290,7 @@ class PostingEngine:
         async with self._reading:
             if self._reader is None or self._reader.is_closed():
                 self._reader = await self.database.connect(statement_timeout="10s")
-            books = await store.load(self._reader, [request], _needs([request]), self.member_status)
+            books = await store.load(self._reader, _needs([request]), self.member_status)
         return _posted(request, request.decide(books), dry_run=True)
 
 
@@ -306,7 +306,7 @@ def _place(key: Key) -> _Place:
 
 
 def _needs(requests: Collection[Request]) -> Needs:
-    needs = Needs()
+    needs = Needs({request.holder_id for request in requests})
     for request in requests:
         request.needs(needs)
     return needs

@@ -54,3 +54,57 @@ class NotReversible(Refusal):
 
     code = "NOT_REVERSIBLE"
     text = {"en": "an operation of kind {kind} cannot be reversed", "zh-CN": "类型为 {kind} 的操作无法撤销"}
+
+
+class GiftsNotAllowed(Refusal):
+    """Points of this `currency` are not for giving."""
+
+    code = "GIFTS_NOT_ALLOWED"
+    text = {"en": "points of {currency} cannot be given", "zh-CN": "{currency} 积分不可转赠"}
+
+
+class GiftLimitExceeded(Refusal):
+    """A member gives at most `cap` a day and has given `used`; `limit` says of what: POINTS or GIFTS."""
+
+    code = "GIFT_LIMIT_EXCEEDED"
+    text = {
+        "en": "the day's limit of {limit} is {cap}, {used} are used",
+        "zh-CN": "当日转赠上限（{limit}）为 {cap}，已用 {used}",
+    }
+
+
+class GivenTooOften(Refusal):
+    """Points that went through `depth` gifts are not given on; of the others there are `available`."""
+
+    code = "GIVEN_TOO_OFTEN"
+    text = {
+        "en": "points are given on at most {depth} times; {available} points may still be given",
+        "zh-CN": "积分最多可转赠 {depth} 次，目前可转赠 {available} 积分",
+    }
+
+
+class GiftNotWhole(Refusal):
+    """A gift is taken back whole or not at all: of its `points`, `available` are left."""
+
+    code = "GIFT_NOT_WHOLE"
+    text = {"en": "of the {points} points given, {available} are left", "zh-CN": "已赠 {points} 积分，仅剩 {available}"}
+
+
+class AdjustmentLimitExceeded(Refusal):
+    """By hand a client moves at most `cap` points and has moved `used`; `per` says in what: ONE or DAY."""
+
+    code = "ADJUSTMENT_LIMIT_EXCEEDED"
+    text = {
+        "en": "adjustments are limited to {cap} points ({per}), {used} are used",
+        "zh-CN": "调整上限为 {cap} 积分（{per}），已用 {used}",
+    }
+
+
+class NothingToReinstate(Refusal):
+    """Of what this operation expired, only `available` have not been reinstated, and `requested` were asked for."""
+
+    code = "NOTHING_TO_REINSTATE"
+    text = {
+        "en": "{requested} points were asked for, {available} can be reinstated",
+        "zh-CN": "需要恢复 {requested} 积分，可恢复 {available}",
+    }

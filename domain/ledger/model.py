@@ -22,6 +22,9 @@ class OperationKind(StrEnum):
     EXCHANGE = "EXCHANGE"
     EXPIRE = "EXPIRE"
     REVERSAL = "REVERSAL"
+    GIFT = "GIFT"
+    ADJUST = "ADJUST"
+    REINSTATE = "REINSTATE"
 
 
 class AccountKind(StrEnum):
@@ -32,6 +35,7 @@ class AccountKind(StrEnum):
     REDEMPTION = "REDEMPTION"
     EXCHANGE = "EXCHANGE"
     BREAKAGE = "BREAKAGE"
+    ADJUSTMENT = "ADJUSTMENT"
 
 
 class Operation(Base):
@@ -61,11 +65,16 @@ class Operation(Base):
 class Entry(Base):
     """A signed change of one account, with its counterpart, which moves by the opposite amount.
 
-    Against an account without a floor this one row is both sides. `balance_after` is the account's posted sum.
+    Against an account without a floor this one row is both sides. Between two members' accounts there is one under
+    each, with the same operation, which lies under one of them: the counterpart says where. `balance_after` is the
+    account's posted sum.
     """
 
     __tablename__ = "entry"
-    __table_args__ = (CheckConstraint("amount <> 0", name="amount"),)
+    __table_args__ = (
+        CheckConstraint("amount <> 0", name="amount"),
+        Index("ix_entry_between", "holder_id", "operation_id", postgresql_where=text("counter_account = 'POINTS'")),
+    )
 
     holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     operation_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -98,6 +107,9 @@ class Account(Base):
 class Lot(Base):
     """A credit of points: who issued it, who paid for it at what price a point (in 10^-8), until when it lives.
 
+    `source` is the lot that its points came from, where a gift or a reinstatement made it; `depth` is how many gifts
+    its points have gone through.
+
     `expires_at` is the first instant at which it is no longer valid; null is never. `spent` exists for the partial
     index: with `remaining > 0` as its predicate every partial spend would have to write the index again.
     """
@@ -120,6 +132,9 @@ class Lot(Base):
     remaining: Mapped[int]
     granted_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
+    source_holder_id: Mapped[uuid.UUID | None]
+    source_lot_id: Mapped[uuid.UUID | None]
+    depth: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
     spent: Mapped[bool] = mapped_column(Computed("remaining = 0", persisted=True))
 
 
@@ -169,3 +184,18 @@ class OperationNote(Base):
     holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     operation_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     note: Mapped[str]
+
+
+class Adjustment(Base):
+    """What was moved by hand, under the merchant whose staff did it: its limits are counted here."""
+
+    __tablename__ = "adjustment"
+    __table_args__ = (Index("ix_adjustment_client", "holder_id", "client_id", "as_of"),)
+
+    holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    operation_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    member_id: Mapped[uuid.UUID]
+    client_id: Mapped[uuid.UUID | None]
+    currency: Mapped[str]
+    points: Mapped[int]
+    as_of: Mapped[datetime]

@@ -56,18 +56,27 @@ class LotRow:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What has gone through a wallet since it was opened; a reversal is taken off what it undid."""
+    """What has gone through a wallet since it was opened; a reversal is taken off what it undid.
+
+    So are expired points that came back. `adjusted` is the sum of what was given and taken by hand.
+    """
 
     earned: int = 0
     spent: int = 0
     expired: int = 0
     exchanged_in: int = 0
     exchanged_out: int = 0
+    given_in: int = 0
+    given_out: int = 0
+    adjusted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class OperationRow:
-    """One business event, and the operations that reversed it."""
+    """One business event from the side of one holder, and the operations that reversed it.
+
+    `received` says that it lies under the other holder: whoever gave.
+    """
 
     holder_id: UUID
     id: UUID
@@ -81,6 +90,7 @@ class OperationRow:
     reverses: UUID | None
     decisions: list[Any] | None
     reversed_by: tuple[UUID, ...]
+    received: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +220,7 @@ _TOTALS = text("""
            sum(e.amount)::bigint AS points
     FROM unnest(CAST(:holders AS uuid[]), CAST(:currencies AS text[])) WITH ORDINALITY AS w (holder_id, currency, n)
     JOIN entry e ON e.holder_id = w.holder_id AND e.currency = w.currency AND e.account = 'POINTS'
-    JOIN operation o ON o.holder_id = e.holder_id AND o.id = e.operation_id
+    JOIN operation o ON o.id = e.operation_id AND o.holder_id = ANY(ARRAY[e.holder_id, e.counter_holder_id])
     LEFT JOIN operation u ON u.holder_id = o.holder_id AND u.id = o.reverses
     GROUP BY 1, 2, 3
 """)
@@ -233,16 +243,30 @@ _TOTAL_OF = {
     ("EXPIRE", False): ("expired", -1),
     ("EXCHANGE", True): ("exchanged_in", 1),
     ("EXCHANGE", False): ("exchanged_out", -1),
+    ("GIFT", True): ("given_in", 1),
+    ("GIFT", False): ("given_out", -1),
+    ("ADJUST", True): ("adjusted", 1),
+    ("ADJUST", False): ("adjusted", 1),
 }
 
 _OPERATION = """
-    SELECT o.holder_id, o.id, o.kind, o.merchant_id, o.store, o.channel, o.order_ref, o.occurred_at, o.booked_at,
+    SELECT w.holder_id, o.id, o.kind, o.merchant_id, o.store, o.channel, o.order_ref, o.occurred_at, o.booked_at,
            o.reverses, o.decisions,
-           ARRAY(SELECT r.id FROM operation r WHERE r.holder_id = o.holder_id AND r.reverses = o.id ORDER BY r.id)
-    FROM operation o
+           ARRAY(SELECT r.id FROM operation r WHERE r.holder_id = o.holder_id AND r.reverses = o.id ORDER BY r.id),
+           o.holder_id <> w.holder_id AS received
+"""
+# An operation lies under one holder; what it moved to another's account is found by that entry, whose counterpart says
+# where the operation lies.
+_RECEIVED = """
+    entry g JOIN operation o ON o.holder_id = g.counter_holder_id AND o.id = g.operation_id
+    WHERE g.holder_id = w.holder_id AND g.counter_account = 'POINTS' AND g.counter_holder_id <> g.holder_id
 """
 _PAIRS = "unnest(CAST(:holders AS uuid[]), CAST(:ids AS uuid[])) AS w (holder_id, id)"
-_OPERATIONS = text(f"{_OPERATION} JOIN {_PAIRS} ON o.holder_id = w.holder_id AND o.id = w.id")
+_OPERATIONS = text(f"""
+    {_OPERATION} FROM {_PAIRS} JOIN operation o ON o.holder_id = w.holder_id AND o.id = w.id
+    UNION ALL
+    {_OPERATION} FROM {_PAIRS} CROSS JOIN LATERAL (SELECT o.* FROM {_RECEIVED} AND g.operation_id = w.id) o
+""")  # noqa: S608 - no value is formatted in
 _ENTRIES = text(f"""
     SELECT e.holder_id, e.operation_id, e.currency, e.amount, e.counter_holder_id, e.balance_after
     FROM entry e JOIN {_PAIRS} ON e.holder_id = w.holder_id AND e.operation_id = w.id ORDER BY e.seq
@@ -264,7 +288,7 @@ async def entries(session: AsyncSession, keys: Sequence[tuple[UUID, UUID]]) -> d
 
 
 _SEEN = """
-    o.holder_id = w.holder_id AND (:kind_count = 0 OR o.kind = ANY(CAST(:kinds AS text[])))
+    (:kind_count = 0 OR o.kind = ANY(CAST(:kinds AS text[])))
     AND (:currency = '' OR EXISTS (SELECT FROM entry e WHERE e.holder_id = o.holder_id AND e.operation_id = o.id
                                    AND e.currency = :currency))
     AND (CAST(:viewer AS uuid) IS NULL OR o.merchant_id = CAST(:viewer AS uuid) OR EXISTS (
@@ -276,19 +300,26 @@ _HOLDERS = "unnest(CAST(:holders AS uuid[])) WITH ORDINALITY AS w (holder_id, n)
 
 def _activity_statement(backward: bool) -> TextClause:
     direction = "ASC" if backward else "DESC"
+    order = f"ORDER BY o.id {direction} LIMIT :size"
+    shown = """(CAST(:older_than AS uuid) IS NULL OR o.id < CAST(:older_than AS uuid))
+               AND (CAST(:newer_than AS uuid) IS NULL OR o.id > CAST(:newer_than AS uuid))"""
     return text(f"""
         SELECT x.* FROM {_HOLDERS} CROSS JOIN LATERAL (
-            {_OPERATION} WHERE {_SEEN}
-            AND (CAST(:older_than AS uuid) IS NULL OR o.id < CAST(:older_than AS uuid))
-            AND (CAST(:newer_than AS uuid) IS NULL OR o.id > CAST(:newer_than AS uuid))
-            ORDER BY o.id {direction} LIMIT :size
+            ({_OPERATION} FROM operation o WHERE o.holder_id = w.holder_id AND {shown} AND {_SEEN} {order})
+            UNION ALL
+            ({_OPERATION} FROM {_RECEIVED} AND {shown} AND {_SEEN} {order})
+            {order.replace("o.id", "id")}
         ) x ORDER BY w.n, x.id {direction}
     """)  # noqa: S608
 
 
 _ACTIVITY = {backward: _activity_statement(backward) for backward in (False, True)}
 _ACTIVITY_COUNT = text(f"""
-    SELECT w.holder_id, count(*) FROM {_HOLDERS} JOIN operation o ON {_SEEN} GROUP BY 1
+    SELECT w.holder_id, count(*) FROM {_HOLDERS} CROSS JOIN LATERAL (
+        SELECT o.id FROM operation o WHERE o.holder_id = w.holder_id AND {_SEEN}
+        UNION ALL
+        SELECT o.id FROM {_RECEIVED} AND {_SEEN}
+    ) x GROUP BY 1
 """)  # noqa: S608
 
 
@@ -341,6 +372,6 @@ def _columns(keys: Sequence[tuple[Any, ...]], *names: str) -> dict[str, Any]:
 
 
 def _operation(row: Any) -> OperationRow:
-    *plain, reversed_by = row
-    values: list[Any] = [*plain, tuple(reversed_by)]
+    *plain, reversed_by, received = row
+    values: list[Any] = [*plain, tuple(reversed_by), received]
     return OperationRow(*values)

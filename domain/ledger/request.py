@@ -59,8 +59,13 @@ class Rider(Protocol):
 
 @dataclass(slots=True)
 class Needs:
-    """What the requests of a batch will look at."""
+    """What the requests of a batch will look at.
 
+    `holders` are all that they are about, each request's own among them: locked before anything is read. A request
+    that changes the lots or accounts of another holder adds it here.
+    """
+
+    holders: set[UUID] = field(default_factory=set)
     members: set[UUID] = field(default_factory=set)
     wallets: set[tuple[UUID, str]] = field(default_factory=set)
     operations: set[tuple[UUID, UUID]] = field(default_factory=set)
@@ -74,13 +79,14 @@ class Needs:
 
 @dataclass(slots=True)
 class EntryState:
-    """One entry of an operation being decided, or of a past one."""
+    """One entry of an operation being decided, or of a past one: of the operation's holder, unless it says whose."""
 
     account: str
     currency: str
     amount: int
     counter_holder_id: UUID
     counter_account: str
+    holder_id: UUID | None = None
 
 
 @dataclass(slots=True)
@@ -105,6 +111,8 @@ class PastOperation:
 @dataclass(slots=True)
 class Effect:
     """What one operation changes. `lots` are new; `allocations` pair a lot with what it gains (or loses, negative).
+
+    Lots know their holder. What moves between two limited accounts is two entries, equal and opposite, one a holder.
 
     `rows` are rows of other rooms, written in the same transaction; `data` is remembered with the key.
     """
@@ -138,15 +146,15 @@ class Books:
     orders: dict[tuple[UUID, str, str], UUID] = field(default_factory=dict)
     others: dict[Loader, dict[Any, Any]] = field(default_factory=dict)
 
-    def require_active(self, member_id: UUID) -> None:
-        """Refuse unless the member is there and active."""
+    def require_active(self, member_id: UUID, path: tuple[str, ...] = ("member",)) -> None:
+        """Refuse unless the member, whom the call names at `path`, is there and active."""
         if self.statuses is None:
             return
         status = self.statuses.get(member_id)
         if status is None:
-            raise NotFound(what="member", path=("member",))
+            raise NotFound(what="member", path=path)
         if status != "ACTIVE":
-            raise MemberNotActive(status=status, path=("member",))
+            raise MemberNotActive(status=status, path=path)
 
     def posted(self, holder_id: UUID, kind: str, currency: str) -> int:
         """The posted sum of an account; 0 if nothing was ever posted to it."""
@@ -168,15 +176,15 @@ class Books:
         """Carry out what was decided, so that the next request sees it."""
         holder_id = effect.holder_id
         for entry in effect.entries:
-            account = (holder_id, entry.account, entry.currency)
+            account = (entry.holder_id or holder_id, entry.account, entry.currency)
             self.accounts[account] = self.accounts.get(account, 0) + entry.amount
         expired = effect.operation["kind"] == OperationKind.EXPIRE.value
         for lot, amount in effect.allocations:
             lot.remaining += amount
             lot.lapsed -= amount if expired else 0
         for lot in effect.lots:
-            self.lots[holder_id, lot.id] = lot
-            self.wallets.setdefault((holder_id, lot.currency), []).append(lot)
+            self.lots[lot.holder_id, lot.id] = lot
+            self.wallets.setdefault((lot.holder_id, lot.currency), []).append(lot)
         if effect.reverses is not None:
             effect.reverses.reversed_by = effect.operation["id"]
         if effect.order is not None:

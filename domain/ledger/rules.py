@@ -10,7 +10,10 @@ NEVER = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(slots=True)
 class LotState:
-    """A lot as the engine holds it while it decides a batch; `lapsed` is what of it has been booked as expired."""
+    """A lot as the engine holds it while it decides a batch; `lapsed` is what of it has been booked as expired.
+
+    `source` names the lot that its points came from, where they were given or came back; `depth` counts the gifts.
+    """
 
     holder_id: UUID
     id: UUID
@@ -23,6 +26,9 @@ class LotState:
     remaining: int
     granted_at: datetime
     expires_at: datetime | None
+    source_holder_id: UUID | None = None
+    source_lot_id: UUID | None = None
+    depth: int = 0
     lapsed: int = 0
 
     def is_live(self, as_of: datetime) -> bool:

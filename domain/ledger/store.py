@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -15,11 +16,12 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from domain.base import lock_key
 from domain.ledger.model import Allocation, Entry, IdempotencyKey, Lot, Operation
-from domain.ledger.request import Books, Effect, EntryState, Key, Loader, Needs, PastOperation, Request
+from domain.ledger.request import Books, Effect, EntryState, Key, Loader, Needs, PastOperation
 from domain.ledger.rules import LotState
 
 _LOT = """lot.holder_id, lot.id, lot.currency, lot.operation_id, lot.issuer_id, lot.funder_id, lot.price,
-          lot.granted, lot.remaining, lot.granted_at, lot.expires_at"""
+          lot.granted, lot.remaining, lot.granted_at, lot.expires_at,
+          lot.source_holder_id, lot.source_lot_id, lot.depth"""
 
 
 async def lock(connection: asyncpg.Connection, holders: Collection[UUID], loaders: Iterable[Loader]) -> None:
@@ -51,16 +53,13 @@ async def find_keys(connection: asyncpg.Connection, keys: Sequence[Key]) -> dict
     return {keys[row["n"] - 1]: row for row in rows}
 
 
-async def load(
-    connection: asyncpg.Connection, requests: Collection[Request], needs: Needs, member_status: Loader | None
-) -> Books:
+async def load(connection: asyncpg.Connection, needs: Needs, member_status: Loader | None) -> Books:
     """All that the requests said they need."""
     books = Books()
     if member_status is not None:
         books.statuses = await member_status.load(connection, list(needs.members))
-    holders = list({request.holder_id for request in requests})
     for row in await connection.fetch(
-        "SELECT holder_id, kind, currency, posted FROM account WHERE holder_id = ANY($1)", holders
+        "SELECT holder_id, kind, currency, posted FROM account WHERE holder_id = ANY($1)", list(needs.holders)
     ):
         books.accounts[row["holder_id"], row["kind"], row["currency"]] = row["posted"]
     if needs.orders:
@@ -149,7 +148,7 @@ def _lot(books: Books, row: asyncpg.Record) -> LotState:
     identity = (row["holder_id"], row["id"])
     lot = books.lots.get(identity)
     if lot is None:
-        lot = books.lots[identity] = LotState(*list(row)[:11])
+        lot = books.lots[identity] = LotState(*list(row)[:14])
     return lot
 
 
@@ -189,12 +188,13 @@ async def write(connection: asyncpg.Connection, batch: Batch, books: Books, post
         holder_id, operation_id = operation["holder_id"], operation["id"]
         inserts[_OPERATION].append(operation)
         for seq, entry in enumerate(effect.entries):
-            account = (holder_id, entry.account, entry.currency)
+            owner_id = entry.holder_id or holder_id
+            account = (owner_id, entry.account, entry.currency)
             accounts.add(account)
             running[account] = running.get(account, 0) + entry.amount
             inserts[_ENTRY].append(
                 {
-                    "holder_id": holder_id,
+                    "holder_id": owner_id,
                     "operation_id": operation_id,
                     "seq": seq,
                     "account": entry.account,
@@ -207,13 +207,13 @@ async def write(connection: asyncpg.Connection, batch: Batch, books: Books, post
             )
         for lot in effect.lots:
             fresh.add(lot.id)
-            inserts[_LOT_TABLE].append({name: getattr(lot, name) for name in _LOT_COLUMNS})
+            inserts[_LOT_TABLE].append(dict(zip(_LOT_COLUMNS, _LOT_VALUES(lot), strict=True)))
         for lot, amount in effect.allocations:
             inserts[_ALLOCATION].append(
-                {"holder_id": holder_id, "operation_id": operation_id, "lot_id": lot.id, "amount": amount}
+                {"holder_id": lot.holder_id, "operation_id": operation_id, "lot_id": lot.id, "amount": amount}
             )
             if lot.id not in fresh:
-                changed[holder_id, lot.id] = lot
+                changed[lot.holder_id, lot.id] = lot
         for table, row in effect.rows:
             inserts[table].append(row)
     if batch.keys:
@@ -273,6 +273,7 @@ _OPERATION, _ENTRY, _LOT_TABLE, _ALLOCATION, _KEY = (
     model.metadata.tables[model.__tablename__] for model in (Operation, Entry, Lot, Allocation, IdempotencyKey)
 )
 _LOT_COLUMNS = tuple(column.name for column in _LOT_TABLE.columns if column.name != "spent")
+_LOT_VALUES = attrgetter(*_LOT_COLUMNS)
 _UPSERT_ACCOUNTS = _Fixed(
     """INSERT INTO account (holder_id, kind, currency, posted)
        SELECT * FROM unnest({0}::uuid[], {1}::text[], {2}::text[], {3}::bigint[])

@@ -45,8 +45,29 @@ CHECKS = {
         WHERE coalesce(e.amount, 0) <> coalesce(m.amount, 0)""",
     "entry belongs to an operation": """
         SELECT e.holder_id, e.operation_id::text AS kind, e.currency, e.amount AS kept, 0 AS proved
-        FROM entry e LEFT JOIN operation o ON o.holder_id = e.holder_id AND o.id = e.operation_id
+        FROM entry e LEFT JOIN operation o ON o.id = e.operation_id AND (o.holder_id = e.holder_id
+             OR (e.counter_account = 'POINTS' AND o.holder_id = e.counter_holder_id))
         WHERE o.id IS NULL""",
+    "opposite entries agree": """
+        WITH side AS (SELECT holder_id, operation_id, currency, counter_holder_id, sum(amount) AS amount
+                      FROM entry WHERE account = 'POINTS' AND counter_account = 'POINTS' GROUP BY 1, 2, 3, 4)
+        SELECT one.holder_id, one.operation_id::text AS kind, one.currency,
+               one.amount AS kept, -coalesce(other.amount, 0) AS proved
+        FROM side one LEFT JOIN side other
+          ON other.holder_id = one.counter_holder_id AND other.counter_holder_id = one.holder_id
+          AND other.operation_id = one.operation_id AND other.currency = one.currency
+        WHERE one.amount <> -coalesce(other.amount, 0)""",
+    "lot is what its source gave": """
+        SELECT g.source_holder_id AS holder_id, g.source_lot_id::text AS kind, g.currency,
+               g.granted AS kept, coalesce(t.amount, 0) AS proved
+        FROM (SELECT source_holder_id, source_lot_id, operation_id, currency, sum(granted) AS granted
+              FROM lot WHERE source_holder_id <> holder_id GROUP BY 1, 2, 3, 4) g
+        LEFT JOIN (SELECT t.holder_id, t.lot_id, t.operation_id, l.currency, -sum(t.amount) AS amount
+                   FROM allocation t JOIN lot l ON l.holder_id = t.holder_id AND l.id = t.lot_id
+                   GROUP BY 1, 2, 3, 4) t
+          ON t.holder_id = g.source_holder_id AND t.lot_id = g.source_lot_id
+          AND t.operation_id = g.operation_id AND t.currency = g.currency
+        WHERE g.granted <> coalesce(t.amount, 0)""",
     "all accounts of a currency sum to zero": """
         SELECT '00000000-0000-0000-0000-000000000000'::uuid AS holder_id, 'total' AS kind, currency,
                sum(posted) AS kept, 0 AS proved

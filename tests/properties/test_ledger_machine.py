@@ -29,7 +29,20 @@ from domain.ledger.engine import PostingEngine
 from domain.ledger.request import Posted, Request
 from domain.ledger.verify import verify
 from tests.ledger_model import END, ModelOperation, ModelWallets
-from tests.ledger_support import NOON, earn, exchange, expire, members, posted, redeem, reverse, rows
+from tests.ledger_support import (
+    NOON,
+    adjust,
+    earn,
+    exchange,
+    expire,
+    give,
+    members,
+    posted,
+    redeem,
+    reverse,
+    rows,
+    take_back,
+)
 
 T = TypeVar("T")
 CURRENCIES = st.sampled_from(["GRO", "FUE"])
@@ -118,11 +131,28 @@ def test_r25_r26_r27_r28_the_ledger_is_the_model(ledger: tuple[Loop, PostingEngi
             call = exchange(person, points, into, as_of=self.now, into_expires_at=expires)
             return self.agree(call, expected, done)
 
+        @rule(who=st.integers(0, 1), points=POINTS, target=done)
+        def give(self, who: int, points: int) -> Any:
+            """R6: both members' lots are compared after every step, dates and all."""
+            person, other = self.people[who], self.people[1 - who]
+            expected, done = self.wallets[person].give(self.wallets[other], "GRO", points, self.now)
+            return self.agree(give(person, other, points, as_of=self.now), expected, done)
+
+        @rule(who=st.integers(0, 1), currency=CURRENCIES, points=POINTS | st.integers(-60, -1), days=DAYS)
+        def adjust(self, who: int, currency: str, points: int, days: int | None) -> None:
+            person, expires = self.people[who], days and self.now + timedelta(days=days)
+            expected = self.wallets[person].adjust(currency, points, self.now, expires)
+            self.agree(adjust(person, points, currency, as_of=self.now, expires_at=expires), expected, None)
+
         @rule(one=done)
         def reverse(self, one: tuple[uuid.UUID, uuid.UUID, ModelOperation]) -> None:
             person, operation_id, done = one
             expected = self.wallets[person].reverse(done, self.now)
-            self.agree(reverse(person, operation_id, as_of=self.now), expected, None)
+            if done.kind == "GIFT":
+                (other,) = set(self.people) - {person}
+                self.agree(take_back(person, other, operation_id, as_of=self.now), expected, None)
+            else:
+                self.agree(reverse(person, operation_id, as_of=self.now), expected, None)
 
         @rule(one=consumes(done))
         def forget(self, one: object) -> None:
@@ -162,7 +192,8 @@ def test_r25_r26_r27_r28_the_ledger_is_the_model(ledger: tuple[Loop, PostingEngi
                 for currency in ("GRO", "FUE"):
                     assert kept.get((person, currency), 0) == wallets.balance(currency)
                 assert loop.run(_lots(engine.database, {person})) == sorted(
-                    (lot.currency, lot.granted_at, lot.expires or END, lot.granted, lot.left) for lot in wallets.lots
+                    (lot.currency, lot.granted_at, lot.expires or END, lot.granted, lot.left, lot.depth)
+                    for lot in wallets.lots
                 )
 
         def teardown(self) -> None:
@@ -173,7 +204,12 @@ def test_r25_r26_r27_r28_the_ledger_is_the_model(ledger: tuple[Loop, PostingEngi
     run_state_machine_as_test(Machine, settings=shape)
 
 
-STEP = st.tuples(st.sampled_from(["earn", "redeem", "exchange", "expire", "again"]), st.integers(0, 2), POINTS, DAYS)
+STEP = st.tuples(
+    st.sampled_from(["earn", "redeem", "exchange", "give", "adjust", "expire", "again"]),
+    st.integers(0, 2),
+    POINTS,
+    DAYS,
+)
 
 
 @given(life=st.lists(STEP, min_size=5, max_size=60), cuts=st.lists(st.integers(1, 9), min_size=1))
@@ -208,6 +244,10 @@ def _requests(life: list[tuple[str, int, int, int | None]], people: list[uuid.UU
                 calls.append(redeem(person, points, as_of=now))
             case "exchange":
                 calls.append(exchange(person, points, max(1, points // 2), as_of=now, into_expires_at=expires))
+            case "give":
+                calls.append(give(person, people[(who + 1) % 3], points, as_of=now))
+            case "adjust":
+                calls.append(adjust(person, points - 20 or 1, as_of=now))
             case "expire":
                 calls.append(expire(person, as_of=now))
             case "again" if calls:
@@ -224,10 +264,10 @@ def _shape(answer: Posted | Refusal) -> object:
 async def _lots(database: Database, people: set[uuid.UUID]) -> list[tuple[Any, ...]]:
     found = await rows(
         database,
-        "SELECT currency, granted_at, expires_at, granted, remaining FROM lot WHERE holder_id = ANY($1)",
+        "SELECT currency, granted_at, expires_at, granted, remaining, depth FROM lot WHERE holder_id = ANY($1)",
         list(people),
     )
-    return sorted((row[0], row[1], row[2] or END, row[3], row[4]) for row in found)
+    return sorted((row[0], row[1], row[2] or END, *row[3:]) for row in found)
 
 
 async def _differences(database: Database) -> list[object]:

@@ -5,7 +5,19 @@ import pytest
 from domain.database import Database
 from domain.ledger.engine import PostingEngine
 from domain.ledger.verify import CHECKS, Proof, verify
-from tests.ledger_support import NOON, earn, exchange, expire, members, redeem, reverse
+from tests.ledger_support import (
+    NOON,
+    adjust,
+    earn,
+    exchange,
+    expire,
+    give,
+    members,
+    redeem,
+    reinstate,
+    reverse,
+    take_back,
+)
 
 
 async def _proof(database: Database) -> Proof:
@@ -21,9 +33,15 @@ async def test_books_after_every_kind_of_operation_are_proved(engine: PostingEng
     await engine.post(reverse(ann, spent.operation_id))
     await engine.post(reverse(ann, granted.operation_id))
     await engine.post(earn(ann, 7, expires_at=NOON))
-    await engine.post(expire(ann))
+    gone = await engine.post(expire(ann))
+    await engine.post(reinstate(ann, gone.operation_id))
+    (bob,) = members(1)
+    given = await engine.post(give(ann, bob, 7))
+    await engine.post(take_back(ann, bob, given.operation_id))
+    await engine.post(adjust(bob, 5))
+    await engine.post(adjust(bob, -4))
     proof = await _proof(database)
-    assert proof.to_json() == {"balanced": True, "accounts": 2, "operations": 7, "differences": []}
+    assert proof.to_json() == {"balanced": True, "accounts": 3, "operations": 12, "differences": []}
 
 
 TAMPERINGS = {
@@ -80,5 +98,32 @@ async def test_r25_r26_tampering_is_found_and_named(database: Database, tamperin
     assert not proof.balanced
 
 
+GIFT_TAMPERINGS = {
+    "UPDATE entry SET amount = 9 WHERE amount = 8 AND counter_account = 'POINTS'": {
+        "account is the sum of its entries",
+        "operation moves lots by what it moves accounts",
+        "opposite entries agree",
+    },
+    "UPDATE entry SET counter_holder_id = holder_id WHERE amount = -8": {"opposite entries agree"},
+    "UPDATE lot SET source_lot_id = id WHERE granted = 8": {"lot is what its source gave"},
+    "DELETE FROM operation WHERE kind = 'GIFT'": {"entry belongs to an operation"},
+}
+
+
+@pytest.mark.parametrize("tampering", GIFT_TAMPERINGS)
+async def test_r26_a_gift_that_was_tampered_with_is_found_and_named(database: Database, tampering: str) -> None:
+    engine = PostingEngine(database)
+    await engine.start()
+    ann, bob = members(2)
+    await engine.post_many([earn(ann, 100), give(ann, bob, 8)])
+    await engine.stop()
+    connection = await database.connect()
+    await connection.execute(tampering)
+    await connection.close()
+    found = (await _proof(database)).differences
+    assert {difference.check for difference in found} == GIFT_TAMPERINGS[tampering]
+    assert {difference.holder for difference in found} & {str(ann), str(bob)}
+
+
 def test_every_check_finds_something() -> None:
-    assert set().union(*TAMPERINGS.values()) == set(CHECKS)
+    assert set().union(*TAMPERINGS.values(), *GIFT_TAMPERINGS.values()) == set(CHECKS)
