@@ -156,7 +156,7 @@ async def _replay(week: Week, runtime: Runtime, client: Client, journey: Journey
         fed.results[result.status] += 1
         if result.error is not None:
             fed.refused[result.error["code"]] += 1
-        bar.rate(week.number, count, time.monotonic() - started)
+        bar.rate(week.number + 1, count, time.monotonic() - started)
     fed.feeding += time.monotonic() - started
     fed.baskets += len({purchase.basket.id for purchase in week.purchases})
     fed.purchases += len(week.purchases)
