@@ -18,6 +18,11 @@ class ModelLot:
     expires: datetime | None
     order: int
     depth: int = 0
+    held: int = 0
+
+    @property
+    def free(self) -> int:
+        return self.left - self.held
 
     def live(self, now: datetime) -> bool:
         return self.expires is None or now < self.expires
@@ -32,6 +37,14 @@ class ModelOperation:
 
 
 @dataclass
+class ModelHold:
+    currency: str
+    took: list[tuple[ModelLot, int]]
+    until: datetime
+    ended: str | None = None
+
+
+@dataclass
 class ModelWallets:
     """All wallets of one member. Every verb returns what the ledger must answer: points, or the refusal's name."""
 
@@ -42,7 +55,10 @@ class ModelWallets:
         return sum(lot.left for lot in self.lots if lot.currency == currency)
 
     def available(self, currency: str, now: datetime) -> int:
-        return sum(lot.left for lot in self.lots if lot.currency == currency and lot.live(now))
+        return sum(lot.free for lot in self.lots if lot.currency == currency and lot.live(now))
+
+    def held(self, currency: str) -> int:
+        return sum(lot.held for lot in self.lots if lot.currency == currency)
 
     def earn(
         self, currency: str, points: int, now: datetime, expires: datetime | None
@@ -56,6 +72,45 @@ class ModelWallets:
         if self.available(currency, now) < points:
             return "InsufficientPoints", None
         return points, ModelOperation("REDEEM", took=self._spend(currency, points, now))
+
+    def hold(self, currency: str, points: int, now: datetime, until: datetime) -> tuple[int | str, ModelHold | None]:
+        if self.available(currency, now) < points:
+            return "InsufficientPoints", None
+        took = self._choose(currency, points, now)
+        for lot, part in took:
+            lot.held += part
+        return points, ModelHold(currency, took, until)
+
+    def capture(self, hold: ModelHold, points: int, now: datetime) -> tuple[int | str, ModelOperation | None]:
+        if (refused := self._refused(hold, now)) is not None:
+            return refused, None
+        if points > sum(part for _, part in hold.took):
+            return "HoldExceeded", None
+        self._give_back(hold, "AlreadyCaptured")
+        left, took = points, []
+        for lot, part in hold.took:
+            taken = min(part, left)
+            lot.left -= taken
+            left -= taken
+            took += [(lot, taken)] if taken else []
+        return points, ModelOperation("REDEEM", took=took)
+
+    def release(self, hold: ModelHold, now: datetime) -> int | str:
+        if (refused := self._refused(hold, now)) is not None:
+            return refused
+        return self._give_back(hold, "AlreadyReleased")
+
+    def lapse(self, hold: ModelHold, now: datetime) -> int:
+        return 0 if hold.ended or now < hold.until else self._give_back(hold, "HoldLapsed")
+
+    def _refused(self, hold: ModelHold, now: datetime) -> str | None:
+        return hold.ended or ("HoldLapsed" if now >= hold.until else None)
+
+    def _give_back(self, hold: ModelHold, ended: str) -> int:
+        for lot, part in hold.took:
+            lot.held -= part
+        hold.ended = ended
+        return sum(part for _, part in hold.took)
 
     def exchange(
         self, currency: str, points: int, into: str, into_points: int, now: datetime, expires: datetime | None
@@ -102,9 +157,9 @@ class ModelWallets:
         gone = 0
         for lot in self.lots:
             if lot.currency == currency and not lot.live(now):
-                self.lapsed[lot.order] = self.lapsed.get(lot.order, 0) + lot.left
-                gone += lot.left
-                lot.left = 0
+                self.lapsed[lot.order] = self.lapsed.get(lot.order, 0) + lot.free
+                gone += lot.free
+                lot.left = lot.held
         return gone
 
     def reverse(self, done: ModelOperation, now: datetime) -> int | str:
@@ -112,7 +167,7 @@ class ModelWallets:
             return "AlreadyReversed"
         if done.kind == "EARN":
             points = self._claw_back(done, now)
-        elif any(lot.left < lot.granted or not lot.live(now) for lot in done.made):
+        elif any(lot.free < lot.granted or not lot.live(now) for lot in done.made):
             return "GiftNotWhole" if done.kind == "GIFT" else "InsufficientPoints"
         else:
             for lot in done.made:
@@ -126,13 +181,13 @@ class ModelWallets:
     def _claw_back(self, done: ModelOperation, now: datetime) -> int:
         due = 0
         for lot in done.made:
-            due += lot.granted - self.lapsed.get(lot.order, 0) - (0 if lot.live(now) else lot.left)
+            due += lot.granted - self.lapsed.get(lot.order, 0) - (0 if lot.live(now) else lot.free)
         taken = 0
         currencies = {lot.currency for lot in done.made}
         wallet = [lot for lot in self.lots if lot.currency in currencies]
         for lot in done.made + self._in_spend_order(wallet):
             if lot.live(now):
-                part = min(lot.left, due - taken)
+                part = min(lot.free, due - taken)
                 lot.left -= part
                 taken += part
         return taken
@@ -146,11 +201,16 @@ class ModelWallets:
         return sorted(lots, key=lambda lot: (lot.expires or END, lot.granted_at, lot.order))
 
     def _spend(self, currency: str, points: int, now: datetime) -> list[tuple[ModelLot, int]]:
+        took = self._choose(currency, points, now)
+        for lot, part in took:
+            lot.left -= part
+        return took
+
+    def _choose(self, currency: str, points: int, now: datetime) -> list[tuple[ModelLot, int]]:
         took = []
         for lot in self._in_spend_order([lot for lot in self.lots if lot.currency == currency and lot.live(now)]):
-            part = min(lot.left, points)
+            part = min(lot.free, points)
             if part:
-                lot.left -= part
                 points -= part
                 took.append((lot, part))
         return took

@@ -12,7 +12,8 @@ from domain.database import Database
 from domain.ledger.adjustments import Adjust, AdjustmentLimits, Reinstate
 from domain.ledger.commands import Earn, Exchange, Expire, Redeem, Reverse
 from domain.ledger.gifts import Gift, GiftLimits, ReverseGift
-from domain.ledger.request import Key
+from domain.ledger.holds import CaptureHold, HoldPoints, LapseHold, ReleaseHold
+from domain.ledger.request import Key, Posted
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CLIENT = uuid.UUID(int=7)
@@ -114,6 +115,43 @@ def day_of(moment: datetime) -> tuple[datetime, datetime]:
     """The day of that moment, in UTC."""
     first = moment.replace(hour=0, minute=0, second=0, microsecond=0)
     return first, first + timedelta(days=1)
+
+
+def hold(holder_id: uuid.UUID, points: int, currency: str = "GRO", seconds: int = 900, **named: Any) -> HoldPoints:
+    """A hold at the currency's own issuer."""
+    issuer = ISSUERS[currency]
+    common = _common(named)
+    return HoldPoints(
+        holder_id=holder_id,
+        points=points,
+        currency=currency,
+        merchant_id=issuer,
+        issuer_id=issuer,
+        expires_at=common["as_of"] + timedelta(seconds=seconds),
+        **common,
+    )
+
+
+def capture(held: Posted, points: int, currency: str = "GRO", **named: Any) -> CaptureHold:
+    """A capture of so many of the points held."""
+    issuer = ISSUERS[currency]
+    place = {"merchant_id": issuer, "issuer_id": issuer, "currency": currency}
+    return CaptureHold(holder_id=held.holder_id, hold_id=hold_of(held), points=points, **place, **_common(named))
+
+
+def release(held: Posted, **named: Any) -> ReleaseHold:
+    """A release."""
+    return ReleaseHold(holder_id=held.holder_id, hold_id=hold_of(held), **_common(named))
+
+
+def lapse(held: Posted, **named: Any) -> LapseHold:
+    """What the job asks once a hold's time is over."""
+    return LapseHold(holder_id=held.holder_id, hold_id=hold_of(held), **_common(named))
+
+
+def hold_of(held: Posted) -> uuid.UUID:
+    """The hold that an answer is about."""
+    return uuid.UUID(held.data["hold"])
 
 
 def members(count: int) -> list[uuid.UUID]:

@@ -115,12 +115,17 @@ class Redeem(_AtMerchant):
         _AtMerchant.needs(self, needs)
         needs.wallets.add((self.holder_id, self.currency))
 
-    def decide(self, books: Books) -> Effect:
+    def decide(self, books: Books) -> Effect | None:
         """One entry and its allocations. Raises MemberNotActive, InsufficientPoints."""
         books.require_active(self.holder_id)
-        taken = take(books, self.holder_id, self.currency, self.points, self.as_of)
-        effect = self.effect(OperationKind.REDEEM, self.points, decisions=self.decisions)
-        effect.entries.append(_entry(self.currency, -self.points, self.issuer_id, AccountKind.REDEMPTION))
+        return self.spend(books, take(books, self.holder_id, self.currency, self.points, self.as_of))
+
+    def spend(self, books: Books, taken: Taken) -> Effect:
+        """The effect of spending these parts of lots."""
+        points = sum(part for _, part in taken)
+        effect = self.effect(OperationKind.REDEEM, points, decisions=self.decisions)
+        if points:
+            effect.entries.append(_entry(self.currency, -points, self.issuer_id, AccountKind.REDEMPTION))
         effect.allocations.extend((lot, -part) for lot, part in taken)
         return self.ride(books, effect)
 
@@ -171,7 +176,10 @@ class Exchange(_AtMerchant):
 
 @dataclass(slots=True, kw_only=True)
 class Expire(Request):
-    """Book the expiry of all lots of one wallet that are past their date; nothing to do is no operation."""
+    """Book the expiry of all lots of one wallet that are past their date; nothing to do is no operation.
+
+    What is held waits for its hold (R14).
+    """
 
     currency: str
     issuer_id: UUID
@@ -183,9 +191,9 @@ class Expire(Request):
     def decide(self, books: Books) -> Effect | None:
         """One entry against the issuer's breakage; None where nothing is due."""
         due = [
-            (lot, -lot.remaining)
+            (lot, -lot.free)
             for lot in books.open_lots(self.holder_id, self.currency)
-            if lot.remaining and not lot.is_live(self.as_of)
+            if lot.free and not lot.is_live(self.as_of)
         ]
         if not due:
             return None
@@ -261,7 +269,7 @@ class Reverse(Request):
     def _undo_exchange(self, books: Books, original: PastOperation, effect: Effect) -> None:
         """Take the points in back out of their lots, which must be whole, and restore the points out."""
         granted = sum(lot.granted for lot in original.lots)
-        whole = sum(lot.remaining for lot in original.lots if lot.is_live(self.as_of))
+        whole = available(original.lots, self.as_of)
         if whole < granted:
             raise InsufficientPoints(available=whole, requested=granted, path=("operation",))
         _restore(original, effect)

@@ -1,4 +1,4 @@
-"""Which wallets hold points past their date: what the nightly expiry asks, over all holders."""
+"""Which wallets have points past their date, and which holds are past their time, over all holders."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -34,7 +34,7 @@ async def cut_due_holders(session: AsyncSession, as_of: datetime, size: int) -> 
 
 _WALLETS = text("""
     SELECT DISTINCT ON (holder_id, currency) holder_id, currency, issuer_id FROM lot
-    WHERE NOT spent AND expires_at <= :as_of AND holder_id >= :first
+    WHERE NOT spent AND remaining > held AND expires_at <= :as_of AND holder_id >= :first
       AND (CAST(:before AS uuid) IS NULL OR holder_id < CAST(:before AS uuid))
       AND (CAST(:after_holder AS uuid) IS NULL
            OR (holder_id, currency) > (CAST(:after_holder AS uuid), CAST(:after_currency AS text)))
@@ -57,3 +57,44 @@ async def due_wallets(
     values = {"as_of": as_of, "first": first, "before": before, "size": size}
     values |= {"after_holder": after and after.holder_id, "after_currency": after and after.currency}
     return [DueWallet(*row) for row in await session.execute(_WALLETS, values)]
+
+
+class DueHold(NamedTuple):
+    """A hold past its time whose points are to be given back."""
+
+    holder_id: UUID
+    id: UUID
+
+
+_CUT_HOLDS = text("""
+    SELECT holder_id FROM (
+        SELECT holder_id, row_number() OVER (ORDER BY holder_id) - 1 AS n FROM (
+            SELECT DISTINCT holder_id FROM hold WHERE status = 'OPEN' AND expires_at <= :as_of
+        ) due
+    ) numbered
+    WHERE n % :size = 0 ORDER BY holder_id
+""")
+
+
+async def cut_lapsing_holders(session: AsyncSession, as_of: datetime, size: int) -> Sequence[UUID]:
+    """As `cut_due_holders`, of holders who have holds to lapse."""
+    return (await session.scalars(_CUT_HOLDS, {"as_of": as_of, "size": size})).all()
+
+
+_HOLDS = text("""
+    SELECT holder_id, id FROM hold
+    WHERE status = 'OPEN' AND expires_at <= :as_of AND holder_id >= :first
+      AND (CAST(:before AS uuid) IS NULL OR holder_id < CAST(:before AS uuid))
+      AND (CAST(:after_holder AS uuid) IS NULL
+           OR (holder_id, id) > (CAST(:after_holder AS uuid), CAST(:after_id AS uuid)))
+    ORDER BY holder_id, id LIMIT :size
+""")
+
+
+async def due_holds(
+    session: AsyncSession, as_of: datetime, first: UUID, before: UUID | None, after: DueHold | None, size: int
+) -> Sequence[DueHold]:
+    """As `due_wallets`, of holds past their time, in the order in which each holder made them."""
+    values = {"as_of": as_of, "first": first, "before": before, "size": size}
+    values |= {"after_holder": after and after.holder_id, "after_id": after and after.id}
+    return [DueHold(*row) for row in await session.execute(_HOLDS, values)]

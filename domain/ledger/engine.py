@@ -348,7 +348,7 @@ def _posted(request: Request, effect: Effect | None, *, dry_run: bool = False) -
         return Posted(None, request.holder_id, "NONE", 0, [])
     operation = effect.operation
     return Posted(
-        None if dry_run else operation["id"],
+        None if dry_run or not effect.booked else operation["id"],
         request.holder_id,
         operation["kind"],
         effect.points,

@@ -42,6 +42,37 @@ class DuplicateOrder(Refusal):
     text = {"en": "order {order} has been booked before", "zh-CN": "订单 {order} 已入账"}
 
 
+class AlreadyCaptured(Refusal):
+    """The hold was captured before: `operation` is the capture's id."""
+
+    code = "ALREADY_CAPTURED"
+    text = {"en": "the hold was captured before", "zh-CN": "该冻结已被扣款"}
+
+
+class AlreadyReleased(Refusal):
+    """The hold was released before."""
+
+    code = "ALREADY_RELEASED"
+    text = {"en": "the hold was released before", "zh-CN": "该冻结已被解除"}
+
+
+class HoldLapsed(Refusal):
+    """The hold's time is over: `expired` says when."""
+
+    code = "HOLD_LAPSED"
+    text = {"en": "the hold lapsed at {expired}", "zh-CN": "该冻结已于 {expired} 失效"}
+
+
+class HoldExceeded(Refusal):
+    """More is to be captured than was held: `held`, `requested`."""
+
+    code = "HOLD_EXCEEDED"
+    text = {
+        "en": "{requested} points were asked for, {held} are held",
+        "zh-CN": "冻结积分不足：需要 {requested}，已冻结 {held}",
+    }
+
+
 class AlreadyReversed(Refusal):
     """The operation was reversed before: `operation` is the reversal's id."""
 

@@ -38,6 +38,15 @@ class AccountKind(StrEnum):
     ADJUSTMENT = "ADJUSTMENT"
 
 
+class HoldStatus(StrEnum):
+    """A hold is OPEN until it is captured or released; past its time it has LAPSED, whether or not that was booked."""
+
+    OPEN = "OPEN"
+    CAPTURED = "CAPTURED"
+    RELEASED = "RELEASED"
+    LAPSED = "LAPSED"
+
+
 class Operation(Base):
     """One business event. Its status is derived from the operations that reverse it."""
 
@@ -108,7 +117,7 @@ class Lot(Base):
     """A credit of points: who issued it, who paid for it at what price a point (in 10^-8), until when it lives.
 
     `source` is the lot that its points came from, where a gift or a reinstatement made it; `depth` is how many gifts
-    its points have gone through.
+    its points have gone through. `held` is what open holds have set aside of `remaining`.
 
     `expires_at` is the first instant at which it is no longer valid; null is never. `spent` exists for the partial
     index: with `remaining > 0` as its predicate every partial spend would have to write the index again.
@@ -117,6 +126,7 @@ class Lot(Base):
     __tablename__ = "lot"
     __table_args__ = (
         CheckConstraint("remaining >= 0 AND remaining <= granted", name="remaining"),
+        CheckConstraint("held >= 0 AND held <= remaining", name="held"),
         Index("ix_lot_open", "holder_id", "currency", "expires_at", postgresql_where=text("NOT spent")),
         {"postgresql_with": {"fillfactor": "80"}},
     )
@@ -135,6 +145,7 @@ class Lot(Base):
     source_holder_id: Mapped[uuid.UUID | None]
     source_lot_id: Mapped[uuid.UUID | None]
     depth: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    held: Mapped[int] = mapped_column(server_default=text("0"))
     spent: Mapped[bool] = mapped_column(Computed("remaining = 0", persisted=True))
 
 
@@ -147,6 +158,57 @@ class Allocation(Base):
     holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     operation_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     lot_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    amount: Mapped[int]
+
+
+class Hold(Base):
+    """Points set aside for a merchant until they are captured, released, or `expires_at` has come (R14).
+
+    Nothing is posted by holding. `agreement_version` is the version at a partner by whose price a capture is settled.
+    `captured` points were spent by the operation `captured_by`, of kind REDEEM; the rest was released.
+    """
+
+    __tablename__ = "hold"
+    __table_args__ = (
+        CheckConstraint("points > 0", name="points"),
+        CheckConstraint(
+            "CASE WHEN status = 'CAPTURED' THEN captured > 0 AND captured <= points AND captured_by IS NOT NULL"
+            " ELSE captured = 0 AND captured_by IS NULL END",
+            name="captured",
+        ),
+        Index("ix_hold_open", "holder_id", "expires_at", postgresql_where=text("status = 'OPEN'")),
+        {"postgresql_with": {"fillfactor": "80"}},
+    )
+
+    holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    merchant_id: Mapped[uuid.UUID]
+    client_id: Mapped[uuid.UUID | None]
+    store: Mapped[str | None]
+    channel: Mapped[str | None]
+    order_ref: Mapped[str | None]
+    currency: Mapped[str]
+    issuer_id: Mapped[uuid.UUID]
+    agreement_version: Mapped[int | None]
+    points: Mapped[int]
+    held_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    booked_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    status: Mapped[str] = mapped_column(server_default=text("'OPEN'"))
+    captured: Mapped[int] = mapped_column(server_default=text("0"))
+    captured_by: Mapped[uuid.UUID | None]
+
+
+class HoldAllocation(Base):
+    """What a hold has set aside of a lot, in the order of R1 at that moment: `seq` counts from 0."""
+
+    __tablename__ = "hold_allocation"
+    __table_args__ = (CheckConstraint("amount > 0", name="amount"),)
+
+    holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    hold_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    lot_id: Mapped[uuid.UUID]
     amount: Mapped[int]
 
 

@@ -1,6 +1,7 @@
 """The ledger's reads: many keys in, many rows out, one statement each.
 
-A lot that has expired as of the moment asked for is in none of a wallet's figures, booked or not (R2).
+A lot that has expired as of the moment asked for is in none of a wallet's figures, booked or not (R2), but for what a
+hold has set aside of it (R14).
 """
 
 from collections.abc import Sequence
@@ -115,7 +116,7 @@ class ActivityKey(NamedTuple):
 
 
 _WALLETS = text("""
-    SELECT w.n, a.holder_id, a.currency, a.held, coalesce(sum(l.remaining), 0)::bigint AS live
+    SELECT w.n, a.holder_id, a.currency, a.held, coalesce(sum(l.remaining - l.held), 0)::bigint AS free
     FROM unnest(CAST(:holders AS uuid[]), CAST(:currencies AS text[]), CAST(:as_ofs AS timestamptz[]))
          WITH ORDINALITY AS w (holder_id, currency, as_of, n)
     JOIN account a ON a.holder_id = w.holder_id AND a.kind = 'POINTS' AND w.currency IN ('', a.currency)
@@ -133,7 +134,7 @@ async def wallets(
     found: dict[WalletKey, list[WalletFigures]] = {key: [] for key in keys}
     for row in await session.execute(_WALLETS, _columns(keys, "holders", "currencies", "as_ofs")):
         key = keys[row.n - 1]
-        found[key].append(WalletFigures(row.holder_id, row.currency, available=row.live - row.held, held=row.held))
+        found[key].append(WalletFigures(row.holder_id, row.currency, available=row.free, held=row.held))
     return found
 
 

@@ -16,8 +16,8 @@ from sqlalchemy import Table
 
 from domain.errors import NotFound, Refusal
 from domain.ledger.errors import MemberNotActive
-from domain.ledger.model import OperationKind
-from domain.ledger.rules import LotState
+from domain.ledger.model import AccountKind, OperationKind
+from domain.ledger.rules import HoldState, LotState
 
 
 class Key(NamedTuple):
@@ -70,6 +70,7 @@ class Needs:
     wallets: set[tuple[UUID, str]] = field(default_factory=set)
     operations: set[tuple[UUID, UUID]] = field(default_factory=set)
     orders: set[tuple[UUID, str, str]] = field(default_factory=set)
+    holds: set[tuple[UUID, UUID]] = field(default_factory=set)
     others: dict[Loader, set[Hashable]] = field(default_factory=dict)
 
     def other(self, loader: Loader, key: Hashable) -> None:
@@ -113,8 +114,10 @@ class Effect:
     """What one operation changes. `lots` are new; `allocations` pair a lot with what it gains (or loses, negative).
 
     Lots know their holder. What moves between two limited accounts is two entries, equal and opposite, one a holder.
+    `held` pairs a lot with what holds set aside of it (or free, negative); `hold` is a hold that ends, as it then is.
 
-    `rows` are rows of other rooms, written in the same transaction; `data` is remembered with the key.
+    `rows` are rows of other rooms, written in the same transaction; `data` is remembered with the key. What is not
+    `booked` posts nothing, and leaves no operation.
     """
 
     operation: dict[str, Any]
@@ -126,6 +129,9 @@ class Effect:
     data: dict[str, Any] = field(default_factory=dict)
     reverses: PastOperation | None = None
     order: tuple[UUID, str, str] | None = None
+    held: list[tuple[LotState, int]] = field(default_factory=list)
+    hold: HoldState | None = None
+    booked: bool = True
 
     @property
     def holder_id(self) -> UUID:
@@ -140,10 +146,12 @@ class Books:
 
     statuses: dict[UUID, str] | None = None
     accounts: dict[tuple[UUID, str, str], int] = field(default_factory=dict)
+    held: dict[tuple[UUID, str, str], int] = field(default_factory=dict)
     wallets: dict[tuple[UUID, str], list[LotState]] = field(default_factory=dict)
     lots: dict[tuple[UUID, UUID], LotState] = field(default_factory=dict)
     operations: dict[tuple[UUID, UUID], PastOperation] = field(default_factory=dict)
     orders: dict[tuple[UUID, str, str], UUID] = field(default_factory=dict)
+    holds: dict[tuple[UUID, UUID], HoldState] = field(default_factory=dict)
     others: dict[Loader, dict[Any, Any]] = field(default_factory=dict)
 
     def require_active(self, member_id: UUID, path: tuple[str, ...] = ("member",)) -> None:
@@ -182,6 +190,12 @@ class Books:
         for lot, amount in effect.allocations:
             lot.remaining += amount
             lot.lapsed -= amount if expired else 0
+        for lot, amount in effect.held:
+            lot.held += amount
+            account = (holder_id, AccountKind.POINTS.value, lot.currency)
+            self.held[account] = self.held.get(account, 0) + amount
+        if effect.hold is not None:
+            self.holds[holder_id, effect.hold.id] = effect.hold
         for lot in effect.lots:
             self.lots[lot.holder_id, lot.id] = lot
             self.wallets.setdefault((lot.holder_id, lot.currency), []).append(lot)

@@ -10,9 +10,10 @@ NEVER = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(slots=True)
 class LotState:
-    """A lot as the engine holds it while it decides a batch; `lapsed` is what of it has been booked as expired.
+    """A lot as the engine has it while it decides a batch.
 
     `source` names the lot that its points came from, where they were given or came back; `depth` counts the gifts.
+    `held` is what open holds have set aside of it, `lapsed` what of it has been booked as expired.
     """
 
     holder_id: UUID
@@ -29,11 +30,56 @@ class LotState:
     source_holder_id: UUID | None = None
     source_lot_id: UUID | None = None
     depth: int = 0
+    held: int = 0
     lapsed: int = 0
+
+    @property
+    def free(self) -> int:
+        """What of it no hold has set aside."""
+        return self.remaining - self.held
 
     def is_live(self, as_of: datetime) -> bool:
         """Whether its points may be spent at that instant (R2)."""
         return self.expires_at is None or self.expires_at > as_of
+
+
+@dataclass(frozen=True, slots=True)
+class HoldState:
+    """A hold as the engine has it: `parts` are the lots it has set aside and how much of each, in the order allocated.
+
+    Once captured, `captured` points of it were spent, by the operation `captured_by`.
+    """
+
+    holder_id: UUID
+    id: UUID
+    currency: str
+    points: int
+    expires_at: datetime
+    parts: tuple[tuple[UUID, int], ...]
+    status: str = "OPEN"
+    captured: int = 0
+    captured_by: UUID | None = None
+
+
+def first_parts(parts: Iterable[tuple[LotState, int]], points: int) -> list[tuple[LotState, int]]:
+    """The first `points` of what was allocated, in that order: what the capture of part of a hold takes (R14)."""
+    taken: list[tuple[LotState, int]] = []
+    for lot, part in parts:
+        if points <= 0:
+            break
+        taken.append((lot, min(points, part)))
+        points -= part
+    return taken
+
+
+def points_for_order(requested: int | None, available: int, most: int, unit: int, minimum: int) -> int:
+    """How many points pay for a part of an order (R15), where the order takes at most `most` of them.
+
+    No more than requested and available, down to a whole `unit`; under `minimum` it is zero.
+    """
+    points = min(available, most) if requested is None else min(requested, available, most)
+    points -= points % unit
+    return points if points >= minimum else 0
 
 
 def spend_order(lot: LotState) -> tuple[datetime, datetime, UUID]:
@@ -42,8 +88,8 @@ def spend_order(lot: LotState) -> tuple[datetime, datetime, UUID]:
 
 
 def available(lots: Iterable[LotState], as_of: datetime) -> int:
-    """Points that may be spent at `as_of` (R2: a lot past its expiry counts for nothing)."""
-    return sum(lot.remaining for lot in lots if lot.is_live(as_of))
+    """Points that may be spent at `as_of`: not those past their expiry (R2), nor those that are held (R14)."""
+    return sum(lot.free for lot in lots if lot.is_live(as_of))
 
 
 def allocate(lots: Iterable[LotState], points: int, as_of: datetime) -> list[tuple[LotState, int]]:
@@ -52,10 +98,10 @@ def allocate(lots: Iterable[LotState], points: int, as_of: datetime) -> list[tup
     Returns pairs of lot and points taken; their sum is `points`, or less where not enough is available.
     """
     taken: list[tuple[LotState, int]] = []
-    for lot in sorted((lot for lot in lots if lot.remaining and lot.is_live(as_of)), key=spend_order):
+    for lot in sorted((lot for lot in lots if lot.free and lot.is_live(as_of)), key=spend_order):
         if points <= 0:
             break
-        part = min(points, lot.remaining)
+        part = min(points, lot.free)
         taken.append((lot, part))
         points -= part
     return taken
@@ -67,9 +113,10 @@ def clawback(
     """What a reversed earn of `points` takes back under `never_below_zero` (R21): its own lots first, then R1's order.
 
     Points of the earn that have expired are gone already and are not asked of other lots, whether or not the expiry
-    has been booked. Returns the pairs taken and the shortfall, which is forgotten.
+    has been booked; points under a hold have not expired, and stay there. Returns the pairs taken and the shortfall,
+    which is forgotten.
     """
-    lapsed = sum(lot.lapsed + (0 if lot.is_live(as_of) else lot.remaining) for lot in own)
+    lapsed = sum(lot.lapsed + (0 if lot.is_live(as_of) else lot.free) for lot in own)
     due = points - lapsed
     taken = allocate(own, due, as_of)
     own_ids = {lot.id for lot in own}

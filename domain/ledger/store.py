@@ -15,13 +15,13 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
 
 from domain.base import lock_key
-from domain.ledger.model import Allocation, Entry, IdempotencyKey, Lot, Operation
+from domain.ledger.model import AccountKind, Allocation, Entry, IdempotencyKey, Lot, Operation
 from domain.ledger.request import Books, Effect, EntryState, Key, Loader, Needs, PastOperation
-from domain.ledger.rules import LotState
+from domain.ledger.rules import HoldState, LotState
 
 _LOT = """lot.holder_id, lot.id, lot.currency, lot.operation_id, lot.issuer_id, lot.funder_id, lot.price,
           lot.granted, lot.remaining, lot.granted_at, lot.expires_at,
-          lot.source_holder_id, lot.source_lot_id, lot.depth"""
+          lot.source_holder_id, lot.source_lot_id, lot.depth, lot.held"""
 
 
 async def lock(connection: asyncpg.Connection, holders: Collection[UUID], loaders: Iterable[Loader]) -> None:
@@ -59,14 +59,20 @@ async def load(connection: asyncpg.Connection, needs: Needs, member_status: Load
     if member_status is not None:
         books.statuses = await member_status.load(connection, list(needs.members))
     for row in await connection.fetch(
-        "SELECT holder_id, kind, currency, posted FROM account WHERE holder_id = ANY($1)", list(needs.holders)
+        "SELECT holder_id, kind, currency, posted, held FROM account WHERE holder_id = ANY($1)", list(needs.holders)
     ):
-        books.accounts[row["holder_id"], row["kind"], row["currency"]] = row["posted"]
+        account = (row["holder_id"], row["kind"], row["currency"])
+        books.accounts[account] = row["posted"]
+        if row["held"]:
+            books.held[account] = row["held"]
     if needs.orders:
         await _load_orders(connection, books, list(needs.orders))
     if needs.operations:
         await _load_operations(connection, books, list(needs.operations))
         needs.wallets.update((o.holder_id, e.currency) for o in books.operations.values() for e in o.entries)
+    if needs.holds:
+        await _load_holds(connection, books, list(needs.holds))
+        needs.wallets.update((hold.holder_id, hold.currency) for hold in books.holds.values())
     if needs.wallets:
         await _load_wallets(connection, books, list(needs.wallets))
     for lot in books.lots.values():
@@ -95,6 +101,24 @@ async def _load_wallets(connection: asyncpg.Connection, books: Books, wallets: l
     )
     for row in rows:
         _lot(books, row)
+
+
+async def _load_holds(connection: asyncpg.Connection, books: Books, asked: list[tuple[UUID, UUID]]) -> None:
+    """Holds with what they have set aside; as long as they are open their lots are open too."""
+    rows = await connection.fetch(
+        """SELECT h.holder_id, h.id, h.currency, h.points, h.expires_at, h.status, h.captured, h.captured_by,
+                  array_agg(a.lot_id ORDER BY a.seq) AS lots, array_agg(a.amount ORDER BY a.seq) AS amounts
+           FROM unnest($1::uuid[], $2::uuid[]) AS asked (holder_id, id)
+           JOIN hold h USING (holder_id, id)
+           JOIN hold_allocation a ON a.holder_id = h.holder_id AND a.hold_id = h.id
+           GROUP BY h.holder_id, h.id""",
+        *_columns(asked),
+    )
+    for row in rows:
+        *hold, lots, amounts = row
+        holder_id, id_, currency, points, expires_at, *end = hold
+        parts = tuple(zip(lots, amounts, strict=True))
+        books.holds[holder_id, id_] = HoldState(holder_id, id_, currency, points, expires_at, parts, *end)
 
 
 async def _load_operations(connection: asyncpg.Connection, books: Books, asked: list[tuple[UUID, UUID]]) -> None:
@@ -148,7 +172,7 @@ def _lot(books: Books, row: asyncpg.Record) -> LotState:
     identity = (row["holder_id"], row["id"])
     lot = books.lots.get(identity)
     if lot is None:
-        lot = books.lots[identity] = LotState(*list(row)[:14])
+        lot = books.lots[identity] = LotState(*list(row)[:15])
     return lot
 
 
@@ -182,11 +206,13 @@ async def write(connection: asyncpg.Connection, batch: Batch, books: Books, post
     fresh: set[UUID] = set()
     changed: dict[tuple[UUID, UUID], LotState] = {}
     accounts: set[tuple[UUID, str, str]] = set()
+    ended: dict[tuple[UUID, UUID], HoldState] = {}
     running = dict(posted)
     for effect in batch.effects:
         operation = effect.operation
         holder_id, operation_id = operation["holder_id"], operation["id"]
-        inserts[_OPERATION].append(operation)
+        if effect.booked:
+            inserts[_OPERATION].append(operation)
         for seq, entry in enumerate(effect.entries):
             owner_id = entry.holder_id or holder_id
             account = (owner_id, entry.account, entry.currency)
@@ -214,6 +240,12 @@ async def write(connection: asyncpg.Connection, batch: Batch, books: Books, post
             )
             if lot.id not in fresh:
                 changed[lot.holder_id, lot.id] = lot
+        for lot, _ in effect.held:
+            accounts.add((holder_id, POINTS, lot.currency))
+            if lot.id not in fresh:
+                changed[holder_id, lot.id] = lot
+        if effect.hold is not None:
+            ended[holder_id, effect.hold.id] = effect.hold
         for table, row in effect.rows:
             inserts[table].append(row)
     if batch.keys:
@@ -228,10 +260,17 @@ async def write(connection: asyncpg.Connection, batch: Batch, books: Books, post
             arguments.append(list(map(_json, values)) if column in _json_columns(table) else values)
     if accounts:
         parts.append(_UPSERT_ACCOUNTS)
-        arguments.extend(_columns([(*account, books.accounts[account]) for account in accounts]))
+        arguments.extend(
+            _columns([(*account, books.accounts[account], books.held.get(account, 0)) for account in accounts])
+        )
     if changed:
         parts.append(_UPDATE_LOTS)
-        arguments.extend(_columns([(lot.holder_id, lot.id, lot.remaining) for lot in changed.values()]))
+        arguments.extend(_columns([(lot.holder_id, lot.id, lot.remaining, lot.held) for lot in changed.values()]))
+    if ended:
+        parts.append(_END_HOLDS)
+        arguments.extend(
+            _columns([(*key, hold.status, hold.captured, hold.captured_by) for key, hold in ended.items()])
+        )
     if parts:
         await connection.execute(_statement(tuple(parts)), *arguments)
 
@@ -268,6 +307,7 @@ class _Fixed:
         return self.text.format(*(f"${first + i}" for i in range(len(self.columns))))
 
 
+POINTS = AccountKind.POINTS.value
 _DIALECT: Any = postgresql.dialect()  # type: ignore[no-untyped-call]
 _OPERATION, _ENTRY, _LOT_TABLE, _ALLOCATION, _KEY = (
     model.metadata.tables[model.__tablename__] for model in (Operation, Entry, Lot, Allocation, IdempotencyKey)
@@ -275,16 +315,23 @@ _OPERATION, _ENTRY, _LOT_TABLE, _ALLOCATION, _KEY = (
 _LOT_COLUMNS = tuple(column.name for column in _LOT_TABLE.columns if column.name != "spent")
 _LOT_VALUES = attrgetter(*_LOT_COLUMNS)
 _UPSERT_ACCOUNTS = _Fixed(
-    """INSERT INTO account (holder_id, kind, currency, posted)
-       SELECT * FROM unnest({0}::uuid[], {1}::text[], {2}::text[], {3}::bigint[])
-       ON CONFLICT (holder_id, kind, currency) DO UPDATE SET posted = excluded.posted""",
-    ("holder_id", "kind", "currency", "posted"),
+    """INSERT INTO account (holder_id, kind, currency, posted, held)
+       SELECT * FROM unnest({0}::uuid[], {1}::text[], {2}::text[], {3}::bigint[], {4}::bigint[])
+       ON CONFLICT (holder_id, kind, currency) DO UPDATE SET posted = excluded.posted, held = excluded.held""",
+    ("holder_id", "kind", "currency", "posted", "held"),
 )
 _UPDATE_LOTS = _Fixed(
-    """UPDATE lot SET remaining = now.remaining
-       FROM unnest({0}::uuid[], {1}::uuid[], {2}::bigint[]) AS now (holder_id, id, remaining)
+    """UPDATE lot SET remaining = now.remaining, held = now.held
+       FROM unnest({0}::uuid[], {1}::uuid[], {2}::bigint[], {3}::bigint[]) AS now (holder_id, id, remaining, held)
        WHERE lot.holder_id = now.holder_id AND lot.id = now.id""",
-    ("holder_id", "id", "remaining"),
+    ("holder_id", "id", "remaining", "held"),
+)
+_END_HOLDS = _Fixed(
+    """UPDATE hold SET status = now.status, captured = now.captured, captured_by = now.captured_by
+       FROM unnest({0}::uuid[], {1}::uuid[], {2}::text[], {3}::bigint[], {4}::uuid[])
+            AS now (holder_id, id, status, captured, captured_by)
+       WHERE hold.holder_id = now.holder_id AND hold.id = now.id""",
+    ("holder_id", "id", "status", "captured", "captured_by"),
 )
 
 

@@ -23,6 +23,36 @@ CHECKS = {
         FULL JOIN (SELECT holder_id, 'POINTS' AS kind, currency, sum(remaining) AS left FROM lot GROUP BY 1, 3) l
         USING (holder_id, kind, currency)
         WHERE coalesce(a.posted, 0) <> coalesce(l.left, 0)""",
+    "what a lot has set aside is what open holds have": """
+        SELECT holder_id, lot_id::text AS kind, coalesce(l.currency, '?') AS currency,
+               coalesce(l.held, 0) AS kept, coalesce(h.amount, 0) AS proved
+        FROM (SELECT holder_id, id AS lot_id, currency, held FROM lot WHERE held <> 0) l
+        FULL JOIN (SELECT a.holder_id, a.lot_id, sum(a.amount) AS amount
+                   FROM hold h JOIN hold_allocation a ON a.holder_id = h.holder_id AND a.hold_id = h.id
+                   WHERE h.status = 'OPEN' GROUP BY 1, 2) h
+        USING (holder_id, lot_id)
+        WHERE coalesce(l.held, 0) <> coalesce(h.amount, 0)""",
+    "what an account has set aside is what open holds have": """
+        SELECT holder_id, kind, currency, coalesce(a.held, 0) AS kept, coalesce(h.points, 0) AS proved
+        FROM (SELECT * FROM account WHERE held <> 0) a
+        FULL JOIN (SELECT holder_id, 'POINTS' AS kind, currency, sum(points) AS points
+                   FROM hold WHERE status = 'OPEN' GROUP BY 1, 3) h
+        USING (holder_id, kind, currency)
+        WHERE coalesce(a.held, 0) <> coalesce(h.points, 0)""",
+    "hold is what was allocated to it": """
+        SELECT h.holder_id, h.id::text AS kind, h.currency, h.points AS kept, coalesce(a.amount, 0) AS proved
+        FROM hold h
+        LEFT JOIN (SELECT holder_id, hold_id, sum(amount) AS amount FROM hold_allocation GROUP BY 1, 2) a
+             ON a.holder_id = h.holder_id AND a.hold_id = h.id
+        WHERE h.points <> coalesce(a.amount, 0)""",
+    "capture takes what it says, out of what was held": """
+        SELECT h.holder_id, h.id::text AS kind, h.currency, h.captured AS kept,
+               coalesce(sum(least(-t.amount, a.amount)), 0) AS proved
+        FROM hold h
+        LEFT JOIN allocation t ON t.holder_id = h.holder_id AND t.operation_id = h.captured_by
+        LEFT JOIN hold_allocation a ON a.holder_id = h.holder_id AND a.hold_id = h.id AND a.lot_id = t.lot_id
+        WHERE h.status = 'CAPTURED'
+        GROUP BY h.holder_id, h.id HAVING h.captured <> coalesce(sum(least(-t.amount, a.amount)), 0)""",
     "lot is what was granted less what was taken": """
         SELECT holder_id, lot_id::text AS kind, coalesce(l.currency, '?') AS currency,
                coalesce(l.remaining, 0) AS kept, coalesce(l.granted, 0) + coalesce(t.amount, 0) AS proved

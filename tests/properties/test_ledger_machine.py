@@ -28,17 +28,21 @@ from domain.errors import Refusal
 from domain.ledger.engine import PostingEngine
 from domain.ledger.request import Posted, Request
 from domain.ledger.verify import verify
-from tests.ledger_model import END, ModelOperation, ModelWallets
+from tests.ledger_model import END, ModelHold, ModelOperation, ModelWallets
 from tests.ledger_support import (
     NOON,
     adjust,
+    capture,
     earn,
     exchange,
     expire,
     give,
+    hold,
+    lapse,
     members,
     posted,
     redeem,
+    release,
     reverse,
     rows,
     take_back,
@@ -88,9 +92,10 @@ def test_r25_r26_r27_r28_the_ledger_is_the_model(ledger: tuple[Loop, PostingEngi
     loop, engine = ledger
 
     class Machine(RuleBasedStateMachine):
-        """Random earns, spends, exchanges, expiries, reversals, repeats, on two members over a few days."""
+        """Random earns, spends, holds, exchanges, expiries, reversals, repeats, on two members over a few days."""
 
         done = Bundle("done")
+        holds = Bundle("holds")
 
         @initialize()
         def begin(self) -> None:
@@ -123,6 +128,35 @@ def test_r25_r26_r27_r28_the_ledger_is_the_model(ledger: tuple[Loop, PostingEngi
             person = self.people[who]
             expected, done = self.wallets[person].redeem(currency, points, self.now)
             return self.agree(redeem(person, points, currency, as_of=self.now), expected, done)
+
+        @rule(who=st.integers(0, 1), currency=CURRENCIES, points=POINTS, hours=st.integers(1, 99), target=holds)
+        def hold(self, who: int, currency: str, points: int, hours: int) -> Any:
+            person, until = self.people[who], self.now + timedelta(hours=hours)
+            expected, held = self.wallets[person].hold(currency, points, self.now, until)
+            answer = self.post(hold(person, points, currency, seconds=hours * 3600, as_of=self.now))
+            if isinstance(answer, Refusal):
+                assert type(answer).__name__ == expected
+                return multiple()
+            assert answer.points == expected
+            return answer, held
+
+        @rule(one=holds, points=POINTS, target=done)
+        def capture(self, one: tuple[Posted, ModelHold], points: int) -> Any:
+            held, model = one
+            expected, done = self.wallets[held.holder_id].capture(model, points, self.now)
+            return self.agree(capture(held, points, model.currency, as_of=self.now), expected, done)
+
+        @rule(one=holds)
+        def release(self, one: tuple[Posted, ModelHold]) -> None:
+            held, model = one
+            expected = self.wallets[held.holder_id].release(model, self.now)
+            self.agree(release(held, as_of=self.now), expected, None)
+
+        @rule(one=holds)
+        def lapse(self, one: tuple[Posted, ModelHold]) -> None:
+            held, model = one
+            expected = self.wallets[held.holder_id].lapse(model, self.now)
+            self.agree(lapse(held, as_of=self.now), expected, None)
 
         @rule(who=st.integers(0, 1), points=POINTS, into=POINTS, days=DAYS, target=done)
         def exchange(self, who: int, points: int, into: int, days: int | None) -> Any:
@@ -192,7 +226,7 @@ def test_r25_r26_r27_r28_the_ledger_is_the_model(ledger: tuple[Loop, PostingEngi
                 for currency in ("GRO", "FUE"):
                     assert kept.get((person, currency), 0) == wallets.balance(currency)
                 assert loop.run(_lots(engine.database, {person})) == sorted(
-                    (lot.currency, lot.granted_at, lot.expires or END, lot.granted, lot.left, lot.depth)
+                    (lot.currency, lot.granted_at, lot.expires or END, lot.granted, lot.left, lot.depth, lot.held)
                     for lot in wallets.lots
                 )
 
@@ -205,7 +239,7 @@ def test_r25_r26_r27_r28_the_ledger_is_the_model(ledger: tuple[Loop, PostingEngi
 
 
 STEP = st.tuples(
-    st.sampled_from(["earn", "redeem", "exchange", "give", "adjust", "expire", "again"]),
+    st.sampled_from(["earn", "redeem", "hold", "exchange", "give", "adjust", "expire", "again"]),
     st.integers(0, 2),
     POINTS,
     DAYS,
@@ -242,6 +276,8 @@ def _requests(life: list[tuple[str, int, int, int | None]], people: list[uuid.UU
                 calls.append(earn(person, 3 * points, as_of=now, expires_at=expires))
             case "redeem":
                 calls.append(redeem(person, points, as_of=now))
+            case "hold":
+                calls.append(hold(person, points, as_of=now))
             case "exchange":
                 calls.append(exchange(person, points, max(1, points // 2), as_of=now, into_expires_at=expires))
             case "give":
@@ -258,13 +294,13 @@ def _requests(life: list[tuple[str, int, int, int | None]], people: list[uuid.UU
 def _shape(answer: Posted | Refusal) -> object:
     if isinstance(answer, Refusal):
         return answer.to_json()
-    return (answer.kind, answer.points, answer.duplicate, answer.data)
+    return (answer.kind, answer.points, answer.duplicate, {**answer.data, "hold": None})
 
 
 async def _lots(database: Database, people: set[uuid.UUID]) -> list[tuple[Any, ...]]:
     found = await rows(
         database,
-        "SELECT currency, granted_at, expires_at, granted, remaining, depth FROM lot WHERE holder_id = ANY($1)",
+        "SELECT currency, granted_at, expires_at, granted, remaining, depth, held FROM lot WHERE holder_id = ANY($1)",
         list(people),
     )
     return sorted((row[0], row[1], row[2] or END, *row[3:]) for row in found)

@@ -4,14 +4,17 @@ import pytest
 
 from domain.database import Database
 from domain.ledger.engine import PostingEngine
+from domain.ledger.request import Posted
 from domain.ledger.verify import CHECKS, Proof, verify
 from tests.ledger_support import (
     NOON,
     adjust,
+    capture,
     earn,
     exchange,
     expire,
     give,
+    hold,
     members,
     redeem,
     reinstate,
@@ -51,6 +54,7 @@ TAMPERINGS = {
         "all accounts of a currency sum to zero",
     },
     "DELETE FROM account WHERE currency = 'GRO'": {
+        "what an account has set aside is what open holds have",
         "account is the sum of its entries",
         "account is the sum of its lots",
         "all accounts of a currency sum to zero",
@@ -64,11 +68,13 @@ TAMPERINGS = {
         "operation moves lots by what it moves accounts",
     },
     "DELETE FROM lot": {
+        "what a lot has set aside is what open holds have",
         "account is the sum of its lots",
         "lot is what was granted less what was taken",
         "operation moves lots by what it moves accounts",
     },
     "UPDATE allocation SET amount = amount - 1": {
+        "capture takes what it says, out of what was held",
         "lot is what was granted less what was taken",
         "operation moves lots by what it moves accounts",
     },
@@ -78,6 +84,19 @@ TAMPERINGS = {
         "all accounts of a currency sum to zero",
     },
     "DELETE FROM operation": {"entry belongs to an operation"},
+    "UPDATE lot SET held = held - 1 WHERE held > 0": {"what a lot has set aside is what open holds have"},
+    "UPDATE account SET held = held - 1 WHERE held > 0": {"what an account has set aside is what open holds have"},
+    "UPDATE hold SET status = 'RELEASED' WHERE status = 'OPEN'": {
+        "what a lot has set aside is what open holds have",
+        "what an account has set aside is what open holds have",
+    },
+    "UPDATE hold_allocation SET amount = amount + 1": {
+        "what a lot has set aside is what open holds have",
+        "hold is what was allocated to it",
+    },
+    "UPDATE hold SET captured = captured + 1 WHERE status = 'CAPTURED'": {
+        "capture takes what it says, out of what was held"
+    },
 }
 
 
@@ -86,7 +105,11 @@ async def test_r25_r26_tampering_is_found_and_named(database: Database, tamperin
     engine = PostingEngine(database)
     await engine.start()
     ann, bob = members(2)
-    await engine.post_many([earn(ann, 100), redeem(ann, 30), earn(bob, 5)])
+    _, _, first, _, _ = await engine.post_many(
+        [earn(ann, 100), redeem(ann, 30), hold(ann, 15), hold(ann, 9), earn(bob, 5)]
+    )
+    assert isinstance(first, Posted)
+    await engine.post(capture(first, 13))
     await engine.stop()
     connection = await database.connect()
     await connection.execute(tampering)
