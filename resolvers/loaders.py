@@ -18,6 +18,7 @@ from alliance.settlement.model import Payment, SettlementCycle
 from alliance.settlement.queries import MerchantStatement, Position
 from alliance.settlement.rules import Report
 from domain.ledger import queries as ledger
+from domain.ledger.model import Hold
 from domain.ledger.queries import ActivityKey, EntryRow, LotRow, OperationRow, Totals, WalletFigures, WalletKey
 from domain.members import queries as members
 from domain.members.model import Member, MemberIdentifier, Membership
@@ -171,6 +172,21 @@ class Loaders:
         async def load(session: AsyncSession, keys: list[OperationKey]) -> list[list[EntryRow]]:
             found = await ledger.entries(session, keys)
             return [found[key] for key in keys]
+
+        return self._loader(load)
+
+    @cached_property
+    def holds(self) -> DataLoader[OperationKey, Hold | None]:
+        """Holds in reach, as operations are: for a merchant, or of its own points."""
+
+        async def load(session: AsyncSession, keys: list[OperationKey]) -> list[Hold | None]:
+            near = [key for key in keys if sees_holder(self.viewer, key[0])]
+            found = await ledger.holds(session, near) if near else {}
+            own = members_of(self.viewer)
+            return [
+                None if hold is None or own not in (None, hold.merchant_id, hold.issuer_id) else hold
+                for hold in map(found.get, keys)
+            ]
 
         return self._loader(load)
 

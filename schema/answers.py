@@ -20,7 +20,7 @@ from schema.settlement import SettlementCycle
 from schema.wallets import Wallet
 
 
-def _operation(info: Info, posted: Posted) -> Any:
+def operation_of(info: Info, posted: Posted) -> Any:
     """The operation that was posted; not read (so not awaited either) where only its id is asked for."""
     if posted.operation_id is None:
         return None
@@ -41,7 +41,8 @@ def _only_id(info: Info) -> bool:
     return True
 
 
-async def _wallet(info: Info, holder_id: UUID, currency: str) -> Wallet | None:
+async def wallet_now(info: Info, holder_id: UUID, currency: str) -> Wallet | None:
+    """A wallet as it stands now; null for points out of reach."""
     figures = await wallets.now(info.context, holder_id, currency)
     return None if figures is None else Wallet.of(figures, info.context.as_of)
 
@@ -78,12 +79,12 @@ class Earned:
     @strawberry.field(description="Null for a dry run.")
     def operation(self, info: Info) -> Operation | None:
         """Read now."""
-        return _operation(info, self.posted)
+        return operation_of(info, self.posted)
 
     @strawberry.field(description="The wallet as it stands now; null for points out of reach.")
     async def wallet(self, info: Info) -> Wallet | None:
         """Read now."""
-        return await _wallet(info, self.posted.holder_id, self.currency)
+        return await wallet_now(info, self.posted.holder_id, self.currency)
 
     @strawberry.field(description="The rules that decided, and what each gave.")
     def decided_by(self) -> list[Decision]:
@@ -107,7 +108,7 @@ class Redeemed:
     @strawberry.field(description="Null for a dry run.")
     def operation(self, info: Info) -> Operation | None:
         """Read now."""
-        return _operation(info, self.posted)
+        return operation_of(info, self.posted)
 
     @strawberry.field(description="What they are worth to the member, as the issuer publishes it.")
     def worth(self, info: Info) -> Money | None:
@@ -118,7 +119,7 @@ class Redeemed:
     @strawberry.field(description="The wallet as it stands now; null for points out of reach.")
     async def wallet(self, info: Info) -> Wallet | None:
         """Read now."""
-        return await _wallet(info, self.posted.holder_id, self.currency)
+        return await wallet_now(info, self.posted.holder_id, self.currency)
 
     @classmethod
     def of(cls, posted: Posted, currency: str) -> Self:
@@ -140,7 +141,7 @@ class Reversed:
     @strawberry.field(description="The reversal; null for a dry run.")
     def operation(self, info: Info) -> Operation | None:
         """Read now."""
-        return _operation(info, self.posted)
+        return operation_of(info, self.posted)
 
     @classmethod
     def of(cls, posted: Posted) -> Self:
@@ -169,7 +170,7 @@ class Exchanged:
     @strawberry.field(description="One operation with both sides.")
     def operation(self, info: Info) -> Operation | None:
         """Read now."""
-        return _operation(info, self.posted)
+        return operation_of(info, self.posted)
 
     @classmethod
     def of(cls, posted: Posted) -> Self:

@@ -6,7 +6,7 @@ import strawberry
 
 from alliance.clearing.model import ObligationKind
 from alliance.settlement.model import CycleStatus, PaymentStatus
-from domain.ledger.model import OperationKind
+from domain.ledger.model import HoldStatus, OperationKind
 from domain.members.model import MemberStatus
 
 
@@ -58,6 +58,7 @@ for shared, about in (
     (CycleStatus, "The states of a settlement cycle, in order; ABORTED from any before SETTLING."),
     (PaymentStatus, "PLANNED by netting, PAID by settling; CARRIED to the next cycle for being too small."),
     (ObligationKind, "What is owed for; a FEE goes to the operator."),
+    (HoldStatus, "What became of points that were set aside."),
     (OperationKind, "What a business event was."),
     (MemberStatus, "Only an ACTIVE member moves points."),
 ):

@@ -155,6 +155,43 @@ class RedeemInput:
 
 @passed_as_sent
 @strawberry.input
+class HoldPointsInput:
+    """Points to set aside before tender."""
+
+    idempotency_key: str = strawberry.field(description=KEY)
+    merchant: str = strawberry.field(description="The code of the merchant for which they are set aside.")
+    member: MemberRef
+    channel: Channel
+    store: str | None = strawberry.UNSET
+    currency: str | None = strawberry.field(
+        default=strawberry.UNSET, description="Whose points: default the merchant's own; another's under an agreement."
+    )
+    points: Points
+    expires_in: int | None = strawberry.field(default=900, description="Seconds, from 1 to 604800 (a week).")
+    order_ref: str | None = strawberry.UNSET
+
+
+@passed_as_sent
+@strawberry.input
+class CaptureHoldInput:
+    """Less than held releases the rest."""
+
+    idempotency_key: str = strawberry.field(description=KEY)
+    hold: strawberry.ID
+    points: Points | None = strawberry.field(default=strawberry.UNSET, description="Default all that is held.")
+
+
+@passed_as_sent
+@strawberry.input
+class ReleaseHoldInput:
+    """All of it."""
+
+    idempotency_key: str = strawberry.field(description=KEY)
+    hold: strawberry.ID
+
+
+@passed_as_sent
+@strawberry.input
 class ReverseInput:
     """The whole of what is left."""
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import strawberry
 
 from domain.errors import Refusal
-from resolvers import cycles, exchanges, members, points
+from resolvers import cycles, exchanges, holds, members, points
 from resolvers.context import Context
 from schema.answers import (
     Aborted,
@@ -25,27 +25,35 @@ from schema.answers import (
     Settled,
 )
 from schema.exchange import Quote
+from schema.holds import Captured, Held, Released
 from schema.inputs import (
+    CaptureHoldInput,
     CloseCycleInput,
     ConfirmStatementInput,
     CycleStepInput,
     EarnInput,
     EnrolMemberInput,
     ExchangePointsInput,
+    HoldPointsInput,
     LinkIdentifierInput,
     QuoteExchangeInput,
     RedeemInput,
+    ReleaseHoldInput,
     ReverseInput,
 )
 from schema.members import Member
 from schema.node import Info
 from schema.refusals import (
+    AlreadyCaptured,
+    AlreadyReleased,
     AlreadyReversed,
     BalanceLimitExceeded,
     BelowMinimum,
     CapExceeded,
     DuplicateOrder,
     EarlierCycleOpen,
+    HoldExceeded,
+    HoldLapsed,
     IdempotencyConflict,
     IdentifierTaken,
     InsufficientPoints,
@@ -81,6 +89,14 @@ EarnResult = Annotated[
 RedeemResult = Annotated[
     Redeemed | _Shared | MemberNotActive | InsufficientPoints | NoAgreement, strawberry.union("RedeemResult")
 ]
+HoldPointsResult = Annotated[
+    Held | _Shared | MemberNotActive | InsufficientPoints | NoAgreement, strawberry.union("HoldPointsResult")
+]
+_HoldEnded = AlreadyCaptured | AlreadyReleased | HoldLapsed
+CaptureHoldResult = Annotated[
+    Captured | _Shared | MemberNotActive | _HoldEnded | HoldExceeded, strawberry.union("CaptureHoldResult")
+]
+ReleaseHoldResult = Annotated[Released | _Shared | _HoldEnded, strawberry.union("ReleaseHoldResult")]
 ReverseResult = Annotated[
     Reversed | _Shared | MemberNotActive | AlreadyReversed | NotReversible | InsufficientPoints | BalanceLimitExceeded,
     strawberry.union("ReverseResult"),
@@ -186,6 +202,24 @@ class Mutation:
         """Those that expire first go first."""
         found = await answer(info, input, points.redeem)
         return cast("Any", found) if isinstance(found, UserError) else Redeemed.of(*found)
+
+    @strawberry.mutation(description="Set points aside before tender. Every other debit counts them.")
+    async def hold_points(self, info: Info, input: HoldPointsInput) -> HoldPointsResult | None:
+        """Until captured, released, or its time is over."""
+        found = await answer(info, input, holds.hold_points)
+        return cast("Any", found) if isinstance(found, UserError) else Held.of(*found)
+
+    @strawberry.mutation(description="Spend points that were set aside, all or a part; the rest is released.")
+    async def capture_hold(self, info: Info, input: CaptureHoldInput) -> CaptureHoldResult | None:
+        """At the price of the hold."""
+        found = await answer(info, input, holds.capture)
+        return cast("Any", found) if isinstance(found, UserError) else Captured.of(*found)
+
+    @strawberry.mutation(description="Give back points that were set aside.")
+    async def release_hold(self, info: Info, input: ReleaseHoldInput) -> ReleaseHoldResult | None:
+        """All of them."""
+        found = await answer(info, input, holds.release)
+        return cast("Any", found) if isinstance(found, UserError) else Released.of(*found)
 
     @strawberry.mutation(description="Undo an operation.")
     async def reverse(self, info: Info, input: ReverseInput) -> ReverseResult | None:

@@ -44,7 +44,9 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "Mutation": {
         **_all(by("merchant", "operator", scope=Scope.MEMBERS_WRITE), "enrolMember linkIdentifier"),
         **_all(by("merchant", "operator", scope=Scope.POINTS_EARN), "earn earnBatch"),
-        **_all(by("member", "merchant", "operator", scope=Scope.POINTS_SPEND), "redeem"),
+        **_all(
+            by("member", "merchant", "operator", scope=Scope.POINTS_SPEND), "redeem holdPoints captureHold releaseHold"
+        ),
         **_all(by("merchant", "operator", scope=Scope.POINTS_REVERSE), "reverse"),
         **_all(by("member", "merchant", "operator", scope=Scope.POINTS_EXCHANGE), "quoteExchange exchangePoints"),
         **_all(by("merchant", "operator", scope=Scope.SETTLEMENT_WRITE), "confirmStatement"),
@@ -66,6 +68,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         "id kind status occurredAt bookedAt member merchant store channel orderRef title change balanceAfter transfers"
         " reverses reversedBy decidedBy",
     ),
+    "Hold": _all(PARENT, "id points captured status expiresAt orderRef currency merchant capturedBy"),
     "Transfer": _all(PARENT, "currency points balanceAfter"),
     "Decision": _all(PARENT, "rule version points"),
     "ExchangeOption": _all(PARENT, "to rate block step remainingToday expiryRule changesOn blockedBy"),
@@ -102,6 +105,9 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "Linked": _all(PARENT, "linked member"),
     "Earned": _all(PARENT, "operation points wallet decidedBy"),
     "Redeemed": _all(PARENT, "operation points worth wallet"),
+    "Held": _all(PARENT, "points hold wallet"),
+    "Captured": _all(PARENT, "points released hold operation wallet"),
+    "Released": _all(PARENT, "points hold wallet"),
     "Reversed": _all(PARENT, "operation points taken restored expired shortfall"),
     "Quoted": _all(PARENT, "quote"),
     "Exchanged": _all(PARENT, "operation pointsOut pointsIn"),
@@ -129,6 +135,10 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         ),
         _ERROR,
     ),
+    "AlreadyCaptured": _ERROR,
+    "AlreadyReleased": _ERROR,
+    "HoldLapsed": _ERROR | _all(PARENT, "expired"),
+    "HoldExceeded": _ERROR | _all(PARENT, "held requested"),
     "InsufficientPoints": _ERROR | _all(PARENT, "available requested"),
     "BalanceLimitExceeded": _ERROR | _all(PARENT, "limit"),
     "MemberNotActive": _ERROR | _all(PARENT, "status"),

@@ -7,12 +7,13 @@ import strawberry
 
 from domain.errors import InvalidInput, NotFound
 from domain.programs import catalogue as programs
-from resolvers import cycles, ids, members, operations, wallets
+from resolvers import cycles, holds, ids, members, operations, wallets
 from resolvers import viewer as access
 from resolvers.cycles import CYCLE_SHAPE
 from resolvers.members import MEMBER_SHAPE
 from resolvers.pages import cut, window
 from schema.enums import ViewerKind
+from schema.holds import Hold
 from schema.inputs import MemberFilter, MemberRef
 from schema.members import Member
 from schema.merchants import Merchant, PointsCurrency, Store
@@ -94,6 +95,9 @@ async def fetch(info: Info, global_id: str) -> Node | None:
                 return None if figures is None else Wallet.of(figures, context.as_of)
             case "Operation":
                 return Operation.maybe(await operations.by_global_id(context, global_id))
+            case "Hold" if access.Scope.POINTS_READ in context.signed_in.scopes:
+                hold = await holds.by_global_id(context, global_id)
+                return None if hold is None else Hold.of(hold, context.as_of)
             case "Merchant" if text in catalogue.merchants:
                 return Merchant.of(catalogue.merchants[text])
             case "PointsCurrency" if text in catalogue.currencies:

@@ -21,6 +21,10 @@ class ErrorCode(StrEnum):
     BALANCE_LIMIT_EXCEEDED = "BALANCE_LIMIT_EXCEEDED"
     MEMBER_NOT_ACTIVE = "MEMBER_NOT_ACTIVE"
     DUPLICATE_ORDER = "DUPLICATE_ORDER"
+    ALREADY_CAPTURED = "ALREADY_CAPTURED"
+    ALREADY_RELEASED = "ALREADY_RELEASED"
+    HOLD_LAPSED = "HOLD_LAPSED"
+    HOLD_EXCEEDED = "HOLD_EXCEEDED"
     ALREADY_REVERSED = "ALREADY_REVERSED"
     NOT_REVERSIBLE = "NOT_REVERSIBLE"
     IDENTIFIER_TAKEN = "IDENTIFIER_TAKEN"
@@ -106,6 +110,33 @@ class MemberNotActive(UserError):
 @strawberry.type(description="The merchant declares orders unique, and this one has been booked.")
 class DuplicateOrder(UserError):
     """Under another key."""
+
+
+@strawberry.type(description="The hold was captured before.")
+class AlreadyCaptured(UserError):
+    """See its capturedBy."""
+
+
+@strawberry.type(description="The hold was released before.")
+class AlreadyReleased(UserError):
+    """Hold again."""
+
+
+@strawberry.type(description="The hold's time is over.")
+class HoldLapsed(UserError):
+    """Hold again."""
+
+    expired: str
+    own = ("expired",)
+
+
+@strawberry.type(description="More is to be captured than was held.")
+class HoldExceeded(UserError):
+    """Nothing was taken, and the hold stands."""
+
+    held: Points
+    requested: Points
+    own = ("held", "requested")
 
 
 @strawberry.type(description="The operation was reversed before.")

@@ -29,6 +29,9 @@ LOCK = (0x7E55, 2)
 #: Seconds between looks at the clock, and between tries for the lock.
 TICK = 5.0
 
+#: How late points of a lapsed hold may come back.
+LAPSE_STEP = timedelta(minutes=5)
+
 #: Every cut-off and deadline of a cycle falls on a multiple of this, in every time zone there is.
 SETTLEMENT_STEP = timedelta(minutes=15)
 
@@ -87,10 +90,11 @@ async def start_due(database: Database, now: datetime) -> list[Due]:
 
 
 async def _calendar(session: AsyncSession, now: datetime) -> Sequence[Due]:
-    """Expiry at midnight in every time zone that a merchant keeps (R3), and the steps of settlement."""
+    """Expiry at midnight in every time zone that a merchant keeps (R3), lapsed holds, and the steps of settlement."""
     zones = await session.scalars(select(MerchantRow.timezone).distinct().order_by(MerchantRow.timezone))
     calendar = [Due(f"expiry {zone}", latest_midnight(now, ZoneInfo(zone)), "expire") for zone in zones]
     if await session.scalar(select(AllianceRow.id)):
+        calendar.append(Due("holds", latest_multiple(now, LAPSE_STEP), "lapse"))
         calendar.append(Due("settlement", latest_multiple(now, SETTLEMENT_STEP), "settle"))
     return calendar
 

@@ -52,8 +52,8 @@ def earn_request(
     """
     if (lines is None) + (amount is None) + (points is None) != 2:
         raise InvalidInput(reason="give exactly one of lines, amount and points")
-    kind = _currency(runtime.catalogue, merchant, currency)
-    _require_store(merchant, store)
+    kind = currency_of(runtime.catalogue, merchant, currency)
+    require_store(merchant, store)
     if points is None:
         if money is None:
             raise InvalidInput(reason="an amount needs its currency", path=("amount",))
@@ -108,8 +108,8 @@ def redeem_request(
 
     Raises InvalidInput, NotFound; the posting refuses with NoAgreement.
     """
-    kind = _currency(runtime.catalogue, merchant, currency)
-    _require_store(merchant, store)
+    kind = currency_of(runtime.catalogue, merchant, currency)
+    require_store(merchant, store)
     _, riders = _clear(runtime, "redeem", merchant, kind, points, occurred_at, as_of, dry_run)
     return Redeem(
         holder_id=member_id,
@@ -157,7 +157,7 @@ def reverse_request(
     )
 
 
-def _currency(catalogue: Catalogue, merchant: Merchant, code: str | None) -> Currency:
+def currency_of(catalogue: Catalogue, merchant: Merchant, code: str | None) -> Currency:
     """The points asked for: by default the merchant's own. Raises InvalidInput, NotFound."""
     code = code if code is not None else merchant.default_currency
     if code is None:
@@ -168,7 +168,8 @@ def _currency(catalogue: Catalogue, merchant: Merchant, code: str | None) -> Cur
     return found
 
 
-def _require_store(merchant: Merchant, store: str | None) -> None:
+def require_store(merchant: Merchant, store: str | None) -> None:
+    """Raises NotFound for a store that is none of the merchant's."""
     if store is not None and store not in merchant.stores:
         raise NotFound(what=f"store {store[:40]!r} of {merchant.code}", path=("store",))
 

@@ -10,8 +10,10 @@ from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import TextClause, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+from domain.ledger.model import Hold
 
 FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 """Where lots that never expire sort."""
@@ -278,6 +280,12 @@ async def operations(session: AsyncSession, keys: Sequence[tuple[UUID, UUID]]) -
     """The operations with these (holder, id); what is not there is left out."""
     rows = await session.execute(_OPERATIONS, _columns(keys, "holders", "ids"))
     return {(row[0], row[1]): _operation(row) for row in rows}
+
+
+async def holds(session: AsyncSession, keys: Sequence[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], Hold]:
+    """The holds with these (holder, id); what is not there is left out."""
+    rows = await session.scalars(select(Hold).where(tuple_(Hold.holder_id, Hold.id).in_(list(keys))))
+    return {(hold.holder_id, hold.id): hold for hold in rows}
 
 
 async def entries(session: AsyncSession, keys: Sequence[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], list[EntryRow]]:

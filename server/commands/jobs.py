@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from domain.database import Database
     from domain.events.model import Job
 
-SCHEDULED = ("expire", "settle")
+SCHEDULED = ("lapse", "expire", "settle")
 """Actors that the scheduler adds jobs for."""
 
 JobId = Annotated[UUID, typer.Argument(help="Id of the job.")]
@@ -105,7 +105,7 @@ def schedule(home: Home = None, json: Json = False) -> None:
 
 @jobs.command()
 def run(
-    name: Annotated[str, typer.Argument(help="expire or settle.")],
+    name: Annotated[str, typer.Argument(help="lapse, expire or settle.")],
     as_of: AsOf = None,
     home: Home = None,
     json: Json = False,

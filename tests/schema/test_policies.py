@@ -62,6 +62,7 @@ def _document(root: str, name: str) -> str:
 
 def _input(field: Any) -> str:
     texts = {"Channel!": "STORE", "MemberRef!": '{number: "1"}', "[IdentifierInput!]!": "[]"}
+    texts["Points!"] = "1"
     texts["IdentifierInput!"] = '{type: "x", value: "x"}'
     if "input" not in field.args:
         return ""
@@ -113,7 +114,7 @@ def test_every_refusal_of_the_domain_has_a_type() -> None:
     for name, kind in house.items():
         data = dict.fromkeys(("reason", "what", "requested", "available", "limit", "status", "order", "operation"), "1")
         data |= dict.fromkeys(("kind", "type", "merchant", "event", "currency", "expired", "cap", "used"), "1")
-        data |= dict.fromkeys(("minimum", "number", "needed", "depth", "points", "per"), "1")
+        data |= dict.fromkeys(("minimum", "number", "needed", "depth", "points", "per", "held"), "1")
         shown = TYPES[name].of(kind(path=("a",), **data), "zh-CN")
         assert shown.code in ErrorCode
         assert shown.message != kind(path=("a",), **data).message("en"), f"{name} is not translated"

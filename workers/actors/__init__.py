@@ -3,6 +3,7 @@
 from workers.actor import Actor
 from workers.actors.accrual import accrual
 from workers.actors.expiry import expire, expire_range
+from workers.actors.holds import lapse, lapse_range
 from workers.actors.settlement import settle
 
 
@@ -12,6 +13,8 @@ def all_actors(fingerprint_secret: bytes) -> dict[str, Actor]:
         Actor("accrue", accrual(fingerprint_secret), batch=100),
         Actor("expire", expire),
         Actor("expire_range", expire_range),
+        Actor("lapse", lapse),
+        Actor("lapse_range", lapse_range),
         Actor("settle", settle),
     )
     return {actor.name: actor for actor in actors}

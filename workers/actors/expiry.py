@@ -12,6 +12,7 @@ from domain.events.commands import add_jobs
 from domain.events.model import HeldJob, NewJob
 from domain.ledger.commands import Expire
 from domain.ledger.due import DueWallet, cut_due_holders, due_wallets
+from workers.actors.holds import lapse_holds
 
 #: Holders a job: so few that a night's work spreads over all workers, and that a job is done in about a second.
 HOLDERS_A_JOB = 2000
@@ -37,12 +38,15 @@ async def expire(runtime: Runtime, session: AsyncSession, jobs: Sequence[HeldJob
 async def expire_range(runtime: Runtime, session: AsyncSession, jobs: Sequence[HeldJob]) -> Mapping[UUID, Exception]:
     """Expire what is due at `as_of` in the wallets of holders from `first` to before `before` (null: to the last).
 
-    Needs no key: what has expired is not due again, so that a job begun anew goes on where the last one was stopped.
+    Holds past their time are lapsed before, so that nothing waits for them (R7). Needs no key: what has expired is not
+    due again, so that a job begun anew goes on where the last one was stopped.
     """
     failed: dict[UUID, Exception] = {}
     for job in jobs:
         as_of = datetime.fromisoformat(job.args["as_of"])
         first, before = UUID(job.args["first"]), job.args["before"] and UUID(job.args["before"])
+        if refusal := await lapse_holds(runtime, session, as_of, first, before):
+            failed[job.id] = refusal
         after: DueWallet | None = None
         while wallets := await due_wallets(session, as_of, first, before, after, WALLETS_AT_ONCE):
             outcomes = await runtime.engine.post_many([_expiry(wallet, as_of) for wallet in wallets])

@@ -1,0 +1,156 @@
+"""Holding points for a merchant and capturing them, as requests for the posting engine (R14).
+
+A hold at a partner keeps the version of the agreement that was in force: whenever it is captured, it is settled at that
+version's price (A2). Nothing is owed before.
+"""
+
+import uuid
+from datetime import datetime, timedelta
+
+from alliance.agreements.book import AgreementVersion
+from alliance.clearing.commands import currency_of, require_store
+from alliance.clearing.errors import NoAgreement
+from alliance.clearing.riders import Owing, Refusing
+from alliance.clearing.rules import Owed, obligations
+from alliance.runtime import Runtime
+from domain.errors import InvalidInput
+from domain.ledger.holds import CaptureHold, HoldPoints, ReleaseHold
+from domain.ledger.model import Hold
+from domain.ledger.request import Key, Rider
+from domain.programs.catalogue import Merchant
+
+SECONDS = range(1, 7 * 24 * 3600 + 1)
+"""How long a hold may last."""
+
+DEFAULT_SECONDS = 900
+
+
+def hold_request(
+    runtime: Runtime,
+    *,
+    member_id: uuid.UUID,
+    merchant: Merchant,
+    points: int,
+    as_of: datetime,
+    key: Key | None,
+    client_id: uuid.UUID | None,
+    seconds: int = DEFAULT_SECONDS,
+    currency: str | None = None,
+    channel: str | None = None,
+    store: str | None = None,
+    order_ref: str | None = None,
+) -> HoldPoints:
+    """Set points aside for `merchant`, its own or another's under an agreement, for so many seconds.
+
+    Raises InvalidInput, NotFound; the posting refuses with NoAgreement, and as any debit.
+    """
+    if seconds not in SECONDS:
+        raise InvalidInput(reason=f"must lie within {SECONDS[0]} and {SECONDS[-1]} seconds", path=("expiresIn",))
+    kind = currency_of(runtime.catalogue, merchant, currency)
+    require_store(merchant, store)
+    riders: tuple[Rider, ...] = ()
+    version = None
+    if kind.merchant_id != merchant.id:
+        version = runtime.agreements.between(merchant.id, kind.merchant_id, as_of)
+        if version is None or (merchant.id, kind.code) not in version.redeem:
+            refusal = NoAgreement(merchant=merchant.code, event="redeem", currency=kind.code, path=("currency",))
+            riders = (Refusing(refusal),)
+        else:
+            _owed(runtime, version, merchant.id, kind.merchant_id, kind.code, points)
+    return HoldPoints(
+        holder_id=member_id,
+        key=key,
+        client_id=client_id,
+        as_of=as_of,
+        occurred_at=as_of,
+        riders=riders,
+        merchant_id=merchant.id,
+        channel=channel,
+        store=store,
+        order_ref=order_ref,
+        currency=kind.code,
+        issuer_id=kind.merchant_id,
+        points=points,
+        expires_at=as_of + timedelta(seconds=seconds),
+        agreement_version=None if version is None else version.version,
+    )
+
+
+async def capture_request(
+    runtime: Runtime,
+    *,
+    hold: Hold,
+    points: int | None,
+    as_of: datetime,
+    key: Key | None,
+    client_id: uuid.UUID | None,
+) -> CaptureHold:
+    """Spend so many of the points held, by default all, at the version and price of the hold.
+
+    Raises InvalidInput. The posting refuses with HoldExceeded, AlreadyCaptured, AlreadyReleased, HoldLapsed.
+    """
+    points = hold.points if points is None else points
+    riders: tuple[Rider, ...] = ()
+    if hold.agreement_version is not None:
+        version = await _version(runtime, hold)
+        lines = _owed(runtime, version, hold.merchant_id, hold.issuer_id, hold.currency, points)
+        riders = (Owing(lines, as_of),) if lines else ()
+    return CaptureHold(
+        holder_id=hold.holder_id,
+        key=key,
+        client_id=client_id,
+        as_of=as_of,
+        occurred_at=as_of,
+        riders=riders,
+        merchant_id=hold.merchant_id,
+        channel=hold.channel,
+        store=hold.store,
+        order_ref=hold.order_ref,
+        currency=hold.currency,
+        issuer_id=hold.issuer_id,
+        points=points,
+        hold_id=hold.id,
+    )
+
+
+def release_request(
+    *, holder_id: uuid.UUID, hold_id: uuid.UUID, as_of: datetime, key: Key | None, client_id: uuid.UUID | None
+) -> ReleaseHold:
+    """Give back all that was held. The posting refuses with AlreadyCaptured, AlreadyReleased, HoldLapsed."""
+    return ReleaseHold(
+        holder_id=holder_id, hold_id=hold_id, key=key, client_id=client_id, as_of=as_of, occurred_at=as_of
+    )
+
+
+async def _version(runtime: Runtime, hold: Hold) -> AgreementVersion:
+    """The version that the hold keeps, whatever is in force now."""
+    pair = frozenset((hold.merchant_id, hold.issuer_id))
+    for ahead in (False, True):
+        if ahead:  # another process, ahead of this one, made the hold
+            await runtime.refresh()
+        for version in runtime.agreements.pairs.get(pair, ()):
+            if version.version == hold.agreement_version:
+                return version
+    raise LookupError(f"version {hold.agreement_version} of the agreement of hold {hold.id} is gone")
+
+
+def _owed(
+    runtime: Runtime,
+    version: AgreementVersion,
+    merchant_id: uuid.UUID,
+    issuer_id: uuid.UUID,
+    currency: str,
+    points: int,
+) -> tuple[Owed, ...]:
+    """What the issuer comes to owe for the points. Raises InvalidInput for a sum that is too large."""
+    return obligations(
+        "redeem",
+        version,
+        debtor_id=issuer_id,
+        creditor_id=merchant_id,
+        issuer_id=issuer_id,
+        operator_id=runtime.catalogue.alliance.id,
+        currency=currency,
+        points=points,
+        owed=version.redeem[merchant_id, currency].owed,
+    )

@@ -1,0 +1,65 @@
+"""Lapsed holds (R14): gives back what was held past its time. Cut by ranges of holder_id."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from alliance.runtime import Runtime
+from domain.errors import Refusal
+from domain.events.commands import add_jobs
+from domain.events.model import HeldJob, NewJob
+from domain.ledger.due import DueHold, cut_lapsing_holders, due_holds
+from domain.ledger.holds import LapseHold
+
+#: Holders a job.
+HOLDERS_A_JOB = 2000
+
+#: Holds a posting.
+HOLDS_AT_ONCE = 500
+
+
+async def lapse(runtime: Runtime, session: AsyncSession, jobs: Sequence[HeldJob]) -> Mapping[UUID, Exception]:
+    """Cut the holders who have holds past their time at `as_of` into ranges, and add a job for each. Args: {as_of}."""
+    for job in jobs:
+        firsts = await cut_lapsing_holders(session, datetime.fromisoformat(job.args["as_of"]), HOLDERS_A_JOB)
+        ranges = [
+            {"as_of": job.args["as_of"], "first": str(first), "before": end and str(end)}
+            for first, end in zip(firsts, [*firsts[1:], None], strict=False)
+        ]
+        await add_jobs(session, [NewJob("lapse_range", args, queue="bulk") for args in ranges])
+    return {}
+
+
+async def lapse_range(runtime: Runtime, session: AsyncSession, jobs: Sequence[HeldJob]) -> Mapping[UUID, Exception]:
+    """Lapse the holds of holders from `first` to before `before` (null: to the last) that are past their time.
+
+    Needs no key: what has lapsed is not due again.
+    """
+    failed: dict[UUID, Exception] = {}
+    for job in jobs:
+        as_of = datetime.fromisoformat(job.args["as_of"])
+        before = job.args["before"] and UUID(job.args["before"])
+        if refusal := await lapse_holds(runtime, session, as_of, UUID(job.args["first"]), before):
+            failed[job.id] = refusal
+    return failed
+
+
+async def lapse_holds(
+    runtime: Runtime, session: AsyncSession, as_of: datetime, first: UUID, before: UUID | None
+) -> Refusal | None:
+    """Lapse what is due in a range; the first refusal, if there was one."""
+    refusals: list[Refusal] = []
+    after: DueHold | None = None
+    while due := await due_holds(session, as_of, first, before, after, HOLDS_AT_ONCE):
+        outcomes = await runtime.engine.post_many([_lapse(hold, as_of) for hold in due])
+        refusals += [outcome for outcome in outcomes if isinstance(outcome, Refusal)]
+        after = due[-1]
+    return refusals[0] if refusals else None
+
+
+def _lapse(hold: DueHold, as_of: datetime) -> LapseHold:
+    return LapseHold(
+        holder_id=hold.holder_id, hold_id=hold.id, key=None, client_id=None, as_of=as_of, occurred_at=as_of
+    )
