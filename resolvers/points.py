@@ -12,7 +12,7 @@ from domain.ledger.queries import WalletKey
 from domain.ledger.request import Posted
 from domain.money import PRICE, exponent, to_minor
 from domain.programs.rules import Line, Tender
-from resolvers import ids, operations
+from resolvers import ids, operations, returns
 from resolvers.acting import member_of, merchant_of, one_of
 from resolvers.context import Context
 from resolvers.sent import Sent, key_of, occurred_at
@@ -165,8 +165,9 @@ async def _most(context: Context, member_id: UUID, code: str | None, order: Sent
 
 
 async def reverse(context: Context, sent: Sent) -> Posted:
-    """Undo the whole of an operation. Raises a Refusal, or Overloaded."""
+    """Undo an operation, or a part of it. Raises a Refusal, or Overloaded."""
     key = key_of(context, "reverse", sent)
+    asked = returns.asked(sent)
     try:
         holder_id, operation_id = ids.decode_as("Operation", sent["operation"], 2)
     except NotFound as refusal:
@@ -185,6 +186,7 @@ async def reverse(context: Context, sent: Sent) -> Posted:
         key=key,
         client_id=context.signed_in.client_id,
         reason=sent["reason"],
+        asked=asked,
         dry_run=bool(sent.get("dryRun")),
     )
     return await context.runtime.engine.post(request)

@@ -154,6 +154,17 @@ class RedeemInput:
 
 
 @passed_as_sent
+@strawberry.input(description="A line of an order that comes back.")
+class ReturnLineInput:
+    """Named as it was when it was bought."""
+
+    ref: str
+    quantity: Decimal | None = strawberry.field(
+        default=strawberry.UNSET, description="Default: all that is left of the line."
+    )
+
+
+@passed_as_sent
 @strawberry.input
 class HoldPointsInput:
     """Points to set aside before tender."""
@@ -193,11 +204,16 @@ class ReleaseHoldInput:
 @passed_as_sent
 @strawberry.input
 class ReverseInput:
-    """The whole of what is left."""
+    """At most one of lines, amount and points; none of them is the whole of what is left."""
 
     idempotency_key: str = strawberry.field(description=KEY)
     operation: strawberry.ID
     reason: str
+    lines: list[ReturnLineInput] | None = strawberry.field(
+        default=strawberry.UNSET, description="What comes back of the order; an earn is then worth what is kept."
+    )
+    amount: MoneyInput | None = strawberry.field(default=strawberry.UNSET, description="Money that is given back.")
+    points: Points | None = strawberry.field(default=strawberry.UNSET, description="So many of the points.")
     occurred_at: datetime | None = strawberry.field(default=strawberry.UNSET, description=OCCURRED_AT)
     dry_run: bool | None = strawberry.field(default=False, description=DRY_RUN)
 

@@ -66,6 +66,7 @@ from schema.refusals import (
     NotReversible,
     QuoteExpired,
     QuoteUsed,
+    ReturnExceedsOrder,
     UserError,
     WrongCycleStatus,
     shown,
@@ -98,7 +99,14 @@ CaptureHoldResult = Annotated[
 ]
 ReleaseHoldResult = Annotated[Released | _Shared | _HoldEnded, strawberry.union("ReleaseHoldResult")]
 ReverseResult = Annotated[
-    Reversed | _Shared | MemberNotActive | AlreadyReversed | NotReversible | InsufficientPoints | BalanceLimitExceeded,
+    Reversed
+    | _Shared
+    | MemberNotActive
+    | AlreadyReversed
+    | ReturnExceedsOrder
+    | NotReversible
+    | InsufficientPoints
+    | BalanceLimitExceeded,
     strawberry.union("ReverseResult"),
 ]
 QuoteExchangeResult = Annotated[Quoted | _Shared | NoAgreement | BelowMinimum, strawberry.union("QuoteExchangeResult")]
@@ -221,7 +229,7 @@ class Mutation:
         found = await answer(info, input, holds.release)
         return cast("Any", found) if isinstance(found, UserError) else Released.of(*found)
 
-    @strawberry.mutation(description="Undo an operation.")
+    @strawberry.mutation(description="Undo an operation, or a part of it.")
     async def reverse(self, info: Info, input: ReverseInput) -> ReverseResult | None:
         """By the versions it was decided under."""
         found = await answer(info, input, points.reverse)

@@ -119,7 +119,7 @@ class Operation(Node):
 
     @strawberry.field(description="The operations that reverse this one.")
     async def reversed_by(self, info: Info) -> list["Operation"]:
-        """At most one for each of its lines."""
+        """Oldest first."""
         holder_id = self.row.holder_id
         found = [await operations.load(info.context, holder_id, id_) for id_ in self.row.reversed_by]
         return [Operation.of(row) for row in found if row is not None]
@@ -147,10 +147,16 @@ class Operation(Node):
         return cls(
             id=strawberry.ID(ids.encode("Operation", row.holder_id, row.id)),
             kind=OperationKind(row.kind),
-            status=OperationStatus.REVERSED if row.reversed_by else OperationStatus.POSTED,
+            status=_status(row),
             occurred_at=row.occurred_at,
             booked_at=row.booked_at,
             channel=None if row.channel is None else Channel(row.channel),
             order_ref=row.order_ref,
             row=row,
         )
+
+
+def _status(row: OperationRow) -> OperationStatus:
+    if row.whole:
+        return OperationStatus.REVERSED
+    return OperationStatus.PARTLY_REVERSED if row.reversed_by else OperationStatus.POSTED

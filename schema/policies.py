@@ -142,6 +142,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "InsufficientPoints": _ERROR | _all(PARENT, "available requested"),
     "BalanceLimitExceeded": _ERROR | _all(PARENT, "limit"),
     "MemberNotActive": _ERROR | _all(PARENT, "status"),
+    "ReturnExceedsOrder": _ERROR | _all(PARENT, "left requested"),
     "NotReversible": _ERROR | _all(PARENT, "kind"),
     "IdentifierTaken": _ERROR | _all(PARENT, "type"),
     "QuoteExpired": _ERROR | _all(PARENT, "expired"),

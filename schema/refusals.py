@@ -26,6 +26,7 @@ class ErrorCode(StrEnum):
     HOLD_LAPSED = "HOLD_LAPSED"
     HOLD_EXCEEDED = "HOLD_EXCEEDED"
     ALREADY_REVERSED = "ALREADY_REVERSED"
+    RETURN_EXCEEDS_ORDER = "RETURN_EXCEEDS_ORDER"
     NOT_REVERSIBLE = "NOT_REVERSIBLE"
     IDENTIFIER_TAKEN = "IDENTIFIER_TAKEN"
     NO_AGREEMENT = "NO_AGREEMENT"
@@ -139,9 +140,18 @@ class HoldExceeded(UserError):
     own = ("held", "requested")
 
 
-@strawberry.type(description="The operation was reversed before.")
+@strawberry.type(description="The operation, or this line of it, was reversed before.")
 class AlreadyReversed(UserError):
     """See its reversedBy."""
+
+
+@strawberry.type(description="More is to come back than is left.")
+class ReturnExceedsOrder(UserError):
+    """A quantity, an amount of money, or points: `path` says which."""
+
+    left: str
+    requested: str
+    own = ("left", "requested")
 
 
 @strawberry.type(description="An operation of this kind cannot be reversed.")

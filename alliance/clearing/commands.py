@@ -10,17 +10,20 @@ from datetime import datetime
 from typing import Any, Literal
 
 from alliance.clearing.errors import NoAgreement
+from alliance.clearing.returns import worth_of_kept
 from alliance.clearing.riders import Owing, OwingBack, Refusing
 from alliance.clearing.rules import PRICE_OF_MILLIONTHS, is_late, obligations, versions
 from alliance.runtime import Runtime
 from domain.errors import InvalidInput, NotFound
 from domain.ledger.commands import Earn, Redeem, Reverse
 from domain.ledger.request import Key, Rider
+from domain.ledger.returns import EVERYTHING, Asked
+from domain.money import from_minor
 from domain.programs.catalogue import Catalogue, Currency, Merchant
 from domain.programs.rules import Line, Tender, Valued, expiry_instant, value_purchase
 
-Details = Callable[[Sequence[int]], Any]
-"""Makes what is kept of an order's lines, anything that orjson writes as a list, of the points of each."""
+Details = Callable[[Valued], Any]
+"""Makes what is kept of an order's lines, anything that orjson writes as a list, of what they earn."""
 
 
 def earn_request(
@@ -84,7 +87,7 @@ def earn_request(
         points=valued.points,
         expires_at=expiry_instant(expiry, as_of, issuer.timezone),
         decisions=valued.decisions or None,
-        lines=_kept(details, valued),
+        lines=_kept(details, valued, amount, money),
     )
 
 
@@ -139,9 +142,13 @@ def reverse_request(
     key: Key | None,
     client_id: uuid.UUID | None,
     reason: str | None = None,
+    asked: Asked = EVERYTHING,
     dry_run: bool = False,
 ) -> Reverse:
-    """Undo the whole of an operation, and what it made owed, in the open cycle (R19, A7). Raises InvalidInput."""
+    """Undo what is asked of an operation, and what it made owed, in the open cycle (R18, R19, A7).
+
+    Raises InvalidInput.
+    """
     is_late(occurred_at, as_of)
     return Reverse(
         holder_id=holder_id,
@@ -154,6 +161,8 @@ def reverse_request(
         operation_id=operation_id,
         clawback={merchant.id: merchant.clawback for merchant in runtime.catalogue.merchants.values()},
         note=reason,
+        asked=asked,
+        worth=worth_of_kept(runtime.catalogue),
     )
 
 
@@ -174,12 +183,22 @@ def require_store(merchant: Merchant, store: str | None) -> None:
         raise NotFound(what=f"store {store[:40]!r} of {merchant.code}", path=("store",))
 
 
-def _kept(details: Sequence[dict[str, Any]] | Details | None, valued: Valued) -> Any:
-    if details is None or not valued.lines:
+def _kept(
+    details: Sequence[dict[str, Any]] | Details | None, valued: Valued, amount: int | None, money: str | None
+) -> Any:
+    """What is kept of an order, so that parts of it can come back: its lines, an amount as one of them."""
+    if not valued.lines or money is None:
         return None
     if callable(details):
-        return details(valued.lines)
-    return [{**detail, "points": points} for detail, points in zip(details, valued.lines, strict=True)]
+        return details(valued)
+    if details is None:
+        if amount is None:
+            return None
+        details = ({"amount": from_minor(amount, money), "currency": money},)
+    kept = [{**detail, "points": points} for detail, points in zip(details, valued.lines, strict=True)]
+    if valued.paid is not None:
+        kept.append({"paid": from_minor(valued.paid, money)})
+    return kept
 
 
 def _clear(

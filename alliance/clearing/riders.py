@@ -14,7 +14,6 @@ from alliance.clearing.model import Obligation, ObligationKind
 from alliance.clearing.rules import Owed, reversed_obligations
 from alliance.settlement.commands import CYCLE_LOCK
 from domain.base import new_id
-from domain.ledger.model import OperationKind
 from domain.ledger.request import Books, Effect, Needs
 
 _OBLIGATION: Any = Obligation.__table__
@@ -95,14 +94,15 @@ class OwingBack:
         needs.other(PAST_OBLIGATIONS, (self.holder_id, self.operation_id))
 
     def ride(self, books: Books, effect: Effect) -> None:
-        """For an earn, as much as was recovered; for anything else, all of it."""
+        """As much as the points that moved: all returns sum to the whole, where all of it is recovered."""
         original = books.operation(self.holder_id, self.operation_id)
         lines = books.other(PAST_OBLIGATIONS, (self.holder_id, self.operation_id))
         if original is None or not lines:
             return
         points = abs(original.entries[0].amount)
-        recovered = effect.points if original.kind == OperationKind.EARN else points
-        _write(effect, reversed_obligations(lines, recovered, points), books.other(OPEN_CYCLE, self.as_of))
+        before = sum(one.recovered for one in original.returns)
+        back = reversed_obligations(lines, before, before + effect.points, points)
+        _write(effect, back, books.other(OPEN_CYCLE, self.as_of))
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,19 +91,20 @@ def share_of(amount: int, share: Fraction) -> int:
     return half_even(amount * share.numerator, share.denominator)
 
 
-def reversed_obligations(lines: Sequence[Owed], recovered: int, of: int) -> tuple[Owed, ...]:
-    """The negative of `lines`, for `recovered` of the operation's `of` points: at the original's version and price.
+def reversed_obligations(lines: Sequence[Owed], before: int, recovered: int, of: int) -> tuple[Owed, ...]:
+    """The negative of `lines` for what came back of the operation's `of` points: `recovered` in all, `before` earlier.
 
-    A clawback credits only the points recovered (A1). A fee is given back in proportion, half-even to the millionth.
+    At the original's version and price; a clawback credits only the points recovered (A1). A fee is given back in
+    proportion, half-even to the millionth of all that came back: so all parts sum to the whole.
     """
-    back = Fraction(recovered, of)
+    then, now = Fraction(before, of), Fraction(recovered, of)
     return tuple(
         line
         for line in (
             replace(
                 original,
-                points=-share_of(original.points, back),
-                amount=-share_of(original.amount, back),
+                points=share_of(original.points, then) - share_of(original.points, now),
+                amount=share_of(original.amount, then) - share_of(original.amount, now),
             )
             for original in lines
         )

@@ -341,6 +341,9 @@ class EarningRule(Document):
     points: Annotated[int, Field(ge=0, le=10**9)] | None = None
     per: Money | None = None
     multiplier: Annotated[str, BeforeValidator(_multiplier)] | None = None
+    bonus: Annotated[int, Field(ge=0, le=10**9)] | None = None
+    at_least: Money | None = None
+    cap: Count | None = None
     round: Round | None = None
     priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
     stacks: bool = False
@@ -351,8 +354,12 @@ class EarningRule(Document):
     def _fits(self) -> "EarningRule":
         if (self.points is None) != (self.per is None):
             raise refusal("points and per belong together")
-        if (self.points is None) == (self.multiplier is None):
-            raise refusal("a rule gives either points per money or a multiplier")
+        if (self.bonus is None) != (self.at_least is None):
+            raise refusal("bonus and atLeast belong together")
+        if (self.points, self.multiplier, self.bonus).count(None) != 2:
+            raise refusal("a rule gives either points per money, a multiplier or a bonus")
+        if self.bonus is not None and (self.round is not None or self.cap is not None):
+            raise refusal("a bonus is given whole: it has neither round nor cap")
         if self.per is not None and not Decimal(self.per.amount):
             raise refusal("per must be more than zero")
         return self

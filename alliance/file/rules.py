@@ -115,6 +115,8 @@ class _Check:
             yield Fault(path, "currency is missing: this merchant has none of its own")
         if rule.per is not None and not _exact(rule.per.amount, exponent(rule.per.currency)):
             yield Fault((*path, "per", "amount"), f"has more places than {rule.per.currency}")
+        if rule.at_least is not None and not _exact(rule.at_least.amount, exponent(rule.at_least.currency)):
+            yield Fault((*path, "atLeast", "amount"), f"has more places than {rule.at_least.currency}")
 
     def _agreement(self, agreement: Agreement) -> Faults:
         path = self.places[id(agreement)]

@@ -18,13 +18,13 @@ import msgspec
 
 from alliance.clearing.commands import earn_request, reverse_request
 from alliance.intake import queries, rules
-from alliance.intake.errors import NotSupported
 from alliance.intake.model import Purchase, Return
 from alliance.runtime import Runtime
 from domain.errors import InvalidInput, NotAllowed, NotFound, Refusal
 from domain.ledger.commands import Earn
 from domain.ledger.errors import AlreadyReversed
 from domain.ledger.request import Key, Outcome, Posted, Request
+from domain.ledger.returns import Asked
 from domain.members.commands import enrol_many
 from domain.members.model import EnrolAsk, Enrolled, IdentifierRef, Resolved
 from domain.members.queries import resolve
@@ -76,6 +76,7 @@ class _Returning:
     key: str
     ask: EnrolAsk
     line: Return
+    asked: Asked
     fingerprint: bytes
     member_id: UUID = NOBODY
     outcome: Outcome | None = None
@@ -155,7 +156,7 @@ def _heard(
         # What is compared when the key comes again: the fields as sent, in our order.
         fingerprint = hmac.digest(sender.secret, _encode(line), "sha256")
         if isinstance(line, Return):
-            return _Returning(line.key, ask, line, fingerprint)
+            return _Returning(line.key, ask, line, rules.asked_of(line), fingerprint)
         return _Buying(line.key, ask, _request(runtime, sender, merchant, line, moment, fingerprint))
     except Refusal as refusal:
         return Answer(line.key, refusal)
@@ -171,8 +172,6 @@ def _authorised(runtime: Runtime, sender: Sender, line: Purchase | Return) -> Me
     if isinstance(line, Return):
         if not sender.may_reverse:
             raise NotAllowed(reason="the sender may not report returns", path=("type",))
-        if line.lines is not None:
-            raise NotSupported(what="a return by line", path=("lines",))
     elif line.points is not None and not sender.may_give:
         raise NotAllowed(reason="the sender may not set points", path=("points",))
     return merchant
@@ -244,9 +243,11 @@ async def _post_returns(runtime: Runtime, sender: Sender, items: list[_Returning
         found = await queries.operations_of_orders(session, orders)
     wanted: list[tuple[_Returning, list[Request]]] = []
     for item, order in zip(items, orders, strict=True):
-        ids = [id_ for id_, kind in found.get(order, []) if kind == "EARN" or item.line.restore]
-        if ids:
-            wanted.append((item, [_reversal(runtime, sender, item, id_, n) for n, id_ in enumerate(ids)]))
+        done = [(id_, kind) for id_, kind in found.get(order, []) if kind == "EARN" or item.line.restore]
+        earn = next((id_ for id_, kind in done if kind == "EARN"), None)
+        if done:
+            item.asked = item.asked if item.asked.everything else replace(item.asked, order=earn)
+            wanted.append((item, [_reversal(runtime, sender, item, id_, n) for n, (id_, _) in enumerate(done)]))
         else:
             item.outcome = NotFound(what=f"order {item.line.of!r}", path=("of",))
     firsts = await runtime.engine.post_many([requests[0] for _, requests in wanted])
@@ -276,6 +277,7 @@ def _reversal(runtime: Runtime, sender: Sender, item: _Returning, operation_id: 
         as_of=item.ask.as_of,
         key=Key(sender.client_id, subject, item.key, item.fingerprint),
         client_id=sender.client_id,
+        asked=item.asked,
     )
 
 

@@ -17,11 +17,3 @@ class LineTooLong(Refusal):
     code = "LINE_TOO_LONG"
     text = {"en": "a line has at most {limit} bytes", "zh-CN": "每行最多 {limit} 字节"}
     remembered = False
-
-
-class NotSupported(Refusal):
-    """The contract names it, this version does not do it."""
-
-    code = "NOT_SUPPORTED"
-    text = {"en": "{what} is not supported", "zh-CN": "尚不支持 {what}"}
-    remembered = False

@@ -6,7 +6,7 @@ Amounts and quantities are strings here: a JSON number would come as a float, an
 from datetime import datetime
 from typing import Annotated, Literal
 
-from msgspec import Meta, Raw, Struct
+from msgspec import Meta, Struct
 
 Key = Annotated[str, Meta(min_length=8, max_length=200)]
 Code = Annotated[str, Meta(min_length=1, max_length=100)]
@@ -54,6 +54,13 @@ class OrderLine(_Sent, frozen=True):
     quantity: Annotated[str, Meta(max_length=40)] = "1"
 
 
+class ReturnLine(_Sent, frozen=True):
+    """A line that comes back, named by its reference; without a quantity, all that is left of it."""
+
+    ref: Reference
+    quantity: Annotated[str, Meta(max_length=40)] | None = None
+
+
 class _Line(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, gc=False):
     """What all kinds of line have."""
 
@@ -78,9 +85,13 @@ class Purchase(_Line, frozen=True, kw_only=True):
 
 
 class Return(_Line, frozen=True, kw_only=True):
-    """An order that came back (rule R23). `restore`: also the points that were spent on it. `lines` are refused."""
+    """An order that came back (rule R23): `lines` or an `amount` of it, or all that is left.
+
+    `restore`: also the points that were spent on it, or the part of them that belongs to what came back.
+    """
 
     type: Literal["RETURN"]
     of: Reference
     restore: bool
-    lines: list[Raw] | None = None
+    lines: list[ReturnLine] | None = None
+    amount: Money | None = None

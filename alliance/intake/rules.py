@@ -11,10 +11,11 @@ import orjson
 from alliance.intake.errors import MalformedLine
 from alliance.intake.model import Money, Purchase, Return
 from domain.errors import InvalidInput
-from domain.money import scaled, to_minor
+from domain.ledger.returns import QUANTITY_PLACES, Asked
+from domain.money import from_minor, scaled, to_minor
+from domain.programs.rules import Valued
 
 T = TypeVar("T")
-QUANTITY_PLACES = 6
 EARLIEST_YEAR = 1970
 
 
@@ -36,6 +37,12 @@ class KeptLine(msgspec.Struct, omit_defaults=True):
     ref: str | None = None
     sku: str | None = None
     category: str | None = None
+
+
+class KeptPaid(msgspec.Struct):
+    """What of an order was paid in money, where that is not all."""
+
+    paid: str
 
 
 class Order(NamedTuple):
@@ -98,18 +105,35 @@ def order_of(purchase: Purchase) -> Order:
     return Order(money, [(minor, line.category) for minor, line in zip(amounts, lines, strict=True)], tenders=paid)
 
 
-def kept_lines(purchase: Purchase, points: Sequence[int]) -> orjson.Fragment:
+def asked_of(back: Return) -> Asked:
+    """What comes back. Raises InvalidInput."""
+    if back.lines is not None and back.amount is not None:
+        raise InvalidInput(reason="give at most one of lines and amount", path=("amount",))
+    if back.amount is not None:
+        return Asked(amount=_minor(back.amount, back.amount.currency), money=back.amount.currency)
+    if back.lines is None:
+        return Asked()
+    if not back.lines:
+        raise InvalidInput(reason="lines must not be empty", path=("lines",))
+    lines = []
+    for number, line in enumerate(back.lines):
+        try:
+            lines.append((line.ref, None if line.quantity is None else _quantity(line.quantity, QUANTITY_PLACES)))
+        except InvalidInput as refusal:
+            raise refusal.at("lines", str(number), "quantity") from None
+    return Asked(lines=tuple(lines))
+
+
+def kept_lines(purchase: Purchase, valued: Valued) -> orjson.Fragment:
     """What is kept of the lines, so that a return can name them, each with the points it earned. Written JSON."""
-    return orjson.Fragment(
-        _encode(
-            [
-                KeptLine(
-                    line.amount.amount, line.amount.currency, line.quantity, given, line.ref, line.sku, line.category
-                )
-                for line, given in zip(purchase.lines or (), points, strict=True)
-            ]
-        )
-    )
+    kept: list[KeptLine | KeptPaid] = [
+        KeptLine(line.amount.amount, line.amount.currency, line.quantity, given, line.ref, line.sku, line.category)
+        for line, given in zip(purchase.lines or (), valued.lines, strict=True)
+    ]
+    if valued.paid is not None and purchase.lines:
+        currency = purchase.lines[0].amount.currency
+        kept.append(KeptPaid(from_minor(valued.paid, currency)))
+    return orjson.Fragment(_encode(kept))
 
 
 def _each(name: str, amounts: Sequence[Money], money: str) -> list[int]:

@@ -17,9 +17,23 @@ from domain.ledger.errors import (
     InsufficientPoints,
     NotReversible,
 )
-from domain.ledger.model import AccountKind, OperationKind, OperationNote, OrderReference
+from domain.ledger.model import AccountKind, OperationKind, OperationNote, OperationReturn, OrderReference
 from domain.ledger.request import Books, Effect, EntryState, Needs, PastOperation, Request
-from domain.ledger.rules import LotState, allocate, available, clawback, exchanged_lots
+from domain.ledger.returns import (
+    EVERYTHING,
+    Asked,
+    Kept,
+    Valuing,
+    kept_after,
+    named,
+    order_of,
+    proportional,
+    return_of,
+    take,
+    undone_of_earn,
+    undone_of_redemption,
+)
+from domain.ledger.rules import LotState, allocate, available, clawback, exchanged_lots, gone, put_back
 from domain.money import MAX_INTEGER
 
 POINTS = AccountKind.POINTS.value
@@ -206,24 +220,29 @@ class Expire(Request):
 
 @dataclass(slots=True, kw_only=True)
 class Reverse(Request):
-    """Undo the whole of an operation (R19 to R22).
+    """Undo an operation, or the part of it that is `asked` (R18 to R22).
 
-    `clawback` is each issuer's mode for a reversed earn (R21); never below zero where it names none.
+    `clawback` is each issuer's mode for a reversed earn (R21); never below zero where it names none. `worth` says what
+    the original's rules give for what is kept; without it, points belong to what was bought in proportion.
     """
 
     operation_id: UUID
     clawback: Mapping[UUID, str] = field(default_factory=dict)
     note: str | None = None
+    asked: Asked = EVERYTHING
+    worth: Valuing | None = None
 
     def needs(self, needs: Needs) -> None:
         """The operation, with what it did; its wallets come with it."""
         needs.members.add(self.holder_id)
         needs.operations.add((self.holder_id, self.operation_id))
+        if self.asked.order is not None:
+            needs.operations.add((self.holder_id, self.asked.order))
         for rider in self.riders:
             rider.needs(needs)
 
     def decide(self, books: Books) -> Effect:
-        """The opposite entries. Raises NotFound, NotReversible, AlreadyReversed, InsufficientPoints."""
+        """The opposite entries. Raises NotFound, NotReversible, AlreadyReversed, and as `take` does."""
         books.require_active(self.holder_id)
         original = books.operation(self.holder_id, self.operation_id)
         if original is None:
@@ -242,32 +261,70 @@ class Reverse(Request):
             rider.ride(books, effect)
         return effect
 
+    def _kept(self, original: PastOperation, points: int) -> Kept:
+        """What is kept of an order after this return; `points` are left to undo. Raises as `take` does."""
+        kept = kept_after(order_of(original.bought), original.returns)
+        last = original.returns[-1].operation_id if original.returns else None
+        take(kept, self.asked, points, last)
+        return kept
+
+    def _returned(self, effect: Effect, taken: Mapping[int, int], *, undone: int, due: int, whole: bool) -> None:
+        """Keep what came back beside the reversal; `taken` are quantities of lines."""
+        what = named(taken, self.asked)
+        figures = {"undone": undone, "due": due, "whole": whole}
+        effect.returned = return_of(effect.operation["id"], what, recovered=effect.points, **figures)
+        row = {"holder_id": self.holder_id, "operation_id": effect.operation["id"], "returned": what, **figures}
+        effect.rows.append((OperationReturn.__table__, row))  # type: ignore[arg-type]
+
     def _undo_earn(self, books: Books, original: PastOperation, effect: Effect) -> None:
-        """Take the earned points back as the mode says; the shortfall is forgotten."""
+        """Take back what the rules do not give for what is kept, as the mode says; the shortfall is forgotten."""
         granted = sum(lot.granted for lot in original.lots)
+        before = sum(one.undone for one in original.returns)
+        kept = self._kept(original, granted - before)
+        worth = proportional(granted, kept) if self.worth is None else self.worth(original, kept)
+        undone, whole = undone_of_earn(granted, kept, worth)
+        asked_before = sum(one.due for one in original.returns)
+        due = max(0, undone - gone(original.lots, self.as_of) - asked_before)
         taken: Taken = []
-        shortfall = granted
         if original.lots and self.clawback.get(original.lots[0].issuer_id, "never_below_zero") == "never_below_zero":
-            wallet = books.open_lots(self.holder_id, original.lots[0].currency)
-            taken, shortfall = clawback(original.lots, wallet, granted, self.as_of)
+            taken, _ = clawback(
+                original.lots, books.open_lots(self.holder_id, original.lots[0].currency), due, self.as_of
+            )
         effect.points = sum(part for _, part in taken)
         if effect.points:
-            first = original.entries[0]
-            effect.entries.append(
-                EntryState(POINTS, first.currency, -effect.points, first.counter_holder_id, first.counter_account)
-            )
+            effect.entries.append(_back(original, -effect.points))
             effect.allocations.extend((lot, -part) for lot, part in taken)
-        effect.data |= {"taken": effect.points, "shortfall": shortfall}
+        effect.data |= {"taken": effect.points, "shortfall": due - effect.points}
+        self._returned(effect, kept.taken, undone=max(0, undone - before), due=due, whole=whole)
 
     def _undo_redeem(self, books: Books, original: PastOperation, effect: Effect) -> None:
         """Put the points back into the very lots (R20); where the date has passed they come back expired."""
-        _restore(original, effect)
-        effect.points = -original.entries[0].amount
-        expired = sum(-part for lot, part in original.allocations if not lot.is_live(self.as_of))
+        spent = -original.entries[0].amount
+        left = spent - sum(one.undone for one in original.returns)
+        effect.points = self._to_restore(books, original, spent, left)
+        parts = put_back(original.allocations, original.restored, effect.points)
+        if effect.points:
+            effect.entries.append(_back(original, effect.points))
+            effect.allocations.extend(parts)
+        expired = sum(part for lot, part in parts if not lot.is_live(self.as_of))
         effect.data |= {"restored": effect.points, "expired": expired}
+        self._returned(effect, {}, undone=effect.points, due=effect.points, whole=effect.points == left)
+
+    def _to_restore(self, books: Books, original: PastOperation, spent: int, left: int) -> int:
+        """Points of a redemption that come back: as many as asked, or by the share of the order that does (R23)."""
+        if self.asked.lines is None and self.asked.amount is None:
+            self._kept(original, left)
+            return left if self.asked.points is None else self.asked.points
+        order = books.operation(self.holder_id, self.asked.order) if self.asked.order else None
+        if order is None:
+            path = ("amount" if self.asked.lines is None else "lines",)
+            raise InvalidInput(reason="points that were spent come back by number: give points", path=path)
+        return min(left, max(0, undone_of_redemption(spent, self._kept(order, 0)) - (spent - left)))
 
     def _undo_exchange(self, books: Books, original: PastOperation, effect: Effect) -> None:
         """Take the points in back out of their lots, which must be whole, and restore the points out."""
+        if not self.asked.everything:
+            raise InvalidInput(reason="an exchange is undone whole", path=("operation",))
         granted = sum(lot.granted for lot in original.lots)
         whole = available(original.lots, self.as_of)
         if whole < granted:
@@ -340,6 +397,12 @@ def take_of(lots: Sequence[LotState], points: int, as_of: datetime) -> Taken:
     if (have := available(lots, as_of)) < points:
         raise InsufficientPoints(available=have, requested=points, path=("points",))
     return allocate(lots, points, as_of)
+
+
+def _back(original: PastOperation, amount: int) -> EntryState:
+    """Points that go back between the accounts of the original's first entry."""
+    first = original.entries[0]
+    return EntryState(POINTS, first.currency, amount, first.counter_holder_id, first.counter_account)
 
 
 def _restore(original: PastOperation, effect: Effect) -> None:

@@ -80,6 +80,16 @@ class AlreadyReversed(Refusal):
     text = {"en": "the operation was reversed before", "zh-CN": "该操作已被撤销"}
 
 
+class ReturnExceedsOrder(Refusal):
+    """More is to come back than is left: `left`, `requested`, as quantity, amount or points."""
+
+    code = "RETURN_EXCEEDS_ORDER"
+    text = {
+        "en": "{requested} are to come back, {left} are left",
+        "zh-CN": "退回数量超出：请求 {requested}，剩余 {left}",
+    }
+
+
 class NotReversible(Refusal):
     """An operation of this `kind` cannot be reversed."""
 

@@ -68,7 +68,9 @@ class Operation(Base):
     booked_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     reverses: Mapped[uuid.UUID | None]
     decisions: Mapped[list[Any] | None]
+    """The rules that contributed: rule, version, points."""
     lines: Mapped[list[Any] | None]
+    """What was bought, one object a line, amounts as decimal strings; then `{"paid"}` where not all was money."""
 
 
 class Entry(Base):
@@ -261,3 +263,22 @@ class Adjustment(Base):
     currency: Mapped[str]
     points: Mapped[int]
     as_of: Mapped[datetime]
+
+
+class OperationReturn(Base):
+    """What a reversal undid of an operation; one without such a row undid the whole.
+
+    `returned` is what came back: `lines` as [place in the order, quantity in millionths], `amount` in minor units,
+    `points`. `undone` are the points that the rules took back for it; of these `due` were asked of the wallet. After
+    `whole`, nothing is left to come back.
+    """
+
+    __tablename__ = "operation_return"
+    __table_args__ = (CheckConstraint("undone >= 0 AND due >= 0", name="points"),)
+
+    holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    operation_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    returned: Mapped[dict[str, Any]]
+    undone: Mapped[int]
+    due: Mapped[int]
+    whole: Mapped[bool]

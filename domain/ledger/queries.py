@@ -76,7 +76,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class OperationRow:
-    """One business event from the side of one holder, and the operations that reversed it.
+    """One business event from the side of one holder, and the operations that reversed it: `whole` if nothing is left.
 
     `received` says that it lies under the other holder: whoever gave.
     """
@@ -92,6 +92,7 @@ class OperationRow:
     booked_at: datetime
     reverses: UUID | None
     decisions: list[Any] | None
+    whole: bool
     reversed_by: tuple[UUID, ...]
     received: bool
 
@@ -255,6 +256,9 @@ _TOTAL_OF = {
 _OPERATION = """
     SELECT w.holder_id, o.id, o.kind, o.merchant_id, o.store, o.channel, o.order_ref, o.occurred_at, o.booked_at,
            o.reverses, o.decisions,
+           EXISTS (SELECT FROM operation r LEFT JOIN operation_return t ON t.holder_id = r.holder_id
+                   AND t.operation_id = r.id WHERE r.holder_id = o.holder_id AND r.reverses = o.id
+                   AND t.whole IS NOT FALSE),
            ARRAY(SELECT r.id FROM operation r WHERE r.holder_id = o.holder_id AND r.reverses = o.id ORDER BY r.id),
            o.holder_id <> w.holder_id AS received
 """

@@ -17,6 +17,7 @@ from sqlalchemy import Table
 from domain.errors import NotFound, Refusal
 from domain.ledger.errors import MemberNotActive
 from domain.ledger.model import AccountKind, OperationKind
+from domain.ledger.returns import Return
 from domain.ledger.rules import HoldState, LotState
 
 
@@ -92,7 +93,10 @@ class EntryState:
 
 @dataclass(slots=True)
 class PastOperation:
-    """An operation that a request wants to reverse, with all that it did."""
+    """An operation that a request wants to reverse, with all that it did and what came back of it.
+
+    `restored` is how much of each lot was put back; `reversed_by` is the reversal that left nothing.
+    """
 
     holder_id: UUID
     id: UUID
@@ -103,10 +107,22 @@ class PastOperation:
     order_ref: str | None
     reverses: UUID | None
     occurred_at: datetime
+    decisions: list[Any] | None = None
+    bought: list[Any] | None = None
     entries: list[EntryState] = field(default_factory=list)
     lots: list[LotState] = field(default_factory=list)
     allocations: list[tuple[LotState, int]] = field(default_factory=list)
+    returns: list[Return] = field(default_factory=list)
+    restored: dict[UUID, int] = field(default_factory=dict)
     reversed_by: UUID | None = None
+
+    def note(self, one: Return, allocations: Sequence[tuple[LotState, int]]) -> None:
+        """Take in a reversal."""
+        self.returns.append(one)
+        for lot, amount in allocations:
+            self.restored[lot.id] = self.restored.get(lot.id, 0) + amount
+        if one.whole:
+            self.reversed_by = one.operation_id
 
 
 @dataclass(slots=True)
@@ -128,6 +144,7 @@ class Effect:
     rows: list[tuple[Table, dict[str, Any]]] = field(default_factory=list)
     data: dict[str, Any] = field(default_factory=dict)
     reverses: PastOperation | None = None
+    returned: Return | None = None
     order: tuple[UUID, str, str] | None = None
     held: list[tuple[LotState, int]] = field(default_factory=list)
     hold: HoldState | None = None
@@ -200,7 +217,10 @@ class Books:
             self.lots[lot.holder_id, lot.id] = lot
             self.wallets.setdefault((lot.holder_id, lot.currency), []).append(lot)
         if effect.reverses is not None:
-            effect.reverses.reversed_by = effect.operation["id"]
+            if effect.returned is not None:
+                effect.reverses.note(effect.returned, effect.allocations)
+            else:
+                effect.reverses.reversed_by = effect.operation["id"]
         if effect.order is not None:
             self.orders[effect.order] = effect.operation["id"]
 

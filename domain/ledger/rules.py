@@ -1,6 +1,6 @@
 """Rules of lots: pure functions, tested against RULES.md by number."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
@@ -107,22 +107,42 @@ def allocate(lots: Iterable[LotState], points: int, as_of: datetime) -> list[tup
     return taken
 
 
-def clawback(
-    own: Sequence[LotState], others: Iterable[LotState], points: int, as_of: datetime
-) -> tuple[list[tuple[LotState, int]], int]:
-    """What a reversed earn of `points` takes back under `never_below_zero` (R21): its own lots first, then R1's order.
+def gone(own: Iterable[LotState], as_of: datetime) -> int:
+    """Points of an earn that have expired, whether or not the expiry has been booked: they are asked of nobody.
 
-    Points of the earn that have expired are gone already and are not asked of other lots, whether or not the expiry
-    has been booked; points under a hold have not expired, and stay there. Returns the pairs taken and the shortfall,
-    which is forgotten.
+    Points under a hold have not expired.
     """
-    lapsed = sum(lot.lapsed + (0 if lot.is_live(as_of) else lot.free) for lot in own)
-    due = points - lapsed
+    return sum(lot.lapsed + (0 if lot.is_live(as_of) else lot.free) for lot in own)
+
+
+def clawback(
+    own: Sequence[LotState], others: Iterable[LotState], due: int, as_of: datetime
+) -> tuple[list[tuple[LotState, int]], int]:
+    """What a reversed earn takes back of `due` under `never_below_zero` (R21): its own lots first, then R1's order.
+
+    Points under a hold stay there. Returns the pairs taken and the shortfall, which is forgotten.
+    """
     taken = allocate(own, due, as_of)
     own_ids = {lot.id for lot in own}
     rest = due - sum(part for _, part in taken)
     taken += allocate((lot for lot in others if lot.id not in own_ids), rest, as_of)
     return taken, due - sum(part for _, part in taken)
+
+
+def put_back(
+    allocations: Iterable[tuple[LotState, int]], restored: Mapping[UUID, int], points: int
+) -> list[tuple[LotState, int]]:
+    """Into which lots `points` of a debit return (R20), where `restored` went back before.
+
+    The last that were taken return first: what then is spent is what a smaller debit would have taken.
+    """
+    parts: list[tuple[LotState, int]] = []
+    for lot, amount in sorted(allocations, key=lambda pair: spend_order(pair[0]), reverse=True):
+        part = min(points, -amount - restored.get(lot.id, 0))
+        if part > 0:
+            parts.append((lot, part))
+            points -= part
+    return parts
 
 
 def share(total: int, weights: Sequence[int]) -> list[int]:

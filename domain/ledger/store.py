@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from domain.base import lock_key
 from domain.ledger.model import AccountKind, Allocation, Entry, IdempotencyKey, Lot, Operation
 from domain.ledger.request import Books, Effect, EntryState, Key, Loader, Needs, PastOperation
+from domain.ledger.returns import return_of
 from domain.ledger.rules import HoldState, LotState
 
 _LOT = """lot.holder_id, lot.id, lot.currency, lot.operation_id, lot.issuer_id, lot.funder_id, lot.price,
@@ -122,15 +123,14 @@ async def _load_holds(connection: asyncpg.Connection, books: Books, asked: list[
 
 
 async def _load_operations(connection: asyncpg.Connection, books: Books, asked: list[tuple[UUID, UUID]]) -> None:
-    """Past operations with their entries, lots, allocations, and the operation that reversed each."""
+    """Past operations with their entries, lots, allocations, and what came back of each."""
     of = "JOIN unnest($1::uuid[], $2::uuid[]) AS asked (holder_id, operation_id) USING (holder_id, operation_id)"
     columns = _columns(asked)
     for row in await connection.fetch(
         """SELECT o.holder_id, o.id, o.kind, o.merchant_id, o.store, o.channel, o.order_ref, o.reverses,
-                  o.occurred_at, r.id AS reversed_by
+                  o.occurred_at, o.decisions, o.lines AS bought
            FROM unnest($1::uuid[], $2::uuid[]) AS asked (holder_id, id)
-           JOIN operation o USING (holder_id, id)
-           LEFT JOIN operation r ON r.holder_id = o.holder_id AND r.reverses = o.id""",
+           JOIN operation o USING (holder_id, id)""",
         *columns,
     ):
         books.operations[row["holder_id"], row["id"]] = PastOperation(**dict(row))
@@ -165,6 +165,39 @@ async def _load_operations(connection: asyncpg.Connection, books: Books, asked: 
     ):
         lot = _lot(books, row)
         books.operations[lot.holder_id, row["by"]].allocations.append((lot, row["amount"]))
+    await _load_returns(connection, books, columns)
+
+
+async def _load_returns(connection: asyncpg.Connection, books: Books, columns: list[list[Any]]) -> None:
+    """What came back of past operations; a reversal without a row of its own took the whole."""
+    reversals = await connection.fetch(
+        """SELECT r.holder_id, r.reverses, r.id, t.returned, t.undone, t.due, t.whole,
+                  (SELECT coalesce(abs(sum(e.amount)), 0)::bigint FROM entry e
+                   WHERE e.holder_id = r.holder_id AND e.operation_id = r.id AND e.account = 'POINTS') AS recovered
+           FROM unnest($1::uuid[], $2::uuid[]) AS asked (holder_id, reverses)
+           JOIN operation r USING (holder_id, reverses)
+           LEFT JOIN operation_return t ON t.holder_id = r.holder_id AND t.operation_id = r.id ORDER BY r.id""",
+        *columns,
+    )
+    if not reversals:
+        return
+    lots: dict[UUID, list[tuple[LotState, int]]] = defaultdict(list)
+    for row in await connection.fetch(
+        """SELECT holder_id, operation_id, lot_id, amount
+           FROM unnest($1::uuid[], $2::uuid[]) AS asked (holder_id, operation_id)
+           JOIN allocation USING (holder_id, operation_id)""",
+        *_columns([(row["holder_id"], row["id"]) for row in reversals]),
+    ):
+        lot = books.lots.get((row["holder_id"], row["lot_id"]))
+        if lot is not None:
+            lots[row["operation_id"]].append((lot, row["amount"]))
+    for row in reversals:
+        original = books.operations[row["holder_id"], row["reverses"]]
+        if row["returned"] is None:
+            original.reversed_by = row["id"]
+        else:
+            figures = {name: row[name] for name in ("undone", "due", "recovered", "whole")}
+            original.note(return_of(row["id"], row["returned"], **figures), lots[row["id"]])
 
 
 def _lot(books: Books, row: asyncpg.Record) -> LotState:

@@ -73,6 +73,16 @@ CHECKS = {
                    GROUP BY 1, 2, 3) m
         USING (holder_id, operation_id, currency)
         WHERE coalesce(e.amount, 0) <> coalesce(m.amount, 0)""",
+    "returns undo no more than was done, and all of it when nothing is left": """
+        SELECT o.holder_id, o.id::text AS kind, '?' AS currency, sum(t.undone) AS kept,
+               coalesce(max(abs(e.amount)), 0) AS proved
+        FROM operation_return t
+        JOIN operation r ON r.holder_id = t.holder_id AND r.id = t.operation_id
+        JOIN operation o ON o.holder_id = r.holder_id AND o.id = r.reverses
+        LEFT JOIN entry e ON e.holder_id = o.holder_id AND e.operation_id = o.id AND e.seq = 0
+        GROUP BY 1, 2
+        HAVING sum(t.undone) > coalesce(max(abs(e.amount)), 0) OR sum(t.due) > sum(t.undone)
+            OR (bool_or(t.whole) AND sum(t.undone) < coalesce(max(abs(e.amount)), 0))""",
     "entry belongs to an operation": """
         SELECT e.holder_id, e.operation_id::text AS kind, e.currency, e.amount AS kept, 0 AS proved
         FROM entry e LEFT JOIN operation o ON o.id = e.operation_id AND (o.holder_id = e.holder_id

@@ -266,7 +266,8 @@ def _policy(row: CurrencyPolicyRow) -> CurrencyPolicy:
 
 def _rule(row: EarningRuleRow, default_currency: str) -> EarningRule:
     stored: dict[str, Any] = row.definition
-    per, rounding = stored.get("per"), stored.get("round")
+    per, rounding, least = stored.get("per"), stored.get("round"), stored.get("atLeast")
+    money = per or least
     return EarningRule(
         code=row.code,
         version=row.version,
@@ -274,13 +275,16 @@ def _rule(row: EarningRuleRow, default_currency: str) -> EarningRule:
         valid_from=row.valid_from,
         valid_to=row.valid_to,
         rate=None if per is None else Fraction(stored["points"], to_minor(per["amount"], per["currency"])),
-        money=None if per is None else per["currency"],
+        money=None if money is None else money["currency"],
         multiplier=Fraction(stored["multiplier"]) if "multiplier" in stored else None,
         rounding=None if rounding is None else (rounding["mode"], rounding["by"]),
         priority=stored["priority"],
         stacks=stored["stacks"],
         categories=frozenset(stored["when"]["category"]) if "when" in stored else None,
         excluded=frozenset(stored["except"]["category"]) if "except" in stored else frozenset(),
+        bonus=stored.get("bonus"),
+        least=0 if least is None else to_minor(least["amount"], least["currency"]),
+        cap=stored.get("cap"),
     )
 
 

@@ -2,11 +2,12 @@
 
 Of the rules that match a line, those that do not stack compete and the highest priority wins (then the first code);
 those that stack all count. Rules with `points` give points for money; rules with a `multiplier` then add (m - 1) times
-what those give, before rounding. Each rule rounds what it gives, so the listed points add up.
+what those give, before rounding. Each rule rounds what it gives, so the listed points add up. Rules with a `bonus` give
+it once an order, all of them that are reached.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
@@ -28,7 +29,11 @@ ROUND: Mapping[RoundingMode, Callable[[int, int], int]] = {
 
 @dataclass(frozen=True, slots=True)
 class EarningRule:
-    """One version of a rule. `rate` is points a minor unit of `money`; a rule has either a rate or a multiplier."""
+    """One version of a rule: it has a rate, a multiplier or a bonus.
+
+    `rate` is points a minor unit of `money`. `bonus` points are given where the lines meant cost `least` minor units of
+    `money` or more. `cap`: the most points that it gives for one order.
+    """
 
     code: str
     version: int
@@ -43,6 +48,9 @@ class EarningRule:
     stacks: bool
     categories: frozenset[str] | None
     excluded: frozenset[str]
+    bonus: int | None = None
+    least: int = 0
+    cap: int | None = None
 
     def in_force(self, moment: datetime) -> bool:
         """Whether `moment` lies in this version's time."""
@@ -55,13 +63,19 @@ class EarningRule:
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """How one rule turns weights into points: `weight / unit`, rounded by line or by order."""
+    """How one rule turns weights into points: `weight / unit`, rounded by line or by order, up to `cap`.
+
+    With a `bonus` it gives that, where the weights reach `least` units.
+    """
 
     code: str
     version: int
     unit: int
     round: Callable[[int, int], int]
     by_order: bool
+    bonus: int | None = None
+    least: int = 0
+    cap: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +89,20 @@ class Tariff:
 
 @dataclass(frozen=True, slots=True)
 class Earning:
-    """All tariffs of a merchant for one points currency and one currency of money, in time order."""
+    """All tariffs of a merchant for one points currency and one currency of money, in time order; and their rules."""
 
     starts: tuple[datetime, ...]
     tariffs: tuple[Tariff, ...]
+    rules: tuple[EarningRule, ...]
 
     def at(self, moment: datetime) -> Tariff | None:
         """The tariff in force at `moment`; None before the first rule begins."""
         index = bisect_right(self.starts, moment)
         return self.tariffs[index - 1] if index else None
+
+    def of(self, versions: Collection[tuple[str, int]]) -> Tariff:
+        """The tariff of these versions (code, number), whether or not they are in force at the same time."""
+        return _tariff([rule for rule in self.rules if (rule.code, rule.version) in versions])
 
 
 def compile_earning(rules: Iterable[EarningRule]) -> dict[tuple[str, str], Earning]:
@@ -100,7 +119,8 @@ def _concerning(rules: Sequence[EarningRule], points: str, money: str) -> list[E
 
 def _earning(rules: Sequence[EarningRule]) -> Earning:
     starts = sorted({moment for rule in rules for moment in (rule.valid_from, rule.valid_to) if moment is not None})
-    return Earning(tuple(starts), tuple(_tariff([rule for rule in rules if rule.in_force(start)]) for start in starts))
+    tariffs = tuple(_tariff([rule for rule in rules if rule.in_force(start)]) for start in starts)
+    return Earning(tuple(starts), tariffs, tuple(rules))
 
 
 def _tariff(rules: Sequence[EarningRule]) -> Tariff:
@@ -115,19 +135,23 @@ def _tariff(rules: Sequence[EarningRule]) -> Tariff:
     contributions = []
     for rule, unit in zip(rules, units, strict=True):
         mode, scope = rule.rounding or fallback
-        contributions.append(Contribution(rule.code, rule.version, unit, ROUND[mode], scope == "order"))
+        by_order = scope == "order"
+        contributions.append(
+            Contribution(rule.code, rule.version, unit, ROUND[mode], by_order, rule.bonus, rule.least, rule.cap)
+        )
     return Tariff(tuple(contributions), factors, factors[None])
 
 
 def _coefficients(rules: Sequence[EarningRule], category: str | None) -> dict[int, Fraction]:
-    """Points a minor unit that each rule (by its index) gives to a line of `category`."""
+    """Points a minor unit that each rule (by its index) gives to a line of `category`; 1 where it counts to a bonus."""
     matching = [(i, rule) for i, rule in enumerate(rules) if rule.matches(category)]
     rated = [(i, rule) for i, rule in matching if rule.rate is not None]
     rates = {i: rule.rate for i, rule in _chosen(rated) if rule.rate is not None}
     base = sum(rates.values(), Fraction(0))
     multipliers = [(i, rule) for i, rule in matching if rule.multiplier is not None]
     extras = {i: (rule.multiplier - 1) * base for i, rule in _chosen(multipliers) if rule.multiplier is not None}
-    return rates | extras if rates else {}
+    bonuses = {i: Fraction(1) for i, rule in matching if rule.bonus is not None}
+    return (rates | extras if rates else {}) | bonuses
 
 
 def _chosen(matching: Sequence[tuple[int, EarningRule]]) -> list[tuple[int, EarningRule]]:

@@ -1,7 +1,7 @@
 """What a purchase earns and when points end. Pure functions; integers and dates only."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any
@@ -12,7 +12,7 @@ from dateutil.relativedelta import relativedelta
 from domain.errors import InvalidInput
 from domain.money import MAX_INTEGER
 from domain.programs.catalogue import ExpiryPolicy, Merchant
-from domain.programs.earning import Contribution
+from domain.programs.earning import Contribution, Tariff
 
 Line = tuple[int, str | None]
 Tender = tuple[str, int]
@@ -22,11 +22,15 @@ MONEY_TENDERS = frozenset({"MONEY", "STORED_VALUE"})
 
 @dataclass(frozen=True, slots=True)
 class Valued:
-    """What a purchase earns: `points` in all, the same by rule (`decisions`: rule, version, points) and by line."""
+    """What a purchase earns: `points` in all, the same by rule (`decisions`: rule, version, points) and by line.
+
+    `paid` is what of it was paid in money, in minor units; None is all.
+    """
 
     points: int
     decisions: list[dict[str, Any]]
     lines: list[int]
+    paid: int | None = None
 
 
 def value_purchase(
@@ -55,7 +59,13 @@ def value_purchase(
     if tariff is None:
         return Valued(0, [], [0] * len(lines))
     paid = _paid_in_money(total, tenders) if tenders else total
+    if paid == total:
+        return value_lines(tariff, lines)
+    return replace(value_lines(tariff, lines, paid, total), paid=paid)
 
+
+def value_lines(tariff: Tariff, lines: Sequence[Line], paid: int = 1, of: int = 1) -> Valued:
+    """What lines earn by a tariff, where `paid / of` of each counts. Raises InvalidInput for too many points."""
     weights: list[list[int] | None] = [None] * len(tariff.contributions)
     factors, otherwise = tariff.factors, tariff.otherwise
     for i, (amount, category) in enumerate(lines):
@@ -71,8 +81,8 @@ def value_purchase(
         if row is None:
             continue
         unit = contribution.unit
-        if paid != total:
-            row, unit = [weight * paid for weight in row], unit * total
+        if paid != of:
+            row, unit = [weight * paid for weight in row], unit * of
         shares = _rounded(contribution, row, unit)
         by_line = [points + share for points, share in zip(by_line, shares, strict=True)]
         decisions.append({"rule": contribution.code, "version": contribution.version, "points": sum(shares)})
@@ -97,13 +107,31 @@ def _paid_in_money(total: int, tenders: Sequence[Tender]) -> int:
 
 def _rounded(contribution: Contribution, weights: list[int], unit: int) -> list[int]:
     """Whole points a line. By order: rounded once, then shared over the lines by largest remainder, ties in order."""
+    if contribution.bonus is not None:
+        reached = sum(weights) >= contribution.least * unit
+        return _shared(contribution.bonus if reached else 0, weights)
     if not contribution.by_order:
-        return [contribution.round(weight, unit) for weight in weights]
-    shares = [weight // unit for weight in weights]
-    left = contribution.round(sum(weights), unit) - sum(shares)
-    if left:
-        for i in sorted(range(len(weights)), key=lambda i: weights[i] % unit, reverse=True)[:left]:
-            shares[i] += 1
+        shares = [contribution.round(weight, unit) for weight in weights]
+    else:
+        shares = [weight // unit for weight in weights]
+        left = contribution.round(sum(weights), unit) - sum(shares)
+        if left:
+            for i in sorted(range(len(weights)), key=lambda i: weights[i] % unit, reverse=True)[:left]:
+                shares[i] += 1
+    if contribution.cap is not None and sum(shares) > contribution.cap:
+        return _shared(contribution.cap, shares)
+    return shares
+
+
+def _shared(points: int, weights: list[int]) -> list[int]:
+    """`points` over lines in proportion, by largest remainder, ties in order; all to the first where nothing weighs."""
+    whole = sum(weights)
+    if not whole:
+        return [points, *[0] * (len(weights) - 1)]
+    shares = [points * weight // whole for weight in weights]
+    left = points - sum(shares)
+    for i in sorted(range(len(weights)), key=lambda i: points * weights[i] % whole, reverse=True)[:left]:
+        shares[i] += 1
     return shares
 
 

@@ -209,6 +209,54 @@ async def test_r22_reverse_once(operator: Client, card: str) -> None:
     assert (nothing["__typename"], nothing["path"]) == ("NotFound", ["operation"])
 
 
+async def test_r18_an_order_comes_back_in_parts(operator: Client, card: str) -> None:
+    lines = [
+        {"ref": "a", "quantity": "3", "amount": {"amount": "30.00", "currency": "USD"}},
+        {"ref": "b", "amount": {"amount": "20.00", "currency": "USD"}},
+    ]
+    operation = (await earn(operator, card, lines=lines, amount=None))["operation"]["id"]
+    want = "... on Reversed { taken operation { reverses { status reversedBy { kind } } } }"
+    more = "... on ReturnExceedsOrder { left requested }"
+
+    async def back(**input: Any) -> Any:
+        named = {"operation": operation, "reason": "returned"} | input
+        return await operator.do("reverse", "ReverseInput", want + more, **named)
+
+    one = await back(lines=[{"ref": "a", "quantity": "1"}])
+    assert one["taken"] == 10
+    assert one["operation"]["reverses"] == {"status": "PARTLY_REVERSED", "reversedBy": [{"kind": "REVERSAL"}]}
+    refused = await back(lines=[{"ref": "b"}, {"ref": "a", "quantity": "2.5"}])
+    assert (refused["code"], refused["left"], refused["requested"]) == ("RETURN_EXCEEDS_ORDER", "2", "2.5")
+    assert refused["path"] == ["lines", "1", "quantity"]
+    assert (await back(amount={"amount": "5.00", "currency": "USD"}))["taken"] == 5
+    assert (await back(points=3))["taken"] == 3
+    both = await back(points=3, lines=[{"ref": "a"}])
+    assert (both["__typename"], both["path"]) == ("InvalidInput", ["points"])
+    rest = await back()
+    assert (rest["taken"], rest["operation"]["reverses"]["status"]) == (32, "REVERSED")
+    assert (await back(lines=[{"ref": "b"}]))["__typename"] == "AlreadyReversed"
+
+
+@pytest.mark.parametrize(
+    ("input", "path"),
+    [
+        ({"lines": []}, ["lines"]),
+        ({"lines": [{"ref": "a", "quantity": "0.0000001"}]}, ["lines", "0", "quantity"]),
+        ({"lines": [{"ref": "a", "quantity": "0"}]}, ["lines", "0", "quantity"]),
+        ({"amount": {"amount": "1.005", "currency": "USD"}}, ["amount", "amount"]),
+        ({"amount": {"amount": "1.00", "currency": "QQQ"}}, ["amount", "currency"]),
+        ({"amount": {"amount": "0.00", "currency": "USD"}}, ["amount", "amount"]),
+        ({"amount": {"amount": "1.00", "currency": "EUR"}}, ["amount", "currency"]),
+        ({"points": 0}, ["points"]),
+    ],
+)
+async def test_what_comes_back_is_said_precisely(operator: Client, card: str, input: Any, path: list[str]) -> None:
+    lines = [{"ref": "a", "amount": {"amount": "30.00", "currency": "USD"}}]
+    operation = (await earn(operator, card, lines=lines, amount=None))["operation"]["id"]
+    refused = await operator.do("reverse", "ReverseInput", "", operation=operation, reason="returned", **input)
+    assert (refused["__typename"], refused["path"]) == ("InvalidInput", path)
+
+
 async def test_merchants_act_for_themselves(grocer: Client, fuel: Client, operator: Client, card: str) -> None:
     earned = await earn(grocer, card)
     assert earned["__typename"] == "Earned"

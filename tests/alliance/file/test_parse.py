@@ -89,7 +89,12 @@ NO_NUMBER = 'is not a number such as "12.50" (at most 12 digits and 8 places)'
         ),
         ("points: 1,", "points: 1.5,", f"{RULE_PATH}.points", f'write it in quotes ("1.5"){EXACT}'),
         ("points: 1, ", "", RULE_PATH, "points and per belong together"),
-        ("points: 1,", "points: 1, multiplier: 2,", RULE_PATH, "a rule gives either points per money or a multiplier"),
+        (
+            "points: 1,",
+            "points: 1, multiplier: 2,",
+            RULE_PATH,
+            "a rule gives either points per money, a multiplier or a bonus",
+        ),
         ('"1.00"', "1.00", f"{RULE_PATH}.per.amount", f'write it in quotes ("1.00"){EXACT}'),
         ('"1.00"', "1", f"{RULE_PATH}.per.amount", f'write it in quotes ("1"){EXACT}'),
         ('"1.00"', '"1,00"', f"{RULE_PATH}.per.amount", f"'1,00' {NO_NUMBER}"),

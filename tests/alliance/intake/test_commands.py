@@ -201,15 +201,80 @@ async def test_a_return_is_answered_once_and_a_second_one_is_refused(runtime: Ru
     assert told(await send(runtime, back("2", "1", restore=False))) == ["IDEMPOTENCY_CONFLICT"]
 
 
-async def test_a_return_by_line_or_of_an_unknown_order_is_refused(runtime: Runtime) -> None:
+async def test_a_return_of_what_was_not_bought_is_refused(runtime: Runtime) -> None:
     await send(runtime, purchase("1"))
-    by_line, unknown, stranger = await send(
-        runtime, back("2", "1", lines=[{"ref": "1"}]), back("3", "9"), back("4", "1", card="950")
+    usd = {"amount": "10.01", "currency": "USD"}
+    answers = await send(
+        runtime,
+        back("2", "1", lines=[{"ref": "1"}]),
+        back("3", "9"),
+        back("4", "1", card="950"),
+        back("5", "1", lines=[]),
+        back("6", "1", lines=[{"ref": "1", "quantity": "x"}]),
+        back("7", "1", lines=[{"ref": "1"}]) | {"amount": usd},
+        back("8", "1") | {"amount": usd},
     )
 
-    refusals = [answer.outcome for answer in (by_line, unknown, stranger)]
-    assert [r.code for r in refusals if isinstance(r, Refusal)] == ["NOT_SUPPORTED", "NOT_FOUND", "NOT_FOUND"]
-    assert [r.path for r in refusals if isinstance(r, Refusal)] == [("lines",), ("of",), ("member",)]
+    assert [(a.outcome.code, a.outcome.path) for a in answers if isinstance(a.outcome, Refusal)] == [
+        ("NOT_FOUND", ("lines", "0", "ref")),
+        ("NOT_FOUND", ("of",)),
+        ("NOT_FOUND", ("member",)),
+        ("INVALID_INPUT", ("lines",)),
+        ("INVALID_INPUT", ("lines", "0", "quantity")),
+        ("INVALID_INPUT", ("amount",)),
+        ("RETURN_EXCEEDS_ORDER", ("amount", "amount")),
+    ]
+    assert await balance(runtime) == 10
+
+
+async def test_r18_an_order_comes_back_line_by_line(runtime: Runtime) -> None:
+    await send(runtime, _basket("1", "12.00", "8.00", quantity="2"))
+    assert told(
+        await send(
+            runtime,
+            back("2", "1", lines=[{"ref": "1", "quantity": "1"}]),
+            back("2", "1", lines=[{"ref": "1", "quantity": "1"}]),
+            back("3", "1", lines=[{"ref": "2"}]),
+            back("4", "1", lines=[{"ref": "1", "quantity": "2"}]),
+            back("5", "1", lines=[{"ref": "2"}]),
+            back("6", "1"),
+            back("7", "1"),
+        )
+    ) == [-6, "-6", -8, "RETURN_EXCEEDS_ORDER", "ALREADY_REVERSED", -6, "ALREADY_REVERSED"]
+    assert await balance(runtime) == 0
+
+
+async def test_r18_an_amount_of_an_order_comes_back(runtime: Runtime) -> None:
+    await send(runtime, purchase("1"))
+    part = back("2", "1") | {"amount": {"amount": "4.00", "currency": "USD"}}
+    assert told(await send(runtime, part, back("3", "1"))) == [-4, -6]
+
+
+@pytest.mark.parametrize("restore", [True, False])
+async def test_r23_points_spent_on_what_comes_back_are_a_decision_of_their_own(runtime: Runtime, restore: bool) -> None:
+    """20.00, of which 0.30 were paid with 30 points, earns 20; 12.00 are kept, of which 11.82 were money."""
+    tenders = [
+        {"kind": "POINTS", "amount": {"amount": "0.30", "currency": "USD"}},
+        {"kind": "MONEY", "amount": {"amount": "19.70", "currency": "USD"}},
+    ]
+    await send(runtime, purchase("0", amount="1000.00"))
+    await _redeem(runtime, "order-1", 30)
+    assert told(await send(runtime, _basket("1", "12.00", "8.00", tenders=tenders))) == [20]
+    assert await balance(runtime) == 990
+    back_again = back("2", "1", lines=[{"ref": "2"}], restore=restore)
+    assert told(await send(runtime, back_again, back_again)) == [-8, "-8"]
+    assert await balance(runtime) == 982 + (12 if restore else 0)
+    assert told(await send(runtime, back("3", "1", restore=restore))) == [-12]
+    assert await balance(runtime) == 970 + (30 if restore else 0)
+
+
+def _basket(key: str, *amounts: str, quantity: str = "1", **changes: Any) -> dict[str, Any]:
+    sent = purchase(key) | changes
+    lines = [
+        {"ref": str(n), "quantity": quantity, "amount": {"amount": amount, "currency": "USD"}}
+        for n, amount in enumerate(amounts, 1)
+    ]
+    return {name: value for name, value in sent.items() if name != "amount"} | {"lines": lines}
 
 
 async def _redeem(runtime: Runtime, order: str, points: int) -> None:

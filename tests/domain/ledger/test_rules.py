@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.ledger.rules import LotState, allocate, available, clawback, exchanged_lots, share, spend_order
+from domain.ledger.rules import LotState, allocate, available, clawback, exchanged_lots, gone, share, spend_order
 from tests.ledger_support import ISSUERS, NOON
 
 DAY = timedelta(days=1)
@@ -57,7 +57,7 @@ def test_r21_points_that_expired_are_not_asked_of_other_lots(booked: bool) -> No
     own, other = lot(100, NOON - DAY, number=1), lot(100, None, number=2)
     if booked:
         own.lapsed, own.remaining = 100, 0
-    assert clawback([own], [other], 100, NOON) == ([], 0)
+    assert clawback([own], [other], 100 - gone([own], NOON), NOON) == ([], 0)
 
 
 def test_a03_exchanged_lots_keep_the_earlier_expiry() -> None:

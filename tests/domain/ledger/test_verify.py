@@ -5,6 +5,7 @@ import pytest
 from domain.database import Database
 from domain.ledger.engine import PostingEngine
 from domain.ledger.request import Posted
+from domain.ledger.returns import Asked
 from domain.ledger.verify import CHECKS, Proof, verify
 from tests.ledger_support import (
     NOON,
@@ -47,6 +48,7 @@ async def test_books_after_every_kind_of_operation_are_proved(engine: PostingEng
     assert proof.to_json() == {"balanced": True, "accounts": 3, "operations": 12, "differences": []}
 
 
+RETURNS = "returns undo no more than was done, and all of it when nothing is left"
 TAMPERINGS = {
     "UPDATE account SET posted = posted + 1 WHERE currency = 'GRO'": {
         "account is the sum of its entries",
@@ -97,6 +99,9 @@ TAMPERINGS = {
     "UPDATE hold SET captured = captured + 1 WHERE status = 'CAPTURED'": {
         "capture takes what it says, out of what was held"
     },
+    "UPDATE operation_return SET undone = undone + 71": {RETURNS},
+    "UPDATE operation_return SET whole = true": {RETURNS},
+    "UPDATE operation_return SET due = due + 1": {RETURNS},
 }
 
 
@@ -105,11 +110,13 @@ async def test_r25_r26_tampering_is_found_and_named(database: Database, tamperin
     engine = PostingEngine(database)
     await engine.start()
     ann, bob = members(2)
-    _, _, first, _, _ = await engine.post_many(
+    granted, _, first, _, _ = await engine.post_many(
         [earn(ann, 100), redeem(ann, 30), hold(ann, 15), hold(ann, 9), earn(bob, 5)]
     )
     assert isinstance(first, Posted)
     await engine.post(capture(first, 13))
+    assert isinstance(granted, Posted)
+    await engine.post(reverse(ann, granted.operation_id, asked=Asked(points=30)))
     await engine.stop()
     connection = await database.connect()
     await connection.execute(tampering)

@@ -232,6 +232,28 @@ def test_what_cannot_be_valued_is_refused(
     assert refusal.value.path == path
 
 
+def test_r10_a_bonus_is_given_once_to_an_order_that_reaches_it() -> None:
+    bonus = rule("bonus", rate=None, rounding=None, bonus=500, least=300_00, categories=frozenset({"WINE"}))
+    rules = [rule(), bonus, times("double", 2)]
+    reached = earned(rules, [(200_00, "WINE"), (100_00, "WINE"), (50_00, "BREAD")])
+    assert by_rule(reached) == {"base": 350, "bonus": 500, "double": 350}
+    assert reached.lines == [733, 367, 100]
+    assert by_rule(earned(rules, [(299_99, "WINE"), (50_00, "BREAD")]))["bonus"] == 0
+    assert by_rule(earned([bonus], [(300_00, "WINE")], [("POINTS", 1), ("MONEY", 299_99)])) == {"bonus": 0}
+
+
+def test_r10_all_bonuses_that_are_reached_count() -> None:
+    rules = [rule(f"from-{least}", rate=None, rounding=None, bonus=least, least=least * 100) for least in (10, 20, 30)]
+    assert by_rule(earned(rules, [(20_00, None)])) == {"from-10": 10, "from-20": 20, "from-30": 0}
+
+
+def test_r09_a_rule_gives_an_order_no_more_than_its_cap() -> None:
+    rules = [rule(cap=200), times("double", 2, cap=10)]
+    valued = earned(rules, [(100_00, None), (100_00, None), (100_00, None)])
+    assert by_rule(valued) == {"base": 200, "double": 10}
+    assert valued.lines == [71, 70, 69]
+
+
 categories = st.sampled_from(["A", "B", "C", None])
 orders = st.lists(st.tuples(st.integers(0, 10_000), categories), max_size=12)
 tender_lists = st.lists(st.tuples(st.sampled_from(["MONEY", "POINTS", "COUPON"]), st.integers(0, 20_000)), max_size=3)
