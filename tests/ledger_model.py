@@ -34,6 +34,8 @@ class ModelOperation:
     made: list[ModelLot] = field(default_factory=list)
     took: list[tuple[ModelLot, int]] = field(default_factory=list)
     undone: bool = False
+    back: int = 0
+    asked: int = 0
 
 
 @dataclass
@@ -162,26 +164,44 @@ class ModelWallets:
                 lot.left = lot.held
         return gone
 
-    def reverse(self, done: ModelOperation, now: datetime) -> int | str:
+    def reverse(self, done: ModelOperation, now: datetime, points: int | None = None) -> int | str:
+        """All that is left of an operation, or `points` of it."""
         if done.undone:
             return "AlreadyReversed"
-        if done.kind == "EARN":
-            points = self._claw_back(done, now)
-        elif any(lot.free < lot.granted or not lot.live(now) for lot in done.made):
+        if done.kind in ("EXCHANGE", "GIFT"):
+            return self._undo_whole(done, now)
+        whole = sum(lot.granted for lot in done.made) + sum(part for _, part in done.took)
+        points = whole - done.back if points is None else points
+        if points > whole - done.back:
+            return "ReturnExceedsOrder"
+        done.back += points
+        done.undone = done.back == whole
+        return self._claw_back(done, now) if done.kind == "EARN" else self._restore(done, points)
+
+    def _undo_whole(self, done: ModelOperation, now: datetime) -> int | str:
+        if any(lot.free < lot.granted or not lot.live(now) for lot in done.made):
             return "GiftNotWhole" if done.kind == "GIFT" else "InsufficientPoints"
-        else:
-            for lot in done.made:
-                lot.left = 0
-            for lot, part in done.took:
-                lot.left += part
-            points = sum(part for _, part in done.took)
+        for lot in done.made:
+            lot.left = 0
         done.undone = True
+        return self._restore(done, sum(part for _, part in done.took))
+
+    def _restore(self, done: ModelOperation, points: int) -> int:
+        """The last points that were taken return first."""
+        rest, still = points, []
+        for lot, part in reversed(done.took):
+            back = min(rest, part)
+            lot.left += back
+            rest -= back
+            still.append((lot, part - back))
+        done.took = still[::-1]
+        done.back -= points
         return points
 
     def _claw_back(self, done: ModelOperation, now: datetime) -> int:
-        due = 0
-        for lot in done.made:
-            due += lot.granted - self.lapsed.get(lot.order, 0) - (0 if lot.live(now) else lot.free)
+        gone = sum(self.lapsed.get(lot.order, 0) + (0 if lot.live(now) else lot.free) for lot in done.made)
+        due = max(0, done.back - gone - done.asked)
+        done.asked += due
         taken = 0
         currencies = {lot.currency for lot in done.made}
         wallet = [lot for lot in self.lots if lot.currency in currencies]

@@ -27,6 +27,7 @@ from domain.database import Database
 from domain.errors import Refusal
 from domain.ledger.engine import PostingEngine
 from domain.ledger.request import Posted, Request
+from domain.ledger.returns import Asked
 from domain.ledger.verify import verify
 from tests.ledger_model import END, ModelHold, ModelOperation, ModelWallets
 from tests.ledger_support import (
@@ -187,6 +188,14 @@ def test_r25_r26_r27_r28_the_ledger_is_the_model(ledger: tuple[Loop, PostingEngi
                 self.agree(take_back(person, other, operation_id, as_of=self.now), expected, None)
             else:
                 self.agree(reverse(person, operation_id, as_of=self.now), expected, None)
+
+        @rule(one=done, points=POINTS)
+        def reverse_part(self, one: tuple[uuid.UUID, uuid.UUID, ModelOperation], points: int) -> None:
+            person, operation_id, done = one
+            if done.kind not in ("EARN", "REDEEM"):
+                return
+            expected = self.wallets[person].reverse(done, self.now, points)
+            self.agree(reverse(person, operation_id, as_of=self.now, asked=Asked(points=points)), expected, None)
 
         @rule(one=consumes(done))
         def forget(self, one: object) -> None:

@@ -39,6 +39,8 @@ async def test_the_page_says_what_happens(operator: Client) -> None:
             ids["HOLD_ID"] = found["holdPoints"]["hold"]["id"]
         if "redeem" in found and "operation" in found["redeem"]:
             ids["OPERATION_ID"] = found["redeem"]["operation"]["id"]
+        if "earn" in found and found["earn"].get("operation"):
+            ids["EARN_ID"] = found["earn"]["operation"]["id"]
 
 
 async def test_titles_are_translated(operator: Client) -> None:
