@@ -24,12 +24,12 @@ from domain.ledger.returns import (
     Asked,
     Kept,
     Valuing,
+    give_back,
     kept_after,
     named,
     order_of,
     proportional,
     return_of,
-    take,
     undone_of_earn,
     undone_of_redemption,
 )
@@ -242,7 +242,7 @@ class Reverse(Request):
             rider.needs(needs)
 
     def decide(self, books: Books) -> Effect:
-        """The opposite entries. Raises NotFound, NotReversible, AlreadyReversed, and as `take` does."""
+        """The opposite entries. Raises NotFound, NotReversible, AlreadyReversed, and as `give_back` does."""
         books.require_active(self.holder_id)
         original = books.operation(self.holder_id, self.operation_id)
         if original is None:
@@ -262,10 +262,10 @@ class Reverse(Request):
         return effect
 
     def _kept(self, original: PastOperation, points: int) -> Kept:
-        """What is kept of an order after this return; `points` are left to undo. Raises as `take` does."""
+        """What is kept of an order after this return; `points` are left to undo. Raises as `give_back` does."""
         kept = kept_after(order_of(original.bought), original.returns)
         last = original.returns[-1].operation_id if original.returns else None
-        take(kept, self.asked, points, last)
+        give_back(kept, self.asked, points, last)
         return kept
 
     def _returned(self, effect: Effect, taken: Mapping[int, int], *, undone: int, due: int, whole: bool) -> None:

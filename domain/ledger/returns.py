@@ -161,7 +161,7 @@ def kept_after(order: Order, past: Iterable[Return]) -> Kept:
     return kept
 
 
-def take(kept: Kept, asked: Asked, points_left: int, last: UUID | None) -> None:
+def give_back(kept: Kept, asked: Asked, points_left: int, last: UUID | None) -> None:
     """Take off what comes back.
 
     Raises ReturnExceedsOrder for more than is left, AlreadyReversed (naming `last`, a reversal) for a line of which

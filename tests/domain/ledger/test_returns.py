@@ -15,7 +15,17 @@ from domain.errors import InvalidInput, NotFound, Refusal
 from domain.ledger.engine import PostingEngine
 from domain.ledger.errors import AlreadyReversed, InsufficientPoints, NotReversible, ReturnExceedsOrder
 from domain.ledger.request import Posted
-from domain.ledger.returns import ONE, Asked, Kept, kept_after, order_of, proportional, return_of, take, undone_of_earn
+from domain.ledger.returns import (
+    ONE,
+    Asked,
+    Kept,
+    give_back,
+    kept_after,
+    order_of,
+    proportional,
+    return_of,
+    undone_of_earn,
+)
 from tests.ledger_support import NOON, earn, exchange, expire, members, posted, redeem, reverse, rows
 
 DAY = timedelta(days=1)
@@ -236,7 +246,7 @@ def test_r18_any_order_of_returns_ends_in_the_same_state(
         undone = 0
         for one in sequence:
             kept = kept_after(order, past)
-            take(kept, one, granted - undone, None)
+            give_back(kept, one, granted - undone, None)
             now, ended = undone_of_earn(granted, kept, value(kept))
             assert now >= undone
             what = {"lines": [*kept.taken.items()], "amount": one.amount or 0, "points": 0}
