@@ -3,14 +3,12 @@
 import asyncio
 from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
 from alliance.clearing.commands import earn_request, redeem_request, reverse_request
 from domain.errors import InvalidInput, NotAllowed, NotFound
 from domain.ledger.commands import Earn
-from domain.ledger.queries import WalletKey
 from domain.ledger.request import Posted
-from domain.money import PRICE, exponent, to_minor
+from domain.money import to_minor
 from domain.programs.rules import Line, Tender
 from resolvers import ids, operations, returns
 from resolvers.acting import member_of, merchant_of, one_of
@@ -116,17 +114,17 @@ async def redeem(context: Context, sent: Sent) -> tuple[Posted, str]:
     key = key_of(context, "redeem", sent)
     merchant = merchant_of(context, sent["merchant"])
     member_id = await member_of(context, merchant, sent["member"])
-    currency = sent.get("currency") or merchant.default_currency
     request = redeem_request(
         context.runtime,
         member_id=member_id,
         merchant=merchant,
-        points=await _to_spend(context, member_id, currency, sent),
+        points=sent.get("points"),
+        order=_order(sent),
         occurred_at=occurred_at(context, sent),
         as_of=context.as_of,
         key=key,
         client_id=context.signed_in.client_id,
-        currency=currency,
+        currency=sent.get("currency"),
         channel=sent["channel"].value,
         store=sent.get("store"),
         order_ref=sent.get("orderRef"),
@@ -135,33 +133,10 @@ async def redeem(context: Context, sent: Sent) -> tuple[Posted, str]:
     return await context.runtime.engine.post(request), request.currency
 
 
-async def _to_spend(context: Context, member_id: UUID, currency: str | None, sent: Sent) -> int:
-    """The points that were said, but no more than the order takes, if that was said. Raises InvalidInput."""
-    points: int | None = sent.get("points")
-    order: Sent | None = sent.get("orderAmount")
-    if order is None:
-        if points is None:
-            raise InvalidInput(reason="give points or orderAmount", path=("points",))
-        return points
-    most = await _most(context, member_id, currency, order)
-    return most if points is None else min(points, most)
-
-
-async def _most(context: Context, member_id: UUID, code: str | None, order: Sent) -> int:
-    """The most points an order takes: what is available, up to the order's amount at the published worth; at least 1.
-
-    The engine has the last word: what is spent meanwhile makes it refuse. Raises InvalidInput.
-    """
-    currency = context.runtime.catalogue.currencies.get(code or "")
-    policy = None if currency is None else currency.policy_at(context.as_of)
-    if currency is None or policy is None or not policy.worth:
-        raise InvalidInput(reason=f"{code} has no published worth: say how many points", path=("orderAmount",))
-    minor = _minor(order, policy.worth_currency or "", "orderAmount")
-    worth_places = PRICE * 10**currency.scale
-    covered = minor * worth_places // (policy.worth * 10 ** exponent(policy.worth_currency or ""))
-    figures = await context.house.wallets.load(WalletKey(member_id, currency.code, context.as_of))
-    available = figures[0].available if figures else 0
-    return max(1, min(int(covered), available))
+def _order(sent: Sent) -> tuple[int, str] | None:
+    """The order's amount in minor units, and their currency, if it was sent. Raises InvalidInput."""
+    amount: Sent | None = sent.get("orderAmount")
+    return None if amount is None else (_minor(amount, amount["currency"], "orderAmount"), amount["currency"])
 
 
 async def reverse(context: Context, sent: Sent) -> Posted:

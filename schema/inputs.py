@@ -147,7 +147,8 @@ class RedeemInput:
     )
     points: Points | None = strawberry.UNSET
     order_amount: MoneyInput | None = strawberry.field(
-        default=strawberry.UNSET, description="No more points than this takes, at the issuer's published worth."
+        default=strawberry.UNSET,
+        description="No more points than this takes at the issuer's published worth, or the wallet has.",
     )
     occurred_at: datetime | None = strawberry.field(default=strawberry.UNSET, description=OCCURRED_AT)
     dry_run: bool | None = strawberry.field(default=False, description=DRY_RUN)

@@ -7,20 +7,22 @@ the request, so that it is written with the points or not at all.
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal
 
 from alliance.clearing.errors import NoAgreement
 from alliance.clearing.returns import worth_of_kept
-from alliance.clearing.riders import Owing, OwingBack, Refusing
+from alliance.clearing.riders import Owing, OwingBack, OwingDecided, Refusing
 from alliance.clearing.rules import PRICE_OF_MILLIONTHS, is_late, obligations, versions
 from alliance.runtime import Runtime
 from domain.errors import InvalidInput, NotFound
 from domain.ledger.commands import Earn, Redeem, Reverse
+from domain.ledger.orders import RedeemForOrder
 from domain.ledger.request import Key, Rider
 from domain.ledger.returns import EVERYTHING, Asked
 from domain.money import from_minor
 from domain.programs.catalogue import Catalogue, Currency, Merchant
-from domain.programs.rules import Line, Tender, Valued, expiry_instant, value_purchase
+from domain.programs.rules import Line, Tender, Valued, expiry_instant, points_for_order, value_purchase
 
 Details = Callable[[Valued], Any]
 """Makes what is kept of an order's lines, anything that orjson writes as a list, of what they earn."""
@@ -96,11 +98,12 @@ def redeem_request(
     *,
     member_id: uuid.UUID,
     merchant: Merchant,
-    points: int,
+    points: int | None,
     occurred_at: datetime,
     as_of: datetime,
     key: Key | None,
     client_id: uuid.UUID | None,
+    order: tuple[int, str] | None = None,
     currency: str | None = None,
     channel: str | None = None,
     store: str | None = None,
@@ -109,27 +112,38 @@ def redeem_request(
 ) -> Redeem:
     """Spend points at `merchant`, its own or another's under an agreement: then their issuer owes it for them (A1).
 
-    Raises InvalidInput, NotFound; the posting refuses with NoAgreement.
+    With an `order` (minor units, money) as many as it takes and the wallet has, at most `points` if they are given,
+    by the terms of the currency (R15). Raises InvalidInput, NotFound; the posting refuses with NoAgreement.
     """
     kind = currency_of(runtime.catalogue, merchant, currency)
     require_store(merchant, store)
-    _, riders = _clear(runtime, "redeem", merchant, kind, points, occurred_at, as_of, dry_run)
-    return Redeem(
-        holder_id=member_id,
-        key=key,
-        client_id=client_id,
-        as_of=as_of,
-        occurred_at=occurred_at,
-        dry_run=dry_run,
-        riders=riders,
-        merchant_id=merchant.id,
-        channel=channel,
-        store=store,
-        order_ref=order_ref,
-        currency=kind.code,
-        issuer_id=kind.merchant_id,
-        points=points,
-    )
+    if points is not None and points <= 0:
+        raise InvalidInput(reason="points must be positive", path=("points",))
+    exactly = points if order is None else None
+    _, riders = _clear(runtime, "redeem", merchant, kind, exactly, occurred_at, as_of, dry_run)
+    common: dict[str, Any] = {
+        "holder_id": member_id,
+        "key": key,
+        "client_id": client_id,
+        "as_of": as_of,
+        "occurred_at": occurred_at,
+        "dry_run": dry_run,
+        "riders": riders,
+        "merchant_id": merchant.id,
+        "channel": channel,
+        "store": store,
+        "order_ref": order_ref,
+        "currency": kind.code,
+        "issuer_id": kind.merchant_id,
+    }
+    if order is None:
+        if points is None:
+            raise InvalidInput(reason="give points or orderAmount", path=("points",))
+        return Redeem(points=points, **common)
+    most = points_for_order(kind, *order, occurred_at)
+    terms = kind.policy_at(occurred_at).redemption
+    wanted = most if points is None else min(points, most)
+    return RedeemForOrder(points=wanted, unit=terms.unit, minimum=terms.minimum, **common)
 
 
 def reverse_request(
@@ -206,7 +220,7 @@ def _clear(
     event: Literal["earn", "redeem"],
     merchant: Merchant,
     currency: Currency,
-    points: int,
+    points: int | None,
     occurred_at: datetime,
     as_of: datetime,
     dry_run: bool,
@@ -214,8 +228,8 @@ def _clear(
     """The price of a point between merchant and issuer (10^-8), and what writes the obligation, or refuses.
 
     Nothing where the two are the same. A late event is valued at the dearer version for its sender, the merchant (A2):
-    it pays the highest price for what it grants and gets the lowest for what was spent. A dry run writes nothing, and
-    takes no cycle's lock. Raises InvalidInput.
+    it pays the highest price for what it grants and gets the lowest for what was spent. With None for `points` they are
+    decided with the posting. A dry run writes nothing, and takes no cycle's lock. Raises InvalidInput.
     """
     issuer_id = currency.merchant_id
     late = is_late(occurred_at, as_of)
@@ -230,7 +244,8 @@ def _clear(
     prices = [(term.owed, version) for term, version in zip(terms, found, strict=True) if term is not None]
     owed, version = (max if event == "earn" else min)(prices, key=lambda pair: pair[0])
     debtor_id, creditor_id = (merchant.id, issuer_id) if event == "earn" else (issuer_id, merchant.id)
-    lines = obligations(
+    owed_for = partial(
+        obligations,
         event,
         version,
         debtor_id=debtor_id,
@@ -238,8 +253,10 @@ def _clear(
         issuer_id=issuer_id,
         operator_id=runtime.catalogue.alliance.id,
         currency=currency.code,
-        points=points,
         owed=owed,
         late=late,
     )
+    if points is None:
+        return owed * PRICE_OF_MILLIONTHS, () if dry_run else (OwingDecided(owed_for, as_of),)
+    lines = owed_for(points=points)
     return owed * PRICE_OF_MILLIONTHS, (Owing(lines, as_of),) if lines and not dry_run else ()

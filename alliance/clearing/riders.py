@@ -2,7 +2,7 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -78,6 +78,22 @@ class Owing:
     def ride(self, books: Books, effect: Effect) -> None:
         """One row a line."""
         _write(effect, self.lines, books.other(OPEN_CYCLE, self.as_of))
+
+
+@dataclass(frozen=True, slots=True)
+class OwingDecided:
+    """Rides on a redemption whose points are decided with it: `owed` says what so many of them make owed."""
+
+    owed: Callable[..., tuple[Owed, ...]]
+    as_of: datetime
+
+    def needs(self, needs: Needs) -> None:
+        """The open cycle, held open until the batch is written."""
+        needs.other(OPEN_CYCLE, self.as_of)
+
+    def ride(self, books: Books, effect: Effect) -> None:
+        """One row a line. Raises InvalidInput for a sum that is too large."""
+        _write(effect, self.owed(points=effect.points), books.other(OPEN_CYCLE, self.as_of))
 
 
 @dataclass(frozen=True, slots=True)

@@ -286,12 +286,33 @@ class Expiry(Document):
         return self
 
 
+class Redemption(Document):
+    """How far points pay for an order."""
+
+    unit: Count = 1
+    minimum: Count = 1
+    max_share: Annotated[Share, AfterValidator(_positive)] = "1"
+    max_money: Money | None = None
+
+
 class CurrencyTerms(Document):
     """What a version of a currency's policy says."""
 
     worth: Money | None = None
+    redemption: Redemption | None = None
     expiry: Expiry = Expiry(policy="never")
     negative: Annotated[Literal["never", "by_reversal"], later("to_limit")] = "never"
+
+    @model_validator(mode="after")
+    def _redeemable(self) -> "CurrencyTerms":
+        if self.redemption is None:
+            return self
+        if self.worth is None:
+            raise refusal("redemption needs a worth")
+        most = self.redemption.max_money
+        if most is not None and most.currency != self.worth.currency:
+            raise refusal(f"redemption.maxMoney must be in {self.worth.currency}, as worth is")
+        return self
 
 
 class Policy(CurrencyTerms):

@@ -72,12 +72,12 @@ def first_parts(parts: Iterable[tuple[LotState, int]], points: int) -> list[tupl
     return taken
 
 
-def points_for_order(requested: int | None, available: int, most: int, unit: int, minimum: int) -> int:
-    """How many points pay for a part of an order (R15), where the order takes at most `most` of them.
+def part_in_points(wanted: int, available: int, unit: int, minimum: int) -> int:
+    """How many points pay for a part of an order that takes `wanted` at most (R15).
 
-    No more than requested and available, down to a whole `unit`; under `minimum` it is zero.
+    No more than are available, down to a whole `unit`; under `minimum` it is zero.
     """
-    points = min(available, most) if requested is None else min(requested, available, most)
+    points = min(wanted, available)
     points -= points % unit
     return points if points >= minimum else 0
 

@@ -74,6 +74,17 @@ class ExpiryPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class RedemptionTerms:
+    """How far points pay for an order (R15): `unit` and `minimum` in smallest units, `max_money` in 10^-8 of `worth`'s
+    money, None without a cap."""
+
+    unit: int = 1
+    minimum: int = 1
+    max_share: Fraction = Fraction(1)
+    max_money: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CurrencyPolicy:
     """A version of a currency's policy. `worth` is the published worth of a point, in 10^-8 of `worth_currency`."""
 
@@ -84,6 +95,7 @@ class CurrencyPolicy:
     worth_currency: str | None
     expiry: ExpiryPolicy
     negative: Literal["never", "by_reversal"]
+    redemption: RedemptionTerms = RedemptionTerms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +273,17 @@ def _policy(row: CurrencyPolicyRow) -> CurrencyPolicy:
             years=expiry.get("years", 0),
         ),
         negative=row.definition["negative"],
+        redemption=_redemption(row.definition.get("redemption", {})),
+    )
+
+
+def _redemption(stored: dict[str, Any]) -> RedemptionTerms:
+    most = stored.get("maxMoney")
+    return RedemptionTerms(
+        unit=stored.get("unit", 1),
+        minimum=stored.get("minimum", 1),
+        max_share=Fraction(stored.get("maxShare", "1")),
+        max_money=None if most is None else scaled(most["amount"], PRICE_PLACES),
     )
 
 

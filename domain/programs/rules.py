@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 from dateutil.relativedelta import relativedelta
 
 from domain.errors import InvalidInput
-from domain.money import MAX_INTEGER
-from domain.programs.catalogue import ExpiryPolicy, Merchant
+from domain.money import MAX_INTEGER, exponent
+from domain.programs.catalogue import PRICE_PLACES, Currency, ExpiryPolicy, Merchant
 from domain.programs.earning import Contribution, Tariff
 
 Line = tuple[int, str | None]
@@ -31,6 +31,25 @@ class Valued:
     decisions: list[dict[str, Any]]
     lines: list[int]
     paid: int | None = None
+
+
+def points_for_order(currency: Currency, amount: int, money: str, moment: datetime) -> int:
+    """The most points (smallest units) that may pay for an order of `amount` minor units of `money` (R15).
+
+    By the policy in force at `moment`: what a point is worth, up to its share of the order and its cap in money. Raises
+    InvalidInput where no worth is published, or one in other money.
+    """
+    policy = currency.policy_at(moment)
+    if policy.worth is None or policy.worth_currency is None or not policy.worth:
+        reason = f"{currency.code} has no published worth: say how many points"
+        raise InvalidInput(reason=reason, path=("orderAmount",))
+    if money != policy.worth_currency:
+        reason = f"{currency.code} is worth {policy.worth_currency}"
+        raise InvalidInput(reason=reason, path=("orderAmount", "currency"))
+    covered = amount * 10 ** (PRICE_PLACES - exponent(money)) * policy.redemption.max_share
+    if policy.redemption.max_money is not None:
+        covered = min(covered, policy.redemption.max_money)
+    return int(covered * 10**currency.scale // policy.worth)
 
 
 def value_purchase(

@@ -182,7 +182,11 @@ async def test_redeem_by_points_or_by_order(operator: Client, card: str) -> None
     rest = await spend(operator, card, orderAmount={"amount": "9.00", "currency": "USD"})
     assert (rest["points"], rest["wallet"]["available"]) == (130, 0)
     none = await spend(operator, card, orderAmount={"amount": "9.00", "currency": "USD"})
-    assert (none["__typename"], none["available"]) == ("InsufficientPoints", 0)
+    assert (none["points"], none["operation"], none["worth"]) == (0, None, {"amount": "0.00"})
+    euros = await spend(operator, card, orderAmount={"amount": "9.00", "currency": "EUR"})
+    assert (euros["code"], euros["path"]) == ("INVALID_INPUT", ["orderAmount", "currency"])
+    neither = await spend(operator, card)
+    assert (neither["code"], neither["path"]) == ("INVALID_INPUT", ["points"])
     more = await spend(operator, card, points=1)
     assert (more["available"], more["requested"], more["code"]) == (0, 1, "INSUFFICIENT_POINTS")
 

@@ -61,7 +61,13 @@ expiries = st.one_of(
     st.builds(lambda n: {"policy": "end_of_year", "years": n}, st.integers(0, 5)),
     st.just({"policy": "fixed", "on": date(2030, 2, 28)}),
 )
-policy_terms = some(worth=money(4, 500), expiry=expiries, negative=st.sampled_from(["never", "by_reversal"]))
+redemptions = some(
+    unit=st.integers(1, 500), minimum=st.integers(1, 500), maxShare=st.just("0.5"), maxMoney=money(2, 5000)
+)
+policy_terms = st.one_of(
+    some(worth=money(4, 500), expiry=expiries, negative=st.sampled_from(["never", "by_reversal"])),
+    st.builds(lambda worth, terms: {"worth": worth, "redemption": terms}, money(4, 500), redemptions),
+)
 rule_terms = some(
     priority=st.integers(-5, 5),
     stacks=st.booleans(),

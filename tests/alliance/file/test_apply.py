@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
+from fractions import Fraction
 
 import pytest
 from sqlalchemy import func, select
@@ -9,7 +10,7 @@ from sqlalchemy import func, select
 from alliance.agreements.book import load_book
 from alliance.file import Plan, apply, export, parse, plan
 from domain.database import Database
-from domain.programs.catalogue import Catalogue, load_catalogue
+from domain.programs.catalogue import Catalogue, RedemptionTerms, load_catalogue
 from domain.programs.model import EarningRuleRow, MerchantRow
 from tests.alliance.file.alliances import SMALL
 
@@ -330,3 +331,16 @@ async def test_a_plan_as_data(database: Database) -> None:
 async def test_no_alliance_is_an_empty_catalogue(database: Database) -> None:
     catalogue = await catalogue_of(database)
     assert (catalogue.merchants, catalogue.revision, catalogue.alliance.code) == ({}, 0, "")
+
+
+async def test_r15_terms_of_redemption_are_read_back(database: Database) -> None:
+    wanted = SMALL.replace(
+        "name: Grocer points}",
+        'name: Grocer points, worth: {amount: "0.01", currency: USD}, '
+        'redemption: {unit: 100, minimum: 200, maxShare: "0.5", maxMoney: {amount: "5.00", currency: USD}}}',
+    )
+    await applied(database, wanted)
+    catalogue = await catalogue_of(database)
+    gro, fue = (catalogue.currencies[code].policy_at(NOW).redemption for code in ("GRO", "FUE"))
+    assert gro == RedemptionTerms(100, 200, Fraction(1, 2), 500_000_000)
+    assert fue == RedemptionTerms()

@@ -63,6 +63,26 @@ NO_NUMBER = 'is not a number such as "12.50" (at most 12 digits and 8 places)'
         ),
         (CURRENCY, CURRENCY[:-1] + ", worth: 0.01}", f"{CURRENCY_PATH}.worth", f'write it in quotes ("0.01"){EXACT}'),
         (CURRENCY, CURRENCY[:-1] + ", worth: 1}", f"{CURRENCY_PATH}.worth", "must be a mapping of keys to values"),
+        (CURRENCY, CURRENCY[:-1] + ", redemption: {unit: 100}}", CURRENCY_PATH, "redemption needs a worth"),
+        (
+            CURRENCY,
+            CURRENCY[:-1] + ', worth: {amount: "0.01", currency: USD}, redemption: {maxShare: "1.5"}}',
+            f"{CURRENCY_PATH}.redemption.maxShare",
+            "a share is from 0 to 1",
+        ),
+        (
+            CURRENCY,
+            CURRENCY[:-1] + ', worth: {amount: "0.01", currency: USD}, redemption: {unit: 0}}',
+            f"{CURRENCY_PATH}.redemption.unit",
+            "should be greater than or equal to 1",
+        ),
+        (
+            CURRENCY,
+            CURRENCY[:-1]
+            + ', worth: {amount: "0.01", currency: USD}, redemption: {maxMoney: {amount: "5.00", currency: EUR}}}',
+            CURRENCY_PATH,
+            "redemption.maxMoney must be in USD, as worth is",
+        ),
         (
             CURRENCY,
             CURRENCY[:-1] + ", expiry: {policy: inactivity}}",

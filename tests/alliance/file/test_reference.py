@@ -47,7 +47,10 @@ def documented() -> dict[str, set[str]]:
 
 
 ACCEPTED = keys_of(AllianceDocument, "")
-SAME = {"merchants[].currencies[].policies[].expiry": "merchants[].currencies[].expiry"}
+SAME = {
+    f"merchants[].currencies[].policies[].{part}": f"merchants[].currencies[].{part}"
+    for part in ("expiry", "redemption")
+}
 
 
 @pytest.mark.parametrize("path", ACCEPTED)

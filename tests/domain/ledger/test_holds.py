@@ -25,10 +25,12 @@ from domain.ledger.verify import verify
 from tests.ledger_support import (
     CLIENT,
     NOON,
+    adjust,
     capture,
     earn,
     exchange,
     expire,
+    give,
     hold,
     hold_of,
     key,
@@ -146,10 +148,10 @@ async def test_r14_lots_are_allocated_when_authorised_and_taken_in_that_order(
 
 
 async def test_r14_every_other_debit_counts_a_hold(engine: PostingEngine, database: Database) -> None:
-    (ann,) = members(1)
+    ann, bob = members(2)
     earned = await engine.post(earn(ann, 100))
     await engine.post(hold(ann, 60))
-    for debit in (redeem(ann, 41), exchange(ann, 41, 1), hold(ann, 41)):
+    for debit in (redeem(ann, 41), exchange(ann, 41, 1), hold(ann, 41), give(ann, bob, 41), adjust(ann, -41)):
         with pytest.raises(InsufficientPoints) as refused:
             await engine.post(debit)
         assert refused.value.data == {"available": 40, "requested": 41}

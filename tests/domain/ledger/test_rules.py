@@ -7,7 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.ledger.rules import LotState, allocate, available, clawback, exchanged_lots, gone, share, spend_order
+from domain.ledger.rules import (
+    LotState,
+    allocate,
+    available,
+    clawback,
+    exchanged_lots,
+    first_parts,
+    gone,
+    part_in_points,
+    share,
+    spend_order,
+)
 from tests.ledger_support import ISSUERS, NOON
 
 DAY = timedelta(days=1)
@@ -71,3 +82,32 @@ def test_shares_sum_to_the_total_and_stay_within_one_of_exact(total: int, weight
     assert sum(shares) == total
     whole = sum(weights)
     assert all(abs(part * whole - total * weight) < whole for part, weight in zip(shares, weights, strict=True))
+
+
+def test_r14_what_is_held_is_neither_available_nor_allocated() -> None:
+    soon, later = lot(30, NOON + DAY, number=1), lot(100, NOON + 2 * DAY, number=2)
+    soon.held, later.held = 30, 40
+    assert available([soon, later], NOON) == 60
+    assert allocate([soon, later], 100, NOON) == [(later, 60)]
+
+
+def test_r14_part_of_a_hold_is_its_first_lots() -> None:
+    one, two = lot(10, number=1), lot(10, number=2)
+    assert first_parts([(two, 4), (one, 5)], 6) == [(two, 4), (one, 2)]
+    assert first_parts([(two, 4), (one, 5)], 4) == [(two, 4)]
+
+
+def test_r21_a_clawback_leaves_what_is_held_though_it_is_past_its_date() -> None:
+    own, other = lot(100, NOON + DAY, number=1), lot(30, None, number=2)
+    own.held = 60
+    assert gone([own], NOON + 2 * DAY) == 40
+    assert clawback([own], [own, other], 60, NOON + 2 * DAY) == ([(other, 30)], 30)
+
+
+@given(wanted=st.integers(0, 1000), have=st.integers(0, 1000), unit=st.integers(1, 300), minimum=st.integers(1, 500))
+def test_r15_a_part_in_points_keeps_all_its_bounds(wanted: int, have: int, unit: int, minimum: int) -> None:
+    points = part_in_points(wanted, have, unit, minimum)
+    assert points <= min(wanted, have)
+    assert points % unit == 0
+    assert points == 0 or points >= minimum
+    assert points + unit > min(wanted, have) or points + unit < minimum or points == 0

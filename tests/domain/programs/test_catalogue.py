@@ -1,10 +1,14 @@
 """The catalogue holds what the alliance file says."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
+from fractions import Fraction
+
+import pytest
 
 from alliance.runtime import Runtime
-from domain.programs.catalogue import CycleTerms, Days, ExpiryPolicy, IdentifierType
-from domain.programs.rules import value_purchase
+from domain.programs.catalogue import CycleTerms, Days, ExpiryPolicy, IdentifierType, RedemptionTerms
+from domain.programs.rules import points_for_order, value_purchase
 
 MARCH, MAY = datetime(2017, 3, 15, tzinfo=UTC), datetime(2017, 5, 15, tzinfo=UTC)
 
@@ -43,3 +47,20 @@ def test_a_merchant_may_give_points_of_another(runtime: Runtime) -> None:
     fuel = runtime.catalogue.merchants["fuel"]
     assert value_purchase(fuel, "GRO", "USD", [(9_99, None)], (), MAY).points == 9
     assert value_purchase(fuel, "FUE", "USD", [(9_99, None)], (), MAY).points == 20
+
+
+@pytest.mark.parametrize(
+    ("cents", "worth", "terms", "points"),
+    [
+        (100, 850_000, RedemptionTerms(), 117),  # 117 x 0.0085 = 0.9945
+        (100, 1_000_000, RedemptionTerms(max_share=Fraction(1, 3)), 33),
+        (100, 1_000_000, RedemptionTerms(max_share=Fraction(1, 2), max_money=49_999_999), 49),
+        (0, 1_000_000, RedemptionTerms(), 0),
+    ],
+)
+def test_r15_how_many_points_an_order_takes(
+    runtime: Runtime, cents: int, worth: int, terms: RedemptionTerms, points: int
+) -> None:
+    currency = runtime.catalogue.currencies["GRO"]
+    currency = replace(currency, policies=(replace(currency.policies[0], worth=worth, redemption=terms),))
+    assert points_for_order(currency, cents, "USD", MAY) == points

@@ -1,0 +1,23 @@
+"""Points plus cash (R15): an order takes what the wallet has, within its terms, and the rest is paid otherwise."""
+
+from dataclasses import dataclass
+
+from domain.ledger.commands import Redeem
+from domain.ledger.request import Books, Effect
+from domain.ledger.rules import allocate, available, part_in_points
+
+
+@dataclass(slots=True, kw_only=True)
+class RedeemForOrder(Redeem):
+    """Spend up to `points`: what is available of them, in whole `unit`s; less than `minimum` is nothing."""
+
+    unit: int = 1
+    minimum: int = 1
+
+    def decide(self, books: Books) -> Effect | None:
+        """As a redemption, with what riders refuse refused; None where it comes to zero. Raises MemberNotActive."""
+        books.require_active(self.holder_id)
+        lots = books.open_lots(self.holder_id, self.currency)
+        points = part_in_points(self.points, available(lots, self.as_of), self.unit, self.minimum)
+        effect = self.spend(books, allocate(lots, points, self.as_of))
+        return effect if points else None
