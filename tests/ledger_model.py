@@ -75,6 +75,12 @@ class ModelWallets:
             return "InsufficientPoints", None
         return points, ModelOperation("REDEEM", took=self._spend(currency, points, now))
 
+    def pay(
+        self, currency: str, points: int, unit: int, least: int, now: datetime
+    ) -> tuple[int, ModelOperation | None]:
+        points = min(points, self.available(currency, now)) // unit * unit
+        return self.redeem(currency, points, now) if points >= least else (0, None)
+
     def hold(self, currency: str, points: int, now: datetime, until: datetime) -> tuple[int | str, ModelHold | None]:
         if self.available(currency, now) < points:
             return "InsufficientPoints", None

@@ -13,6 +13,7 @@ from domain.ledger.adjustments import Adjust, AdjustmentLimits, Reinstate
 from domain.ledger.commands import Earn, Exchange, Expire, Redeem, Reverse
 from domain.ledger.gifts import Gift, GiftLimits, ReverseGift
 from domain.ledger.holds import CaptureHold, HoldPoints, LapseHold, ReleaseHold
+from domain.ledger.orders import RedeemForOrder
 from domain.ledger.request import Key, Posted
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -43,6 +44,13 @@ def redeem(holder_id: uuid.UUID, points: int, currency: str = "GRO", **named: An
     return Redeem(
         holder_id=holder_id, points=points, currency=currency, merchant_id=issuer, issuer_id=issuer, **_common(named)
     )
+
+
+def pay(holder_id: uuid.UUID, points: int, unit: int, minimum: int, **named: Any) -> RedeemForOrder:
+    """As many GRO of these as there are, in whole units."""
+    place = {"currency": "GRO", "merchant_id": ISSUERS["GRO"], "issuer_id": ISSUERS["GRO"]}
+    terms = {"points": points, "unit": unit, "minimum": minimum}
+    return RedeemForOrder(holder_id=holder_id, **place, **terms, **_common(named))
 
 
 def exchange(holder_id: uuid.UUID, points: int, into_points: int, **named: Any) -> Exchange:

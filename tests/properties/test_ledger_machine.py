@@ -41,6 +41,7 @@ from tests.ledger_support import (
     hold,
     lapse,
     members,
+    pay,
     posted,
     redeem,
     release,
@@ -129,6 +130,12 @@ def test_r25_r26_r27_r28_the_ledger_is_the_model(ledger: tuple[Loop, PostingEngi
             person = self.people[who]
             expected, done = self.wallets[person].redeem(currency, points, self.now)
             return self.agree(redeem(person, points, currency, as_of=self.now), expected, done)
+
+        @rule(who=st.integers(0, 1), points=POINTS, unit=st.integers(1, 9), least=st.integers(1, 40), target=done)
+        def pay(self, who: int, points: int, unit: int, least: int) -> Any:
+            person = self.people[who]
+            expected, done = self.wallets[person].pay("GRO", points, unit, least, self.now)
+            return self.agree(pay(person, points, unit, least, as_of=self.now), expected, done)
 
         @rule(who=st.integers(0, 1), currency=CURRENCIES, points=POINTS, hours=st.integers(1, 99), target=holds)
         def hold(self, who: int, currency: str, points: int, hours: int) -> Any:
@@ -248,7 +255,7 @@ def test_r25_r26_r27_r28_the_ledger_is_the_model(ledger: tuple[Loop, PostingEngi
 
 
 STEP = st.tuples(
-    st.sampled_from(["earn", "redeem", "hold", "exchange", "give", "adjust", "expire", "again"]),
+    st.sampled_from(["earn", "redeem", "pay", "hold", "exchange", "give", "adjust", "expire", "again"]),
     st.integers(0, 2),
     POINTS,
     DAYS,
@@ -285,6 +292,8 @@ def _requests(life: list[tuple[str, int, int, int | None]], people: list[uuid.UU
                 calls.append(earn(person, 3 * points, as_of=now, expires_at=expires))
             case "redeem":
                 calls.append(redeem(person, points, as_of=now))
+            case "pay":
+                calls.append(pay(person, points, 5, 10, as_of=now))
             case "hold":
                 calls.append(hold(person, points, as_of=now))
             case "exchange":
