@@ -7,10 +7,11 @@ from typing import Any
 from alliance.clearing.commands import earn_request, redeem_request, reverse_request
 from domain.errors import InvalidInput, NotAllowed, NotFound
 from domain.ledger.commands import Earn
+from domain.ledger.model import OperationKind
 from domain.ledger.request import Posted
 from domain.money import to_minor
 from domain.programs.rules import Line, Tender
-from resolvers import ids, operations, returns
+from resolvers import gifts, ids, operations, returns
 from resolvers.acting import member_of, merchant_of, one_of
 from resolvers.context import Context
 from resolvers.sent import Sent, key_of, occurred_at
@@ -152,6 +153,8 @@ async def reverse(context: Context, sent: Sent) -> Posted:
         raise NotFound(what="operation", path=("operation",))
     if context.own_merchant_id not in (None, row.merchant_id):
         raise NotAllowed(reason="it happened at another merchant", path=("operation",))
+    if row.kind == OperationKind.GIFT:
+        return await gifts.take_back(context, row, sent, key)
     request = reverse_request(
         context.runtime,
         holder_id=holder_id,

@@ -20,6 +20,8 @@ class Scope(StrEnum):
     POINTS_SPEND = "points:spend"
     POINTS_REVERSE = "points:reverse"
     POINTS_EXCHANGE = "points:exchange"
+    POINTS_TRANSFER = "points:transfer"
+    POINTS_ADJUST = "points:adjust"
     SETTLEMENT_READ = "settlement:read"
     SETTLEMENT_WRITE = "settlement:write"
     CLOCK = "clock"
@@ -35,6 +37,8 @@ MEANING: dict[Scope, str] = {
     Scope.POINTS_SPEND: "redeem points",
     Scope.POINTS_REVERSE: "reverse operations, and report returns by feed",
     Scope.POINTS_EXCHANGE: "quote and exchange points",
+    Scope.POINTS_TRANSFER: "give points to another member",
+    Scope.POINTS_ADJUST: "give and take points by hand, and bring expired ones back",
     Scope.SETTLEMENT_READ: "see settlement cycles, positions, payments and statements",
     Scope.SETTLEMENT_WRITE: "close, state, confirm, net and settle cycles",
     Scope.CLOCK: "say what time it is (as of), for replays",
@@ -44,7 +48,8 @@ _READS = frozenset({Scope.MEMBERS_READ, Scope.POINTS_READ, Scope.SETTLEMENT_READ
 _POINTS = frozenset({Scope.POINTS_EARN, Scope.POINTS_SPEND, Scope.POINTS_REVERSE, Scope.POINTS_EXCHANGE})
 
 DEFAULT_SCOPES: dict[Kind, frozenset[str]] = {
-    "member": frozenset({Scope.MEMBERS_READ, Scope.IDENTIFIERS_READ, Scope.POINTS_READ, Scope.POINTS_EXCHANGE}),
+    "member": frozenset({Scope.MEMBERS_READ, Scope.IDENTIFIERS_READ, Scope.POINTS_READ, Scope.POINTS_EXCHANGE})
+    | {Scope.POINTS_TRANSFER},
     "merchant": _READS | _POINTS | {Scope.MEMBERS_WRITE},
     "operator": frozenset(Scope) - {Scope.CLOCK},
     "auditor": _READS,
@@ -53,7 +58,8 @@ DEFAULT_SCOPES: dict[Kind, frozenset[str]] = {
 
 ALLOWED_SCOPES: dict[Kind, frozenset[str]] = {
     "member": DEFAULT_SCOPES["member"] | {Scope.POINTS_SPEND},
-    "merchant": DEFAULT_SCOPES["merchant"] | {Scope.IDENTIFIERS_READ, Scope.POINTS_GIVE, Scope.SETTLEMENT_WRITE},
+    "merchant": DEFAULT_SCOPES["merchant"]
+    | {Scope.IDENTIFIERS_READ, Scope.POINTS_GIVE, Scope.POINTS_TRANSFER, Scope.POINTS_ADJUST, Scope.SETTLEMENT_WRITE},
     "operator": frozenset(Scope),
     "auditor": _READS,
 }

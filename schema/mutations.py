@@ -7,7 +7,7 @@ from uuid import UUID
 import strawberry
 
 from domain.errors import Refusal
-from resolvers import cycles, exchanges, holds, members, points
+from resolvers import adjustments, cycles, exchanges, gifts, holds, members, points
 from resolvers.context import Context
 from schema.answers import (
     Aborted,
@@ -23,6 +23,14 @@ from schema.answers import (
     Redeemed,
     Reversed,
     Settled,
+)
+from schema.byhand import (
+    Adjusted,
+    AdjustPointsInput,
+    Reinstated,
+    ReinstatePointsInput,
+    TransferPointsInput,
+    Transferred,
 )
 from schema.exchange import Quote
 from schema.holds import Captured, Held, Released
@@ -44,6 +52,7 @@ from schema.inputs import (
 from schema.members import Member
 from schema.node import Info
 from schema.refusals import (
+    AdjustmentLimitExceeded,
     AlreadyCaptured,
     AlreadyReleased,
     AlreadyReversed,
@@ -52,6 +61,10 @@ from schema.refusals import (
     CapExceeded,
     DuplicateOrder,
     EarlierCycleOpen,
+    GiftLimitExceeded,
+    GiftNotWhole,
+    GiftsNotAllowed,
+    GivenTooOften,
     HoldExceeded,
     HoldLapsed,
     IdempotencyConflict,
@@ -63,6 +76,7 @@ from schema.refusals import (
     NoAgreement,
     NotAllowed,
     NotFound,
+    NothingToReinstate,
     NotReversible,
     QuoteExpired,
     QuoteUsed,
@@ -106,8 +120,34 @@ ReverseResult = Annotated[
     | ReturnExceedsOrder
     | NotReversible
     | InsufficientPoints
-    | BalanceLimitExceeded,
+    | BalanceLimitExceeded
+    | GiftNotWhole,
     strawberry.union("ReverseResult"),
+]
+TransferPointsResult = Annotated[
+    Transferred
+    | _Shared
+    | MemberNotActive
+    | InsufficientPoints
+    | BalanceLimitExceeded
+    | GiftsNotAllowed
+    | GiftLimitExceeded
+    | GivenTooOften,
+    strawberry.union("TransferPointsResult"),
+]
+AdjustPointsResult = Annotated[
+    Adjusted
+    | _Shared
+    | MemberNotActive
+    | InsufficientPoints
+    | BalanceLimitExceeded
+    | NoAgreement
+    | AdjustmentLimitExceeded,
+    strawberry.union("AdjustPointsResult"),
+]
+ReinstatePointsResult = Annotated[
+    Reinstated | _Shared | MemberNotActive | BalanceLimitExceeded | NothingToReinstate,
+    strawberry.union("ReinstatePointsResult"),
 ]
 QuoteExchangeResult = Annotated[Quoted | _Shared | NoAgreement | BelowMinimum, strawberry.union("QuoteExchangeResult")]
 ExchangePointsResult = Annotated[
@@ -234,6 +274,24 @@ class Mutation:
         """By the versions it was decided under."""
         found = await answer(info, input, points.reverse)
         return cast("Any", found) if isinstance(found, UserError) else Reversed.of(found)
+
+    @strawberry.mutation(description="Give points to another member, where their currency allows it.")
+    async def transfer_points(self, info: Info, input: TransferPointsInput) -> TransferPointsResult | None:
+        """They keep their dates (rule R6)."""
+        found = await answer(info, input, gifts.transfer)
+        return cast("Any", found) if isinstance(found, UserError) else Transferred.of(*found)
+
+    @strawberry.mutation(description="Give or take points by hand.")
+    async def adjust_points(self, info: Info, input: AdjustPointsInput) -> AdjustPointsResult | None:
+        """With a reason, and within limits (rule A16)."""
+        found = await answer(info, input, adjustments.adjust)
+        return cast("Any", found) if isinstance(found, UserError) else Adjusted.of(*found)
+
+    @strawberry.mutation(description="Bring expired points back, for a while.")
+    async def reinstate_points(self, info: Info, input: ReinstatePointsInput) -> ReinstatePointsResult | None:
+        """As new lots that name the old ones (rule R5)."""
+        found = await answer(info, input, adjustments.reinstate)
+        return cast("Any", found) if isinstance(found, UserError) else Reinstated.of(found)
 
     @strawberry.mutation(description="Ask at what rate points would be exchanged. The offer holds for a while.")
     async def quote_exchange(self, info: Info, input: QuoteExchangeInput) -> QuoteExchangeResult | None:

@@ -11,14 +11,14 @@ from alliance.clearing.errors import NoAgreement
 from alliance.clearing.riders import Owing
 from alliance.clearing.rules import PRICE_OF_MILLIONTHS, Owed, obligations
 from alliance.exchange.model import Quote
-from alliance.exchange.request import ExchangeAtQuote, day_bounds
+from alliance.exchange.request import ExchangeAtQuote
 from alliance.exchange.rules import amounts, price_at_issue
 from alliance.runtime import Runtime
 from domain.base import new_id
 from domain.errors import NotFound
 from domain.ledger.request import Key
 from domain.programs.catalogue import Currency
-from domain.programs.rules import expiry_instant
+from domain.programs.rules import day_bounds, expiry_instant
 
 QUOTE_LIFE = timedelta(minutes=15)
 

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.agreements.book import ExchangeTerms
 from alliance.exchange.model import Quote, QuoteUse
-from alliance.exchange.request import day_bounds
 from alliance.runtime import Runtime
+from domain.programs.rules import day_bounds
 
 Route = tuple[uuid.UUID, str, str]
 

@@ -3,9 +3,8 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import asyncpg
 
@@ -58,12 +57,6 @@ class _ExchangedInDay:
 
 QUOTE_USES = _QuoteUses()
 EXCHANGED_IN_DAY = _ExchangedInDay()
-
-
-def day_bounds(as_of: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """The day of `as_of` in `zone`: its first instant and the first after it."""
-    today = as_of.astimezone(zone).date()
-    return datetime.combine(today, time(), zone), datetime.combine(today + timedelta(days=1), time(), zone)
 
 
 @dataclass(slots=True, kw_only=True)

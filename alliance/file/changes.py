@@ -185,7 +185,8 @@ def _merchant_entries(merchant: Merchant, zone: str) -> Iterator[Entry]:
         body = {key: terms[key] for key in ("code", "kind", "name", "scale")}
         body |= {"merchant": merchant.code, "default": currency.default or alone}
         yield Entry("currency", (currency.code,), body, currency)
-        first = {key: value for key, value in terms.items() if key in ("worth", "redemption", "expiry", "negative")}
+        names = ("worth", "redemption", "expiry", "negative", "gifts")
+        first = {key: value for key, value in terms.items() if key in names}
         yield Entry("policy", (currency.code,), first, currency, 1, zone=zone)
         for policy in currency.policies:
             body = policy.dump("version")

@@ -242,6 +242,9 @@ class Settings(Document):
     clawback: Annotated[Literal["never_below_zero", "none"], later("pending_only", "unlimited")] = "never_below_zero"
     on_return: Literal["reevaluate", "proportional"] = "reevaluate"
     unique_orders: bool = False
+    adjust_limit: Annotated[int, Field(ge=0, le=10**12)] = 1_000
+    adjust_per_day: Annotated[int, Field(ge=0, le=10**12)] = 10_000
+    grace_days: Annotated[int, Field(ge=1, le=3_650)] = 30
 
 
 class Settlement(Document):
@@ -295,6 +298,15 @@ class Redemption(Document):
     max_money: Money | None = None
 
 
+class Gifts(Document):
+    """Whether members give points to each other, and how many."""
+
+    allowed: bool = False
+    max_points: Count = 10_000
+    per_day: Annotated[int, Field(ge=1, le=10_000)] = 5
+    max_depth: Annotated[int, Field(ge=1, le=100)] = 3
+
+
 class CurrencyTerms(Document):
     """What a version of a currency's policy says."""
 
@@ -302,6 +314,7 @@ class CurrencyTerms(Document):
     redemption: Redemption | None = None
     expiry: Expiry = Expiry(policy="never")
     negative: Annotated[Literal["never", "by_reversal"], later("to_limit")] = "never"
+    gifts: Gifts = Gifts()
 
     @model_validator(mode="after")
     def _redeemable(self) -> "CurrencyTerms":

@@ -12,11 +12,12 @@ from domain.base import new_id
 from domain.errors import InvalidInput, NotFound
 from domain.ledger.commands import POINTS, effect_of, note_row, require_room, take
 from domain.ledger.errors import AdjustmentLimitExceeded, NothingToReinstate
-from domain.ledger.model import AccountKind, Adjustment, OperationKind
+from domain.ledger.model import AccountKind, Adjustment, OperationKind, OperationReturn
 from domain.ledger.request import Books, Effect, EntryState, Needs, PastOperation, Request
 from domain.ledger.rules import LotState, spend_order
 
 _ADJUSTMENT: Any = Adjustment.__table__
+_RETURN: Any = OperationReturn.__table__
 
 
 class AdjustmentLimits(NamedTuple):
@@ -207,7 +208,7 @@ class Reinstate(Request):
         if expired.kind != OperationKind.EXPIRE:
             raise InvalidInput(reason=f"an operation of kind {expired.kind} expired nothing", path=("operation",))
         back: dict[UUID, int] = books.other(REINSTATED, (self.holder_id, self.operation_id)) or {}
-        parts = self._parts(expired, back)
+        parts, left = self._parts(expired, back)
         points = sum(part for _, part in parts)
         entry = expired.entries[0]
         require_room(books, self.holder_id, entry.currency, points)
@@ -216,13 +217,17 @@ class Reinstate(Request):
             EntryState(POINTS, entry.currency, points, entry.counter_holder_id, entry.counter_account)
         )
         effect.lots.extend(self._lot(effect, lot, part) for lot, part in parts)
-        effect.rows.append(note_row(effect, self.reason))
+        effect.data |= {"currency": entry.currency, "expires_at": self.expires_at.isoformat()}
+        effect.rows += [note_row(effect, self.reason), (_RETURN, self._return(effect, whole=points == left))]
         now = {lot.id: back.get(lot.id, 0) + part for lot, part in parts}
         books.others[REINSTATED][self.holder_id, self.operation_id] = back | now
         return effect
 
-    def _parts(self, expired: PastOperation, back: dict[UUID, int]) -> list[tuple[LotState, int]]:
-        """What comes back of which lot, those first that expired first. Raises InvalidInput, NothingToReinstate."""
+    def _parts(self, expired: PastOperation, back: dict[UUID, int]) -> tuple[list[tuple[LotState, int]], int]:
+        """What comes back of which lot, those first that expired first; and how much may.
+
+        Raises InvalidInput, NothingToReinstate.
+        """
         left = sorted(
             ((lot, -part - back.get(lot.id, 0)) for lot, part in expired.allocations),
             key=lambda pair: spend_order(pair[0]),
@@ -239,7 +244,18 @@ class Reinstate(Request):
             wanted -= part
             if part:
                 parts.append((lot, part))
-        return parts
+        return parts, available
+
+    def _return(self, effect: Effect, *, whole: bool) -> dict[str, Any]:
+        """So much of the expiry is undone; nothing was asked of the wallet for it."""
+        return {
+            "holder_id": self.holder_id,
+            "operation_id": effect.operation["id"],
+            "returned": {"lines": [], "amount": 0, "points": effect.points},
+            "undone": effect.points,
+            "due": 0,
+            "whole": whole,
+        }
 
     def _lot(self, effect: Effect, lot: LotState, part: int) -> LotState:
         return LotState(

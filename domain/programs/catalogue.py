@@ -85,8 +85,20 @@ class RedemptionTerms:
 
 
 @dataclass(frozen=True, slots=True)
+class GiftPolicy:
+    """The most points and gifts that a member gives a day, and how many gifts a point goes through at most."""
+
+    max_points: int
+    per_day: int
+    max_depth: int
+
+
+@dataclass(frozen=True, slots=True)
 class CurrencyPolicy:
-    """A version of a currency's policy. `worth` is the published worth of a point, in 10^-8 of `worth_currency`."""
+    """A version of a currency's policy. `worth` is the published worth of a point, in 10^-8 of `worth_currency`.
+
+    Without `gifts` its points are not for giving.
+    """
 
     version: int
     valid_from: datetime | None
@@ -96,6 +108,7 @@ class CurrencyPolicy:
     expiry: ExpiryPolicy
     negative: Literal["never", "by_reversal"]
     redemption: RedemptionTerms = RedemptionTerms()
+    gifts: GiftPolicy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +132,11 @@ class Currency:
 
 @dataclass(frozen=True, slots=True)
 class Merchant:
-    """A house of the alliance. Limits are in millionths of the settlement currency; stores map codes to names."""
+    """A house of the alliance. Limits are in millionths of the settlement currency; stores map codes to names.
+
+    By hand, one of its clients moves at most `adjust_limit` points at once and `adjust_per_day` a day; expired points
+    that come back live `grace_days`.
+    """
 
     id: uuid.UUID
     code: str
@@ -136,6 +153,9 @@ class Merchant:
     currencies: tuple[str, ...]
     default_currency: str | None
     earning: Mapping[tuple[str, str], Earning]
+    adjust_limit: int = 1_000
+    adjust_per_day: int = 10_000
+    grace_days: int = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +268,9 @@ def _merchant(
         currencies=tuple(currency.code for currency in currencies),
         default_currency=next((currency.code for currency in currencies if currency.is_default), None),
         earning=compile_earning(rules),
+        adjust_limit=row.settings.get("adjustLimit", 1_000),
+        adjust_per_day=row.settings.get("adjustPerDay", 10_000),
+        grace_days=row.settings.get("graceDays", 30),
     )
 
 
@@ -274,6 +297,7 @@ def _policy(row: CurrencyPolicyRow) -> CurrencyPolicy:
         ),
         negative=row.definition["negative"],
         redemption=_redemption(row.definition.get("redemption", {})),
+        gifts=_gifts(row.definition.get("gifts")),
     )
 
 
@@ -285,6 +309,12 @@ def _redemption(stored: dict[str, Any]) -> RedemptionTerms:
         max_share=Fraction(stored.get("maxShare", "1")),
         max_money=None if most is None else scaled(most["amount"], PRICE_PLACES),
     )
+
+
+def _gifts(stored: dict[str, Any] | None) -> GiftPolicy | None:
+    if stored is None or not stored["allowed"]:
+        return None
+    return GiftPolicy(stored["maxPoints"], stored["perDay"], stored["maxDepth"])
 
 
 def _rule(row: EarningRuleRow, default_currency: str) -> EarningRule:

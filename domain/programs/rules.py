@@ -185,6 +185,12 @@ def _end_of_lot(policy: ExpiryPolicy, granted: date, zone: ZoneInfo) -> datetime
     return datetime.combine(last + timedelta(days=1), time(), zone).astimezone(UTC)
 
 
+def day_bounds(moment: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """The day of `moment` in `zone`: its first instant and the first after it."""
+    today = moment.astimezone(zone).date()
+    return datetime.combine(today, time(), zone), datetime.combine(today + timedelta(days=1), time(), zone)
+
+
 def _period_end(day: date, period: str | None) -> date:
     match period:
         case "month":

@@ -49,7 +49,7 @@ def documented() -> dict[str, set[str]]:
 ACCEPTED = keys_of(AllianceDocument, "")
 SAME = {
     f"merchants[].currencies[].policies[].{part}": f"merchants[].currencies[].{part}"
-    for part in ("expiry", "redemption")
+    for part in ("expiry", "redemption", "gifts")
 }
 
 

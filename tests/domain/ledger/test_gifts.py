@@ -27,7 +27,7 @@ from domain.ledger.gifts import GiftLimits
 from domain.ledger.request import Posted
 from domain.ledger.verify import verify
 from domain.money import MAX_INTEGER
-from tests.ledger_support import NOON, earn, expire, give, members, posted, redeem, reverse, rows, take_back
+from tests.ledger_support import NOON, earn, expire, give, hold, members, posted, redeem, reverse, rows, take_back
 
 DAY = timedelta(days=1)
 LOTS = """SELECT id, issuer_id, funder_id, price, granted, remaining, granted_at, expires_at,
@@ -175,6 +175,21 @@ async def test_r06_a_gift_that_was_touched_is_not_taken_back(engine: PostingEngi
     with pytest.raises(GiftNotWhole):
         await engine.post(take_back(ann, bob, given.operation_id, as_of=NOON + DAY))
     assert (await engine.post(take_back(ann, bob, given.operation_id))).points == 30
+
+
+async def test_r14_points_under_a_hold_are_not_given_and_keep_a_gift_from_being_taken_back(
+    engine: PostingEngine,
+) -> None:
+    ann, bob = members(2)
+    await engine.post(earn(ann, 40))
+    given = await engine.post(give(ann, bob, 30))
+    await engine.post(hold(bob, 10))
+    with pytest.raises(InsufficientPoints) as refusal:
+        await engine.post(give(bob, ann, 21))
+    assert refusal.value.data == {"available": 20, "requested": 21}
+    with pytest.raises(GiftNotWhole) as held:
+        await engine.post(take_back(ann, bob, given.operation_id))
+    assert held.value.data == {"points": 30, "available": 20}
 
 
 async def test_r22_of_twenty_who_take_a_gift_back_at_once_one_succeeds(engine: PostingEngine) -> None:

@@ -1,0 +1,130 @@
+"""What staff moves by hand (A16), as requests for the posting engine. The merchant whose staff did it funds it (A1)."""
+
+import uuid
+from datetime import datetime
+
+from alliance.clearing.errors import NoAgreement
+from alliance.clearing.model import ObligationKind
+from alliance.clearing.riders import Owing, Refusing
+from alliance.clearing.rules import PRICE_OF_MILLIONTHS, is_late, obligations, versions
+from alliance.runtime import Runtime
+from domain.errors import InvalidInput, NotAllowed, NotFound
+from domain.ledger.adjustments import Adjust, AdjustmentLimits, Reinstate
+from domain.ledger.request import Key, Rider
+from domain.programs.catalogue import Currency, ExpiryPolicy, Merchant
+from domain.programs.rules import day_bounds, expiry_instant
+
+
+def adjust_request(
+    runtime: Runtime,
+    *,
+    member_id: uuid.UUID,
+    merchant: Merchant,
+    currency: str | None,
+    points: int,
+    reason: str,
+    occurred_at: datetime,
+    as_of: datetime,
+    key: Key | None,
+    client_id: uuid.UUID | None,
+    dry_run: bool = False,
+) -> Adjust:
+    """Give points by hand, or take some (`points` below zero).
+
+    Another's points are given under an agreement, at its issue price and without fees; only their issuer takes them.
+    Raises InvalidInput, NotFound, NotAllowed; the posting refuses with NoAgreement.
+    """
+    code = currency if currency is not None else merchant.default_currency
+    kind = runtime.catalogue.currencies.get(code or "")
+    if kind is None:
+        raise NotFound(what=f"currency {(code or '')[:40]!r}", path=("currency",))
+    if points < 0 and merchant.id != kind.merchant_id:
+        raise NotAllowed(reason="points are taken away by their issuer", path=("points",))
+    if not reason.strip():
+        raise InvalidInput(reason="say why", path=("reason",))
+    issuer = runtime.catalogue.merchants_by_id[kind.merchant_id]
+    price, riders = _owed(runtime, merchant, kind, points, occurred_at, as_of)
+    return Adjust(
+        holder_id=member_id,
+        key=key,
+        client_id=client_id,
+        as_of=as_of,
+        occurred_at=occurred_at,
+        dry_run=dry_run,
+        riders=tuple(rider for rider in riders if not dry_run or isinstance(rider, Refusing)),
+        merchant_id=merchant.id,
+        currency=kind.code,
+        issuer_id=issuer.id,
+        points=points,
+        reason=reason,
+        limits=AdjustmentLimits(merchant.adjust_limit, merchant.adjust_per_day),
+        day=day_bounds(as_of, merchant.timezone),
+        price=price,
+        expires_at=expiry_instant(kind.policy_at(occurred_at).expiry, as_of, issuer.timezone),
+    )
+
+
+def _owed(
+    runtime: Runtime, merchant: Merchant, currency: Currency, points: int, occurred_at: datetime, as_of: datetime
+) -> tuple[int, tuple[Rider, ...]]:
+    """The price of a point that the merchant pays its issuer (10^-8), and the rider that writes what it comes to owe.
+
+    A late adjustment is valued at the dearer version, as an earn is (A2). Raises InvalidInput.
+    """
+    late = is_late(occurred_at, as_of)
+    if merchant.id == currency.merchant_id:
+        return 0, ()
+    found = versions(runtime.agreements, merchant.id, currency.merchant_id, occurred_at, as_of)
+    place = (merchant.id, currency.code)
+    prices = [(version.earn[place].owed, version) for version in found if place in version.earn]
+    if not prices or place not in found[0].earn:
+        refusal = NoAgreement(merchant=merchant.code, event="earn", currency=currency.code, path=("currency",))
+        return 0, (Refusing(refusal),)
+    owed, version = max(prices, key=lambda pair: pair[0])
+    lines = obligations(
+        "earn",
+        version,
+        debtor_id=merchant.id,
+        creditor_id=currency.merchant_id,
+        issuer_id=currency.merchant_id,
+        operator_id=runtime.catalogue.alliance.id,
+        currency=currency.code,
+        points=points,
+        owed=owed,
+        late=late,
+    )
+    main = tuple(line for line in lines if line.kind is not ObligationKind.FEE)
+    return owed * PRICE_OF_MILLIONTHS, (Owing(main, as_of),) if main else ()
+
+
+def reinstate_request(
+    runtime: Runtime,
+    *,
+    holder_id: uuid.UUID,
+    operation_id: uuid.UUID,
+    issuer: Merchant,
+    points: int | None,
+    reason: str,
+    as_of: datetime,
+    key: Key | None,
+    client_id: uuid.UUID | None,
+    dry_run: bool = False,
+) -> Reinstate:
+    """Bring back what an operation expired (R5), until the end of the issuer's `graceDays`. Raises InvalidInput."""
+    if not reason.strip():
+        raise InvalidInput(reason="say why", path=("reason",))
+    grace = ExpiryPolicy("rolling", days=issuer.grace_days)
+    expires_at = expiry_instant(grace, as_of, issuer.timezone)
+    assert expires_at is not None
+    return Reinstate(
+        holder_id=holder_id,
+        key=key,
+        client_id=client_id,
+        as_of=as_of,
+        occurred_at=as_of,
+        dry_run=dry_run,
+        operation_id=operation_id,
+        points=points,
+        expires_at=expires_at,
+        reason=reason,
+    )

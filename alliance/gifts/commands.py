@@ -1,0 +1,76 @@
+"""Gifts between members, as requests for the posting engine. They make nothing owed between merchants (A1)."""
+
+import uuid
+from datetime import datetime
+
+from alliance.runtime import Runtime
+from domain.errors import NotFound
+from domain.ledger.gifts import Gift, GiftLimits, ReverseGift
+from domain.ledger.request import Key
+from domain.programs.rules import day_bounds
+
+
+def gift_request(
+    runtime: Runtime,
+    *,
+    giver_id: uuid.UUID,
+    receiver_id: uuid.UUID,
+    currency: str,
+    points: int,
+    as_of: datetime,
+    key: Key | None,
+    client_id: uuid.UUID | None,
+    note: str | None = None,
+    dry_run: bool = False,
+) -> Gift:
+    """Points of one member for another, within the limits of today's policy of the currency (R6).
+
+    A day is one of the issuer's time zone. Raises NotFound for an unknown currency; the posting refuses the rest.
+    """
+    kind = runtime.catalogue.currencies.get(currency)
+    if kind is None:
+        raise NotFound(what=f"currency {currency[:40]!r}", path=("currency",))
+    gifts = kind.policy_at(as_of).gifts
+    return Gift(
+        holder_id=giver_id,
+        key=key,
+        client_id=client_id,
+        as_of=as_of,
+        occurred_at=as_of,
+        dry_run=dry_run,
+        to_holder_id=receiver_id,
+        currency=kind.code,
+        issuer_id=kind.merchant_id,
+        points=points,
+        limits=None if gifts is None else GiftLimits(gifts.max_points, gifts.per_day, gifts.max_depth),
+        day=day_bounds(as_of, runtime.catalogue.merchants_by_id[kind.merchant_id].timezone),
+        note=note,
+    )
+
+
+def reverse_gift_request(
+    *,
+    giver_id: uuid.UUID,
+    receiver_id: uuid.UUID,
+    operation_id: uuid.UUID,
+    currency: str,
+    as_of: datetime,
+    occurred_at: datetime,
+    key: Key | None,
+    client_id: uuid.UUID | None,
+    reason: str | None = None,
+    dry_run: bool = False,
+) -> ReverseGift:
+    """Take a gift back, as long as the receiver's points are whole."""
+    return ReverseGift(
+        holder_id=giver_id,
+        key=key,
+        client_id=client_id,
+        as_of=as_of,
+        occurred_at=occurred_at,
+        dry_run=dry_run,
+        to_holder_id=receiver_id,
+        operation_id=operation_id,
+        currency=currency,
+        note=reason,
+    )

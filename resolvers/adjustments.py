@@ -1,0 +1,56 @@
+"""What staff moves by hand."""
+
+from alliance.clearing.adjustments import adjust_request, reinstate_request
+from domain.errors import NotAllowed, NotFound
+from domain.ledger.request import Posted
+from resolvers import ids, operations
+from resolvers.acting import member_of, merchant_of
+from resolvers.context import Context
+from resolvers.sent import Sent, key_of, occurred_at
+
+
+async def adjust(context: Context, sent: Sent) -> tuple[Posted, str]:
+    """Give or take points; the answer comes with their kind. Raises a Refusal, or Overloaded."""
+    key = key_of(context, "adjustPoints", sent)
+    merchant = merchant_of(context, sent["merchant"])
+    request = adjust_request(
+        context.runtime,
+        member_id=await member_of(context, merchant, sent["member"]),
+        merchant=merchant,
+        currency=sent.get("currency"),
+        points=sent["points"],
+        reason=sent["reason"],
+        occurred_at=occurred_at(context, sent),
+        as_of=context.as_of,
+        key=key,
+        client_id=context.signed_in.client_id,
+        dry_run=bool(sent.get("dryRun")),
+    )
+    return await context.runtime.engine.post(request), request.currency
+
+
+async def reinstate(context: Context, sent: Sent) -> Posted:
+    """Bring expired points back; their issuer's staff does. Raises a Refusal, or Overloaded."""
+    key = key_of(context, "reinstatePoints", sent)
+    try:
+        holder_id, operation_id = ids.decode_as("Operation", sent["operation"], 2)
+    except NotFound as refusal:
+        raise refusal.at("operation") from None
+    row = await operations.load(context, holder_id, operation_id)
+    if row is None:
+        raise NotFound(what="operation", path=("operation",))
+    if context.own_merchant_id not in (None, row.merchant_id):
+        raise NotAllowed(reason="another merchant issued these points", path=("operation",))
+    request = reinstate_request(
+        context.runtime,
+        holder_id=holder_id,
+        operation_id=operation_id,
+        issuer=context.runtime.catalogue.merchants_by_id[row.merchant_id],
+        points=sent.get("points"),
+        reason=sent["reason"],
+        as_of=context.as_of,
+        key=key,
+        client_id=context.signed_in.client_id,
+        dry_run=bool(sent.get("dryRun")),
+    )
+    return await context.runtime.engine.post(request)

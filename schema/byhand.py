@@ -1,0 +1,130 @@
+"""Points that people move: members to each other, staff by hand. What is sent for it, and what is answered."""
+
+from datetime import datetime
+from typing import Self
+
+import strawberry
+
+from domain.ledger.request import Posted
+from schema.answers import operation_of, wallet_now
+from schema.inputs import DRY_RUN, KEY, OCCURRED_AT, MemberRef, passed_as_sent
+from schema.node import Info
+from schema.operations import Operation
+from schema.scalars import Points
+from schema.wallets import Wallet
+
+
+@passed_as_sent
+@strawberry.input
+class TransferPointsInput:
+    """Points from one member to another, where their currency allows gifts."""
+
+    idempotency_key: str = strawberry.field(description=KEY)
+    from_: MemberRef = strawberry.field(name="from", description="Who gives.")
+    to: MemberRef = strawberry.field(description="Who is given to.")
+    currency: str = strawberry.field(description="The code of the points.")
+    points: Points
+    note: str | None = strawberry.UNSET
+    dry_run: bool | None = strawberry.field(default=False, description=DRY_RUN)
+
+
+@passed_as_sent
+@strawberry.input
+class AdjustPointsInput:
+    """Points given or taken by hand, within the merchant's limits."""
+
+    idempotency_key: str = strawberry.field(description=KEY)
+    merchant: str = strawberry.field(description="The code of the merchant whose staff does it, and who pays for it.")
+    member: MemberRef
+    currency: str | None = strawberry.field(
+        default=strawberry.UNSET, description="Whose points: default the merchant's own; another's under an agreement."
+    )
+    points: Points = strawberry.field(description="How many to give; below zero, to take.")
+    reason: str
+    occurred_at: datetime | None = strawberry.field(default=strawberry.UNSET, description=OCCURRED_AT)
+    dry_run: bool | None = strawberry.field(default=False, description=DRY_RUN)
+
+
+@passed_as_sent
+@strawberry.input
+class ReinstatePointsInput:
+    """Expired points that come back."""
+
+    idempotency_key: str = strawberry.field(description=KEY)
+    operation: strawberry.ID = strawberry.field(description="The operation of kind EXPIRE.")
+    points: Points | None = strawberry.field(default=strawberry.UNSET, description="Default: all that are left of it.")
+    reason: str
+    dry_run: bool | None = strawberry.field(default=False, description=DRY_RUN)
+
+
+@strawberry.type(description="Points were given to another member.")
+class Transferred:
+    """They keep their dates."""
+
+    points: Points
+    posted: strawberry.Private[Posted]
+    currency: strawberry.Private[str]
+
+    @strawberry.field(description="From the giver's side; null for a dry run.")
+    def operation(self, info: Info) -> Operation | None:
+        """Read now."""
+        return operation_of(info, self.posted)
+
+    @strawberry.field(description="The giver's wallet as it stands now; null for points out of reach.")
+    async def wallet(self, info: Info) -> Wallet | None:
+        """Read now."""
+        return await wallet_now(info, self.posted.holder_id, self.currency)
+
+    @classmethod
+    def of(cls, posted: Posted, currency: str) -> Self:
+        """From what the engine answered."""
+        return cls(points=Points(posted.points), posted=posted, currency=currency)
+
+
+@strawberry.type(description="Points were given or taken by hand.")
+class Adjusted:
+    """With a reason."""
+
+    points: Points = strawberry.field(description="What the member gained; below zero, lost.")
+    posted: strawberry.Private[Posted]
+    currency: strawberry.Private[str]
+
+    @strawberry.field(description="Null for a dry run.")
+    def operation(self, info: Info) -> Operation | None:
+        """Read now."""
+        return operation_of(info, self.posted)
+
+    @strawberry.field(description="The wallet as it stands now; null for points out of reach.")
+    async def wallet(self, info: Info) -> Wallet | None:
+        """Read now."""
+        return await wallet_now(info, self.posted.holder_id, self.currency)
+
+    @classmethod
+    def of(cls, posted: Posted, currency: str) -> Self:
+        """From what the engine answered."""
+        return cls(points=Points(posted.data["change"]), posted=posted, currency=currency)
+
+
+@strawberry.type(description="Expired points came back.")
+class Reinstated:
+    """As new lots, for a while."""
+
+    points: Points
+    expires_at: datetime = strawberry.field(description="The first moment at which they are gone again.")
+    posted: strawberry.Private[Posted]
+
+    @strawberry.field(description="Null for a dry run.")
+    def operation(self, info: Info) -> Operation | None:
+        """Read now."""
+        return operation_of(info, self.posted)
+
+    @strawberry.field(description="The wallet as it stands now; null for points out of reach.")
+    async def wallet(self, info: Info) -> Wallet | None:
+        """Read now."""
+        return await wallet_now(info, self.posted.holder_id, self.posted.data["currency"])
+
+    @classmethod
+    def of(cls, posted: Posted) -> Self:
+        """From what the engine answered."""
+        expires_at = datetime.fromisoformat(posted.data["expires_at"])
+        return cls(points=Points(posted.points), expires_at=expires_at, posted=posted)
