@@ -152,14 +152,14 @@ class ModelWallets:
             done.made.append(given)
         return points, done
 
-    def adjust(self, currency: str, points: int, now: datetime, expires: datetime | None) -> int | str:
+    def adjust(
+        self, currency: str, points: int, now: datetime, expires: datetime | None
+    ) -> tuple[int | str, ModelOperation | None]:
         if points > 0:
-            self._grant(currency, points, now, expires)
-        elif self.available(currency, now) < -points:
-            return "InsufficientPoints"
-        else:
-            self._spend(currency, -points, now)
-        return abs(points)
+            return points, ModelOperation("ADJUST", made=[self._grant(currency, points, now, expires)])
+        if self.available(currency, now) < -points:
+            return "InsufficientPoints", None
+        return -points, ModelOperation("ADJUST", took=self._spend(currency, -points, now))
 
     def expire(self, currency: str, now: datetime) -> int:
         gone = 0
@@ -182,7 +182,7 @@ class ModelWallets:
             return "ReturnExceedsOrder"
         done.back += points
         done.undone = done.back == whole
-        return self._claw_back(done, now) if done.kind == "EARN" else self._restore(done, points)
+        return self._claw_back(done, now) if done.kind == "EARN" or done.made else self._restore(done, points)
 
     def _undo_whole(self, done: ModelOperation, now: datetime) -> int | str:
         if any(lot.free < lot.granted or not lot.live(now) for lot in done.made):

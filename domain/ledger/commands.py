@@ -321,6 +321,11 @@ class Reverse(Request):
             raise InvalidInput(reason="points that were spent come back by number: give points", path=path)
         return min(left, max(0, undone_of_redemption(spent, self._kept(order, 0)) - (spent - left)))
 
+    def _undo_adjust(self, books: Books, original: PastOperation, effect: Effect) -> None:
+        """What was given by hand is taken back as an earn is; what was taken returns to its lots."""
+        undo = self._undo_earn if original.lots else self._undo_redeem
+        undo(books, original, effect)
+
     def _undo_exchange(self, books: Books, original: PastOperation, effect: Effect) -> None:
         """Take the points in back out of their lots, which must be whole, and restore the points out."""
         if not self.asked.everything:
@@ -339,6 +344,7 @@ _UNDO = {
     OperationKind.EARN.value: Reverse._undo_earn,
     OperationKind.REDEEM.value: Reverse._undo_redeem,
     OperationKind.EXCHANGE.value: Reverse._undo_exchange,
+    OperationKind.ADJUST.value: Reverse._undo_adjust,
 }
 
 

@@ -180,11 +180,11 @@ def test_r25_r26_r27_r28_the_ledger_is_the_model(ledger: tuple[Loop, PostingEngi
             expected, done = self.wallets[person].give(self.wallets[other], "GRO", points, self.now)
             return self.agree(give(person, other, points, as_of=self.now), expected, done)
 
-        @rule(who=st.integers(0, 1), currency=CURRENCIES, points=POINTS | st.integers(-60, -1), days=DAYS)
-        def adjust(self, who: int, currency: str, points: int, days: int | None) -> None:
+        @rule(who=st.integers(0, 1), currency=CURRENCIES, points=POINTS | st.integers(-60, -1), days=DAYS, target=done)
+        def adjust(self, who: int, currency: str, points: int, days: int | None) -> Any:
             person, expires = self.people[who], days and self.now + timedelta(days=days)
-            expected = self.wallets[person].adjust(currency, points, self.now, expires)
-            self.agree(adjust(person, points, currency, as_of=self.now, expires_at=expires), expected, None)
+            expected, done = self.wallets[person].adjust(currency, points, self.now, expires)
+            return self.agree(adjust(person, points, currency, as_of=self.now, expires_at=expires), expected, done)
 
         @rule(one=done)
         def reverse(self, one: tuple[uuid.UUID, uuid.UUID, ModelOperation]) -> None:

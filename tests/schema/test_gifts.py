@@ -201,6 +201,10 @@ async def test_a01_a_partner_funds_what_its_staff_gives(operator: Client, fuel: 
     edges = (await operator.run(query))["alliance"]["openCycle"]["obligations"]["edges"]
     owed = {"kind": "EARN", "debtor": {"code": "fuel"}, "creditor": {"code": "grocer"}, "points": 100}
     assert [edge["node"] for edge in edges] == [owed | {"amount": {"amount": "0.900000"}}]
+    want = "... on Reversed { taken }"
+    await fuel.do("reverse", "ReverseInput", want, operation=given["operation"]["id"], reason="by mistake")
+    edges = (await operator.run(query))["alliance"]["openCycle"]["obligations"]["edges"]
+    assert sum(edge["node"]["points"] for edge in edges) == 0
     taken = await adjust(fuel, card, -1, merchant="fuel", currency="GRO")
     assert (taken["code"], taken["path"]) == ("NOT_ALLOWED", ["points"])
     other = await adjust(fuel, card, 1)

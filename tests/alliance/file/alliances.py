@@ -64,8 +64,9 @@ expiries = st.one_of(
 redemptions = some(
     unit=st.integers(1, 500), minimum=st.integers(1, 500), maxShare=st.just("0.5"), maxMoney=money(2, 5000)
 )
+gifts = some(allowed=st.booleans(), maxPoints=st.integers(1, 500), perDay=st.integers(1, 9), maxDepth=st.integers(1, 9))
 policy_terms = st.one_of(
-    some(worth=money(4, 500), expiry=expiries, negative=st.sampled_from(["never", "by_reversal"])),
+    some(worth=money(4, 500), expiry=expiries, negative=st.sampled_from(["never", "by_reversal"]), gifts=gifts),
     st.builds(lambda worth, terms: {"worth": worth, "redemption": terms}, money(4, 500), redemptions),
 )
 rule_terms = some(

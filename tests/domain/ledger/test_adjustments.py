@@ -11,7 +11,12 @@ from domain.database import Database
 from domain.errors import InvalidInput, NotFound
 from domain.ledger.adjustments import AdjustmentLimits
 from domain.ledger.engine import PostingEngine
-from domain.ledger.errors import AdjustmentLimitExceeded, InsufficientPoints, NothingToReinstate
+from domain.ledger.errors import (
+    AdjustmentLimitExceeded,
+    AlreadyReversed,
+    InsufficientPoints,
+    NothingToReinstate,
+)
 from domain.ledger.model import OperationNote
 from domain.ledger.queries import ActivityKey, WalletKey, activity_counts, activity_page, lifetime, operations
 from domain.ledger.request import Posted
@@ -26,6 +31,7 @@ from tests.ledger_support import (
     posted,
     redeem,
     reinstate,
+    reverse,
     rows,
     take_back,
 )
@@ -57,6 +63,22 @@ async def test_a16_an_adjustment_down_takes_by_r1_and_never_below_zero(
     assert refusal.value.data == {"available": 20, "requested": 21}
     with pytest.raises(InvalidInput):
         await engine.post(adjust(ann, 0))
+
+
+async def test_r19_an_adjustment_is_undone_either_way(engine: PostingEngine, database: Database) -> None:
+    (ann,) = members(1)
+    up = await engine.post(adjust(ann, 70, expires_at=NOON + DAY))
+    down = await engine.post(adjust(ann, -30))
+    back = await engine.post(reverse(ann, down.operation_id))
+    assert (back.kind, back.points) == ("REVERSAL", 30)
+    assert await posted(database, [ann]) == {(ann, "GRO"): 70}
+    gone = await engine.post(reverse(ann, up.operation_id))
+    assert (gone.points, gone.data) == (70, {"taken": 70, "shortfall": 0})
+    with pytest.raises(AlreadyReversed):
+        await engine.post(reverse(ann, up.operation_id))
+    async with database.session() as session:
+        (totals,) = (await lifetime(session, [WalletKey(ann, "GRO", NOON)])).values()
+    assert totals.adjusted == 0
 
 
 async def test_a16_limits_once_and_a_day_count_both_ways_a_client(engine: PostingEngine) -> None:
