@@ -1,8 +1,10 @@
-"""The proof of all books: the ledger's, and what merchants owe each other against the obligations it came from."""
+"""The proof of all books: the ledger's, what merchants owe each other against the obligations it came from, the log."""
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from alliance.proofs.verify import CHECKS as LOG_CHECKS
+from alliance.proofs.verify import verify_log
 from alliance.settlement.rules import minor_unit
 from domain.ledger.verify import Proof
 from domain.ledger.verify import verify as verify_ledger
@@ -74,4 +76,7 @@ async def verify(session: AsyncSession) -> Proof:
     currency = await session.scalar(select(AllianceRow.settlement_currency))
     unit = minor_unit(currency) if currency else 1
     await session.rollback()
-    return await verify_ledger(session, {name: sql.format(unit=unit) for name, sql in _CHECKS.items()})
+    checks = {name: sql.format(unit=unit) for name, sql in _CHECKS.items()}
+    proof = await verify_ledger(session, checks | LOG_CHECKS)
+    proof.differences += await verify_log(session)
+    return proof

@@ -18,6 +18,9 @@ from sqlalchemy.ext.asyncio import (
 
 T = TypeVar("T")
 
+# In UTC whatever the server is set to: a time that PostgreSQL writes as text is the same everywhere.
+_SESSION = {"application_name": "tessera", "TimeZone": "UTC"}
+
 
 def _dumps(value: object) -> str:
     return orjson.dumps(value).decode()
@@ -36,7 +39,7 @@ class Database:
             json_serializer=_dumps,
             json_deserializer=orjson.loads,
             hide_parameters=True,
-            connect_args={"timeout": 10, "server_settings": {"application_name": "tessera"}},
+            connect_args={"timeout": 10, "server_settings": _SESSION},
         )
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         self._standing: list[StandingReader] = []
@@ -63,7 +66,7 @@ class Database:
     async def connect(self, **settings: str) -> asyncpg.Connection:
         """A connection of one's own, JSON decoded, with these server settings."""
         dsn = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        connection = await asyncpg.connect(dsn, timeout=10, server_settings={"application_name": "tessera"} | settings)
+        connection = await asyncpg.connect(dsn, timeout=10, server_settings=_SESSION | settings)
         await connection.set_type_codec("jsonb", encoder=_dumps, decoder=orjson.loads, schema="pg_catalog")
         return connection
 

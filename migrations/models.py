@@ -3,6 +3,7 @@
 import alliance.agreements.model
 import alliance.clearing.model
 import alliance.exchange.model
+import alliance.proofs.model
 import alliance.settlement.model  # noqa: F401
 import domain.events.model
 import domain.ledger.model

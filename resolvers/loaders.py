@@ -12,6 +12,8 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 from strawberry.dataloader import DataLoader
 
+from alliance.proofs import queries as log
+from alliance.proofs.model import Inclusion
 from alliance.runtime import Runtime
 from alliance.settlement import queries as settlement
 from alliance.settlement.model import Payment, SettlementCycle
@@ -187,6 +189,26 @@ class Loaders:
                 None if hold is None or own not in (None, hold.merchant_id, hold.issuer_id) else hold
                 for hold in map(found.get, keys)
             ]
+
+        return self._loader(load)
+
+    @cached_property
+    def inclusions(self) -> DataLoader[OperationKey, Inclusion | None]:
+        """Proofs of operations, unfiltered: see resolvers.proofs."""
+
+        async def load(session: AsyncSession, keys: list[OperationKey]) -> list[Inclusion | None]:
+            found = await log.inclusions(session, keys)
+            return [found.get(key) for key in keys]
+
+        return self._loader(load)
+
+    @cached_property
+    def log_keys(self) -> DataLoader[tuple[()], tuple[str, ...]]:
+        """The public keys of the log."""
+
+        async def load(session: AsyncSession, keys: list[tuple[()]]) -> list[tuple[str, ...]]:
+            found = tuple(await log.public_keys(session))
+            return [found] * len(keys)
 
         return self._loader(load)
 

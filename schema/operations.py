@@ -8,10 +8,11 @@ import strawberry
 
 from domain.ledger.model import OperationKind
 from domain.ledger.queries import OperationRow
-from resolvers import ids, operations
+from resolvers import ids, operations, proofs
 from schema.enums import Channel, OperationStatus
 from schema.merchants import Merchant, PointsCurrency, Store
 from schema.node import Info, Node
+from schema.proofs import InclusionProof
 from schema.scalars import Points
 
 LazyMember = Annotated["Member", strawberry.lazy("schema.members")]  # type: ignore[name-defined]  # noqa: F821
@@ -128,6 +129,12 @@ class Operation(Node):
     def decided_by(self) -> list[Decision]:
         """Rules, with versions and what each gave."""
         return [Decision.of(decision) for decision in self.row.decisions or []]
+
+    @strawberry.field(description="That it is in the log; null until it is in a signed checkpoint, within a second.")
+    async def proof(self, info: Info) -> InclusionProof | None:
+        """In the tree of the newest checkpoint."""
+        found = await proofs.of(info.context, self.row)
+        return None if found is None else InclusionProof.of(found)
 
     @classmethod
     def named(cls, holder_id: UUID, operation_id: UUID) -> "Operation":

@@ -38,6 +38,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         **_all(by("member", *READERS, scope=Scope.MEMBERS_READ), "member"),
         **_all(by(*READERS, scope=Scope.MEMBERS_READ), "members"),
         **_all(POINTS, "operation"),
+        **_all(SIGNED_IN, "logCheckpoint consistencyProof"),
         **_all(SETTLEMENT, "settlementCycle"),
         **_all(PUBLIC, "_service"),
     },
@@ -68,9 +69,12 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "Operation": _all(
         PARENT,
         "id kind status occurredAt bookedAt member merchant store channel orderRef title change balanceAfter transfers"
-        " reverses reversedBy decidedBy",
+        " reverses reversedBy decidedBy proof",
     ),
     "Hold": _all(PARENT, "id points captured status expiresAt orderRef currency merchant capturedBy"),
+    "InclusionProof": _all(PARENT, "leafIndex leafHash path checkpoint leaf salt terms termsSalt bundle"),
+    "LogCheckpoint": _all(PARENT, "size root note signedAt"),
+    "ConsistencyProof": _all(PARENT, "first second path"),
     "Transfer": _all(PARENT, "currency points balanceAfter"),
     "Decision": _all(PARENT, "rule version points"),
     "ExchangeOption": _all(PARENT, "to rate block step remainingToday expiryRule changesOn blockedBy"),

@@ -7,7 +7,7 @@ import strawberry
 
 from domain.errors import InvalidInput, NotFound
 from domain.programs import catalogue as programs
-from resolvers import cycles, holds, ids, members, operations, wallets
+from resolvers import cycles, holds, ids, members, operations, proofs, wallets
 from resolvers import viewer as access
 from resolvers.cycles import CYCLE_SHAPE
 from resolvers.members import MEMBER_SHAPE
@@ -19,7 +19,8 @@ from schema.members import Member
 from schema.merchants import Merchant, PointsCurrency, Store
 from schema.node import Connection, Info, Node
 from schema.operations import Operation
-from schema.scalars import CurrencyCode
+from schema.proofs import ConsistencyProof, LogCheckpoint
+from schema.scalars import CurrencyCode, LogIndex
 from schema.settlement import SettlementCycle
 from schema.wallets import Wallet
 
@@ -207,3 +208,15 @@ class Query:
         """By its id."""
         found = await fetch(info, id)
         return found if isinstance(found, SettlementCycle) else None
+
+    @strawberry.field(description="The newest signed checkpoint of the log of operations; null while it is empty.")
+    async def log_checkpoint(self, info: Info) -> LogCheckpoint | None:
+        """For partners to keep."""
+        found = await proofs.checkpoint(info.context)
+        return None if found is None else LogCheckpoint.of(found)
+
+    @strawberry.field(description="That the log only grew from `first` to `second`; null if it never had so many.")
+    async def consistency_proof(self, info: Info, first: LogIndex, second: LogIndex) -> ConsistencyProof | None:
+        """Between two checkpoints."""
+        path = await proofs.consistency(info.context, first, second)
+        return None if path is None else ConsistencyProof.of(first, second, path)

@@ -18,6 +18,7 @@ Points = NewType("Points", int)
 Decimal = NewType("Decimal", str)
 CurrencyCode = NewType("CurrencyCode", str)
 JSON = NewType("JSON", object)
+LogIndex = NewType("LogIndex", int)
 
 _DIGITS = re.compile(r"-?[0-9]{1,17}", re.ASCII)
 _DECIMAL = re.compile(r"-?(?:[0-9]+)(?:\.[0-9]+)?", re.ASCII)
@@ -48,6 +49,15 @@ def serialize_points(value: int) -> int:
     """An integer that every client can read exactly; more than that is a fault of ours."""
     if abs(value) > MAX_INTEGER:
         raise ValueError("a number of points passes 2^53-1")
+    return value
+
+
+def parse_log_index(value: object) -> int:
+    """A number of operations: an integer or a string of digits, not below zero."""
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_INTEGER:
+        raise BadInput("LogIndex must be an integer, or a string of digits, from 0 to 9007199254740991 (2^53-1)")
     return value
 
 
@@ -118,5 +128,11 @@ SCALARS: dict[object, ScalarDefinition] = {
     CurrencyCode: _scalar("CurrencyCode", "A currency of ISO 4217, such as USD.", _same, parse_currency_code),
     datetime: _scalar("DateTime", "A moment: RFC 3339 with an offset.", _isoformat, parse_datetime),
     date: _scalar("Date", "A calendar date: YYYY-MM-DD.", _isoformat, parse_date),
+    LogIndex: _scalar(
+        "LogIndex",
+        "A place in the log of operations, or how many there are: an integer, which may pass 2^31.",
+        _same,
+        parse_log_index,
+    ),
     JSON: _scalar("JSON", "Any JSON value.", _same, _same),
 }

@@ -10,9 +10,10 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from alliance.proofs.queries import public_keys
 from alliance.runtime import Runtime
 from schema.app import graphql_app
 from server.access.endpoint import TokenEndpoint
@@ -82,6 +83,7 @@ def _routes(runtime: Runtime, metrics: Metrics, settings: Settings) -> list[Base
         Route("/graphql", graphql_app(runtime, verifier, settings)),
         Route("/ingest/purchases", ingest_app(runtime, verifier, settings.secret("fingerprint"))),
         Route("/oauth/token", tokens.post, methods=["POST"]),
+        Route("/log/keys", _LogKeys(runtime).get),
         Route("/healthz", _healthz),
         Route("/readyz", _Readiness(runtime).get),
         Route("/metrics", metrics.page),
@@ -91,6 +93,19 @@ def _routes(runtime: Runtime, metrics: Metrics, settings: Settings) -> list[Base
 async def _healthz(_: Request) -> Response:
     """Alive: the process answers."""
     return JSONResponse({"alive": True})
+
+
+class _LogKeys:
+    """The public keys of the log, for anybody."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    async def get(self, _: Request) -> Response:
+        """GET /log/keys: one a line, `name+hash+base64`, the newest last."""
+        async with self._runtime.database.reader() as session:
+            keys = await public_keys(session)
+        return PlainTextResponse("".join(f"{key}\n" for key in keys))
 
 
 class _Readiness:

@@ -5,12 +5,16 @@ docs/settings.md says the same to operators; a test keeps the two together.
 
 import os
 import secrets
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+if TYPE_CHECKING:
+    from alliance.proofs.notes import PrivateKey
 
 
 class Settings(BaseSettings):
@@ -61,6 +65,12 @@ class Settings(BaseSettings):
         description="Secret of the HMAC by which a repeated idempotency key is compared, at least 32 characters; left "
         "out, one is made and kept under `home/keys`. Must be the same for every API process and never change.",
     )
+    log_name: str = Field(
+        default="tessera.local/log",
+        pattern=r"^[^\s+]+$",
+        description="Name of the log of operations in its checkpoints and keys, such as `loyalty.example/log`; taken "
+        "when the first key is made, and never changed.",
+    )
 
     @field_validator("home")
     @classmethod
@@ -89,7 +99,34 @@ class Settings(BaseSettings):
         given = {"token": self.token_secret, "fingerprint": self.fingerprint_secret}[name]
         if given is not None:
             return given.get_secret_value().encode()
-        return _kept_secret(self.home / "keys" / name)
+        return _kept(self.home / "keys" / name, lambda: secrets.token_hex(32))
+
+    def log_keys(self) -> "list[PrivateKey]":
+        """The keys that sign checkpoints, one a line in `home/keys/log`; the first is made if there is none.
+
+        Raises BadNote for a file that holds anything else.
+        """
+        from alliance.proofs.notes import PrivateKey
+
+        content = _kept(self.home / "keys" / "log", lambda: f"{PrivateKey.new(self.log_name)}\n")
+        return [PrivateKey.parse(line) for line in content.decode().splitlines() if line.strip()]
+
+    def add_log_key(self) -> "PrivateKey":
+        """A new key for the log of the same name, after the old ones: from its next start the sealer signs with all."""
+        from alliance.proofs.notes import PrivateKey
+
+        keys = self.log_keys()
+        fresh = PrivateKey.new(keys[0].name)
+        _replace(self.home / "keys" / "log", "".join(f"{key}\n" for key in [*keys, fresh]))
+        return fresh
+
+    def retire_log_key(self) -> "PrivateKey | None":
+        """Stop signing with the oldest key; None if there is but one."""
+        keys = self.log_keys()
+        if len(keys) < 2:
+            return None
+        _replace(self.home / "keys" / "log", "".join(f"{key}\n" for key in keys[1:]))
+        return keys[0]
 
 
 @lru_cache
@@ -105,15 +142,11 @@ def _with_scheme(url: str | None, *schemes: str) -> str | None:
     return url or None
 
 
-def _kept_secret(path: Path) -> bytes:
+def _kept(path: Path, make: Callable[[], str]) -> bytes:
     """The secret in a file, made on first use; processes that start together agree on one."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
-        fresh = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_hex(32))
-            file.flush()
-            os.fsync(file.fileno())
+        fresh = _written(path, make())
         try:
             os.link(fresh, path)
         except FileExistsError:
@@ -121,3 +154,18 @@ def _kept_secret(path: Path) -> bytes:
         finally:
             fresh.unlink()
     return path.read_bytes()
+
+
+def _replace(path: Path, content: str) -> None:
+    """Another content for the file, all at once."""
+    _written(path, content).replace(path)
+
+
+def _written(path: Path, content: str) -> Path:
+    """A file beside this one that only we may read, safely on disk."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    return fresh

@@ -10,8 +10,17 @@ import redis
 import sqlalchemy.exc
 import uvloop
 
+from alliance.proofs.notes import PrivateKey
+
 #: What a database or broker raises that is away for a while: log it, wait, go on.
-OUTAGES = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, sqlalchemy.exc.DBAPIError, redis.RedisError)
+OUTAGES = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a statement sent while the connection is being lost
+    sqlalchemy.exc.DBAPIError,
+    redis.RedisError,
+)
 
 #: Seconds before another try after an outage.
 PAUSE = 1.0
@@ -38,6 +47,9 @@ class Settings(Protocol):
 
     def secret(self, name: Literal["fingerprint"]) -> bytes:
         """The secret by which a repeated idempotency key is compared."""
+
+    def log_keys(self) -> list[PrivateKey]:
+        """The keys that sign the log's checkpoints."""
 
 
 def run_until_stopped(serve: Callable[[asyncio.Event], Awaitable[None]]) -> None:

@@ -21,6 +21,7 @@ from domain.events.commands import add_job, start_run
 from domain.programs.model import AllianceRow, MerchantRow
 from workers.process import OUTAGES, PAUSE, Settings, pause, required, run_until_stopped
 from workers.rules import latest_midnight, latest_multiple
+from workers.sealer import keep_sealing
 
 log = structlog.get_logger("scheduler")
 
@@ -49,13 +50,16 @@ class Due:
 
 
 def run_scheduler(settings: Settings) -> None:
-    """Start what is due until SIGTERM or SIGINT."""
+    """Start what is due, and seal the log, until SIGTERM or SIGINT."""
     database_url = required(settings.database_url, "database_url")
+    keys = settings.log_keys()
 
     async def serve(stop: asyncio.Event) -> None:
         database = Database(database_url, pool_size=1)
         try:
-            await schedule(database, stop, clock=lambda: datetime.now(UTC))
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(schedule(database, stop, clock=lambda: datetime.now(UTC)))
+                tasks.create_task(keep_sealing(database, stop, keys))
         finally:
             await database.close()
 

@@ -48,11 +48,15 @@ class HoldStatus(StrEnum):
 
 
 class Operation(Base):
-    """One business event. Its status is derived from the operations that reverse it."""
+    """One business event. Its status is derived from the operations that reverse it.
+
+    `xid` is the transaction that wrote it: the log takes operations up to transactions older than every running one.
+    """
 
     __tablename__ = "operation"
     __table_args__ = (
         Index("ix_operation_reverses", "holder_id", "reverses", postgresql_where=text("reverses IS NOT NULL")),
+        Index("ix_operation_xid", "xid"),
     )
 
     holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -71,6 +75,7 @@ class Operation(Base):
     """The rules that contributed: rule, version, points."""
     lines: Mapped[list[Any] | None]
     """What was bought, one object a line, amounts as decimal strings; then `{"paid"}` where not all was money."""
+    xid: Mapped[int] = mapped_column(server_default=text("(pg_current_xact_id()::text::bigint)"))
 
 
 class Entry(Base):

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from server.commands.common import NO, AsOf, Failure, Home, Json, answer, now, servers, with_database
+from server.commands.log import verify_file
 from server.settings import Settings
 
 if TYPE_CHECKING:
@@ -57,8 +58,25 @@ def export(home: Home = None, json: Json = False) -> None:
     answer({"file": text}, json, lambda _: print(text, end=""))
 
 
-def verify(home: Home = None, json: Json = False) -> None:
-    """Prove the books: every balance against the entries that made it, every currency's sum against zero."""
+def verify(
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            help="A proof, as `tessera proof` writes it: check it, without a database.", exists=True, dir_okay=False
+        ),
+    ] = None,
+    key: Annotated[
+        list[str] | None,
+        typer.Option(help="With --checkpoint: a public key of the log that you trust [default: those in the file]."),
+    ] = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Prove the books and the log: every balance against the entries that made it, every currency's sum against zero,
+    every operation against its leaf, every leaf against the signed checkpoints."""
+    if checkpoint is not None:
+        verify_file(checkpoint, key or [], json)
+        return
     with servers("tessera verify") as settings:
         from alliance.verify import verify as prove
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 import migrations.models  # noqa: F401
+from alliance.proofs.leaves import NOT_PROVED, PROVED
 from domain.base import Base
 from domain.database import Database
 from server import migrate
@@ -21,6 +22,14 @@ async def test_the_models_are_what_the_migrations_build(database: Database) -> N
     async with database.engine.connect() as connection:
         assert await connection.run_sync(differences) == []
         assert await migrate.current(connection) == migrate.newest()
+
+
+def test_every_column_that_an_operation_writes_is_proved_or_named() -> None:
+    """A new column of these tables is either in the leaves of the log (`Proved`, in alliance/proofs/leaves.py; it must
+    be null where it has no value, or leaves that are sealed would change) or in `NOT_PROVED` there."""
+    for proved in PROVED:
+        named = set(proved.columns.split()) | set(NOT_PROVED[proved.table].split())
+        assert named == set(Base.metadata.tables[proved.table].columns.keys()), proved.table
 
 
 async def test_upgrading_twice_changes_nothing(database: Database, database_url: str) -> None:

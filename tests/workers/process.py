@@ -12,6 +12,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from alliance.proofs.notes import PrivateKey
 from alliance.runtime import Runtime
 from domain.events.commands import add_event
 from domain.events.model import HeldJob
@@ -34,6 +35,10 @@ class Settings:
     def secret(self, name: str) -> bytes:
         """A secret for tests."""
         return name.encode() * 8
+
+    def log_keys(self) -> list[PrivateKey]:
+        """A key for tests."""
+        return [PrivateKey("log.test", bytes(32))]
 
 
 async def stuck(runtime: Runtime, session: AsyncSession, jobs: Sequence[HeldJob]) -> Mapping[UUID, Exception]:

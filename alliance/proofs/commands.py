@@ -1,0 +1,124 @@
+"""Sealing: numbering operations and adding them to the log, a block a transaction.
+
+Whatever happens between the steps, a block is in the log wholly or not at all. The caller holds SEALER_LOCK on the same
+connection; without it two sealers would build the same block, and one of them fail.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import asyncpg
+
+from alliance.proofs.leaves import SALT_SIZE, entry_of, read
+from alliance.proofs.notes import Checkpoint, PrivateKey
+from domain.ledger.merkle import HASH_SIZE, cover, fold, grow, kept_at, leaf_hash
+
+SEALER_LOCK = (0x7E55, 4)
+
+BLOCK = 2000
+"""Operations a block: what is sealed in a fraction of a second, and held in memory."""
+
+# Only what older transactions than every running one wrote: nothing can come to be before it any more. The order of an
+# operation is (xid, id, holder); what is in the log already (after a restore) is left out.
+_NEXT = """
+    SELECT holder_id, id, xid FROM operation o
+    WHERE xid >= $1 AND (xid, id, holder_id) > ($1, $2, $3)
+      AND xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+      AND NOT EXISTS (SELECT FROM log_leaf l WHERE l.operation_id = o.id AND l.holder_id = o.holder_id)
+    ORDER BY xid, id, holder_id LIMIT $4"""
+
+_FIRST = UUID(int=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What a block made of the log: its size now, and how many operations were added."""
+
+    size: int
+    added: int
+
+
+@dataclass(slots=True)
+class _Head:
+    """Where the log ends: the hashes that cover it, and the place of its last operation."""
+
+    size: int
+    frontier: list[bytes]
+    xid: int
+    operation_id: UUID
+    holder_id: UUID
+
+
+async def prepare(connection: asyncpg.Connection, keys: Sequence[PrivateKey]) -> None:
+    """Publish the public halves of the keys that will sign; and if the database was restored into another server,
+    whose transactions count from elsewhere, look through all operations once for those that are not in the log."""
+    async with connection.transaction():
+        await connection.executemany(
+            "INSERT INTO log_key (key) VALUES ($1) ON CONFLICT DO NOTHING", [(str(key.public),) for key in keys]
+        )
+        to_come = await connection.fetchval("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
+        if await connection.fetchval("SELECT max(xid) >= $1 FROM operation", to_come):
+            await connection.execute("UPDATE operation SET xid = 0 WHERE xid >= $1", to_come)
+        await connection.execute("UPDATE log_checkpoint SET xid = -1 WHERE xid >= $1", to_come)
+
+
+async def seal(connection: asyncpg.Connection, keys: Sequence[PrivateKey], limit: int = BLOCK) -> Sealed:
+    """Add up to `limit` operations to the log and sign what it is then, with each of the keys.
+
+    The first key names the log. Raises LogDamaged if the log's own rows are not whole.
+    """
+    async with connection.transaction():
+        head = await _head(connection)
+        rows = await connection.fetch(_NEXT, head.xid, head.operation_id, head.holder_id, limit)
+        if not rows:
+            return Sealed(head.size, 0)
+        random = os.urandom(2 * SALT_SIZE * len(rows))
+        salts = [random[at : at + 2 * SALT_SIZE] for at in range(0, len(random), 2 * SALT_SIZE)]
+        leaves = await read(connection, [(row["holder_id"], row["id"]) for row in rows])
+        hashes = [leaf_hash(entry_of(leaf, salt)) for leaf, salt in zip(leaves, salts, strict=True) if leaf]
+        kept = grow(head.frontier, head.size, hashes)
+        await connection.copy_records_to_table(
+            "log_leaf",
+            records=[
+                (index, row["holder_id"], row["id"], salt, b"".join(nodes))
+                for index, (row, salt, nodes) in enumerate(zip(rows, salts, kept, strict=True), head.size)
+            ],
+        )
+        size, root = head.size + len(rows), fold(head.frontier)
+        note = Checkpoint(keys[0].name, size, root).signed(keys)
+        await connection.execute(
+            "INSERT INTO log_checkpoint (size, root, note, xid) VALUES ($1, $2, $3, $4)",
+            size,
+            root,
+            note,
+            rows[-1]["xid"],
+        )
+    return Sealed(size, len(rows))
+
+
+class LogDamaged(Exception):
+    """Rows of the log are missing: nothing may be built on it. `tessera verify` says which."""
+
+
+async def _head(connection: asyncpg.Connection) -> _Head:
+    last = await connection.fetchrow("SELECT size, xid FROM log_checkpoint ORDER BY size DESC LIMIT 1")
+    end = await connection.fetchval('SELECT coalesce(max("index") + 1, 0) FROM log_leaf')
+    if end != (last["size"] if last else 0):
+        raise LogDamaged(f"there are {end} leaves, and the newest checkpoint is of {last['size'] if last else 0}")
+    if last is None:
+        return _Head(0, [], 0, _FIRST, _FIRST)
+    subtrees = [kept_at(subtree) for subtree in cover((0, end))]
+    rows = await connection.fetch(
+        'SELECT "index", holder_id, operation_id, hashes FROM log_leaf WHERE "index" = ANY($1)',
+        [index for index, _ in subtrees],
+    )
+    leaves = {row["index"]: row for row in rows}
+    if len(leaves) != len(subtrees):
+        raise LogDamaged("leaves that complete a subtree are missing")
+    frontier = [leaves[index]["hashes"][HASH_SIZE * level : HASH_SIZE * (level + 1)] for index, level in subtrees]
+    if fold(frontier) != await connection.fetchval("SELECT root FROM log_checkpoint WHERE size = $1", end):
+        raise LogDamaged("the newest checkpoint is not the root of the leaves")
+    place = leaves[end - 1]
+    return _Head(end, frontier, last["xid"], place["operation_id"], place["holder_id"])
