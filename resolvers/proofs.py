@@ -11,14 +11,13 @@ from resolvers.context import Context
 from resolvers.reach import seen_entries
 from resolvers.viewer import Viewer
 
-
 _ALLIANCE = ("operator", "auditor")
 
 
 @dataclass(frozen=True, slots=True)
 class SeenInclusion:
     """A proof, and how much of its leaf the viewer sees: the data only where they see the whole operation, the terms
-    only where they are a party of all that is owed."""
+    only where these are theirs."""
 
     inclusion: Inclusion
     data: bool
@@ -51,17 +50,13 @@ def _is_of_one(holder_id: UUID, inclusion: Inclusion) -> bool:
 
 
 def _sees_terms(viewer: Viewer, inclusion: Inclusion) -> bool:
-    if viewer.kind in _ALLIANCE:
-        return True
-    return (
-        viewer.kind == "merchant"
-        and all(_is_party(viewer.merchant_id, obligation) for obligation in inclusion.leaf.terms.get("obligations", ()))
-        and all(str(viewer.merchant_id) == lot["funder_id"] for lot in inclusion.leaf.terms.get("funding", ()))
-    )
-
-
-def _is_party(merchant_id: UUID | None, obligation: dict[str, Any]) -> bool:
-    return str(merchant_id) in (obligation["debtor_id"], obligation["creditor_id"])
+    """A merchant must be a party of all that is owed; where nothing is, it must have paid for the points itself."""
+    if viewer.kind != "merchant":
+        return viewer.kind in _ALLIANCE
+    own, terms = str(viewer.merchant_id), inclusion.leaf.terms
+    if owed := terms.get("obligations"):
+        return all(own in (line["debtor_id"], line["creditor_id"]) for line in owed)
+    return all(own == lot["funder_id"] for lot in terms.get("funding", ()))
 
 
 async def checkpoint(context: Context) -> SignedCheckpoint | None:

@@ -69,7 +69,8 @@ ENTRY = Proved(
 LOT = Proved(
     "lot",
     "lots",
-    "holder_id id currency issuer_id granted granted_at expires_at source_holder_id source_lot_id depth funder_id price",
+    "holder_id id currency issuer_id granted granted_at expires_at source_holder_id source_lot_id depth"
+    " funder_id price",
     "holder_id id",
 )
 ALLOCATION = Proved("allocation", "allocations", "holder_id lot_id amount", "holder_id lot_id")

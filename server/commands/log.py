@@ -32,6 +32,7 @@ def proof(
     ] = None,
     terms: Annotated[bool, typer.Option(help="With prices, funding and obligations, for who may see them.")] = True,
     home: Home = None,
+    json: Json = True,
 ) -> None:
     """Write what proves an operation, as one JSON object: a partner checks it with `tessera verify --checkpoint`."""
     earlier = None if since is None else since.read_text(encoding="utf-8")
@@ -42,7 +43,7 @@ def proof(
                 return await _bundle(session, operation, earlier, terms=terms)
 
         made = with_database(settings, read)
-    answer(made, True, lambda _: None)
+    answer(made, json, lambda console: console.print_json(data=made))
 
 
 async def _bundle(session: "AsyncSession", operation: str, earlier: str | None, *, terms: bool) -> dict[str, Any]:

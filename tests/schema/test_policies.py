@@ -54,7 +54,7 @@ def _document(root: str, name: str) -> str:
     field = OBJECTS[root].fields[name]
     needed = [argument for argument, what in field.args.items() if is_non_null_type(what.type)]
     values = {"id": '""', "ids": "[]", "code": '""', "by": '{number: "1"}', "representations": "[]", "inputs": "[]"}
-    values["input"] = _input(field)
+    values |= {"input": _input(field), "first": "1", "second": "2"}
     arguments = ", ".join(f"{argument}: {values[argument]}" for argument in needed)
     call = f"{name}({arguments})" if arguments else name
     return f"{root.lower()} {{ {call} {{ __typename }} }}"

@@ -108,3 +108,10 @@ async def test_sessions_that_are_cut_are_replaced(http: httpx.AsyncClient, datab
             )
         )
     assert await asyncio.gather(*(ready() for _ in range(5))) == [200] * 5
+
+
+async def test_the_keys_of_the_log_are_published(http: httpx.AsyncClient, database: Database) -> None:
+    assert (await http.get("/log/keys")).text == ""
+    async with database.transaction() as session:
+        await session.execute(text("INSERT INTO log_key VALUES ('b+1+x', now() - interval '1 day'), ('a+2+y', now())"))
+    assert (await http.get("/log/keys")).text == "b+1+x\na+2+y\n"

@@ -61,3 +61,17 @@ def test_a_secret_that_is_set_is_used_and_not_shown(tmp_path: Path) -> None:
     assert settings.secret("token") == b"s" * 32
     assert "sss" not in repr(settings)
     assert not (tmp_path / "keys").exists()
+
+
+def test_the_keys_of_the_log_are_made_once_private_and_changed_by_list(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, log_name="log.test")
+    [first] = settings.log_keys()
+    assert first.name == "log.test"
+    assert stat.S_IMODE((tmp_path / "keys" / "log").stat().st_mode) == 0o600
+    assert settings.retire_log_key() is None
+    second = settings.add_log_key()
+    assert Settings(home=tmp_path, log_name="another").log_keys() == [first, second]
+    assert settings.retire_log_key() == first
+    assert settings.log_keys() == [second]
+    assert stat.S_IMODE((tmp_path / "keys" / "log").stat().st_mode) == 0o600
+    assert str(second) not in repr(second)

@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from base64 import b64encode
+from collections.abc import AsyncIterator
 
 import asyncpg
 import orjson
@@ -14,16 +15,25 @@ from hypothesis import strategies as st
 from alliance.proofs import bundle, queries
 from alliance.proofs.commands import LogDamaged, Sealed, prepare, seal
 from alliance.proofs.leaves import canonical
-from alliance.proofs.notes import PrivateKey, PublicKey, read_checkpoint
+from alliance.proofs.notes import Checkpoint, PrivateKey, PublicKey, read_checkpoint
 from alliance.proofs.verify import CHECKS
 from alliance.verify import verify
 from domain.database import Database
 from domain.ledger.engine import PostingEngine
-from domain.ledger.merkle import is_consistent
+from domain.ledger.merkle import EMPTY_ROOT, is_consistent
 from tests.alliance.support import House
-from tests.ledger_support import earn, members, redeem, rows
+from tests.ledger_support import earn, give, members, redeem, rows
 
 KEYS = [PrivateKey.new("log.test")]
+
+
+@pytest.fixture
+async def engine(database: Database) -> AsyncIterator[PostingEngine]:
+    """An engine that posts what the tests ask for."""
+    opened = PostingEngine(database)
+    await opened.start()
+    yield opened
+    await opened.stop()
 
 
 async def sealed(database: Database, limit: int = 1000) -> Sealed:
@@ -93,10 +103,24 @@ async def test_a_leaf_holds_what_the_operation_did(house: House) -> None:
     assert "price" not in str(leaf.data)
 
 
-async def test_a_log_that_grew_is_consistent_with_what_it_was(database: Database) -> None:
-    engine = PostingEngine(database)
-    await engine.start()
-    roots = {0: read_root(b"")}
+async def test_a_gift_is_proved_with_both_its_sides(database: Database, engine: PostingEngine) -> None:
+    ann, bob = members(2)
+    await engine.post(earn(ann, 100))
+    given = await engine.post(give(ann, bob, 40))
+    assert given.operation_id
+    await sealed(database)
+    async with database.session() as session:
+        [found] = (await queries.inclusions(session, [(ann, given.operation_id)])).values()
+    data = found.leaf.data
+    assert [(entry["holder_id"], entry["amount"]) for entry in data["entries"]] == [(str(ann), -40), (str(bob), 40)]
+    assert [(lot["holder_id"], lot["granted"]) for lot in data["lots"]] == [(str(bob), 40)]
+    assert await differences(database) == set()
+    await rows(database, "UPDATE lot SET expires_at = now() WHERE holder_id = $1", bob)
+    assert await differences(database) == {"operation is as it was sealed"}
+
+
+async def test_a_log_that_grew_is_consistent_with_what_it_was(database: Database, engine: PostingEngine) -> None:
+    roots = {0: EMPTY_ROOT}
     for count in (1, 2, 5, 7):
         await engine.post_many([earn(member, 5) for member in members(count)])
         await sealed(database)
@@ -104,7 +128,6 @@ async def test_a_log_that_grew_is_consistent_with_what_it_was(database: Database
             checkpoint = await queries.newest_checkpoint(session)
             assert checkpoint is not None
             roots[checkpoint.size] = checkpoint.root
-    await engine.stop()
     async with database.session() as session:
         for first in roots:
             for second in roots:
@@ -115,17 +138,8 @@ async def test_a_log_that_grew_is_consistent_with_what_it_was(database: Database
         assert await queries.consistency(session, 3, 16) is None
 
 
-def read_root(content: bytes) -> bytes:
-    """The root of an empty tree."""
-    from hashlib import sha256
-
-    return sha256(content).digest()
-
-
-async def test_what_commits_late_is_not_skipped(database: Database) -> None:
+async def test_what_commits_late_is_not_skipped(database: Database, engine: PostingEngine) -> None:
     """Two connections: the transaction that began first commits last, with ids older than what is already there."""
-    engine = PostingEngine(database)
-    await engine.start()
     [late, early] = members(2)
     slow = await database.connect()
     transaction = slow.transaction()
@@ -143,12 +157,11 @@ async def test_what_commits_late_is_not_skipped(database: Database) -> None:
     second = await engine.post(earn(early, 5))
     assert (await sealed(database)).added == 3
     assert await log_of(database) == [uuid.UUID(int=1), first.operation_id, second.operation_id]
-    await engine.stop()
 
 
-async def test_a_transaction_that_fails_holds_nothing_up_and_leaves_no_gap(database: Database) -> None:
-    engine = PostingEngine(database)
-    await engine.start()
+async def test_a_transaction_that_fails_holds_nothing_up_and_leaves_no_gap(
+    database: Database, engine: PostingEngine
+) -> None:
     [member] = members(1)
     failing = await database.connect()
     transaction = failing.transaction()
@@ -159,12 +172,9 @@ async def test_a_transaction_that_fails_holds_nothing_up_and_leaves_no_gap(datab
     await transaction.rollback()
     await failing.close()
     assert (await sealed(database)).added == 1
-    await engine.stop()
 
 
-async def test_operations_of_before_the_log_come_first(database: Database) -> None:
-    engine = PostingEngine(database)
-    await engine.start()
+async def test_operations_of_before_the_log_come_first(database: Database, engine: PostingEngine) -> None:
     await engine.post_many([earn(member, 5) for member in members(7)])
     await rows(database, "UPDATE operation SET xid = 0")
     new = await engine.post(earn(members(1)[0], 5))
@@ -174,13 +184,10 @@ async def test_operations_of_before_the_log_come_first(database: Database) -> No
         *[row["id"] for row in await rows(database, "SELECT id FROM operation WHERE xid = 0 ORDER BY id")],
         new.operation_id,
     ]
-    await engine.stop()
 
 
-async def test_a_database_restored_into_another_server_goes_on(database: Database) -> None:
+async def test_a_database_restored_into_another_server_goes_on(database: Database, engine: PostingEngine) -> None:
     """There the transactions count from elsewhere: all that were seen lie in the future."""
-    engine = PostingEngine(database)
-    await engine.start()
     await engine.post_many([earn(member, 5) for member in members(3)])
     await sealed(database, 2)
     await rows(database, "UPDATE operation SET xid = xid + 1000000000")
@@ -190,13 +197,12 @@ async def test_a_database_restored_into_another_server_goes_on(database: Databas
     assert await sealed(database) == Sealed(4, 1)
     assert len(set(await log_of(database))) == 4
     assert await differences(database) == set()
-    await engine.stop()
 
 
 @pytest.mark.parametrize("step", ["copy", "checkpoint", "commit"])
-async def test_a_sealer_killed_between_steps_leaves_nothing_half_done(database: Database, step: str) -> None:
-    engine = PostingEngine(database)
-    await engine.start()
+async def test_a_sealer_killed_between_steps_leaves_nothing_half_done(
+    database: Database, engine: PostingEngine, step: str
+) -> None:
     await engine.post_many([earn(member, 5) for member in members(5)])
     await sealed(database, 2)
     connection = await database.connect()
@@ -225,20 +231,18 @@ async def test_a_sealer_killed_between_steps_leaves_nothing_half_done(database: 
     assert len(await log_of(database)) == 2
     assert await sealed(database) == Sealed(5, 3)
     assert await differences(database) == set()
-    await engine.stop()
 
 
 async def _disconnected(database: Database) -> None:
     """Wait until the server has undone what a lost connection had begun."""
     connection = await database.connect()
-    await connection.execute("LOCK TABLE log_leaf, log_checkpoint")
+    async with connection.transaction():
+        await connection.execute("LOCK TABLE log_leaf, log_checkpoint")
     await connection.close()
 
 
-async def test_two_sealers_at_once_make_one_log(database: Database) -> None:
+async def test_two_sealers_at_once_make_one_log(database: Database, engine: PostingEngine) -> None:
     """Even without the lock: both build the same block, and one of them fails."""
-    engine = PostingEngine(database)
-    await engine.start()
     await engine.post_many([earn(member, 5) for member in members(40)])
     connections = [await database.connect() for _ in range(2)]
     for _ in range(10):
@@ -250,7 +254,6 @@ async def test_two_sealers_at_once_make_one_log(database: Database) -> None:
     log = await log_of(database)
     assert len(log) == len(set(log)) == 40
     assert await differences(database) - {"checkpoint is signed"} == set()
-    await engine.stop()
 
 
 TAMPERINGS = {
@@ -313,12 +316,6 @@ TAMPERINGS = {
 }
 
 
-@pytest.fixture
-async def house_in_pieces(house: House) -> House:
-    """The sample alliance, which need not prove itself when the test is over."""
-    return house
-
-
 @pytest.mark.parametrize("tampering", TAMPERINGS)
 async def test_tampering_with_any_table_is_found(house: House, tampering: str) -> None:
     database = house.runtime.database
@@ -342,9 +339,7 @@ def test_every_check_of_the_log_finds_something() -> None:
     assert set().union(*TAMPERINGS.values()) >= set(CHECKS)
 
 
-async def test_nothing_is_sealed_upon_a_damaged_log(database: Database) -> None:
-    engine = PostingEngine(database)
-    await engine.start()
+async def test_nothing_is_sealed_upon_a_damaged_log(database: Database, engine: PostingEngine) -> None:
     await engine.post_many([earn(member, 5) for member in members(3)])
     await sealed(database)
     await engine.post(
@@ -354,7 +349,6 @@ async def test_nothing_is_sealed_upon_a_damaged_log(database: Database) -> None:
         await rows(database, damage)
         with pytest.raises(LogDamaged):
             await sealed(database)
-    await engine.stop()
 
 
 JSON = st.recursive(
@@ -376,8 +370,6 @@ def test_integers_that_not_every_reader_takes_are_strings() -> None:
 
 
 def test_the_note_reads_back() -> None:
-    from alliance.proofs.notes import Checkpoint
-
     checkpoint = Checkpoint("log.test", 7, bytes(32))
     other = PrivateKey.new("log.test")
     note = checkpoint.signed([KEYS[0], other])
