@@ -62,10 +62,12 @@ async def test_a_proof_is_there_once_it_is_sealed_and_checks(
     assert orjson.loads(found["leaf"]) == found["bundle"]["leaf"]
     assert (await operator.run("{ logCheckpoint { note } }"))["logCheckpoint"]["note"] == found["checkpoint"]["note"]
     path = await operator.run(
-        '{ a: consistencyProof(first: 1, second: "2") { path } b: consistencyProof(first: 1, second: 9) { path } }'
+        '{ a: consistencyProof(first: 1, second: "2") { path } b: consistencyProof(first: 1, second: 9) { path }'
+        " c: consistencyProof(first: 100000, second: 5000000000) { path } }"
     )
     assert len(path["a"]["path"]) == 1
     assert path["b"] is None
+    assert path["c"] is None
 
 
 async def test_who_sees_how_much(
