@@ -6,6 +6,7 @@ from io import StringIO
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
@@ -46,9 +47,11 @@ async def export(session: AsyncSession) -> str:
 
 
 def _tidy(value: Any) -> Any:
-    """Without lists that are empty."""
+    """Without lists that are empty, and with quotes where the library forgets that `?` begins a key."""
     if isinstance(value, dict):
         return {key: _tidy(inner) for key, inner in value.items() if inner != []}
+    if isinstance(value, str) and value.startswith("?"):
+        return DoubleQuotedScalarString(value)
     return [_tidy(inner) for inner in value] if isinstance(value, list) else value
 
 

@@ -15,7 +15,7 @@ from alliance.proofs.leaves import SALT_SIZE, entry_of, read
 from alliance.proofs.notes import Checkpoint, PrivateKey
 from domain.ledger.merkle import HASH_SIZE, cover, fold, grow, kept_at, leaf_hash
 
-SEALER_LOCK = (0x7E55, 4)
+SEALER_LOCK = (0x7E55, 5)
 
 BLOCK = 2000
 """Operations a block: what is sealed in a fraction of a second, and held in memory."""

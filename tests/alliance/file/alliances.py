@@ -32,7 +32,7 @@ FIRST_DAY = date(2017, 1, 1)
 
 names = st.one_of(
     st.sampled_from(
-        ["no", "null", "~", "1.5", "330", "2017-01-01", "a: b", "# x", "Café 北京", "'", '"', "- a", "{}", "="]
+        ["no", "null", "~", "1.5", "330", "2017-01-01", "a: b", "# x", "Café 北京", "'", '"', "- a", "{}", "=", "?0"]
     ),
     st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=12),
 )
@@ -184,6 +184,7 @@ def written(values: dict[str, Any]) -> str:
     """The values as a file."""
     text = StringIO()
     yaml = YAML(typ="safe", pure=True)
+    yaml.default_style = '"'
     yaml.representer.ignore_aliases = lambda _: True
     yaml.dump(values, text)
     return text.getvalue()
