@@ -174,6 +174,7 @@ def reverse_request(
         riders=() if dry_run else (OwingBack(holder_id, operation_id, as_of),),
         operation_id=operation_id,
         clawback={merchant.id: merchant.clawback for merchant in runtime.catalogue.merchants.values()},
+        floors={kind.code: kind.policy_at(as_of).floor for kind in runtime.catalogue.currencies.values()},
         note=reason,
         asked=asked,
         worth=worth_of_kept(runtime.catalogue),

@@ -239,7 +239,7 @@ class Settings(Document):
     """How a merchant wants to be served."""
 
     enrol_on_purchase: bool = False
-    clawback: Annotated[Literal["never_below_zero", "none"], later("pending_only", "unlimited")] = "never_below_zero"
+    clawback: Annotated[Literal["never_below_zero", "none", "unlimited"], later("pending_only")] = "never_below_zero"
     on_return: Literal["reevaluate", "proportional"] = "reevaluate"
     unique_orders: bool = False
     adjust_limit: Annotated[int, Field(ge=0, le=10**12)] = 1_000
@@ -307,13 +307,29 @@ class Gifts(Document):
     max_depth: Annotated[int, Field(ge=1, le=100)] = 3
 
 
+class Limit(Document):
+    """How many points below zero."""
+
+    limit: Annotated[int, Field(ge=1, le=10**12)]
+
+
+def _negative(value: Any, handler: Callable[[Any], Any]) -> Any:
+    try:
+        return handler(value)
+    except ValidationError:
+        raise refusal("negative is never, by_reversal, or {limit: 500}") from None
+
+
+Negative = Annotated[Literal["never", "by_reversal"] | Limit, WrapValidator(_negative)]
+
+
 class CurrencyTerms(Document):
     """What a version of a currency's policy says."""
 
     worth: Money | None = None
     redemption: Redemption | None = None
     expiry: Expiry = Expiry(policy="never")
-    negative: Annotated[Literal["never", "by_reversal"], later("to_limit")] = "never"
+    negative: Negative = "never"
     gifts: Gifts = Gifts()
 
     @model_validator(mode="after")

@@ -10,6 +10,7 @@ from sqlalchemy import Table
 
 from domain.base import new_id
 from domain.errors import InvalidInput, NotFound
+from domain.ledger import debts
 from domain.ledger.errors import (
     AlreadyReversed,
     BalanceLimitExceeded,
@@ -222,12 +223,14 @@ class Expire(Request):
 class Reverse(Request):
     """Undo an operation, or the part of it that is `asked` (R18 to R22).
 
-    `clawback` is each issuer's mode for a reversed earn (R21); never below zero where it names none. `worth` says what
+    `clawback` is each issuer's mode for a reversed earn (R21); never below zero where it names none. `floors` says how
+    much a wallet of a currency may come to owe where the mode is unlimited (R17): None is without end. `worth` says what
     the original's rules give for what is kept; without it, points belong to what was bought in proportion.
     """
 
     operation_id: UUID
     clawback: Mapping[UUID, str] = field(default_factory=dict)
+    floors: Mapping[str, int | None] = field(default_factory=dict)
     note: str | None = None
     asked: Asked = EVERYTHING
     worth: Valuing | None = None
@@ -286,16 +289,27 @@ class Reverse(Request):
         asked_before = sum(one.due for one in original.returns)
         due = max(0, undone - gone(original.lots, self.as_of) - asked_before)
         taken: Taken = []
-        if original.lots and self.clawback.get(original.lots[0].issuer_id, "never_below_zero") == "never_below_zero":
+        mode = self.clawback.get(original.lots[0].issuer_id, "never_below_zero") if original.lots else "none"
+        if mode != "none":
             taken, _ = clawback(
                 original.lots, books.open_lots(self.holder_id, original.lots[0].currency), due, self.as_of
             )
         effect.points = sum(part for _, part in taken)
+        effect.allocations.extend((lot, -part) for lot, part in taken)
+        if mode == "unlimited" and effect.points < due:
+            effect.points += self._owe(books, effect, original.lots[0], due - effect.points)
         if effect.points:
             effect.entries.append(_back(original, -effect.points))
-            effect.allocations.extend((lot, -part) for lot, part in taken)
         effect.data |= {"taken": effect.points, "shortfall": due - effect.points}
         self._returned(effect, kept.taken, undone=max(0, undone - before), due=due, whole=whole)
+
+    def _owe(self, books: Books, effect: Effect, lot: LotState, missing: int) -> int:
+        """How much of what is missing the wallet comes to owe; nothing for points that another merchant paid for."""
+        floor = self.floors.get(lot.currency, 0) if lot.funder_id == lot.issuer_id else 0
+        points = debts.room(books, self.holder_id, lot.currency, floor, missing)
+        if points:
+            debts.owe(effect, lot.currency, points)
+        return points
 
     def _undo_redeem(self, books: Books, original: PastOperation, effect: Effect) -> None:
         """Put the points back into the very lots (R20); where the date has passed they come back expired."""
@@ -392,8 +406,12 @@ def _lot(
 
 
 def take(books: Books, holder_id: UUID, currency: str, points: int, as_of: datetime) -> Taken:
-    """Allocate a debit of a wallet. Raises InvalidInput, InsufficientPoints."""
-    return take_of(books.open_lots(holder_id, currency), points, as_of)
+    """Allocate a debit of a wallet; what it owes is not spent (R17). Raises InvalidInput, InsufficientPoints."""
+    lots = books.open_lots(holder_id, currency)
+    owed = books.debt(holder_id, currency)
+    if owed and points > (have := max(0, available(lots, as_of) - owed)):
+        raise InsufficientPoints(available=have, requested=points, path=("points",))
+    return take_of(lots, points, as_of)
 
 
 def take_of(lots: Sequence[LotState], points: int, as_of: datetime) -> Taken:

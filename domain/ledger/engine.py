@@ -16,7 +16,7 @@ import asyncpg
 
 from domain.database import Database
 from domain.errors import IdempotencyConflict, Refusal
-from domain.ledger import store
+from domain.ledger import debts, store
 from domain.ledger.errors import Overloaded
 from domain.ledger.request import Books, Effect, Key, Loader, Needs, Outcome, Posted, Request
 
@@ -321,6 +321,8 @@ def _decide(request: Request, books: Books, batch: store.Batch, answered: _Answe
     result: Outcome
     try:
         effect = request.decide(books)
+        if books.debts and effect is not None:
+            debts.pay(books, effect, request.as_of)
     except Refusal as refusal:
         if key is not None and refusal.remembered:
             batch.remember(key, request.holder_id, {"refusal": refusal.to_json()})

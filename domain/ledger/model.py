@@ -104,12 +104,13 @@ class Entry(Base):
 
 
 class Account(Base):
-    """The posted sum of a limited account's entries, and what open holds have set aside of it."""
+    """The posted sum of a limited account's entries, what open holds have set aside of it, and what is owed to it."""
 
     __tablename__ = "account"
     __table_args__ = (
-        CheckConstraint("posted >= 0", name="posted"),
-        CheckConstraint("held >= 0 AND held <= posted", name="held"),
+        CheckConstraint("posted >= -debt", name="posted"),
+        CheckConstraint("held >= 0 AND held <= posted + debt", name="held"),
+        CheckConstraint("debt >= 0", name="debt"),
         {"postgresql_with": {"fillfactor": "80"}},
     )
 
@@ -118,6 +119,7 @@ class Account(Base):
     currency: Mapped[str] = mapped_column(primary_key=True)
     posted: Mapped[int]
     held: Mapped[int] = mapped_column(server_default=text("0"))
+    debt: Mapped[int] = mapped_column(server_default=text("0"))
 
 
 class Lot(Base):
@@ -287,3 +289,27 @@ class OperationReturn(Base):
     undone: Mapped[int]
     due: Mapped[int]
     whole: Mapped[bool]
+
+
+class Debt(Base):
+    """Points that an operation took of a wallet which did not have them. What is left is `points` less its payments."""
+
+    __tablename__ = "debt"
+    __table_args__ = (CheckConstraint("points > 0", name="points"),)
+
+    holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    operation_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    currency: Mapped[str]
+    points: Mapped[int]
+
+
+class DebtPayment(Base):
+    """What of an operation's credit went to a debt, which is named by the operation that made it."""
+
+    __tablename__ = "debt_payment"
+    __table_args__ = (CheckConstraint("points > 0", name="points"),)
+
+    holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    operation_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    debt_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    points: Mapped[int]

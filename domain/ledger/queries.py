@@ -119,13 +119,13 @@ class ActivityKey(NamedTuple):
 
 
 _WALLETS = text("""
-    SELECT w.n, a.holder_id, a.currency, a.held, coalesce(sum(l.remaining - l.held), 0)::bigint AS free
+    SELECT w.n, a.holder_id, a.currency, a.held, a.debt, coalesce(sum(l.remaining - l.held), 0)::bigint AS free
     FROM unnest(CAST(:holders AS uuid[]), CAST(:currencies AS text[]), CAST(:as_ofs AS timestamptz[]))
          WITH ORDINALITY AS w (holder_id, currency, as_of, n)
     JOIN account a ON a.holder_id = w.holder_id AND a.kind = 'POINTS' AND w.currency IN ('', a.currency)
     LEFT JOIN lot l ON l.holder_id = a.holder_id AND l.currency = a.currency AND NOT l.spent
          AND (l.expires_at IS NULL OR l.expires_at > w.as_of)
-    GROUP BY w.n, a.holder_id, a.currency, a.held
+    GROUP BY w.n, a.holder_id, a.currency, a.held, a.debt
     ORDER BY w.n, a.currency
 """)
 
@@ -137,7 +137,7 @@ async def wallets(
     found: dict[WalletKey, list[WalletFigures]] = {key: [] for key in keys}
     for row in await session.execute(_WALLETS, _columns(keys, "holders", "currencies", "as_ofs")):
         key = keys[row.n - 1]
-        found[key].append(WalletFigures(row.holder_id, row.currency, available=row.free, held=row.held))
+        found[key].append(WalletFigures(row.holder_id, row.currency, row.free, row.held, debt=row.debt))
     return found
 
 

@@ -92,6 +92,16 @@ class EntryState:
 
 
 @dataclass(slots=True)
+class DebtState:
+    """A debt: the operation that made it, and what is left of it."""
+
+    holder_id: UUID
+    operation_id: UUID
+    currency: str
+    left: int
+
+
+@dataclass(slots=True)
 class PastOperation:
     """An operation that a request wants to reverse, with all that it did and what came back of it.
 
@@ -132,6 +142,8 @@ class Effect:
     Lots know their holder. What moves between two limited accounts is two entries, equal and opposite, one a holder.
     `held` pairs a lot with what holds set aside of it (or free, negative); `hold` is a hold that ends, as it then is.
 
+    `owes` is a debt that it makes, `pays` are those that it pays.
+
     `rows` are rows of other rooms, written in the same transaction; `data` is remembered with the key. What is not
     `booked` posts nothing, and leaves no operation.
     """
@@ -149,6 +161,8 @@ class Effect:
     held: list[tuple[LotState, int]] = field(default_factory=list)
     hold: HoldState | None = None
     booked: bool = True
+    owes: DebtState | None = None
+    pays: list[tuple[DebtState, int]] = field(default_factory=list)
 
     @property
     def holder_id(self) -> UUID:
@@ -169,6 +183,7 @@ class Books:
     operations: dict[tuple[UUID, UUID], PastOperation] = field(default_factory=dict)
     orders: dict[tuple[UUID, str, str], UUID] = field(default_factory=dict)
     holds: dict[tuple[UUID, UUID], HoldState] = field(default_factory=dict)
+    debts: dict[tuple[UUID, str], list[DebtState]] = field(default_factory=dict)
     others: dict[Loader, dict[Any, Any]] = field(default_factory=dict)
 
     def require_active(self, member_id: UUID, path: tuple[str, ...] = ("member",)) -> None:
@@ -184,6 +199,10 @@ class Books:
     def posted(self, holder_id: UUID, kind: str, currency: str) -> int:
         """The posted sum of an account; 0 if nothing was ever posted to it."""
         return self.accounts.get((holder_id, kind, currency), 0)
+
+    def debt(self, holder_id: UUID, currency: str) -> int:
+        """What is owed to a wallet."""
+        return sum(debt.left for debt in self.debts.get((holder_id, currency), ()))
 
     def open_lots(self, holder_id: UUID, currency: str) -> list[LotState]:
         """The lots of a wallet, spent ones among them."""
@@ -216,6 +235,11 @@ class Books:
         for lot in effect.lots:
             self.lots[lot.holder_id, lot.id] = lot
             self.wallets.setdefault((lot.holder_id, lot.currency), []).append(lot)
+        if effect.owes is not None:
+            owed = effect.owes
+            self.debts.setdefault((owed.holder_id, owed.currency), []).append(owed)
+        for debt, paid in effect.pays:
+            debt.left -= paid
         if effect.reverses is not None:
             if effect.returned is not None:
                 effect.reverses.note(effect.returned, effect.allocations)

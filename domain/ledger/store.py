@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from domain.base import lock_key
 from domain.ledger.model import AccountKind, Allocation, Entry, IdempotencyKey, Lot, Operation
-from domain.ledger.request import Books, Effect, EntryState, Key, Loader, Needs, PastOperation
+from domain.ledger.request import Books, DebtState, Effect, EntryState, Key, Loader, Needs, PastOperation
 from domain.ledger.returns import return_of
 from domain.ledger.rules import HoldState, LotState
 
@@ -59,13 +59,19 @@ async def load(connection: asyncpg.Connection, needs: Needs, member_status: Load
     books = Books()
     if member_status is not None:
         books.statuses = await member_status.load(connection, list(needs.members))
+    owing: list[tuple[UUID, str]] = []
     for row in await connection.fetch(
-        "SELECT holder_id, kind, currency, posted, held FROM account WHERE holder_id = ANY($1)", list(needs.holders)
+        "SELECT holder_id, kind, currency, posted, held, debt FROM account WHERE holder_id = ANY($1)",
+        list(needs.holders),
     ):
         account = (row["holder_id"], row["kind"], row["currency"])
         books.accounts[account] = row["posted"]
         if row["held"]:
             books.held[account] = row["held"]
+        if row["debt"]:
+            owing.append((row["holder_id"], row["currency"]))
+    if owing:
+        await _load_debts(connection, books, owing)
     if needs.orders:
         await _load_orders(connection, books, list(needs.orders))
     if needs.operations:
@@ -102,6 +108,21 @@ async def _load_wallets(connection: asyncpg.Connection, books: Books, wallets: l
     )
     for row in rows:
         _lot(books, row)
+
+
+async def _load_debts(connection: asyncpg.Connection, books: Books, owing: list[tuple[UUID, str]]) -> None:
+    """What is left of the debts of these wallets, oldest first."""
+    rows = await connection.fetch(
+        """SELECT d.holder_id, d.operation_id, d.currency, (d.points - coalesce(p.points, 0))::bigint AS left
+           FROM unnest($1::uuid[], $2::text[]) AS asked (holder_id, currency)
+           JOIN debt d USING (holder_id, currency)
+           LEFT JOIN LATERAL (SELECT sum(points) AS points FROM debt_payment
+                              WHERE holder_id = d.holder_id AND debt_id = d.operation_id) AS p ON true
+           WHERE d.points > coalesce(p.points, 0) ORDER BY d.operation_id""",
+        *_columns(owing),
+    )
+    for row in rows:
+        books.debts.setdefault((row["holder_id"], row["currency"]), []).append(DebtState(*row))
 
 
 async def _load_holds(connection: asyncpg.Connection, books: Books, asked: list[tuple[UUID, UUID]]) -> None:
@@ -294,7 +315,12 @@ async def write(connection: asyncpg.Connection, batch: Batch, books: Books, post
     if accounts:
         parts.append(_UPSERT_ACCOUNTS)
         arguments.extend(
-            _columns([(*account, books.accounts[account], books.held.get(account, 0)) for account in accounts])
+            _columns(
+                [
+                    (*account, books.accounts[account], books.held.get(account, 0), _debt(books, account))
+                    for account in accounts
+                ]
+            )
         )
     if changed:
         parts.append(_UPDATE_LOTS)
@@ -306,6 +332,11 @@ async def write(connection: asyncpg.Connection, batch: Batch, books: Books, post
         )
     if parts:
         await connection.execute(_statement(tuple(parts)), *arguments)
+
+
+def _debt(books: Books, account: tuple[UUID, str, str]) -> int:
+    holder_id, kind, currency = account
+    return books.debt(holder_id, currency) if books.debts and kind == POINTS else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,10 +379,11 @@ _OPERATION, _ENTRY, _LOT_TABLE, _ALLOCATION, _KEY = (
 _LOT_COLUMNS = tuple(column.name for column in _LOT_TABLE.columns if column.name != "spent")
 _LOT_VALUES = attrgetter(*_LOT_COLUMNS)
 _UPSERT_ACCOUNTS = _Fixed(
-    """INSERT INTO account (holder_id, kind, currency, posted, held)
-       SELECT * FROM unnest({0}::uuid[], {1}::text[], {2}::text[], {3}::bigint[], {4}::bigint[])
-       ON CONFLICT (holder_id, kind, currency) DO UPDATE SET posted = excluded.posted, held = excluded.held""",
-    ("holder_id", "kind", "currency", "posted", "held"),
+    """INSERT INTO account (holder_id, kind, currency, posted, held, debt)
+       SELECT * FROM unnest({0}::uuid[], {1}::text[], {2}::text[], {3}::bigint[], {4}::bigint[], {5}::bigint[])
+       ON CONFLICT (holder_id, kind, currency)
+       DO UPDATE SET posted = excluded.posted, held = excluded.held, debt = excluded.debt""",
+    ("holder_id", "kind", "currency", "posted", "held", "debt"),
 )
 _UPDATE_LOTS = _Fixed(
     """UPDATE lot SET remaining = now.remaining, held = now.held

@@ -18,11 +18,23 @@ CHECKS = {
         USING (holder_id, kind, currency)
         WHERE coalesce(a.posted, 0) <> coalesce(e.posted, 0)""",
     "account is the sum of its lots": """
-        SELECT holder_id, kind, currency, coalesce(a.posted, 0) AS kept, coalesce(l.left, 0) AS proved
+        SELECT holder_id, kind, currency, coalesce(a.posted, 0) + coalesce(a.debt, 0) AS kept,
+               coalesce(l.left, 0) AS proved
         FROM (SELECT * FROM account WHERE kind = 'POINTS') a
         FULL JOIN (SELECT holder_id, 'POINTS' AS kind, currency, sum(remaining) AS left FROM lot GROUP BY 1, 3) l
         USING (holder_id, kind, currency)
-        WHERE coalesce(a.posted, 0) <> coalesce(l.left, 0)""",
+        WHERE coalesce(a.posted, 0) + coalesce(a.debt, 0) <> coalesce(l.left, 0)""",
+    "what an account owes is its debts less their payments": """
+        SELECT holder_id, kind, currency, coalesce(a.debt, 0) AS kept, coalesce(d.left, 0) AS proved
+        FROM (SELECT * FROM account WHERE debt <> 0) a
+        FULL JOIN (SELECT d.holder_id, 'POINTS' AS kind, d.currency,
+                          sum(d.points) - coalesce(sum(p.points), 0) AS left
+                   FROM debt d
+                   LEFT JOIN (SELECT holder_id, debt_id, sum(points) AS points FROM debt_payment GROUP BY 1, 2) p
+                        ON p.holder_id = d.holder_id AND p.debt_id = d.operation_id
+                   GROUP BY 1, 3) d
+        USING (holder_id, kind, currency)
+        WHERE coalesce(a.debt, 0) <> coalesce(d.left, 0)""",
     "what a lot has set aside is what open holds have": """
         SELECT holder_id, lot_id::text AS kind, coalesce(l.currency, '?') AS currency,
                coalesce(l.held, 0) AS kept, coalesce(h.amount, 0) AS proved
@@ -69,7 +81,13 @@ CHECKS = {
                    FROM (SELECT holder_id, operation_id, currency, granted AS amount FROM lot
                          UNION ALL
                          SELECT t.holder_id, t.operation_id, l.currency, t.amount
-                         FROM allocation t JOIN lot l ON l.holder_id = t.holder_id AND l.id = t.lot_id) AS moved
+                         FROM allocation t JOIN lot l ON l.holder_id = t.holder_id AND l.id = t.lot_id
+                         UNION ALL
+                         SELECT holder_id, operation_id, currency, -points FROM debt
+                         UNION ALL
+                         SELECT p.holder_id, p.operation_id, d.currency, p.points
+                         FROM debt_payment p JOIN debt d ON d.holder_id = p.holder_id AND d.operation_id = p.debt_id
+                        ) AS moved
                    GROUP BY 1, 2, 3) m
         USING (holder_id, operation_id, currency)
         WHERE coalesce(e.amount, 0) <> coalesce(m.amount, 0)""",

@@ -97,7 +97,8 @@ class GiftPolicy:
 class CurrencyPolicy:
     """A version of a currency's policy. `worth` is the published worth of a point, in 10^-8 of `worth_currency`.
 
-    Without `gifts` its points are not for giving.
+    `floor` is how far below zero a reversal may take a wallet; None is without end. Without `gifts` its points
+    are not for giving.
     """
 
     version: int
@@ -106,7 +107,7 @@ class CurrencyPolicy:
     worth: int | None
     worth_currency: str | None
     expiry: ExpiryPolicy
-    negative: Literal["never", "by_reversal"]
+    floor: int | None
     redemption: RedemptionTerms = RedemptionTerms()
     gifts: GiftPolicy | None = None
 
@@ -144,7 +145,7 @@ class Merchant:
     jurisdiction: str
     timezone: ZoneInfo
     enrol_on_purchase: bool
-    clawback: Literal["never_below_zero", "none"]
+    clawback: Literal["never_below_zero", "none", "unlimited"]
     on_return: Literal["reevaluate", "proportional"]
     unique_orders: bool
     credit_limit: int
@@ -295,7 +296,7 @@ def _policy(row: CurrencyPolicyRow) -> CurrencyPolicy:
             on=date.fromisoformat(expiry["on"]) if "on" in expiry else None,
             years=expiry.get("years", 0),
         ),
-        negative=row.definition["negative"],
+        floor=_floor(row.definition["negative"]),
         redemption=_redemption(row.definition.get("redemption", {})),
         gifts=_gifts(row.definition.get("gifts")),
     )
@@ -315,6 +316,12 @@ def _gifts(stored: dict[str, Any] | None) -> GiftPolicy | None:
     if stored is None or not stored["allowed"]:
         return None
     return GiftPolicy(stored["maxPoints"], stored["perDay"], stored["maxDepth"])
+
+
+def _floor(negative: str | dict[str, int]) -> int | None:
+    if isinstance(negative, dict):
+        return negative["limit"]
+    return 0 if negative == "never" else None
 
 
 def _rule(row: EarningRuleRow, default_currency: str) -> EarningRule:

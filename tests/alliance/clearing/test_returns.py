@@ -213,3 +213,15 @@ async def _taken(house: House, member: uuid.UUID, granted: Posted, asked: Asked)
         return (await house.reverse(member, granted, asked=asked)).points
     except AlreadyReversed:
         return 0
+
+
+async def test_r17_r21_what_a_wallet_owes_is_as_the_currency_allows(house: House) -> None:
+    publish(house, rule("base"), clawback="unlimited")
+    member = await house.member()
+    granted = await buy(house, member, [60_00, 40_00])
+    await house.spend(member, "grocer", 100)
+    assert (await house.reverse(member, granted, asked=line(1))).data == {"taken": 60, "shortfall": 0}
+    at_fuel = await house.earn(member, "fuel", 90)
+    await house.spend(member, "fuel", 30)
+    assert (await house.reverse(member, at_fuel)).data == {"taken": 0, "shortfall": 90}
+    assert sum(one.amount for one in await house.obligations() if one.kind == "EARN") == 810_000

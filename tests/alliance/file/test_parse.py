@@ -195,9 +195,8 @@ def test_what_is_wrong_is_said_where_it_is(old: str, new: str, path: str, reason
 @pytest.mark.parametrize(
     ("settings", "path", "reason"),
     [
-        ("clawback: unlimited", "clawback", "'unlimited' is not supported in this version"),
         ("clawback: pending_only", "clawback", "'pending_only' is not supported in this version"),
-        ("clawback: some", "clawback", "should be 'never_below_zero' or 'none'"),
+        ("clawback: some", "clawback", "should be 'never_below_zero', 'none' or 'unlimited'"),
         ("enrolOnPurchase: yes", "enrolOnPurchase", "write true or false"),
         ("uniqueOrder: true", "uniqueOrder", "unknown key; did you mean 'uniqueOrders'?"),
         ("uniqueOrders: true, uniqueOrders: true", "uniqueOrders", "given twice (first on line 5)"),

@@ -1,5 +1,8 @@
 """The proof finds what was tampered with, and names it (R25, R26)."""
 
+import uuid
+from typing import Any
+
 import pytest
 
 from domain.database import Database
@@ -8,6 +11,7 @@ from domain.ledger.request import Posted
 from domain.ledger.returns import Asked
 from domain.ledger.verify import CHECKS, Proof, verify
 from tests.ledger_support import (
+    ISSUERS,
     NOON,
     adjust,
     capture,
@@ -48,6 +52,8 @@ async def test_books_after_every_kind_of_operation_are_proved(engine: PostingEng
     assert proof.to_json() == {"balanced": True, "accounts": 3, "operations": 12, "differences": []}
 
 
+OWED = "what an account owes is its debts less their payments"
+MOVED = "operation moves lots by what it moves accounts"
 RETURNS = "returns undo no more than was done, and all of it when nothing is left"
 TAMPERINGS = {
     "UPDATE account SET posted = posted + 1 WHERE currency = 'GRO'": {
@@ -99,10 +105,22 @@ TAMPERINGS = {
     "UPDATE hold SET captured = captured + 1 WHERE status = 'CAPTURED'": {
         "capture takes what it says, out of what was held"
     },
+    "UPDATE account SET debt = debt + 1 WHERE debt > 0": {OWED, "account is the sum of its lots"},
+    "UPDATE debt SET points = points + 1": {OWED, MOVED},
+    "UPDATE debt_payment SET points = points - 1": {OWED, MOVED},
     "UPDATE operation_return SET undone = undone + 71": {RETURNS},
     "UPDATE operation_return SET whole = true": {RETURNS},
     "UPDATE operation_return SET due = due + 1": {RETURNS},
 }
+
+
+async def _indebted(engine: PostingEngine, member: uuid.UUID) -> None:
+    """5 points of another currency are owed."""
+    granted, _ = await engine.post_many([earn(member, 7, "FUE"), redeem(member, 7, "FUE")])
+    assert isinstance(granted, Posted)
+    endless: dict[str, Any] = {"clawback": {ISSUERS["FUE"]: "unlimited"}, "floors": {"FUE": None}}
+    await engine.post(reverse(member, granted.operation_id, **endless))
+    await engine.post(earn(member, 2, "FUE"))
 
 
 @pytest.mark.parametrize("tampering", TAMPERINGS)
@@ -117,6 +135,7 @@ async def test_r25_r26_tampering_is_found_and_named(database: Database, tamperin
     await engine.post(capture(first, 13))
     assert isinstance(granted, Posted)
     await engine.post(reverse(ann, granted.operation_id, asked=Asked(points=30)))
+    await _indebted(engine, ann)
     await engine.stop()
     connection = await database.connect()
     await connection.execute(tampering)
