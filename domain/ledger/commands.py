@@ -224,8 +224,8 @@ class Reverse(Request):
     """Undo an operation, or the part of it that is `asked` (R18 to R22).
 
     `clawback` is each issuer's mode for a reversed earn (R21); never below zero where it names none. `floors` says how
-    much a wallet of a currency may come to owe where the mode is unlimited (R17): None is without end. `worth` says what
-    the original's rules give for what is kept; without it, points belong to what was bought in proportion.
+    much a wallet of a currency may come to owe where the mode is unlimited (R17): None is without end. `worth` says
+    what the original's rules give for what is kept; without it, points belong to what was bought in proportion.
     """
 
     operation_id: UUID

@@ -7,10 +7,10 @@ from typing import Any, get_args, get_origin
 import pytest
 from pydantic import BaseModel
 
-from alliance.file.model import AllianceDocument, BusinessDays, Money
+from alliance.file.model import AllianceDocument, BusinessDays, Limit, Money
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "alliance-file.md"
-EXPLAINED_AS_VALUES = (Money, BusinessDays)
+EXPLAINED_AS_VALUES = (Money, BusinessDays, Limit)
 
 
 def part_of(annotation: Any) -> tuple[type[BaseModel] | None, bool]:

@@ -135,7 +135,8 @@ async def test_r25_r26_tampering_is_found_and_named(database: Database, tamperin
     await engine.post(capture(first, 13))
     assert isinstance(granted, Posted)
     await engine.post(reverse(ann, granted.operation_id, asked=Asked(points=30)))
-    await _indebted(engine, ann)
+    if "debt" in tampering:
+        await _indebted(engine, ann)
     await engine.stop()
     connection = await database.connect()
     await connection.execute(tampering)
