@@ -36,6 +36,7 @@ class ModelOperation:
     undone: bool = False
     back: int = 0
     asked: int = 0
+    whole: int | None = None
 
 
 @dataclass
@@ -52,12 +53,14 @@ class ModelWallets:
 
     lots: list[ModelLot] = field(default_factory=list)
     lapsed: dict[int, int] = field(default_factory=dict)
+    debt: dict[str, int] = field(default_factory=dict)
 
     def balance(self, currency: str) -> int:
-        return sum(lot.left for lot in self.lots if lot.currency == currency)
+        return sum(lot.left for lot in self.lots if lot.currency == currency) - self.debt.get(currency, 0)
 
     def available(self, currency: str, now: datetime) -> int:
-        return sum(lot.free for lot in self.lots if lot.currency == currency and lot.live(now))
+        free = sum(lot.free for lot in self.lots if lot.currency == currency and lot.live(now))
+        return max(0, free - self.debt.get(currency, 0))
 
     def held(self, currency: str) -> int:
         return sum(lot.held for lot in self.lots if lot.currency == currency)
@@ -170,19 +173,25 @@ class ModelWallets:
                 lot.left = lot.held
         return gone
 
-    def reverse(self, done: ModelOperation, now: datetime, points: int | None = None) -> int | str:
-        """All that is left of an operation, or `points` of it."""
+    def reverse(
+        self, done: ModelOperation, now: datetime, points: int | None = None, endless: bool = False
+    ) -> int | str:
+        """All that is left of an operation, or `points` of it; `endless`ly, what is missing is owed."""
         if done.undone:
             return "AlreadyReversed"
         if done.kind in ("EXCHANGE", "GIFT"):
             return self._undo_whole(done, now)
-        whole = sum(lot.granted for lot in done.made) + sum(part for _, part in done.took)
+        if done.whole is None:
+            done.whole = sum(lot.granted for lot in done.made) + sum(part for _, part in done.took)
+        whole = done.whole
         points = whole - done.back if points is None else points
         if points > whole - done.back:
             return "ReturnExceedsOrder"
         done.back += points
         done.undone = done.back == whole
-        return self._claw_back(done, now) if done.kind == "EARN" or done.made else self._restore(done, points)
+        if done.kind == "EARN" or done.made:
+            return self._claw_back(done, now, endless)
+        return self._restore(done, points, now)
 
     def _undo_whole(self, done: ModelOperation, now: datetime) -> int | str:
         if any(lot.free < lot.granted or not lot.live(now) for lot in done.made):
@@ -190,21 +199,28 @@ class ModelWallets:
         for lot in done.made:
             lot.left = 0
         done.undone = True
-        return self._restore(done, sum(part for _, part in done.took))
+        return self._restore(done, sum(part for _, part in done.took), now)
 
-    def _restore(self, done: ModelOperation, points: int) -> int:
-        """The last points that were taken return first."""
-        rest, still = points, []
+    def _restore(self, done: ModelOperation, points: int, now: datetime) -> int:
+        """The last points that were taken return first; what is owed is paid of those that end first."""
+        rest, gains = points, []
         for lot, part in reversed(done.took):
-            back = min(rest, part)
-            lot.left += back
-            rest -= back
-            still.append((lot, part - back))
-        done.took = still[::-1]
-        done.back -= points
+            gains.append((lot, min(rest, part)))
+            rest -= min(rest, part)
+        left = []
+        for (lot, back), (_, part) in zip(reversed(gains), done.took, strict=True):
+            kept = back - self._repay(lot, back, now)
+            lot.left += kept
+            left.append((lot, part - kept))
+        done.took = left
         return points
 
-    def _claw_back(self, done: ModelOperation, now: datetime) -> int:
+    def _repay(self, lot: ModelLot, points: int, now: datetime) -> int:
+        paid = min(points, self.debt.get(lot.currency, 0)) if lot.live(now) else 0
+        self.debt[lot.currency] = self.debt.get(lot.currency, 0) - paid
+        return paid
+
+    def _claw_back(self, done: ModelOperation, now: datetime, endless: bool) -> int:
         gone = sum(self.lapsed.get(lot.order, 0) + (0 if lot.live(now) else lot.free) for lot in done.made)
         due = max(0, done.back - gone - done.asked)
         done.asked += due
@@ -216,10 +232,15 @@ class ModelWallets:
                 part = min(lot.free, due - taken)
                 lot.left -= part
                 taken += part
+        if endless and taken < due:
+            (currency,) = currencies
+            self.debt[currency] = self.debt.get(currency, 0) + due - taken
+            taken = due
         return taken
 
     def _grant(self, currency: str, points: int, now: datetime, expires: datetime | None) -> ModelLot:
         lot = ModelLot(currency, points, points, now, expires, len(self.lots))
+        lot.left -= self._repay(lot, points, now)
         self.lots.append(lot)
         return lot
 

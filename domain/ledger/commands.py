@@ -407,11 +407,9 @@ def _lot(
 
 def take(books: Books, holder_id: UUID, currency: str, points: int, as_of: datetime) -> Taken:
     """Allocate a debit of a wallet; what it owes is not spent (R17). Raises InvalidInput, InsufficientPoints."""
-    lots = books.open_lots(holder_id, currency)
-    owed = books.debt(holder_id, currency)
-    if owed and points > (have := max(0, available(lots, as_of) - owed)):
+    if points > 0 and books.debts and points > (have := books.spendable(holder_id, currency, as_of)):
         raise InsufficientPoints(available=have, requested=points, path=("points",))
-    return take_of(lots, points, as_of)
+    return take_of(books.open_lots(holder_id, currency), points, as_of)
 
 
 def take_of(lots: Sequence[LotState], points: int, as_of: datetime) -> Taken:

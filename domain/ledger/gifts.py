@@ -17,6 +17,7 @@ from domain.ledger.errors import (
     GiftNotWhole,
     GiftsNotAllowed,
     GivenTooOften,
+    InsufficientPoints,
     NotReversible,
 )
 from domain.ledger.model import OperationKind
@@ -128,6 +129,9 @@ class Gift(Request):
         """The lots that give, by R1, but for those whose points were given too often."""
         lots = books.open_lots(self.holder_id, self.currency)
         fresh = [lot for lot in lots if lot.depth < depth]
+        have = books.spendable(self.holder_id, self.currency, self.as_of)
+        if self.points > have:
+            raise InsufficientPoints(available=have, requested=self.points, path=("points",))
         have = available(fresh, self.as_of)
         if have < self.points <= available(lots, self.as_of):
             raise GivenTooOften(depth=depth, available=have, path=("points",))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from domain.ledger.commands import Redeem
 from domain.ledger.request import Books, Effect
-from domain.ledger.rules import allocate, available, part_in_points
+from domain.ledger.rules import allocate, part_in_points
 
 
 @dataclass(slots=True, kw_only=True)
@@ -17,7 +17,7 @@ class RedeemForOrder(Redeem):
     def decide(self, books: Books) -> Effect | None:
         """As a redemption, with what riders refuse refused; None where it comes to zero. Raises MemberNotActive."""
         books.require_active(self.holder_id)
-        lots = books.open_lots(self.holder_id, self.currency)
-        points = part_in_points(self.points, available(lots, self.as_of), self.unit, self.minimum)
-        effect = self.spend(books, allocate(lots, points, self.as_of))
+        have = books.spendable(self.holder_id, self.currency, self.as_of)
+        points = part_in_points(self.points, have, self.unit, self.minimum)
+        effect = self.spend(books, allocate(books.open_lots(self.holder_id, self.currency), points, self.as_of))
         return effect if points else None

@@ -18,7 +18,7 @@ from domain.errors import NotFound, Refusal
 from domain.ledger.errors import MemberNotActive
 from domain.ledger.model import AccountKind, OperationKind
 from domain.ledger.returns import Return
-from domain.ledger.rules import HoldState, LotState
+from domain.ledger.rules import HoldState, LotState, available
 
 
 class Key(NamedTuple):
@@ -203,6 +203,10 @@ class Books:
     def debt(self, holder_id: UUID, currency: str) -> int:
         """What is owed to a wallet."""
         return sum(debt.left for debt in self.debts.get((holder_id, currency), ()))
+
+    def spendable(self, holder_id: UUID, currency: str, as_of: datetime) -> int:
+        """What may be spent of a wallet: what is available, less what it owes."""
+        return max(0, available(self.open_lots(holder_id, currency), as_of) - self.debt(holder_id, currency))
 
     def open_lots(self, holder_id: UUID, currency: str) -> list[LotState]:
         """The lots of a wallet, spent ones among them."""

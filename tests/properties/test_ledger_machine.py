@@ -31,6 +31,7 @@ from domain.ledger.returns import Asked
 from domain.ledger.verify import verify
 from tests.ledger_model import END, ModelHold, ModelOperation, ModelWallets
 from tests.ledger_support import (
+    ISSUERS,
     NOON,
     adjust,
     capture,
@@ -53,6 +54,10 @@ from tests.ledger_support import (
 T = TypeVar("T")
 CURRENCIES = st.sampled_from(["GRO", "FUE"])
 POINTS = st.integers(1, 60)
+ENDLESS: dict[str, Any] = {
+    "clawback": dict.fromkeys(ISSUERS.values(), "unlimited"),
+    "floors": dict.fromkeys(ISSUERS),
+}
 DAYS = st.none() | st.integers(1, 6)
 
 
@@ -186,15 +191,16 @@ def test_r25_r26_r27_r28_the_ledger_is_the_model(ledger: tuple[Loop, PostingEngi
             expected, done = self.wallets[person].adjust(currency, points, self.now, expires)
             return self.agree(adjust(person, points, currency, as_of=self.now, expires_at=expires), expected, done)
 
-        @rule(one=done)
-        def reverse(self, one: tuple[uuid.UUID, uuid.UUID, ModelOperation]) -> None:
+        @rule(one=done, endless=st.booleans())
+        def reverse(self, one: tuple[uuid.UUID, uuid.UUID, ModelOperation], endless: bool) -> None:
             person, operation_id, done = one
-            expected = self.wallets[person].reverse(done, self.now)
+            expected = self.wallets[person].reverse(done, self.now, endless=endless)
             if done.kind == "GIFT":
                 (other,) = set(self.people) - {person}
                 self.agree(take_back(person, other, operation_id, as_of=self.now), expected, None)
             else:
-                self.agree(reverse(person, operation_id, as_of=self.now), expected, None)
+                terms = ENDLESS if endless else {}
+                self.agree(reverse(person, operation_id, as_of=self.now, **terms), expected, None)
 
         @rule(one=done, points=POINTS)
         def reverse_part(self, one: tuple[uuid.UUID, uuid.UUID, ModelOperation], points: int) -> None:
