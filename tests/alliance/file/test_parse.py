@@ -1,6 +1,7 @@
 """What is wrong with a file is said with line, column, path and reason; all of it at once."""
 
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -301,3 +302,12 @@ def test_a_fault_prints_as_one_line_with_its_place() -> None:
 def test_whatever_is_cut_out_or_put_in_is_read_or_refused(start: int, length: int, put: str) -> None:
     with suppress(FileErrors):
         parse(SMALL[:start] + put + SMALL[start + length :], "two.yaml")
+
+
+def test_r17_a_balance_may_go_below_zero_to_a_limit() -> None:
+    def negative(value: str) -> Any:
+        text = changed("name: Grocer points}", f"name: Grocer points, negative: {value}}}")
+        return parse(text, "two.yaml").document.merchants[0].currencies[0].dump()["negative"]
+
+    assert negative("{limit: 500}") == {"limit": 500}
+    assert negative("by_reversal") == "by_reversal"
