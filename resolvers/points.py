@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from alliance.clearing.commands import earn_request, redeem_request, reverse_request
+from alliance.clearing.commands import Detail, earn_request, redeem_request, reverse_request
 from domain.errors import InvalidInput, NotAllowed, NotFound
 from domain.ledger.commands import Earn
 from domain.ledger.model import OperationKind
@@ -97,10 +97,9 @@ def _line(sent: Sent, money: str, place: int) -> Line:
     return _minor(sent["amount"], money, "lines", str(place), "amount"), sent.get("category")
 
 
-def _detail(sent: Sent) -> dict[str, Any]:
+def _detail(sent: Sent) -> Detail:
     """What is kept of a line, so that a return can name it."""
-    kept = {name: sent[name] for name in ("ref", "sku", "category", "quantity") if sent.get(name) is not None}
-    return kept | {"amount": sent["amount"]["amount"], "currency": sent["amount"]["currency"]}
+    return sent.get("ref"), sent.get("sku"), sent.get("category"), sent.get("quantity") or "1", sent["amount"]["amount"]
 
 
 def _tenders(sent: Sequence[Sent], money: str) -> list[Tender]:

@@ -24,6 +24,8 @@ from domain.money import from_minor
 from domain.programs.catalogue import Catalogue, Currency, Merchant
 from domain.programs.rules import Line, Tender, Valued, expiry_instant, points_for_order, value_purchase
 
+Detail = tuple[str | None, str | None, str | None, str, str]
+"""What is kept of a line: reference, sku, category, quantity and amount, the last two as they were sent."""
 Details = Callable[[Valued], Any]
 """Makes what is kept of an order's lines, anything that orjson writes as a list, of what they earn."""
 
@@ -40,7 +42,7 @@ def earn_request(
     currency: str | None = None,
     money: str | None = None,
     lines: Sequence[Line] | None = None,
-    details: Sequence[dict[str, Any]] | Details | None = None,
+    details: Sequence[Detail] | Details | None = None,
     amount: int | None = None,
     points: int | None = None,
     tenders: Sequence[Tender] = (),
@@ -52,7 +54,7 @@ def earn_request(
     """Points for a purchase at `merchant`, in its own currency or in another's under an agreement (A1).
 
     Exactly one of `lines` (amount in minor units of `money`, category), `amount` (minor units) and `points`. `details`,
-    one JSON object a line, are kept on the operation with the points of each. Raises InvalidInput, NotFound; the
+    one a line, are kept on the operation with the points of each. Raises InvalidInput, NotFound; the
     posting refuses with NoAgreement.
     """
     if (lines is None) + (amount is None) + (points is None) != 2:
@@ -198,9 +200,7 @@ def require_store(merchant: Merchant, store: str | None) -> None:
         raise NotFound(what=f"store {store[:40]!r} of {merchant.code}", path=("store",))
 
 
-def _kept(
-    details: Sequence[dict[str, Any]] | Details | None, valued: Valued, amount: int | None, money: str | None
-) -> Any:
+def _kept(details: Sequence[Detail] | Details | None, valued: Valued, amount: int | None, money: str | None) -> Any:
     """What is kept of an order, so that parts of it can come back: its lines, an amount as one of them."""
     if not valued.lines or money is None:
         return None
@@ -209,11 +209,9 @@ def _kept(
     if details is None:
         if amount is None:
             return None
-        details = ({"amount": from_minor(amount, money), "currency": money},)
-    kept = [{**detail, "points": points} for detail, points in zip(details, valued.lines, strict=True)]
-    if valued.paid is not None:
-        kept.append({"paid": from_minor(valued.paid, money)})
-    return kept
+        details = [(None, None, None, "1", from_minor(amount, money))]
+    paid = None if valued.paid is None else from_minor(valued.paid, money)
+    return [money, paid, *((*detail, points) for detail, points in zip(details, valued.lines, strict=True))]
 
 
 def _clear(

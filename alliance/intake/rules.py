@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import orjson
@@ -25,24 +25,6 @@ class _Typed(msgspec.Struct):
 
 class _Keyed(msgspec.Struct):
     key: str
-
-
-class KeptLine(msgspec.Struct, omit_defaults=True):
-    """A line as it is kept with its operation."""
-
-    amount: str
-    currency: str
-    quantity: str
-    points: int
-    ref: str | None = None
-    sku: str | None = None
-    category: str | None = None
-
-
-class KeptPaid(msgspec.Struct):
-    """What of an order was paid in money, where that is not all."""
-
-    paid: str
 
 
 class Order(NamedTuple):
@@ -125,15 +107,15 @@ def asked_of(back: Return) -> Asked:
 
 
 def kept_lines(purchase: Purchase, valued: Valued) -> orjson.Fragment:
-    """What is kept of the lines, so that a return can name them, each with the points it earned. Written JSON."""
-    kept: list[KeptLine | KeptPaid] = [
-        KeptLine(line.amount.amount, line.amount.currency, line.quantity, given, line.ref, line.sku, line.category)
-        for line, given in zip(purchase.lines or (), valued.lines, strict=True)
+    """What is kept of the lines, so that a return can name them, as `domain.ledger.returns.order_of` reads it: JSON."""
+    lines = purchase.lines or ()
+    money = lines[0].amount.currency if lines else None
+    paid = None if valued.paid is None or money is None else from_minor(valued.paid, money)
+    kept: list[Any] = [
+        (line.ref, line.sku, line.category, line.quantity, line.amount.amount, given)
+        for line, given in zip(lines, valued.lines, strict=True)
     ]
-    if valued.paid is not None and purchase.lines:
-        currency = purchase.lines[0].amount.currency
-        kept.append(KeptPaid(from_minor(valued.paid, currency)))
-    return orjson.Fragment(_encode(kept))
+    return orjson.Fragment(_encode([money, paid, *kept]))
 
 
 def _each(name: str, amounts: Sequence[Money], money: str) -> list[int]:

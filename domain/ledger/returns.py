@@ -4,7 +4,7 @@ What is undone depends on what is kept alone: so the order of returns does not m
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -83,17 +83,21 @@ class Order:
         return sum(line.amount for line in self.lines)
 
 
-def order_of(kept: Iterable[Mapping[str, Any]] | None) -> Order:
-    """The order as it was kept with its operation: a JSON object a line, and `{"paid"}` where not all was money."""
-    lines, money, paid = [], None, None
-    for line in kept or ():
-        if "paid" in line:
-            paid = to_minor(line["paid"], money or "")
-            continue
-        money = line["currency"]
-        amount = to_minor(line["amount"], line["currency"])
-        lines.append(OrderLine(line.get("ref"), line.get("category"), _quantity(line.get("quantity", "1")), amount))
-    return Order(tuple(lines), money, paid)
+def order_of(kept: Sequence[Any] | None) -> Order:
+    """The order as it is kept with its operation, a list: its money, what of it was paid in money (null: all of it),
+    then [ref, sku, category, quantity, amount, points] for each line, quantity and amount as they were sent.
+    """
+    if not kept:
+        return Order()
+    money, paid, *lines = kept
+    return Order(
+        tuple(
+            OrderLine(ref, category, _quantity(quantity), to_minor(amount, money))
+            for ref, _, category, quantity, amount, _ in lines
+        ),
+        money,
+        None if paid is None else to_minor(paid, money),
+    )
 
 
 def _quantity(text: str) -> int:

@@ -10,6 +10,7 @@ from alliance.proofs.commands import prepare, seal
 from alliance.proofs.notes import PrivateKey, read_checkpoint
 from alliance.runtime import Runtime
 from resolvers import ids
+from tests.log_support import others_have_ended
 from tests.schema.support import Client, by_card, viewer_of
 
 KEYS = [PrivateKey.new("log.test")]
@@ -20,6 +21,7 @@ PROOF = """query ($id: ID!) { operation(id: $id) { proof {
 async def seal_all(runtime: Runtime) -> None:
     connection = await runtime.database.connect()
     await prepare(connection, KEYS)
+    await others_have_ended(connection)
     await seal(connection, KEYS)
     await connection.close()
 

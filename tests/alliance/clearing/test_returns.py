@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alliance.agreements.book import Fee
-from alliance.clearing.commands import earn_request
+from alliance.clearing.commands import Detail, earn_request
 from domain.ledger.errors import AlreadyReversed
 from domain.ledger.request import Posted
 from domain.ledger.returns import Asked
@@ -61,9 +61,7 @@ async def buy(
     house: House, member: uuid.UUID, amounts: Sequence[int], at: str = "grocer", money_paid: int | None = None
 ) -> Posted:
     """Lines "1", "2", ... at these amounts; of their sum `money_paid` was money."""
-    details = [
-        {"ref": str(n), "amount": from_minor(cents, "USD"), "currency": "USD"} for n, cents in enumerate(amounts, 1)
-    ]
+    details: list[Detail] = [(str(n), None, None, "1", from_minor(cents, "USD")) for n, cents in enumerate(amounts, 1)]
     rest = sum(amounts) - (sum(amounts) if money_paid is None else money_paid)
     request = earn_request(
         house.runtime,

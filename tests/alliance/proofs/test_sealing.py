@@ -23,6 +23,7 @@ from domain.ledger.engine import PostingEngine
 from domain.ledger.merkle import EMPTY_ROOT, is_consistent
 from tests.alliance.support import House
 from tests.ledger_support import earn, give, members, redeem, rows
+from tests.log_support import others_have_ended
 
 KEYS = [PrivateKey.new("log.test")]
 
@@ -41,6 +42,7 @@ async def sealed(database: Database, limit: int = 1000) -> Sealed:
     connection = await database.connect()
     try:
         await prepare(connection, KEYS)
+        await others_have_ended(connection)
         return await seal(connection, KEYS, limit)
     finally:
         await connection.close()

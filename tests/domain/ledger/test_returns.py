@@ -26,17 +26,16 @@ from domain.ledger.returns import (
     return_of,
     undone_of_earn,
 )
+from domain.money import from_minor
 from tests.ledger_support import NOON, earn, exchange, expire, members, posted, redeem, reverse, rows
 
 DAY = timedelta(days=1)
 
 
-def bought(*amounts: int, quantity: str = "1") -> list[dict[str, Any]]:
-    """Lines "1", "2", ... at these amounts in cents."""
-    return [
-        {"ref": str(n), "quantity": quantity, "amount": f"{amount // 100}.{amount % 100:02}", "currency": "USD"}
-        for n, amount in enumerate(amounts, 1)
-    ]
+def bought(*amounts: int, quantity: str = "1", paid: str | None = None) -> list[Any]:
+    """An order of lines "1", "2", ... at these amounts in cents, `paid` of it in money, as it is kept."""
+    cents = [f"{amount // 100}.{amount % 100:02}" for amount in amounts]
+    return ["USD", paid, *([str(n), None, None, quantity, amount, 0] for n, amount in enumerate(cents, 1))]
 
 
 def lines(*refs: str, quantity: int | None = None) -> Asked:
@@ -146,7 +145,7 @@ async def test_r23_spent_points_come_back_with_the_part_of_the_order_that_does(e
     (ann,) = members(1)
     await engine.post(earn(ann, 1_000))
     spent = (await engine.post(redeem(ann, 100))).operation_id
-    order = (await engine.post(earn(ann, 30, lines=[*bought(10_00, 20_00), {"paid": "29.00"}]))).operation_id
+    order = (await engine.post(earn(ann, 30, lines=bought(10_00, 20_00, paid="29.00")))).operation_id
     restored = []
     for ref in "12":
         asked = Asked(lines=((ref, None),), order=order)
@@ -217,8 +216,9 @@ async def test_an_exchange_is_undone_whole_or_not_at_all(engine: PostingEngine) 
 ORDERS = st.lists(st.tuples(st.integers(0, 40_00), st.integers(1, 4)), min_size=1, max_size=5)
 
 
-def _order(sizes: Sequence[tuple[int, int]]) -> list[dict[str, Any]]:
-    return [bought(amount)[0] | {"ref": str(n), "quantity": str(count)} for n, (amount, count) in enumerate(sizes)]
+def _order(sizes: Sequence[tuple[int, int]]) -> list[Any]:
+    lines = ([str(n), None, None, str(count), from_minor(amount, "USD"), 0] for n, (amount, count) in enumerate(sizes))
+    return ["USD", None, *lines]
 
 
 def _rated(kept: Kept) -> int:
@@ -269,8 +269,7 @@ async def test_r18_all_returns_sum_to_the_whole_in_the_books(
     engine: PostingEngine, database: Database, spent: int, steps: list[tuple[str, int]]
 ) -> None:
     (ann,) = members(1)
-    order = [bought(amount)[0] | {"ref": ref, "quantity": "10"} for ref, amount in (("1", 33_33), ("2", 66_67))]
-    granted = (await engine.post(earn(ann, 61, lines=order))).operation_id
+    granted = (await engine.post(earn(ann, 61, lines=bought(33_33, 66_67, quantity="10")))).operation_id
     calls = [earn(ann, 200), *([redeem(ann, spent)] if spent else [])]
     for what, number in steps:
         asked = {
