@@ -6,8 +6,9 @@ from datetime import UTC, date, datetime, time
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from alliance.file.model import Agreement, AllianceDocument, Document, Merchant
+from alliance.file.model import Agreement, AllianceDocument, Merchant
 from alliance.file.money_machine import money_machines, subsidies
+from alliance.file.values import Document
 
 Action = Literal["create", "update", "supersede", "unchanged", "refuse"]
 Kind = Literal["alliance", "identifier", "merchant", "store", "currency", "policy", "rule", "agreement"]

@@ -1,205 +1,45 @@
 """The shape of the alliance file: every key it may have. docs/alliance-file.md says what each means."""
 
-import re
 from collections.abc import Callable
-from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal
-from zoneinfo import available_timezones
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
-    ValidationInfo,
     WrapValidator,
-    field_serializer,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
-from pydantic_core import PydanticCustomError, ValidationError
+from pydantic_core import ValidationError
 
-from alliance.file.source import Items, Path
-from domain.errors import InvalidInput
-from domain.money import exponent
-
-DECIMAL = re.compile(r"\d{1,12}(\.\d{1,8})?")
-NO_MONEY = ("XXX", "XTS")
-
-
-def refusal(reason: str) -> PydanticCustomError:
-    """What a validator raises: the reason is shown as it is."""
-    return PydanticCustomError("refused", "{reason}", {"reason": reason})
-
-
-def _decimal(value: Any) -> Any:
-    if isinstance(value, int | float):
-        raise refusal(f'write it in quotes ("{value}"): numbers with a point are exact here')
-    if not isinstance(value, str) or not DECIMAL.fullmatch(value):
-        raise refusal(f'{str(value)[:40]!r} is not a number such as "12.50" (at most 12 digits and 8 places)')
-    return canonical(value)
-
-
-def canonical(number: str) -> str:
-    """The one spelling of a decimal number: no zeros before or after it."""
-    return f"{Decimal(number).normalize():f}"
-
-
-def _positive(value: str) -> str:
-    if not Decimal(value):
-        raise refusal("must be more than zero")
-    return value
-
-
-def _share(value: str) -> str:
-    if Decimal(value) > 1:
-        raise refusal("a share is from 0 to 1")
-    return value
-
-
-def _iso_currency(code: str) -> str:
-    try:
-        exponent(code)
-    except InvalidInput as fault:
-        raise refusal(fault.message()) from None
-    if code in NO_MONEY:
-        raise refusal(f"{code} is no money")
-    return code
-
-
-def _zone(name: str) -> str:
-    if name not in available_timezones():
-        raise refusal(f"{name[:40]!r} is not a time zone of the IANA database, such as America/New_York")
-    return name
-
-
-def _printable(value: str) -> str:
-    if not value.strip() or not value.isprintable():
-        raise refusal("must be characters that print")
-    return value
-
-
-def _multiplier(value: Any) -> Any:
-    value = _decimal(str(value) if isinstance(value, int) and not isinstance(value, bool) else value)
-    if Decimal(value) < 1:
-        raise refusal("a multiplier is at least 1")
-    return value
-
-
-def _distinct(values: list[str]) -> list[str]:
-    if len(set(values)) != len(values):
-        raise refusal("the same value twice")
-    return values
-
-
-def _stored_day(value: Any, info: ValidationInfo) -> Any:
-    """Dates are stored as text; in a file (which has a context) text is no date."""
-    return date.fromisoformat(value) if info.context is None and isinstance(value, str) else value
-
-
-def shaped(pattern: str, what: str) -> AfterValidator:
-    """Text of a certain shape; `what` says which, with an example."""
-    compiled = re.compile(pattern)
-
-    def check(value: str) -> str:
-        if not compiled.fullmatch(value):
-            raise refusal(f"{value[:40]!r} is not {what}")
-        return value
-
-    return AfterValidator(check)
-
-
-def later(*values: str) -> BeforeValidator:
-    """Values that the rules know and this version does not yet."""
-
-    def check(value: Any) -> Any:
-        if value in values:
-            raise refusal(f"{value!r} is not supported in this version")
-        return value
-
-    return BeforeValidator(check)
-
-
-def _each(value: Any, handler: Callable[[Any], list[Any]], info: ValidationInfo) -> list[Any]:
-    """Check each item by itself, so that one that is wrong does not hide what is wrong with the rest."""
-    reading = info.context
-    if reading is None or not isinstance(value, Items):
-        return handler(value)
-    good = []
-    for i, item in enumerate(value):
-        path: Path = (*value.path, i)
-        try:
-            (checked,) = handler([item])
-        except ValidationError as faults:
-            reading.note(path, faults)
-        else:
-            reading.places[id(checked)] = path
-            good.append(checked)
-    return good
-
-
-each = WrapValidator(_each)
-
-Day = Annotated[date, BeforeValidator(_stored_day)]
-DecimalText = Annotated[str, BeforeValidator(_decimal)]
-Positive = Annotated[DecimalText, AfterValidator(_positive)]
-Share = Annotated[DecimalText, AfterValidator(_share)]
-IsoCurrency = Annotated[str, AfterValidator(_iso_currency)]
-Zone = Annotated[str, AfterValidator(_zone)]
-Name = Annotated[str, Field(max_length=200), AfterValidator(_printable)]
-Word = Annotated[str, Field(max_length=100), AfterValidator(_printable)]
-Code = Annotated[str, shaped(r"[a-z0-9][a-z0-9_-]{0,39}", "a code of small letters, digits, - and _, such as fuel")]
-Points = Annotated[
-    str, shaped(r"[A-Z][A-Z0-9_]{1,11}", "a points currency of 2 to 12 capitals and digits, such as GRO")
-]
-TypeName = Annotated[str, shaped(r"[A-Z][A-Z0-9_]{0,39}", "a type of capitals, digits and _, such as CARD")]
-Region = Annotated[str, shaped(r"[A-Z]{2}(-[A-Z0-9]{1,3})?", "a country or part of one by ISO 3166, such as US-OH")]
-Version = Annotated[int, Field(ge=1, le=1_000_000)]
-Count = Annotated[int, Field(ge=1, le=10**12)]
-
-
-class Document(BaseModel):
-    """What all parts share: no unknown keys, no conversions, camelCase names."""
-
-    model_config = ConfigDict(
-        extra="forbid", strict=True, frozen=True, alias_generator=to_camel, serialize_by_alias=True
-    )
-
-    def dump(self, *leave_out: str) -> dict[str, Any]:
-        """As JSON, all defaults filled in and nothing that is null, without the keys named."""
-        stored = self.model_dump(mode="json", exclude_none=True)
-        return {key: value for key, value in stored.items() if key not in leave_out}
-
-
-class Money(Document):
-    """An amount of money; never a float."""
-
-    amount: DecimalText
-    currency: IsoCurrency
-
-    @field_serializer("amount")
-    def _with_minor_places(self, amount: str) -> str:
-        whole, _, places = amount.partition(".")
-        wanted = exponent(self.currency)
-        return amount if len(places) >= wanted else f"{whole}.{places.ljust(wanted, '0')}"
-
-
-class BusinessDays(Document):
-    """Days of the alliance's calendar."""
-
-    business: Annotated[int, Field(ge=0, le=400)]
-
-
-def _days(value: Any, handler: Callable[[Any], Any]) -> Any:
-    try:
-        return handler(value)
-    except ValidationError:
-        raise refusal("days are a number from 0 to 400, or {business: 3} for business days") from None
-
-
-Days = Annotated[Annotated[int, Field(ge=0, le=400)] | BusinessDays, WrapValidator(_days)]
+from alliance.file.values import (
+    BusinessDays,
+    Code,
+    Count,
+    Day,
+    Days,
+    DecimalText,
+    Document,
+    IsoCurrency,
+    Money,
+    Name,
+    Points,
+    Positive,
+    Region,
+    Share,
+    TypeName,
+    Version,
+    Word,
+    Zone,
+    as_multiplier,
+    distinct,
+    each,
+    later,
+    positive,
+    refusal,
+)
 
 
 class Cycle(Document):
@@ -294,7 +134,7 @@ class Redemption(Document):
 
     unit: Count = 1
     minimum: Count = 1
-    max_share: Annotated[Share, AfterValidator(_positive)] = "1"
+    max_share: Annotated[Share, AfterValidator(positive)] = "1"
     max_money: Money | None = None
 
 
@@ -377,7 +217,7 @@ class Round(Document):
 class Lines(Document):
     """Which lines of an order are meant."""
 
-    category: Annotated[list[Word], Field(min_length=1), AfterValidator(_distinct)]
+    category: Annotated[list[Word], Field(min_length=1), AfterValidator(distinct)]
 
 
 class EarningRule(Document):
@@ -390,7 +230,7 @@ class EarningRule(Document):
     currency: Points | None = None
     points: Annotated[int, Field(ge=0, le=10**9)] | None = None
     per: Money | None = None
-    multiplier: Annotated[str, BeforeValidator(_multiplier)] | None = None
+    multiplier: Annotated[str, BeforeValidator(as_multiplier)] | None = None
     bonus: Annotated[int, Field(ge=0, le=10**9)] | None = None
     at_least: Money | None = None
     cap: Count | None = None
@@ -474,7 +314,7 @@ class Fee(Document):
     """What the operator takes."""
 
     for_: Annotated[
-        list[Literal["earn", "redeem", "exchange", "right"]], Field(min_length=1), AfterValidator(_distinct)
+        list[Literal["earn", "redeem", "exchange", "right"]], Field(min_length=1), AfterValidator(distinct)
     ] = Field(alias="for")
     share: Share | None = None
     amount: Money | None = None
@@ -490,7 +330,7 @@ class Fee(Document):
 class Agreement(Document):
     """A version of what two merchants agreed on."""
 
-    merchants: Annotated[list[Code], Field(min_length=2, max_length=2), AfterValidator(_distinct)]
+    merchants: Annotated[list[Code], Field(min_length=2, max_length=2), AfterValidator(distinct)]
     version: Version
     from_: Day = Field(alias="from")
     to: Day | None = None

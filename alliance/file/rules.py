@@ -9,9 +9,10 @@ from difflib import get_close_matches
 from itertools import pairwise
 from typing import Any, Protocol, TypeVar
 
-from alliance.file.model import Agreement, AllianceDocument, Earn, EarningRule, Merchant, Money, Redeem
+from alliance.file.model import Agreement, AllianceDocument, Earn, EarningRule, Merchant, Redeem
 from alliance.file.money_machine import money_machines
 from alliance.file.source import Path
+from alliance.file.values import Money
 from domain.money import exponent
 from domain.programs.catalogue import MICRO_PLACES
 

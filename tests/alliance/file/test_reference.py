@@ -7,7 +7,8 @@ from typing import Any, get_args, get_origin
 import pytest
 from pydantic import BaseModel
 
-from alliance.file.model import AllianceDocument, BusinessDays, Limit, Money
+from alliance.file.model import AllianceDocument, Limit
+from alliance.file.values import BusinessDays, Money
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "alliance-file.md"
 EXPLAINED_AS_VALUES = (Money, BusinessDays, Limit)
