@@ -19,6 +19,7 @@ from alliance.settlement.rules import Report, cut_off, deadline
 from alliance.settlement.schedule import advance_due, close_due
 from domain.base import new_id
 from domain.errors import NotFound
+from domain.ledger.model import Operation
 from domain.programs.catalogue import Days
 from tests.alliance.support import NOON, WHO, House, days
 
@@ -30,8 +31,11 @@ async def owe(house: House, rows: Sequence[tuple[uuid.UUID, uuid.UUID, int]]) ->
     """Obligations of the open cycle in cents, between parties that need not be merchants of the sample."""
     async with house.runtime.database.transaction() as session:
         cycle = await ensure_open_cycle(session, NOON)
-        row = {
-            "holder_id": uuid.UUID(int=1),
+        ids = [new_id() for _ in rows]
+        place = {"holder_id": uuid.UUID(int=1), "occurred_at": NOON}
+        operation = place | {"kind": "REDEEM", "merchant_id": uuid.UUID(int=3), "as_of": NOON}
+        await session.execute(insert(Operation), [operation | {"id": id_} for id_ in ids])
+        row = place | {
             "seq": 0,
             "cycle_id": cycle.id,
             "kind": "SPEND",
@@ -39,15 +43,14 @@ async def owe(house: House, rows: Sequence[tuple[uuid.UUID, uuid.UUID, int]]) ->
             "price": 1_000_000,
             "agreement_id": uuid.UUID(int=2),
             "agreement_version": 1,
-            "occurred_at": NOON,
         }
         await session.execute(
             insert(Obligation),
             [
                 row
-                | {"operation_id": new_id(), "debtor_id": debtor, "creditor_id": creditor, "merchant_id": creditor}
+                | {"operation_id": id_, "debtor_id": debtor, "creditor_id": creditor, "merchant_id": creditor}
                 | {"points": cents, "amount": cents * CENT}
-                for debtor, creditor, cents in rows
+                for id_, (debtor, creditor, cents) in zip(ids, rows, strict=True)
             ],
         )
 
