@@ -58,10 +58,12 @@ async def prepare(connection: asyncpg.Connection, keys: Sequence[PrivateKey]) ->
         await connection.executemany(
             "INSERT INTO log_key (key) VALUES ($1) ON CONFLICT DO NOTHING", [(str(key.public),) for key in keys]
         )
+    # One snapshot for the whole look: an operation committed between two would seem to come from the future.
+    async with connection.transaction(isolation="repeatable_read"):
         to_come = await connection.fetchval("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
         if await connection.fetchval("SELECT max(xid) >= $1 FROM operation", to_come):
             await connection.execute("UPDATE operation SET xid = 0 WHERE xid >= $1", to_come)
-        await connection.execute("UPDATE log_checkpoint SET xid = -1 WHERE xid >= $1", to_come)
+            await connection.execute("UPDATE log_checkpoint SET xid = -1")
 
 
 async def seal(connection: asyncpg.Connection, keys: Sequence[PrivateKey], limit: int = BLOCK) -> Sealed:

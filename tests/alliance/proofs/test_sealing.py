@@ -201,6 +201,45 @@ async def test_a_database_restored_into_another_server_goes_on(database: Databas
     assert await differences(database) == set()
 
 
+async def test_what_was_not_sealed_before_a_restore_is_sealed_after_it(
+    database: Database, engine: PostingEngine
+) -> None:
+    """Only the operations newer than the last checkpoint lie in the future of the new server."""
+    await engine.post_many([earn(member, 5) for member in members(2)])
+    await sealed(database)
+    await engine.post_many([earn(member, 5) for member in members(3)])
+    await rows(database, "UPDATE operation SET xid = xid + 1000000000 WHERE xid > (SELECT xid FROM log_checkpoint)")
+    assert await sealed(database) == Sealed(5, 3)
+    assert await differences(database) == set()
+
+
+async def test_what_is_posted_while_a_sealer_starts_is_sealed(database: Database, engine: PostingEngine) -> None:
+    await engine.post(earn(members(1)[0], 5))
+    await sealed(database)
+    connection = await database.connect()
+
+    class Overtaken:
+        """The connection; while its first question is answered, an operation is posted."""
+
+        asked = False
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(connection, name)
+
+        async def fetchval(self, *arguments: object) -> object:
+            answer = await connection.fetchval(*arguments)
+            if not self.asked:
+                self.asked = True
+                await engine.post(earn(members(1)[0], 5))
+            return answer
+
+    try:
+        await prepare(Overtaken(), KEYS)  # type: ignore[arg-type]
+    finally:
+        await connection.close()
+    assert await sealed(database) == Sealed(2, 1)
+
+
 @pytest.mark.parametrize("step", ["copy", "checkpoint", "commit"])
 async def test_a_sealer_killed_between_steps_leaves_nothing_half_done(
     database: Database, engine: PostingEngine, step: str
