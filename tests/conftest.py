@@ -91,10 +91,14 @@ async def pool(database_url: str) -> AsyncIterator[Database]:
 
 @pytest.fixture
 async def database(pool: Database) -> Database:
-    """The worker's database, empty."""
-    tables = ", ".join(f'"{table.name}"' for table in Base.metadata.sorted_tables)
+    """The worker's database, empty. Only tables with rows are truncated: an empty one costs as much as a full one."""
+    look = " UNION ALL ".join(
+        f"SELECT '{table.name}' WHERE EXISTS (SELECT FROM \"{table.name}\")" for table in Base.metadata.sorted_tables
+    )
     async with pool.transaction() as session:
-        await session.execute(text(f"TRUNCATE {tables}"))
+        if filled := (await session.execute(text(look))).scalars().all():
+            names = ", ".join(f'"{name}"' for name in filled)
+            await session.execute(text(f"TRUNCATE {names} CASCADE"))
     return pool
 
 
