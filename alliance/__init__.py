@@ -1,1 +1,1 @@
-"""TBD."""
+"""Between merchants: agreements, exchange, clearing, settlement, and the proofs that make trust unnecessary."""

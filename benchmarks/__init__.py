@@ -1,1 +1,1 @@
-"""TBD."""
+"""What `tessera bench` runs: ours beside a baseline, in one run."""

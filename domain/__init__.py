@@ -1,1 +1,1 @@
-"""TBD."""
+"""The loyalty core. Knows nothing of GraphQL, HTTP or the broker."""

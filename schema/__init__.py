@@ -1,1 +1,1 @@
-"""TBD."""
+"""What a client of GraphQL sees: types, inputs, unions, scalars. No SQL, no logic."""

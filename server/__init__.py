@@ -1,1 +1,1 @@
-"""TBD."""
+"""Assembly: settings, the ASGI app, access, the command line, the embedded services."""

@@ -1,1 +1,1 @@
-"""TBD."""
+"""Who comes to owe whom: obligations, written with the operation that caused them."""

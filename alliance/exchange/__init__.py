@@ -1,1 +1,1 @@
-"""TBD."""
+"""One merchant's points for another's, at a quote."""

@@ -1,1 +1,1 @@
-"""TBD."""
+"""Cycles: what was owed in a period, netted, stated and paid."""

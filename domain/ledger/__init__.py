@@ -1,1 +1,1 @@
-"""TBD."""
+"""The books: accounts, operations, entries, lots, holds, and the one engine that posts."""

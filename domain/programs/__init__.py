@@ -1,1 +1,1 @@
-"""TBD."""
+"""What a programme is: merchants, stores, currencies, earning rules, expiry."""
