@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 from filelock import FileLock
+from hypothesis import HealthCheck, settings
 from sqlalchemy import make_url, text
 
 import migrations.models  # noqa: F401
@@ -23,6 +24,17 @@ from domain.database import Database
 
 if TYPE_CHECKING:
     from alliance.runtime import Runtime
+
+# Every run draws the same examples, on a machine of any speed; `--hypothesis-profile=random` looks for others.
+settings.register_profile(
+    "same",
+    derandomize=True,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
+)
+settings.register_profile("random", settings.get_profile("same"), derandomize=False, database=None)
+settings.load_profile("same")
 
 
 def _admin(url: str) -> str:

@@ -27,7 +27,7 @@ async def test_a_standing_reader_keeps_its_connection_and_survives_its_loss(data
     assert await reader.run(_backend) == first
     async with database.session() as session:
         await session.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": first})
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             gone = text("SELECT true FROM pg_stat_activity WHERE pid = :pid")
             while await session.scalar(gone, {"pid": first}):
                 pass

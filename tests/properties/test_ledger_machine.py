@@ -10,7 +10,7 @@ from threading import Thread
 from typing import Any, TypeVar
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -255,8 +255,7 @@ def test_r25_r26_r27_r28_the_ledger_is_the_model(ledger: tuple[Loop, PostingEngi
         def teardown(self) -> None:
             assert loop.run(_differences(engine.database)) == []
 
-    quiet = [HealthCheck.too_slow, HealthCheck.data_too_large]
-    shape = settings(max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=quiet)
+    shape = settings(max_examples=25, stateful_step_count=30)
     run_state_machine_as_test(Machine, settings=shape)
 
 
@@ -269,7 +268,7 @@ STEP = st.tuples(
 
 
 @given(life=st.lists(STEP, min_size=5, max_size=60), cuts=st.lists(st.integers(1, 9), min_size=1))
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15)
 def test_r28_any_cutting_into_batches_gives_the_answers_and_books_of_one_by_one(
     ledger: tuple[Loop, PostingEngine], life: list[tuple[str, int, int, int | None]], cuts: list[int]
 ) -> None:

@@ -67,10 +67,10 @@ def processes(house: Runtime, own_redis_url: str, broker: RedisBroker) -> Proces
 
 @pytest.fixture
 def until() -> Until:
-    """Wait until something is so; fails after 20 seconds."""
+    """Wait until something is so; fails after a minute."""
 
     async def wait(condition: Callable[[], Awaitable[bool]]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not await condition():  # noqa: ASYNC110 - it happens in a database
                 await asyncio.sleep(0.02)
 

@@ -9,7 +9,7 @@ from itertools import permutations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alliance.agreements.book import Fee
@@ -189,7 +189,7 @@ RULES = [
     back=st.integers(0, 10_00),
     data=st.data(),
 )
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15)
 async def test_r18_any_order_of_returns_ends_in_the_same_books(
     house: House, amounts: list[int], paid: int, back: int, data: st.DataObject
 ) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from importlib import resources
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from alliance.file import apply, export, parse
 from alliance.file.changes import lay_out
@@ -48,7 +48,7 @@ async def test_a_small_alliance(database: Database) -> None:
 async def test_any_alliance(database: Database) -> None:
     loop = asyncio.get_running_loop()
 
-    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=40)
     @given(alliances())
     def any_alliance(values: dict[str, Any]) -> None:
         wait(check_round_trip(database, written(values)))

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.database import Database
@@ -139,7 +139,7 @@ STEPS = st.lists(st.tuples(st.sampled_from(["earn", "redeem", "undo", "cancel"])
 
 
 @given(STEPS, st.sampled_from([None, 0, 40]))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 async def test_r17_a_debt_never_passes_its_limit_and_no_lot_is_negative(
     engine: PostingEngine, database: Database, steps: list[tuple[str, int]], floor: int | None
 ) -> None:

@@ -360,7 +360,7 @@ async def test_an_engine_that_stops_answers_what_it_has_in_hand(
     await asyncio.wait([stopped], timeout=0.1)
     go_on.set()
     await stopped
-    assert (await asyncio.wait_for(answer, 5)).points == 10
+    assert (await asyncio.wait_for(answer, 60)).points == 10
     assert await posted(database, [ann]) == {(ann, "GRO"): 10}
 
 
@@ -370,9 +370,9 @@ async def test_an_engine_that_has_stopped_takes_nothing(database: Database) -> N
     await engine.start()
     await engine.stop()
     with pytest.raises(Overloaded):
-        await asyncio.wait_for(engine.post(earn(ann, 10)), 5)
+        await asyncio.wait_for(engine.post(earn(ann, 10)), 60)
     with pytest.raises(Overloaded):
-        await asyncio.wait_for(engine.post_many([earn(ann, 10)]), 5)
+        await asyncio.wait_for(engine.post_many([earn(ann, 10)]), 60)
 
 
 async def test_r28_engines_in_parallel_neither_deadlock_nor_lose_an_update(database: Database) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.database import Database
@@ -264,7 +264,7 @@ def test_r18_any_order_of_returns_ends_in_the_same_state(
     st.integers(0, 60),
     st.lists(st.tuples(st.sampled_from(["line", "points", "amount"]), st.integers(1, 30)), min_size=1, max_size=8),
 )
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20)
 async def test_r18_all_returns_sum_to_the_whole_in_the_books(
     engine: PostingEngine, database: Database, spent: int, steps: list[tuple[str, int]]
 ) -> None:

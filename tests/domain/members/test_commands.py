@@ -184,7 +184,7 @@ async def _waits(database: Database) -> None:
 
 
 async def test_two_tills_enrol_one_card_at_once(database: Database, catalogue: Catalogue) -> None:
-    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks, database.transaction() as first_till:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks, database.transaction() as first_till:
         first = await enrol(first_till, catalogue, ask(card("b")))
         second_till = tasks.create_task(one(database, catalogue, ask(card("a"), card("b"), card("c"))))
         await _waits(database)
@@ -195,7 +195,7 @@ async def test_two_tills_enrol_one_card_at_once(database: Database, catalogue: C
 
 
 async def test_second_till_enrols_when_the_first_gives_up(database: Database, catalogue: Catalogue) -> None:
-    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks, database.session() as first_till:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks, database.session() as first_till:
         first = await enrol(first_till, catalogue, ask(card("b")))
         second_till = tasks.create_task(one(database, catalogue, ask(card("b"))))
         await _waits(database)
@@ -209,7 +209,7 @@ async def test_second_till_enrols_when_the_first_gives_up(database: Database, ca
 async def test_two_merchants_take_on_one_member_at_once(database: Database, catalogue: Catalogue) -> None:
     member = await one(database, catalogue, ask(card("1")))
     joining = ask(card("1", "grocer"), merchant="fuel", store=None)
-    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks, database.transaction() as session:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks, database.transaction() as session:
         assert (await enrol(session, catalogue, joining)).joined
         second = tasks.create_task(one(database, catalogue, joining))
         await _waits(database)
