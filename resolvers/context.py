@@ -9,6 +9,7 @@ from alliance.runtime import Runtime
 from domain.errors import LANGUAGES, Refusal
 from domain.ledger import queries as ledger
 from domain.ledger.queries import WalletFigures, WalletKey
+from domain.ledger.statements import By
 from domain.members import queries as members
 from domain.members.model import MemberRef, Resolved
 from resolvers.loaders import Loaders
@@ -41,12 +42,22 @@ class House:
 
 
 class Context:
-    """One call. `viewer` is None for who has not signed in."""
+    """One call. `viewer` is None for who has not signed in.
+
+    `past` is by which time the past is told: where the caller sets the clock, by the clock that earlier calls set.
+    """
 
     def __init__(
-        self, house: House, viewer: Viewer | None, as_of: datetime, language: str = "en", request_id: str | None = None
+        self,
+        house: House,
+        viewer: Viewer | None,
+        as_of: datetime,
+        language: str = "en",
+        request_id: str | None = None,
+        past: By = "booked_at",
     ) -> None:
         self.house = house
+        self.past = past
         self.runtime = house.runtime
         self.viewer = viewer
         self.as_of = as_of

@@ -12,6 +12,8 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 from strawberry.dataloader import DataLoader
 
+from alliance.clearing import queries as clearing
+from alliance.clearing.queries import Deciding
 from alliance.proofs import queries as log
 from alliance.proofs.model import Inclusion
 from alliance.runtime import Runtime
@@ -49,7 +51,7 @@ class Loaders:
 
         return DataLoader(batch, max_batch_size=1000)
 
-    def _one_of(
+    def one_of(
         self, name: Hashable, load: Callable[[AsyncSession, list[Key]], Awaitable[list[Value]]]
     ) -> DataLoader[Key, Value]:
         """The loader of this name: one for each set of arguments that all keys of a batch must share."""
@@ -122,7 +124,7 @@ class Loaders:
             found = await ledger.expiries(session, keys, [issuer.timezone.key for issuer in issuers], size)
             return [found[key] for key in keys]
 
-        return self._one_of(("expiries", size), load)
+        return self.one_of(("expiries", size), load)
 
     def lots(self, asked: Window) -> DataLoader[WalletKey, Page[LotRow]]:
         """A page of each wallet's live lots, in the order they are spent."""
@@ -132,9 +134,9 @@ class Loaders:
             found = await ledger.lots_page(
                 session, keys, asked.size + 1, _bound(start), _bound(end), backward=asked.backward
             )
-            return [page(asked, found[key], _lot_cursor, _later(self.lot_counts, key)) for key in keys]
+            return [page(asked, found[key], _lot_cursor, later(self.lot_counts, key)) for key in keys]
 
-        return self._one_of(("lots", asked), load)
+        return self.one_of(("lots", asked), load)
 
     @cached_property
     def lot_counts(self) -> DataLoader[WalletKey, int]:
@@ -193,6 +195,16 @@ class Loaders:
         return self._loader(load)
 
     @cached_property
+    def deciding(self) -> DataLoader[OperationKey, list[Deciding]]:
+        """The agreements that decided operations, unfiltered: see resolvers.operations."""
+
+        async def load(session: AsyncSession, keys: list[OperationKey]) -> list[list[Deciding]]:
+            found = await clearing.deciding(session, keys)
+            return [found[key] for key in keys]
+
+        return self._loader(load)
+
+    @cached_property
     def inclusions(self) -> DataLoader[OperationKey, Inclusion | None]:
         """Proofs of operations, unfiltered: see resolvers.proofs."""
 
@@ -226,9 +238,9 @@ class Loaders:
                 backward=asked.backward,
             )
             counts = self.activity_counts(currency, kinds)
-            return [page(asked, found[key], _operation_cursor, _later(counts, key.holder_id)) for key in keys]
+            return [page(asked, found[key], _operation_cursor, later(counts, key.holder_id)) for key in keys]
 
-        return self._one_of(("activity", asked, currency, kinds), load)
+        return self.one_of(("activity", asked, currency, kinds), load)
 
     def activity_counts(self, currency: str, kinds: tuple[str, ...]) -> DataLoader[UUID, int]:
         """How many operations holders have."""
@@ -238,7 +250,7 @@ class Loaders:
             found = await ledger.activity_counts(session, keys)
             return [found[key] for key in keys]
 
-        return self._one_of(("activity_counts", currency, kinds), load)
+        return self.one_of(("activity_counts", currency, kinds), load)
 
     def _activity_key(self, holder_id: UUID, currency: str, kinds: tuple[str, ...]) -> ActivityKey:
         return ActivityKey(holder_id, currency, kinds, members_of(self.viewer))
@@ -302,7 +314,9 @@ class Loaders:
         return self._loader(load)
 
 
-def _later(loader: DataLoader[Key, int], key: Key) -> Callable[[], Awaitable[int]]:
+def later(loader: DataLoader[Key, int], key: Key) -> Callable[[], Awaitable[int]]:
+    """The total of a page, loaded when it is asked for."""
+
     async def total() -> int:
         return await loader.load(key)
 

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from domain.ledger.model import OperationKind
 from domain.ledger.queries import EntryRow, OperationRow
+from domain.ledger.statements import StatementRow
 from resolvers import ids
 from resolvers.context import Context
 from resolvers.reach import seen_entries
@@ -55,8 +56,24 @@ async def entries(context: Context, row: OperationRow) -> list[EntryRow]:
     return seen_entries(context.signed_in, context.runtime.catalogue, row, found)
 
 
-def title(context: Context, row: OperationRow) -> str:
+def title(context: Context, row: OperationRow | StatementRow) -> str:
     """What happened, in words, in the caller's language."""
     merchant = context.runtime.catalogue.merchants_by_id.get(row.merchant_id)
     what = RECEIVED if row.received and row.kind == OperationKind.GIFT else row.kind
     return TITLES[context.language][what].format(merchant=merchant.name if merchant else "")
+
+
+async def agreements(context: Context, row: OperationRow) -> list[tuple[str, int, int]]:
+    """By which agreements something came to be owed for it: the merchants of each, its version, and how many points.
+
+    For those merchants, the operator and auditors (A14).
+    """
+    viewer, catalogue = context.signed_in, context.runtime.catalogue
+    if viewer.kind == "member":
+        return []
+    found = await context.loaders.deciding.load((row.holder_id, row.id))
+    return [
+        ("+".join(sorted(catalogue.merchants_by_id[party].code for party in one.parties)), one.version, one.points)
+        for one in found
+        if context.own_merchant_id is None or context.own_merchant_id in one.parties
+    ]

@@ -22,6 +22,7 @@ from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
+from domain.ledger.statements import By
 from resolvers import viewer as access
 from resolvers.context import Context, House, language_of
 from schema.build import CACHED_DOCUMENTS, TesseraSchema
@@ -32,6 +33,8 @@ from schema.scalars import BadInput, parse_datetime
 MODERN = "application/graphql-response+json"
 LEGACY = "application/json"
 CLOCK_HEADER = "tessera-clock"
+BOOKED: By = "booked_at"
+CLOCKED: By = "as_of"
 _ALLOWED = {
     "GET": frozenset({OperationType.QUERY}),
     "POST": frozenset({OperationType.QUERY, OperationType.MUTATION}),
@@ -141,12 +144,12 @@ class GraphQLView:
                 viewer = self.verifier.verify(token.strip())
             except access.InvalidToken as reason:
                 raise _unauthenticated(str(reason)) from None
-        as_of = datetime.now(UTC)
+        as_of, past = datetime.now(UTC), BOOKED
         if (clock := headers.get(CLOCK_HEADER)) is not None:
-            as_of = _clock(viewer, clock)
+            as_of, past = _clock(viewer, clock), CLOCKED
         language = language_of(headers.get("accept-language", ""))
         request_id = request.scope.get("state", {}).get("request_id")
-        return Context(self.house, viewer, as_of, language, request_id)
+        return Context(self.house, viewer, as_of, language, request_id, past)
 
     async def _executed(self, asked: Asked, context: Context, method: str, media: str) -> Response:
         try:

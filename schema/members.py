@@ -6,13 +6,15 @@ from uuid import UUID
 
 import strawberry
 
-from domain.ledger.model import OperationKind
+from domain.ledger.model import HoldStatus, OperationKind
 from domain.members import model
-from resolvers import exchanges, ids, members, wallets
+from resolvers import exchanges, ids, lots, members, wallets
+from resolvers.lots import HOLD_SHAPE
 from resolvers.operations import ACTIVITY_SHAPE
 from resolvers.pages import window
 from schema.enums import Channel
 from schema.exchange import ExchangeOption
+from schema.holds import Hold
 from schema.merchants import Merchant, Store
 from schema.node import Connection, Info, Node
 from schema.operations import Operation
@@ -108,6 +110,22 @@ class Member(Node):
         wanted = tuple(sorted({kind.value for kind in kinds or ()}))
         page = await info.context.loaders.activity(asked, currency or "", wanted).load(self.holder_id)
         return Connection[Operation].of(page, Operation.of)
+
+    @strawberry.field(description="Points that were set aside, newest first.")
+    async def holds(
+        self,
+        info: Info,
+        status: list[HoldStatus] | None = None,
+        currency: str | None = None,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Connection[Hold]:
+        """A merchant sees what is set aside for it, or of its points."""
+        asked = window(HOLD_SHAPE, first, after, last, before)
+        page = await lots.holds(info.context, self.holder_id, currency, status, asked)
+        return Connection[Hold].of(page, lambda row: Hold.of(row, info.context.as_of))
 
     @strawberry.field(description="What points of a kind may be exchanged for, as of now.")
     async def exchange_options(

@@ -33,7 +33,7 @@ from schema.byhand import (
     Transferred,
 )
 from schema.exchange import Quote
-from schema.holds import Captured, Held, Released
+from schema.holding import Captured, Held, Released
 from schema.inputs import (
     CaptureHoldInput,
     CloseCycleInput,

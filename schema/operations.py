@@ -1,6 +1,7 @@
 """What happened: operations, what they moved, what decided them."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any, Self
 from uuid import UUID
 
@@ -9,6 +10,7 @@ import strawberry
 from domain.ledger.model import OperationKind
 from domain.ledger.queries import OperationRow
 from resolvers import ids, operations, proofs
+from resolvers.context import Context
 from schema.enums import Channel, OperationStatus
 from schema.merchants import Merchant, PointsCurrency, Store
 from schema.node import Info, Node
@@ -34,18 +36,38 @@ class Transfer:
         return PointsCurrency.of(info.context.runtime.catalogue.currencies[self.currency_code])
 
 
-@strawberry.type(description="A rule that decided points: which version of it, and what it gave.")
-class Decision:
-    """Rules are known by their code."""
+@strawberry.enum(description="A merchant's rule, or an agreement between two merchants.")
+class DecisionKind(StrEnum):
+    """What decided."""
 
-    rule: str
+    RULE = "RULE"
+    AGREEMENT = "AGREEMENT"
+
+
+@strawberry.type(description="What decided points: which version of it, and for how many points.")
+class Decision:
+    """Agreements are for their merchants, the operator and auditors alone."""
+
+    kind: DecisionKind
+    rule: str = strawberry.field(description="The rule's code; of an agreement its merchants, as in fuel+grocer.")
     version: int
     points: Points
 
     @classmethod
     def of(cls, decision: dict[str, Any]) -> Self:
         """From what the ledger keeps."""
-        return cls(rule=decision["rule"], version=decision["version"], points=Points(decision["points"]))
+        points = Points(decision["points"])
+        return cls(kind=DecisionKind.RULE, rule=decision["rule"], version=decision["version"], points=points)
+
+    @classmethod
+    async def of_operation(cls, context: Context, row: OperationRow) -> list[Self]:
+        """All that decided an operation, as far as the viewer may see it."""
+        rules = [cls.of(decision) for decision in row.decisions or []]
+        agreements = await operations.agreements(context, row)
+        return rules + [
+            cls(kind=DecisionKind.AGREEMENT, rule=merchants, version=version, points=Points(points))
+            for merchants, version, points in agreements
+        ]
 
 
 @strawberry.type(description="One business event. Never edited: a correction is another operation that reverses it.")
@@ -126,9 +148,9 @@ class Operation(Node):
         return [Operation.of(row) for row in found if row is not None]
 
     @strawberry.field(description="What decided the points.")
-    def decided_by(self) -> list[Decision]:
-        """Rules, with versions and what each gave."""
-        return [Decision.of(decision) for decision in self.row.decisions or []]
+    async def decided_by(self, info: Info) -> list[Decision]:
+        """Rules, with versions and what each gave; agreements only for their merchants."""
+        return await Decision.of_operation(info.context, self.row)
 
     @strawberry.field(description="That it is in the log; null until it is in a signed checkpoint, within a second.")
     async def proof(self, info: Info) -> InclusionProof | None:

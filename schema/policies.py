@@ -58,13 +58,18 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "Viewer": _all(PARENT, "kind scopes merchant member"),
     "Member": {
         **_all(PARENT, "id number status joinedAt identifiers memberships"),
-        **_all(POINTS, "wallets wallet activity exchangeOptions"),
+        **_all(POINTS, "wallets wallet activity holds exchangeOptions"),
     },
     "Identifier": _all(PARENT, "type issuer value linkedAt"),
     "Membership": _all(PARENT, "merchant number joinedAt channel store"),
-    "Wallet": _all(PARENT, "id currency balance available held pending debt worth lifetime lots expiries"),
+    "Wallet": _all(
+        PARENT, "id currency balance available held pending debt worth lifetime lots expiries statement holds"
+    ),
     "WalletTotals": _all(PARENT, "earned spent expired exchangedIn exchangedOut givenIn givenOut adjusted"),
-    "Lot": _all(PARENT, "granted remaining grantedAt expiresAt issuer"),
+    "Lot": _all(PARENT, "id granted remaining grantedAt expiresAt issuer origin"),
+    "LotOrigin": _all(PARENT, "kind operation decidedBy sources"),
+    "LotSource": _all(PARENT, "points lot"),
+    "StatementEntry": _all(PARENT, "change balanceAfter occurredAt bookedAt title operation"),
     "ExpiryDue": _all(PARENT, "on points"),
     "Operation": _all(
         PARENT,
@@ -76,7 +81,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "LogCheckpoint": _all(PARENT, "size root note signedAt"),
     "ConsistencyProof": _all(PARENT, "first second path"),
     "Transfer": _all(PARENT, "currency points balanceAfter"),
-    "Decision": _all(PARENT, "rule version points"),
+    "Decision": _all(PARENT, "kind rule version points"),
     "ExchangeOption": _all(PARENT, "to rate block step remainingToday expiryRule changesOn blockedBy"),
     "Quote": _all(PARENT, "id rate pointsOut pointsIn fee expiresAt"),
     "Merchant": _all(PARENT, "id code name timezone store currencies defaultCurrency"),
@@ -101,11 +106,29 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "PageInfo": _all(PARENT, "hasNextPage hasPreviousPage startCursor endCursor"),
     **{
         f"{node}Connection": _all(PARENT, "edges pageInfo totalCount")
-        for node in ("Member", "Merchant", "Operation", "Lot", "SettlementCycle", "Obligation")
+        for node in (
+            "Member",
+            "Merchant",
+            "Operation",
+            "Lot",
+            "Hold",
+            "StatementEntry",
+            "SettlementCycle",
+            "Obligation",
+        )
     },
     **{
         f"{node}Edge": _all(PARENT, "cursor node")
-        for node in ("Member", "Merchant", "Operation", "Lot", "SettlementCycle", "Obligation")
+        for node in (
+            "Member",
+            "Merchant",
+            "Operation",
+            "Lot",
+            "Hold",
+            "StatementEntry",
+            "SettlementCycle",
+            "Obligation",
+        )
     },
     "Enrolled": _all(PARENT, "created joined member"),
     "Linked": _all(PARENT, "linked member"),

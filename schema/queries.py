@@ -7,7 +7,7 @@ import strawberry
 
 from domain.errors import InvalidInput, NotFound
 from domain.programs import catalogue as programs
-from resolvers import cycles, holds, ids, members, operations, proofs, wallets
+from resolvers import cycles, holds, ids, lots, members, operations, proofs, wallets
 from resolvers import viewer as access
 from resolvers.cycles import CYCLE_SHAPE
 from resolvers.members import MEMBER_SHAPE
@@ -15,6 +15,7 @@ from resolvers.pages import cut, window
 from schema.enums import ViewerKind
 from schema.holds import Hold
 from schema.inputs import MemberFilter, MemberRef
+from schema.lots import Lot
 from schema.members import Member
 from schema.merchants import Merchant, PointsCurrency, Store
 from schema.node import Connection, Info, Node
@@ -99,6 +100,9 @@ async def fetch(info: Info, global_id: str) -> Node | None:
             case "Hold" if access.Scope.POINTS_READ in context.signed_in.scopes:
                 hold = await holds.by_global_id(context, global_id)
                 return None if hold is None else Hold.of(hold, context.as_of)
+            case "Lot" if access.Scope.POINTS_READ in context.signed_in.scopes:
+                lot = await lots.by_global_id(context, global_id)
+                return None if lot is None else Lot.of(lot)
             case "Merchant" if text in catalogue.merchants:
                 return Merchant.of(catalogue.merchants[text])
             case "PointsCurrency" if text in catalogue.currencies:

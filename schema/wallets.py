@@ -5,42 +5,21 @@ from typing import Annotated, Self
 
 import strawberry
 
-from domain.ledger.queries import LotRow, Totals, WalletFigures, WalletKey
-from resolvers import ids
+from domain.ledger.model import HoldStatus
+from domain.ledger.queries import Totals, WalletFigures, WalletKey
+from resolvers import ids, lots, statements
+from resolvers.lots import HOLD_SHAPE
 from resolvers.pages import window
+from resolvers.statements import STATEMENT_SHAPE
 from resolvers.wallets import LOT_SHAPE, expiries_of, next_dates
 from resolvers.worth import worth
-from schema.merchants import Merchant, PointsCurrency
+from schema.holds import Hold
+from schema.lots import Lot
+from schema.merchants import PointsCurrency
 from schema.money import Money
 from schema.node import Connection, Info, Node
 from schema.scalars import Points
-
-
-@strawberry.type(description="A credit of points that is still alive.")
-class Lot:
-    """Lots are spent in the order of their expiry (rule R1)."""
-
-    granted: Points
-    remaining: Points
-    granted_at: datetime
-    expires_at: datetime | None = strawberry.field(description="The first moment at which it is gone; null is never.")
-    issuer_id: strawberry.Private[object]
-
-    @strawberry.field(description="Who issued it.")
-    def issuer(self, info: Info) -> Merchant:
-        """A merchant of the alliance."""
-        return Merchant.of(info.context.runtime.catalogue.merchants_by_id[self.issuer_id])  # type: ignore[index]
-
-    @classmethod
-    def of(cls, row: LotRow) -> Self:
-        """From the ledger."""
-        return cls(
-            granted=Points(row.granted),
-            remaining=Points(row.remaining),
-            granted_at=row.granted_at,
-            expires_at=row.expires_at,
-            issuer_id=row.issuer_id,
-        )
+from schema.statements import StatementEntry
 
 
 @strawberry.type(description="Points that are gone after a date, in the merchant's time zone, unless they are spent.")
@@ -119,6 +98,40 @@ class Wallet(Node):
         """A page."""
         asked = window(LOT_SHAPE, first, after, last, before)
         return Connection[Lot].of(await info.context.loaders.lots(asked).load(self.key), Lot.of)
+
+    @strawberry.field(
+        description="Every movement, newest first, from an instant until before another, by bookedAt (with"
+        " Tessera-Clock, by the clock of each call)."
+    )
+    async def statement(
+        self,
+        info: Info,
+        from_: Annotated[datetime | None, strawberry.argument(name="from")] = None,
+        to: datetime | None = None,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Connection[StatementEntry]:
+        """A page."""
+        asked = window(STATEMENT_SHAPE, first, after, last, before)
+        page = await statements.of_wallet(info.context, self.key, (from_, to), asked)
+        return Connection[StatementEntry].of(page, StatementEntry.of)
+
+    @strawberry.field(description="Points that were set aside, newest first.")
+    async def holds(
+        self,
+        info: Info,
+        status: list[HoldStatus] | None = None,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Connection[Hold]:
+        """A merchant sees what is set aside for it, or of its points."""
+        asked = window(HOLD_SHAPE, first, after, last, before)
+        page = await lots.holds(info.context, self.key.holder_id, self.key.currency, status, asked)
+        return Connection[Hold].of(page, lambda row: Hold.of(row, info.context.as_of))
 
     @strawberry.field(description="The next dates on which points expire.")
     async def expiries(self, info: Info, first: int = 12) -> list[ExpiryDue]:

@@ -23,6 +23,7 @@ from server.metrics import Metrics
 from server.middleware import RequestMiddleware
 from server.migrate import is_current
 from server.settings import Settings
+from server.statements import Statements
 
 READY_SECONDS = 2.0
 BACKLOG = 2048
@@ -79,10 +80,12 @@ def _routes(runtime: Runtime, metrics: Metrics, settings: Settings) -> list[Base
     """The busiest first."""
     verifier = TokenVerifier(settings.secret("token"))
     tokens = TokenEndpoint(runtime.database, settings.secret("token"))
+    graphql = graphql_app(runtime, verifier, settings)
     return [
-        Route("/graphql", graphql_app(runtime, verifier, settings)),
+        Route("/graphql", graphql),
         Route("/ingest/purchases", ingest_app(runtime, verifier, settings.secret("fingerprint"))),
         Route("/oauth/token", tokens.post, methods=["POST"]),
+        Route("/wallets/{id}/statement.csv", Statements(graphql.house, verifier).get),
         Route("/log/keys", _LogKeys(runtime).get),
         Route("/healthz", _healthz),
         Route("/readyz", _Readiness(runtime).get),

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -63,3 +64,31 @@ async def count(session: AsyncSession, cycle_id: uuid.UUID, parties: Collection[
 def _between(cycle_id: uuid.UUID, parties: Collection[uuid.UUID]) -> ColumnElement[bool]:
     mine = [or_(Obligation.debtor_id == party, Obligation.creditor_id == party) for party in parties]
     return and_(Obligation.cycle_id == cycle_id, *mine)
+
+
+@dataclass(frozen=True, slots=True)
+class Deciding:
+    """A version of an agreement by which something came to be owed, between which merchants, for how many points."""
+
+    parties: tuple[uuid.UUID, uuid.UUID]
+    version: int
+    points: int
+
+
+_DECIDING = text("""
+    SELECT o.holder_id, o.operation_id, o.debtor_id, o.creditor_id, o.agreement_version, sum(o.points)::bigint AS points
+    FROM unnest(CAST(:holders AS uuid[]), CAST(:ids AS uuid[])) AS w (holder_id, operation_id)
+    JOIN obligation o USING (holder_id, operation_id)
+    WHERE o.kind <> 'FEE' GROUP BY 1, 2, 3, 4, 5, o.agreement_id ORDER BY 1, 2, min(o.seq)
+""")
+
+
+async def deciding(
+    session: AsyncSession, keys: Sequence[tuple[uuid.UUID, uuid.UUID]]
+) -> dict[tuple[uuid.UUID, uuid.UUID], list[Deciding]]:
+    """The agreements that decided what the operations with these (holder, id) made owed."""
+    found: dict[tuple[uuid.UUID, uuid.UUID], list[Deciding]] = {key: [] for key in keys}
+    pairs = {"holders": [key[0] for key in keys], "ids": [key[1] for key in keys]}
+    for holder_id, operation_id, debtor_id, creditor_id, version, points in await session.execute(_DECIDING, pairs):
+        found[holder_id, operation_id].append(Deciding((debtor_id, creditor_id), version, points))
+    return found

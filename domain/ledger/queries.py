@@ -46,7 +46,7 @@ class WalletFigures:
 
 @dataclass(frozen=True, slots=True)
 class LotRow:
-    """A credit of points that is still alive. `expires_at` is the first instant at which it is not."""
+    """A credit of points. `expires_at` is the first instant at which it is no longer alive."""
 
     id: UUID
     granted: int
@@ -55,6 +55,8 @@ class LotRow:
     expires_at: datetime | None
     issuer_id: UUID
     operation_id: UUID
+    holder_id: UUID
+    currency: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,8 @@ def _lots_statement(backward: bool) -> TextClause:
     compare, direction = ("<", "DESC") if backward else (">", "ASC")
     return text(f"""
         SELECT w.n, x.* FROM {_WANTED} CROSS JOIN LATERAL (
-            SELECT l.id, l.granted, l.remaining, l.granted_at, l.expires_at, l.issuer_id, l.operation_id
+            SELECT l.id, l.granted, l.remaining, l.granted_at, l.expires_at, l.issuer_id, l.operation_id,
+                   l.holder_id, l.currency
             FROM lot l WHERE {_LIVE}
             AND (CAST(:from_expiry AS timestamptz) IS NULL OR (coalesce(l.expires_at, '9999-01-01Z'), l.id)
                  {compare} (CAST(:from_expiry AS timestamptz), CAST(:from_id AS uuid)))

@@ -1,0 +1,91 @@
+"""Single lots in reach, where they came from, and what was set aside of wallets."""
+
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from strawberry.dataloader import DataLoader
+
+from domain.ledger import lots
+from domain.ledger.lots import HoldsKey, LotKey, SourceRow
+from domain.ledger.model import Hold, HoldStatus
+from domain.ledger.queries import LotRow
+from resolvers import ids
+from resolvers.context import Context
+from resolvers.loaders import later
+from resolvers.pages import Page, Window, page
+from resolvers.reach import members_of, sees_currency
+
+HOLD_SHAPE = (UUID,)
+
+
+async def by_global_id(context: Context, global_id: str) -> LotRow | None:
+    """The lot of a global id, or None. Raises NotFound for an id of something else."""
+    return await one(context, *ids.decode_as("Lot", global_id, 2))
+
+
+async def one(context: Context, holder_id: UUID, lot_id: UUID) -> LotRow | None:
+    """A lot, if its holder and its currency are in reach."""
+    if await context.loaders.members.load(holder_id) is None:
+        return None
+    found = await _lots(context).load((holder_id, lot_id))
+    seen = found is not None and sees_currency(context.signed_in, context.runtime.catalogue, found.currency)
+    return found if seen else None
+
+
+async def sources(context: Context, row: LotRow) -> list[SourceRow]:
+    """What its points were before they were given, brought back or exchanged."""
+    return await _sources(context).load((row.holder_id, row.id))
+
+
+async def holds(
+    context: Context, holder_id: UUID, currency: str | None, statuses: list[HoldStatus] | None, asked: Window
+) -> Page[Hold]:
+    """A page of what was set aside of a holder's wallets, newest first; a merchant sees what is for it or of it."""
+    wanted = tuple(sorted({status.value for status in statuses or ()}))
+    return await _holds(context, currency or "", wanted, asked).load(holder_id)
+
+
+def _lots(context: Context) -> DataLoader[LotKey, LotRow | None]:
+    async def load(session: AsyncSession, keys: list[LotKey]) -> list[LotRow | None]:
+        found = await lots.lots(session, keys)
+        return [found.get(key) for key in keys]
+
+    return context.loaders.one_of("lots by id", load)
+
+
+def _sources(context: Context) -> DataLoader[LotKey, list[SourceRow]]:
+    async def load(session: AsyncSession, keys: list[LotKey]) -> list[list[SourceRow]]:
+        found = await lots.sources(session, keys)
+        return [found[key] for key in keys]
+
+    return context.loaders.one_of("sources", load)
+
+
+def _holds(context: Context, currency: str, statuses: tuple[str, ...], asked: Window) -> DataLoader[UUID, Page[Hold]]:
+    async def load(session: AsyncSession, holders: list[UUID]) -> list[Page[Hold]]:
+        keys = [_key(context, holder_id, currency, statuses) for holder_id in holders]
+        found = await lots.holds_page(
+            session,
+            keys,
+            asked.size + 1,
+            older_than=None if asked.after is None else asked.after[0],
+            newer_than=None if asked.before is None else asked.before[0],
+            backward=asked.backward,
+        )
+        counts = _hold_counts(context, currency, statuses)
+        return [page(asked, found[key], lambda hold: (hold.id,), later(counts, key.holder_id)) for key in keys]
+
+    return context.loaders.one_of(("holds", currency, statuses, asked), load)
+
+
+def _hold_counts(context: Context, currency: str, statuses: tuple[str, ...]) -> DataLoader[UUID, int]:
+    async def load(session: AsyncSession, holders: list[UUID]) -> list[int]:
+        keys = [_key(context, holder_id, currency, statuses) for holder_id in holders]
+        found = await lots.hold_counts(session, keys)
+        return [found[key] for key in keys]
+
+    return context.loaders.one_of(("hold counts", currency, statuses), load)
+
+
+def _key(context: Context, holder_id: UUID, currency: str, statuses: tuple[str, ...]) -> HoldsKey:
+    return HoldsKey(holder_id, context.as_of, currency, statuses, members_of(context.signed_in))
