@@ -1,4 +1,5 @@
-"""What ours is measured against: the same mutation doing nothing, one that works the conventional way, a bare hello.
+"""What ours is measured against: the same mutation doing nothing, one that works the conventional way, a bare hello, a
+query answered by constants.
 
 Run as `python -m benchmarks.apps NAME PORT`, with the settings of the server in the environment.
 """
@@ -17,6 +18,7 @@ from strawberry.asgi import GraphQL
 from strawberry.extensions import ParserCache, ValidationCache
 
 from alliance.runtime import Runtime
+from benchmarks import constants
 from benchmarks.conventional import Shop
 from domain.ledger.request import Posted
 from resolvers.context import House
@@ -74,16 +76,16 @@ def bare() -> Any:
     return GraphQL(strawberry.Schema(query=Hello, extensions=caches))
 
 
-def _view(settings: Settings, runtime: Runtime, mutation: type) -> GraphQLView:
+def _view(settings: Settings, runtime: Runtime, mutation: type, query: type = Query) -> GraphQLView:
     """Our GraphQL over HTTP, with our authentication."""
     house = House(runtime, settings.secret("fingerprint"))
     verifier = TokenVerifier(settings.secret("token"))
     limits = {"graphiql": False, "max_body_bytes": settings.max_body_bytes}
-    return GraphQLView(assemble(Query, mutation), house, verifier, **limits)  # type: ignore[arg-type]
+    return GraphQLView(assemble(query, mutation), house, verifier, **limits)  # type: ignore[arg-type]
 
 
 def application(name: str, settings: Settings) -> Starlette:
-    """The application of that name: bare, noop or conventional."""
+    """The application of that name: bare, noop, conventional or constants."""
     mutations: dict[str, Callable[[Runtime], type]] = {
         "noop": lambda _: NoopMutation,
         "conventional": lambda runtime: conventional_mutation(Shop(settings.database_url or "", runtime.catalogue)),
@@ -92,7 +94,12 @@ def application(name: str, settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with Runtime.open(settings.database_url or "") as runtime:
-            graphql = bare() if name == "bare" else _view(settings, runtime, mutations[name](runtime))
+            if name == "bare":
+                graphql = bare()
+            elif name == "constants":
+                graphql = _view(settings, runtime, constants.Mutation, constants.Query)
+            else:
+                graphql = _view(settings, runtime, mutations[name](runtime))
             app.router.routes[:] = [Route("/graphql", graphql)]
             tune_collection()
             yield

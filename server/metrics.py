@@ -82,3 +82,6 @@ class _EngineCollector(Collector):
         yield GaugeMetricFamily(
             "tessera_engine_largest_batch", "Requests in the largest batch.", value=now.largest_batch
         )
+        yield GaugeMetricFamily(
+            "tessera_engine_longest_batch_seconds", "Seconds that the longest batch took.", value=now.longest
+        )

@@ -84,13 +84,14 @@ class _Part:
 
 @dataclass(slots=True)
 class EngineStatistics:
-    """What `/metrics` shows."""
+    """What `/metrics` shows; `longest` is the batch that took most seconds, and so kept its holders locked longest."""
 
     batches: int = 0
     requests: int = 0
     refused_overload: int = 0
     largest_batch: int = 0
     seconds: float = 0.0
+    longest: float = 0.0
 
 
 @dataclass(slots=True)
@@ -228,7 +229,9 @@ class PostingEngine:
         self.statistics.batches += 1
         self.statistics.requests += len(requests)
         self.statistics.largest_batch = max(self.statistics.largest_batch, len(requests))
-        self.statistics.seconds += loop.time() - started
+        seconds = loop.time() - started
+        self.statistics.seconds += seconds
+        self.statistics.longest = max(self.statistics.longest, seconds)
         for part in parts:
             part.settle(list(islice(results, len(part.requests))))
 

@@ -6,7 +6,8 @@ import subprocess
 import sys
 
 from benchmarks import bulk, load
-from benchmarks.earn import Outcome, Result, _earn_body
+from benchmarks.outcome import Outcome, Result
+from benchmarks.requests import earn_body
 
 
 def test_percentiles_are_of_the_nearest_rank() -> None:
@@ -15,7 +16,7 @@ def test_percentiles_are_of_the_nearest_rank() -> None:
 
 
 def test_each_request_has_its_own_key_and_a_members_card() -> None:
-    sent = [json.loads(_earn_body("run") % {"n": n, "m": n % 3}) for n in range(5)]
+    sent = [json.loads(earn_body("run") % {"n": n, "m": n % 3}) for n in range(5)]
     inputs = [body["variables"]["input"] for body in sent]
 
     assert len({one["idempotencyKey"] for one in inputs}) == 5
