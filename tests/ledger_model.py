@@ -164,14 +164,29 @@ class ModelWallets:
             return "InsufficientPoints", None
         return -points, ModelOperation("ADJUST", took=self._spend(currency, -points, now))
 
-    def expire(self, currency: str, now: datetime) -> int:
-        gone = 0
-        for lot in self.lots:
-            if lot.currency == currency and not lot.live(now):
-                self.lapsed[lot.order] = self.lapsed.get(lot.order, 0) + lot.free
-                gone += lot.free
-                lot.left = lot.held
-        return gone
+    def expire(self, currency: str, now: datetime) -> tuple[int, ModelOperation | None]:
+        due = [lot for lot in self.lots if lot.currency == currency and lot.free and not lot.live(now)]
+        done = ModelOperation("EXPIRE", took=[(lot, lot.free) for lot in self._in_spend_order(due)])
+        for lot, part in done.took:
+            self.lapsed[lot.order] = self.lapsed.get(lot.order, 0) + part
+            lot.left -= part
+        return sum(part for _, part in done.took), done if due else None
+
+    def reinstate(self, done: ModelOperation, points: int | None, now: datetime, expires: datetime) -> int | str:
+        """What expired first comes back first; `done.took` is what may still come back."""
+        most = sum(part for _, part in done.took)
+        points = rest = most if points is None else points
+        if not 0 < points <= most:
+            return "NothingToReinstate"
+        left = []
+        for lot, part in done.took:
+            back = min(part, rest)
+            rest -= back
+            left.append((lot, part - back))
+            if back:
+                self._grant(lot.currency, back, now, expires).depth = lot.depth
+        done.took = left
+        return points
 
     def reverse(
         self, done: ModelOperation, now: datetime, points: int | None = None, endless: bool = False

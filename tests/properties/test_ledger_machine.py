@@ -1,16 +1,11 @@
 """The ledger against a plain model: the same random life, every figure compared after every step (R25 to R28)."""
 
-import asyncio
 import uuid
-from collections.abc import Coroutine, Iterator
-from concurrent.futures import Future
 from dataclasses import replace
 from datetime import timedelta
-from threading import Thread
-from typing import Any, TypeVar
+from typing import Any
 
-import pytest
-from hypothesis import given, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -23,15 +18,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from domain.database import Database
 from domain.errors import Refusal
 from domain.ledger.engine import PostingEngine
 from domain.ledger.request import Posted, Request
 from domain.ledger.returns import Asked
-from domain.ledger.verify import verify
 from tests.ledger_model import END, ModelHold, ModelOperation, ModelWallets
 from tests.ledger_support import (
-    ISSUERS,
     NOON,
     adjust,
     capture,
@@ -45,54 +37,16 @@ from tests.ledger_support import (
     pay,
     posted,
     redeem,
+    reinstate,
     release,
     reverse,
-    rows,
     take_back,
 )
+from tests.properties.support import ENDLESS, Loop, differences, lots_of
 
-T = TypeVar("T")
 CURRENCIES = st.sampled_from(["GRO", "FUE"])
 POINTS = st.integers(1, 60)
-ENDLESS: dict[str, Any] = {
-    "clawback": dict.fromkeys(ISSUERS.values(), "unlimited"),
-    "floors": dict.fromkeys(ISSUERS),
-}
 DAYS = st.none() | st.integers(1, 6)
-
-
-class Loop:
-    """An event loop in a thread, for Hypothesis, whose machines are synchronous."""
-
-    def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
-        self.thread = Thread(target=self.loop.run_forever, daemon=True)
-        self.thread.start()
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        future: Future[T] = asyncio.run_coroutine_threadsafe(work, self.loop)
-        return future.result(60)
-
-    def close(self) -> None:
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join()
-        self.loop.close()
-
-
-@pytest.fixture
-def ledger(database: Database, database_url: str) -> Iterator[tuple[Loop, PostingEngine]]:
-    loop = Loop()
-
-    async def start() -> PostingEngine:
-        engine = PostingEngine(Database(database_url, pool_size=2))
-        await engine.start()
-        return engine
-
-    engine = loop.run(start())
-    yield loop, engine
-    loop.run(engine.stop())
-    loop.run(engine.database.close())
-    loop.close()
 
 
 def test_r25_r26_r27_r28_the_ledger_is_the_model(ledger: tuple[Loop, PostingEngine]) -> None:
@@ -103,6 +57,7 @@ def test_r25_r26_r27_r28_the_ledger_is_the_model(ledger: tuple[Loop, PostingEngi
 
         done = Bundle("done")
         holds = Bundle("holds")
+        expired = Bundle("expired")
 
         @initialize()
         def begin(self) -> None:
@@ -214,13 +169,18 @@ def test_r25_r26_r27_r28_the_ledger_is_the_model(ledger: tuple[Loop, PostingEngi
         def forget(self, one: object) -> None:
             """Let the machine reverse others."""
 
-        @rule(who=st.integers(0, 1), currency=CURRENCIES)
-        def expire(self, who: int, currency: str) -> None:
+        @rule(who=st.integers(0, 1), currency=CURRENCIES, target=expired)
+        def expire(self, who: int, currency: str) -> Any:
             person = self.people[who]
-            gone = self.wallets[person].expire(currency, self.now)
-            answer = self.post(expire(person, currency, as_of=self.now))
-            assert isinstance(answer, Posted)
-            assert answer.points == gone
+            gone, done = self.wallets[person].expire(currency, self.now)
+            return self.agree(expire(person, currency, as_of=self.now), gone, done)
+
+        @rule(one=expired, points=st.none() | POINTS, days=st.integers(1, 6))
+        def reinstate(self, one: tuple[uuid.UUID, uuid.UUID, ModelOperation], points: int | None, days: int) -> None:
+            person, operation_id, done = one
+            ends = self.now + timedelta(days=days)
+            expected = self.wallets[person].reinstate(done, points, self.now, ends)
+            self.agree(reinstate(person, operation_id, points, as_of=self.now, expires_at=ends), expected, None)
 
         @rule(hours=st.integers(1, 50))
         def wait(self, hours: int) -> None:
@@ -247,88 +207,13 @@ def test_r25_r26_r27_r28_the_ledger_is_the_model(ledger: tuple[Loop, PostingEngi
             for person, wallets in self.wallets.items():
                 for currency in ("GRO", "FUE"):
                     assert kept.get((person, currency), 0) == wallets.balance(currency)
-                assert loop.run(_lots(engine.database, {person})) == sorted(
+                assert loop.run(lots_of(engine.database, {person})) == sorted(
                     (lot.currency, lot.granted_at, lot.expires or END, lot.granted, lot.left, lot.depth, lot.held)
                     for lot in wallets.lots
                 )
 
         def teardown(self) -> None:
-            assert loop.run(_differences(engine.database)) == []
+            assert loop.run(differences(engine.database)) == []
 
     shape = settings(max_examples=25, stateful_step_count=30)
     run_state_machine_as_test(Machine, settings=shape)
-
-
-STEP = st.tuples(
-    st.sampled_from(["earn", "redeem", "pay", "hold", "exchange", "give", "adjust", "expire", "again"]),
-    st.integers(0, 2),
-    POINTS,
-    DAYS,
-)
-
-
-@given(life=st.lists(STEP, min_size=5, max_size=60), cuts=st.lists(st.integers(1, 9), min_size=1))
-@settings(max_examples=15)
-def test_r28_any_cutting_into_batches_gives_the_answers_and_books_of_one_by_one(
-    ledger: tuple[Loop, PostingEngine], life: list[tuple[str, int, int, int | None]], cuts: list[int]
-) -> None:
-    loop, engine = ledger
-    one_by_one, in_batches = _requests(life, members(3)), _requests(life, members(3))
-    first = [loop.run(engine.post_many([call]))[0] for call in one_by_one]
-    second: list[Posted | Refusal] = []
-    start = 0
-    while start < len(in_batches):
-        size = cuts[start % len(cuts)]
-        second += loop.run(engine.post_many(in_batches[start : start + size]))
-        start += size
-    assert [_shape(answer) for answer in second] == [_shape(answer) for answer in first]
-    books = [loop.run(_lots(engine.database, {call.holder_id for call in calls})) for calls in (one_by_one, in_batches)]
-    assert books[0] == books[1]
-
-
-def _requests(life: list[tuple[str, int, int, int | None]], people: list[uuid.UUID]) -> list[Request]:
-    calls: list[Request] = []
-    now = NOON
-    for what, who, points, days in life:
-        now += timedelta(hours=5)
-        person, expires = people[who], days and now + timedelta(days=days)
-        match what:
-            case "earn":
-                calls.append(earn(person, 3 * points, as_of=now, expires_at=expires))
-            case "redeem":
-                calls.append(redeem(person, points, as_of=now))
-            case "pay":
-                calls.append(pay(person, points, 5, 10, as_of=now))
-            case "hold":
-                calls.append(hold(person, points, as_of=now))
-            case "exchange":
-                calls.append(exchange(person, points, max(1, points // 2), as_of=now, into_expires_at=expires))
-            case "give":
-                calls.append(give(person, people[(who + 1) % 3], points, as_of=now))
-            case "adjust":
-                calls.append(adjust(person, points - 20 or 1, as_of=now))
-            case "expire":
-                calls.append(expire(person, as_of=now))
-            case "again" if calls:
-                calls.append(replace(calls[points % len(calls)]))
-    return calls
-
-
-def _shape(answer: Posted | Refusal) -> object:
-    if isinstance(answer, Refusal):
-        return answer.to_json()
-    return (answer.kind, answer.points, answer.duplicate, {**answer.data, "hold": None})
-
-
-async def _lots(database: Database, people: set[uuid.UUID]) -> list[tuple[Any, ...]]:
-    found = await rows(
-        database,
-        "SELECT currency, granted_at, expires_at, granted, remaining, depth, held FROM lot WHERE holder_id = ANY($1)",
-        list(people),
-    )
-    return sorted((row[0], row[1], row[2] or END, *row[3:]) for row in found)
-
-
-async def _differences(database: Database) -> list[object]:
-    async with database.session() as session:
-        return list((await verify(session)).differences)
