@@ -32,7 +32,7 @@ class PointsCurrency(Node):
 
     code: str
     name: str
-    kind: str
+    kind: str = strawberry.field(description="points, tier_credits, stored_value or stamps.")
     scale: int = strawberry.field(description="Decimal places of its smallest unit, in which Points are counted.")
     row: strawberry.Private[programs.Currency]
 

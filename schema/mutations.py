@@ -78,10 +78,12 @@ from schema.refusals import (
     NotFound,
     NothingToReinstate,
     NotReversible,
+    NotSpendable,
     QuoteExpired,
     QuoteUsed,
     ReturnExceedsOrder,
     UserError,
+    WholeCardsOnly,
     WrongCycleStatus,
     shown,
 )
@@ -101,15 +103,19 @@ EarnResult = Annotated[
     Earned | _Shared | MemberNotActive | DuplicateOrder | BalanceLimitExceeded | NoAgreement,
     strawberry.union("EarnResult"),
 ]
+_Unspendable = NotSpendable | WholeCardsOnly
 RedeemResult = Annotated[
-    Redeemed | _Shared | MemberNotActive | InsufficientPoints | NoAgreement, strawberry.union("RedeemResult")
+    Redeemed | _Shared | MemberNotActive | InsufficientPoints | NoAgreement | _Unspendable,
+    strawberry.union("RedeemResult"),
 ]
 HoldPointsResult = Annotated[
-    Held | _Shared | MemberNotActive | InsufficientPoints | NoAgreement, strawberry.union("HoldPointsResult")
+    Held | _Shared | MemberNotActive | InsufficientPoints | NoAgreement | _Unspendable,
+    strawberry.union("HoldPointsResult"),
 ]
 _HoldEnded = AlreadyCaptured | AlreadyReleased | HoldLapsed
 CaptureHoldResult = Annotated[
-    Captured | _Shared | MemberNotActive | _HoldEnded | HoldExceeded, strawberry.union("CaptureHoldResult")
+    Captured | _Shared | MemberNotActive | _HoldEnded | HoldExceeded | WholeCardsOnly,
+    strawberry.union("CaptureHoldResult"),
 ]
 ReleaseHoldResult = Annotated[Released | _Shared | _HoldEnded, strawberry.union("ReleaseHoldResult")]
 ReverseResult = Annotated[

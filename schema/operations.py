@@ -52,12 +52,16 @@ class Decision:
     rule: str = strawberry.field(description="The rule's code; of an agreement its merchants, as in fuel+grocer.")
     version: int
     points: Points
+    currency: str | None = strawberry.field(
+        description="Of which kind, where a purchase earned several; null where all are of the kind asked for."
+    )
 
     @classmethod
     def of(cls, decision: dict[str, Any]) -> Self:
         """From what the ledger keeps."""
         points = Points(decision["points"])
-        return cls(kind=DecisionKind.RULE, rule=decision["rule"], version=decision["version"], points=points)
+        rule, version, currency = decision["rule"], decision["version"], decision.get("currency")
+        return cls(kind=DecisionKind.RULE, rule=rule, version=version, points=points, currency=currency)
 
     @classmethod
     async def of_operation(cls, context: Context, row: OperationRow) -> list[Self]:
@@ -65,7 +69,7 @@ class Decision:
         rules = [cls.of(decision) for decision in row.decisions or []]
         agreements = await operations.agreements(context, row)
         return rules + [
-            cls(kind=DecisionKind.AGREEMENT, rule=merchants, version=version, points=Points(points))
+            cls(kind=DecisionKind.AGREEMENT, rule=merchants, version=version, points=Points(points), currency=None)
             for merchants, version, points in agreements
         ]
 
@@ -122,7 +126,7 @@ class Operation(Node):
 
     @strawberry.field(description="All that it moved.")
     async def transfers(self, info: Info) -> list[Transfer]:
-        """One or two."""
+        """One a kind of points."""
         moved = await operations.entries(info.context, self.row)
         return [
             Transfer(

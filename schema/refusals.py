@@ -43,6 +43,8 @@ class ErrorCode(StrEnum):
     GIFT_NOT_WHOLE = "GIFT_NOT_WHOLE"
     ADJUSTMENT_LIMIT_EXCEEDED = "ADJUSTMENT_LIMIT_EXCEEDED"
     NOTHING_TO_REINSTATE = "NOTHING_TO_REINSTATE"
+    NOT_SPENDABLE = "NOT_SPENDABLE"
+    WHOLE_CARDS_ONLY = "WHOLE_CARDS_ONLY"
 
 
 @strawberry.interface(description="Why a call was refused. A refusal is an answer, not a fault.")
@@ -173,6 +175,23 @@ class IdentifierTaken(UserError):
 @strawberry.type(description="No agreement in force lets the merchant do this with another's points.")
 class NoAgreement(UserError):
     """At the time of the event."""
+
+
+@strawberry.type(description="What this currency counts is never spent.")
+class NotSpendable(UserError):
+    """Tier credits."""
+
+    currency: str
+    own = ("currency",)
+
+
+@strawberry.type(description="These stamps are spent by whole cards.")
+class WholeCardsOnly(UserError):
+    """`card` is how many stamps one has."""
+
+    currency: str
+    card: Points
+    own = ("currency", "card")
 
 
 @strawberry.type(description="The quote is too old.")

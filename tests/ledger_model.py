@@ -35,7 +35,7 @@ class ModelOperation:
     took: list[tuple[ModelLot, int]] = field(default_factory=list)
     undone: bool = False
     back: int = 0
-    asked: int = 0
+    asked: dict[str, int] = field(default_factory=dict)
     whole: int | None = None
 
 
@@ -66,11 +66,13 @@ class ModelWallets:
         return sum(lot.held for lot in self.lots if lot.currency == currency)
 
     def earn(
-        self, currency: str, points: int, now: datetime, expires: datetime | None
+        self, currency: str, points: int, now: datetime, expires: datetime | None, beside: tuple[str, int] = ("", 0)
     ) -> tuple[int, ModelOperation | None]:
         done = ModelOperation("EARN")
         if points:
             done.made.append(self._grant(currency, points, now, expires))
+        if beside[1]:
+            done.made.append(self._grant(*beside, now, expires))
         return points, done
 
     def redeem(self, currency: str, points: int, now: datetime) -> tuple[int | str, ModelOperation | None]:
@@ -197,7 +199,8 @@ class ModelWallets:
         if done.kind in ("EXCHANGE", "GIFT"):
             return self._undo_whole(done, now)
         if done.whole is None:
-            done.whole = sum(lot.granted for lot in done.made) + sum(part for _, part in done.took)
+            of_first = [lot.granted for lot in done.made if lot.currency == done.made[0].currency]
+            done.whole = sum(of_first) + sum(part for _, part in done.took)
         whole = done.whole
         points = whole - done.back if points is None else points
         if points > whole - done.back:
@@ -236,19 +239,25 @@ class ModelWallets:
         return paid
 
     def _claw_back(self, done: ModelOperation, now: datetime, endless: bool) -> int:
-        gone = sum(self.lapsed.get(lot.order, 0) + (0 if lot.live(now) else lot.free) for lot in done.made)
-        due = max(0, done.back - gone - done.asked)
-        done.asked += due
+        """Of what was granted beside, the same share; all of it once nothing is left."""
+        currencies = dict.fromkeys(lot.currency for lot in done.made)
+        taken = [self._claw_back_of(done, currency, now, endless) for currency in currencies]
+        return taken[0] if taken else 0
+
+    def _claw_back_of(self, done: ModelOperation, currency: str, now: datetime, endless: bool) -> int:
+        made = [lot for lot in done.made if lot.currency == currency]
+        back = sum(lot.granted for lot in made) * done.back // (done.whole or 1)
+        gone = sum(self.lapsed.get(lot.order, 0) + (0 if lot.live(now) else lot.free) for lot in made)
+        due = max(0, back - gone - done.asked.get(currency, 0))
+        done.asked[currency] = done.asked.get(currency, 0) + due
         taken = 0
-        currencies = {lot.currency for lot in done.made}
-        wallet = [lot for lot in self.lots if lot.currency in currencies]
-        for lot in done.made + self._in_spend_order(wallet):
+        wallet = [lot for lot in self.lots if lot.currency == currency]
+        for lot in made + self._in_spend_order(wallet):
             if lot.live(now):
                 part = min(lot.free, due - taken)
                 lot.left -= part
                 taken += part
         if endless and taken < due:
-            (currency,) = currencies
             self.debt[currency] = self.debt.get(currency, 0) + due - taken
             taken = due
         return taken

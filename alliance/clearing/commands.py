@@ -6,17 +6,18 @@ the request, so that it is written with the points or not at all.
 
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any, Literal
 
-from alliance.clearing.errors import NoAgreement
+from alliance.clearing.errors import NoAgreement, NotSpendable, WholeCardsOnly
 from alliance.clearing.returns import worth_of_kept
 from alliance.clearing.riders import Owing, OwingBack, OwingDecided, Refusing
 from alliance.clearing.rules import PRICE_OF_MILLIONTHS, is_late, obligations, versions
 from alliance.runtime import Runtime
 from domain.errors import InvalidInput, NotFound
-from domain.ledger.commands import Earn, Redeem, Reverse
+from domain.ledger.commands import Earn, Grant, Redeem, Reverse
 from domain.ledger.orders import RedeemForOrder
 from domain.ledger.request import Key, Rider
 from domain.ledger.returns import EVERYTHING, Asked
@@ -68,6 +69,10 @@ def earn_request(
         valued = value_purchase(merchant, kind.code, money, bought, tenders, occurred_at)
     else:
         valued = Valued(points, [], [])
+    beside: tuple[Grant, ...] = ()
+    if merchant.beside and points is None and money is not None:
+        order = (money, bought, tenders)
+        beside, valued = _beside(runtime.catalogue, merchant, kind, valued, order, occurred_at, as_of)
     issuer = runtime.catalogue.merchants_by_id[kind.merchant_id]
     price, riders = _clear(runtime, "earn", merchant, kind, valued.points, occurred_at, as_of, dry_run)
     expiry = kind.policy_at(occurred_at).expiry
@@ -92,7 +97,36 @@ def earn_request(
         expires_at=expiry_instant(expiry, as_of, issuer.timezone),
         decisions=valued.decisions or None,
         lines=_kept(details, valued, amount, money),
+        beside=beside,
     )
+
+
+Bought = tuple[str, Sequence[Line], Sequence[Tender]]
+"""What an order is valued from: its money, lines and tenders."""
+
+
+def _beside(
+    catalogue: Catalogue,
+    merchant: Merchant,
+    main: Currency,
+    valued: Valued,
+    bought: Bought,
+    occurred_at: datetime,
+    as_of: datetime,
+) -> tuple[tuple[Grant, ...], Valued]:
+    """What a purchase earns in the merchant's other currencies; and all that decided it, which then names each."""
+    grants: list[Grant] = []
+    decisions = [{**one, "currency": main.code} for one in valued.decisions]
+    money, lines, tenders = bought
+    for code in merchant.beside:
+        if code == main.code or (code, money) not in merchant.earning:
+            continue
+        worth = value_purchase(merchant, code, money, lines, tenders, occurred_at)
+        decisions += [{**one, "currency": code} for one in worth.decisions]
+        if worth.points:
+            expiry = catalogue.currencies[code].policy_at(occurred_at).expiry
+            grants.append(Grant(code, worth.points, expiry_instant(expiry, as_of, merchant.timezone)))
+    return tuple(grants), replace(valued, decisions=decisions)
 
 
 def redeem_request(
@@ -121,6 +155,7 @@ def redeem_request(
     require_store(merchant, store)
     if points is not None and points <= 0:
         raise InvalidInput(reason="points must be positive", path=("points",))
+    require_spendable(kind, points, occurred_at)
     exactly = points if order is None else None
     _, riders = _clear(runtime, "redeem", merchant, kind, exactly, occurred_at, as_of, dry_run)
     common: dict[str, Any] = {
@@ -166,6 +201,8 @@ def reverse_request(
     Raises InvalidInput.
     """
     is_late(occurred_at, as_of)
+    kinds = runtime.catalogue.currencies.values()
+    endless = [kind for kind in kinds if kind.kind == "tier_credits"]
     return Reverse(
         holder_id=holder_id,
         key=key,
@@ -176,7 +213,8 @@ def reverse_request(
         riders=() if dry_run else (OwingBack(holder_id, operation_id, as_of),),
         operation_id=operation_id,
         clawback={merchant.id: merchant.clawback for merchant in runtime.catalogue.merchants.values()},
-        floors={kind.code: kind.policy_at(as_of).floor for kind in runtime.catalogue.currencies.values()},
+        floors={kind.code: None if kind in endless else kind.policy_at(as_of).floor for kind in kinds},
+        endless={kind.code for kind in endless},
         note=reason,
         asked=asked,
         worth=worth_of_kept(runtime.catalogue),
@@ -192,6 +230,15 @@ def currency_of(catalogue: Catalogue, merchant: Merchant, code: str | None) -> C
     if found is None:
         raise NotFound(what=f"currency {code[:40]!r}", path=("currency",))
     return found
+
+
+def require_spendable(currency: Currency, points: int | None, occurred_at: datetime) -> None:
+    """Raises NotSpendable for tier credits (R11), WholeCardsOnly for stamps that fill no card."""
+    if currency.kind == "tier_credits":
+        raise NotSpendable(currency=currency.code, path=("currency",))
+    card = currency.policy_at(occurred_at).card
+    if card is not None and points is not None and points % card:
+        raise WholeCardsOnly(card=card, currency=currency.code, path=("points",))
 
 
 def require_store(merchant: Merchant, store: str | None) -> None:

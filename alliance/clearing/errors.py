@@ -11,3 +11,19 @@ class NoAgreement(Refusal):
         "en": "no agreement in force lets {merchant} {event} {currency}",
         "zh-CN": "没有生效的协议允许 {merchant} 对 {currency} 执行 {event}",
     }
+
+
+class NotSpendable(Refusal):
+    """What this `currency` counts is never spent: tier credits (R11)."""
+
+    code = "NOT_SPENDABLE"
+    text = {"en": "{currency} cannot be spent", "zh-CN": "{currency} 不可消费"}
+    remembered = False
+
+
+class WholeCardsOnly(Refusal):
+    """Stamps of this `currency` are spent by whole cards of `card`."""
+
+    code = "WHOLE_CARDS_ONLY"
+    text = {"en": "{currency} are spent by whole cards of {card}", "zh-CN": "{currency} 须按整卡（{card} 枚）使用"}
+    remembered = False

@@ -8,7 +8,7 @@ import uuid
 from datetime import datetime, timedelta
 
 from alliance.agreements.book import AgreementVersion
-from alliance.clearing.commands import currency_of, require_store
+from alliance.clearing.commands import currency_of, require_spendable, require_store
 from alliance.clearing.errors import NoAgreement
 from alliance.clearing.riders import Owing, Refusing
 from alliance.clearing.rules import Owed, obligations
@@ -48,6 +48,7 @@ def hold_request(
         raise InvalidInput(reason=f"must lie within {SECONDS[0]} and {SECONDS[-1]} seconds", path=("expiresIn",))
     kind = currency_of(runtime.catalogue, merchant, currency)
     require_store(merchant, store)
+    require_spendable(kind, points, as_of)
     riders: tuple[Rider, ...] = ()
     version = None
     if kind.merchant_id != merchant.id:
@@ -90,6 +91,7 @@ async def capture_request(
     Raises InvalidInput. The posting refuses with HoldExceeded, AlreadyCaptured, AlreadyReleased, HoldLapsed.
     """
     points = hold.points if points is None else points
+    require_spendable(runtime.catalogue.currencies[hold.currency], points, hold.held_at)
     riders: tuple[Rider, ...] = ()
     if hold.agreement_version is not None:
         version = await _version(runtime, hold)

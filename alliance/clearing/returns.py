@@ -10,12 +10,12 @@ from domain.programs.rules import value_lines
 def worth_of_kept(catalogue: Catalogue) -> Valuing:
     """Values what is kept as the merchant of the order wants it: `onReturn: reevaluate | proportional`."""
 
-    def value(original: PastOperation, kept: Kept) -> int:
-        granted = sum(lot.granted for lot in original.lots)
+    def value(original: PastOperation, kept: Kept, currency: str) -> int:
+        granted = original.granted(currency)
         merchant = catalogue.merchants_by_id.get(original.merchant_id)
         tariff = None
         if merchant is not None and merchant.on_return == "reevaluate":
-            tariff = original_tariff(catalogue, original)
+            tariff = original_tariff(catalogue, original, currency)
         if tariff is None:
             return proportional(granted, kept)
         return min(granted, _value(tariff, kept.order, kept))
@@ -23,16 +23,19 @@ def worth_of_kept(catalogue: Catalogue) -> Valuing:
     return value
 
 
-def original_tariff(catalogue: Catalogue, original: PastOperation) -> Tariff | None:
-    """The rules that an earn was valued by, in the very versions it names.
+def original_tariff(catalogue: Catalogue, original: PastOperation, currency: str) -> Tariff | None:
+    """The rules that gave an earn's points of a currency, in the very versions it names.
 
     They are those in force at its time, unless versions that begin in the past were published since; then they are put
     together again. None where neither gives what was given: for points that no rule decided.
     """
-    decided = {(one["rule"], one["version"]): one["points"] for one in original.decisions or () if "rule" in one}
+    decided = {
+        (one["rule"], one["version"]): one["points"]
+        for one in original.decisions or ()
+        if "rule" in one and one.get("currency", currency) == currency
+    }
     order = order_of(original.bought)
     merchant = catalogue.merchants_by_id[original.merchant_id]
-    currency = original.entries[0].currency if original.entries else ""
     earning = merchant.earning.get((currency, order.money or ""))
     if not decided or earning is None:
         return None

@@ -180,21 +180,20 @@ def _merchant_entries(merchant: Merchant, zone: str) -> Iterator[Entry]:
     yield Entry("merchant", (merchant.code,), body, merchant)
     for store in merchant.stores:
         yield Entry("store", (merchant.code, store.code), store.dump(), store)
-    alone = len(merchant.currencies) == 1
     for currency in merchant.currencies:
         terms = currency.dump()
         body = {key: terms[key] for key in ("code", "kind", "name", "scale")}
-        body |= {"merchant": merchant.code, "default": currency.default or alone}
+        body |= {"merchant": merchant.code, "default": merchant.is_default(currency)}
         yield Entry("currency", (currency.code,), body, currency)
-        names = ("worth", "redemption", "expiry", "negative", "gifts")
+        names = ("worth", "redemption", "expiry", "negative", "gifts", "card")
         first = {key: value for key, value in terms.items() if key in names}
         yield Entry("policy", (currency.code,), first, currency, 1, zone=zone)
         for policy in currency.policies:
             body = policy.dump("version")
             yield Entry("policy", (currency.code,), body, policy, policy.version, policy.from_, zone=zone)
-    default = next((currency.code for currency in merchant.currencies if currency.default or alone), "")
+    default = next((currency.code for currency in merchant.currencies if merchant.is_default(currency)), "")
     for rule in merchant.earning:
-        body = {"currency": default} | rule.dump("code", "version")
+        body = ({} if rule.of else {"currency": default}) | rule.dump("code", "version")
         yield Entry("rule", (merchant.code, rule.code), body, rule, rule.version, rule.from_, rule.to, zone)
 
 

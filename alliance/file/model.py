@@ -171,6 +171,7 @@ class CurrencyTerms(Document):
     expiry: Expiry = Expiry(policy="never")
     negative: Negative = "never"
     gifts: Gifts = Gifts()
+    card: Count | None = None
 
     @model_validator(mode="after")
     def _redeemable(self) -> "CurrencyTerms":
@@ -195,7 +196,7 @@ class CurrencyNames(Document):
     """What a currency is."""
 
     code: Points
-    kind: Annotated[Literal["points"], later("credits", "stored_value")]
+    kind: Literal["points", "tier_credits", "stored_value", "stamps"]
     default: bool = False
     name: Name
     scale: Literal[0] = 0
@@ -228,6 +229,7 @@ class EarningRule(Document):
     from_: Day = Field(alias="from")
     to: Day | None = None
     currency: Points | None = None
+    of: Points | None = None
     points: Annotated[int, Field(ge=0, le=10**9)] | None = None
     per: Money | None = None
     multiplier: Annotated[str, BeforeValidator(as_multiplier)] | None = None
@@ -242,6 +244,8 @@ class EarningRule(Document):
 
     @model_validator(mode="after")
     def _fits(self) -> "EarningRule":
+        if self.currency is not None and self.of is not None:
+            raise refusal("a rule names its points either by currency or by of")
         if (self.points is None) != (self.per is None):
             raise refusal("points and per belong together")
         if (self.bonus is None) != (self.at_least is None):
@@ -267,6 +271,15 @@ class Merchant(Document):
     stores: Annotated[list[Store], each] = []
     currencies: Annotated[list[Currency], each] = []
     earning: Annotated[list[EarningRule], each] = []
+
+    @property
+    def candidates(self) -> list[Currency]:
+        """Of which one is the default: its points, or whatever it has where it has no points."""
+        return [currency for currency in self.currencies if currency.kind == "points"] or self.currencies
+
+    def is_default(self, currency: Currency) -> bool:
+        """Whether that is what is meant where a caller names none."""
+        return currency.default or [currency] == self.candidates
 
 
 class Exchange(Document):

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from itertools import pairwise
 from typing import Any, Protocol, TypeVar
 
-from alliance.file.model import Agreement, AllianceDocument, Earn, EarningRule, Merchant, Redeem
+from alliance.file.model import Agreement, AllianceDocument, CurrencyTerms, Earn, EarningRule, Merchant, Redeem
 from alliance.file.money_machine import money_machines
 from alliance.file.source import Path
 from alliance.file.values import Money
@@ -99,18 +99,42 @@ class _Check:
         for key, amount in merchant.settlement.dump().items():
             yield from self._minor(amount, (*path, "settlement", key))
         yield from self._twice(merchant.stores, "code", lambda item: item.code)
-        if len(merchant.currencies) > 1 and sum(currency.default for currency in merchant.currencies) != 1:
+        candidates = merchant.candidates
+        if len(candidates) > 1 and sum(currency.default for currency in candidates) != 1:
             yield Fault((*path, "currencies"), "exactly one of several currencies is the default")
         for currency in merchant.currencies:
+            if currency.default and currency not in candidates:
+                yield Fault((*self.places[id(currency)], "default"), "points are the default where there are any")
             yield from self._versions(currency.policies)
+            for terms in (currency, *currency.policies):
+                yield from self._kind(currency.kind, terms, self.places[id(terms)])
         for rule in merchant.earning:
             yield from self._rule(merchant, rule)
         for versions in _grouped(merchant.earning, lambda item: item.code):
             yield from self._versions(versions)
 
+    def _kind(self, kind: str, terms: CurrencyTerms, path: Path) -> Faults:
+        """What a policy says that has no meaning in its kind of currency."""
+        given = terms.model_fields_set
+        if terms.card is not None and kind != "stamps":
+            yield Fault((*path, "card"), "only stamps have cards")
+        if terms.card is not None and given & {"worth", "redemption"}:
+            yield Fault((*path, "card"), "whole cards are spent: a stamp has neither worth nor redemption")
+        if kind == "tier_credits":
+            for key in given & {"worth", "redemption"}:
+                yield Fault((*path, key), "tier credits are never spent")
+        if terms.gifts.allowed and kind in ("tier_credits", "stamps"):
+            yield Fault((*path, "gifts", "allowed"), f"{kind} are never given")
+
     def _rule(self, merchant: Merchant, rule: EarningRule) -> Faults:
         path = self.places[id(rule)]
-        if rule.currency is not None:
+        if rule.of is not None:
+            kinds = {currency.code: currency.kind for currency in merchant.currencies}
+            if rule.of not in kinds:
+                yield Fault((*path, "of"), f"must be one of the merchant's own{suggestion(rule.of, kinds)}")
+            elif kinds[rule.of] == "stored_value":
+                yield Fault((*path, "of"), "stored value is paid for, not earned")
+        elif rule.currency is not None:
             yield from self._known((*path, "currency"), rule.currency)
         elif merchant.code not in self.owners.values():
             yield Fault(path, "currency is missing: this merchant has none of its own")
@@ -139,7 +163,7 @@ class _Check:
     def _exchange(self, agreement: Agreement) -> Faults:
         for item in agreement.exchange:
             path = self.places[id(item)]
-            unknown = [*self._known((*path, "from"), item.from_), *self._known((*path, "to"), item.to)]
+            unknown = [*self._points((*path, "from"), item.from_), *self._points((*path, "to"), item.to)]
             yield from unknown
             owners = {self.owners.get(item.from_), self.owners.get(item.to)}
             if not unknown and owners != set(agreement.merchants):
@@ -150,7 +174,7 @@ class _Check:
         honoured: list[Earn | Redeem] = [*agreement.earn, *agreement.redeem]
         for item in honoured:
             path = self.places[id(item)]
-            unknown = [*self._party((*path, "at"), item.at, agreement), *self._known((*path, "of"), item.of)]
+            unknown = [*self._party((*path, "at"), item.at, agreement), *self._points((*path, "of"), item.of)]
             yield from unknown
             if not unknown and {item.at, self.owners[item.of]} != set(agreement.merchants):
                 yield Fault((*path, "of"), f"must be points of the other party, not of {self.owners[item.of]!r}")
@@ -177,6 +201,13 @@ class _Check:
     def _known(self, path: Path, currency: str) -> Faults:
         if currency not in self.owners:
             yield Fault(path, f"no currency {currency!r} in this file{suggestion(currency, self.owners)}")
+
+    def _points(self, path: Path, currency: str) -> Faults:
+        """What merchants agree on are points: no other kind is honoured by another."""
+        yield from self._known(path, currency)
+        kinds = {one.code: one.kind for merchant in self.document.merchants for one in merchant.currencies}
+        if kinds.get(currency, "points") != "points":
+            yield Fault(path, f"{currency!r} are {kinds[currency]}, not points")
 
     def _price(self, path: Path, money: Money, share: str = "1") -> Faults:
         """A price is in the settlement currency; what is owed of it is exact in millionths, as obligations are."""

@@ -1,9 +1,9 @@
 """The ledger's verbs, as requests to the posting engine. Points are valued before: a request carries integers."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Table
@@ -68,9 +68,20 @@ class _AtMerchant(Request):
         return effect
 
 
+class Grant(NamedTuple):
+    """Points of another currency of the same issuer, which it pays for itself."""
+
+    currency: str
+    points: int
+    expires_at: datetime | None = None
+
+
 @dataclass(slots=True, kw_only=True)
 class Earn(_AtMerchant):
-    """Grant `points` of `currency`, which `issuer_id` issues and `funder_id` pays for at `price` (10^-8) a point."""
+    """Grant `points` of `currency`, which `issuer_id` issues and `funder_id` pays for at `price` (10^-8) a point.
+
+    `beside` is what the merchant grants of its own other currencies for the same purchase.
+    """
 
     currency: str
     issuer_id: UUID
@@ -81,6 +92,7 @@ class Earn(_AtMerchant):
     decisions: list[Any] | None = None
     lines: list[Any] | None = None
     unique_order: bool = False
+    beside: tuple[Grant, ...] = ()
 
     @property
     def _order(self) -> tuple[UUID, str, str] | None:
@@ -94,7 +106,7 @@ class Earn(_AtMerchant):
             needs.orders.add(self._order)
 
     def decide(self, books: Books) -> Effect:
-        """One entry and one lot. Raises MemberNotActive, DuplicateOrder, BalanceLimitExceeded."""
+        """An entry and a lot a currency. Raises MemberNotActive, DuplicateOrder, BalanceLimitExceeded."""
         books.require_active(self.holder_id)
         if self.points < 0:
             raise InvalidInput(reason="points must not be negative", path=("points",))
@@ -108,12 +120,20 @@ class Earn(_AtMerchant):
             effect.lots.append(
                 _lot(effect, self.currency, self.points, self.expires_at, self.issuer_id, self.funder_id, self.price)
             )
+        for grant in self.beside:
+            self._grant(books, effect, grant)
         if order is not None:
             effect.order = order
             row = {"merchant_id": order[0], "order_ref": order[1], "kind": order[2]}
             row |= {"holder_id": self.holder_id, "operation_id": effect.operation["id"]}
             effect.rows.append((OrderReference.__table__, row))  # type: ignore[arg-type]
         return self.ride(books, effect)
+
+    def _grant(self, books: Books, effect: Effect, grant: Grant) -> None:
+        require_room(books, self.holder_id, grant.currency, grant.points)
+        own = self.merchant_id
+        effect.entries.append(_entry(grant.currency, grant.points, own, AccountKind.ISSUANCE))
+        effect.lots.append(_lot(effect, grant.currency, grant.points, grant.expires_at, own, own, 0))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -224,13 +244,15 @@ class Reverse(Request):
     """Undo an operation, or the part of it that is `asked` (R18 to R22).
 
     `clawback` is each issuer's mode for a reversed earn (R21); never below zero where it names none. `floors` says how
-    much a wallet of a currency may come to owe where the mode is unlimited (R17): None is without end. `worth` says
-    what the original's rules give for what is kept; without it, points belong to what was bought in proportion.
+    much a wallet of a currency may come to owe where the mode is unlimited (R17): None is without end; `endless` are
+    the currencies that go with the earn whatever the mode (R24). `worth` says what the original's rules give for what
+    is kept; without it, points belong to what was bought in proportion.
     """
 
     operation_id: UUID
     clawback: Mapping[UUID, str] = field(default_factory=dict)
     floors: Mapping[str, int | None] = field(default_factory=dict)
+    endless: Set[str] = frozenset()
     note: str | None = None
     asked: Asked = EVERYTHING
     worth: Valuing | None = None
@@ -271,37 +293,65 @@ class Reverse(Request):
         give_back(kept, self.asked, points, last)
         return kept
 
-    def _returned(self, effect: Effect, taken: Mapping[int, int], *, undone: int, due: int, whole: bool) -> None:
+    def _returned(
+        self,
+        effect: Effect,
+        taken: Mapping[int, int],
+        *,
+        beside: Mapping[str, Sequence[int]] | None = None,
+        **figures: Any,
+    ) -> None:
         """Keep what came back beside the reversal; `taken` are quantities of lines."""
-        what = named(taken, self.asked)
-        figures = {"undone": undone, "due": due, "whole": whole}
+        what = named(taken, self.asked, beside)
         effect.returned = return_of(effect.operation["id"], what, recovered=effect.points, **figures)
         row = {"holder_id": self.holder_id, "operation_id": effect.operation["id"], "returned": what, **figures}
         effect.rows.append((OperationReturn.__table__, row))  # type: ignore[arg-type]
 
     def _undo_earn(self, books: Books, original: PastOperation, effect: Effect) -> None:
-        """Take back what the rules do not give for what is kept, as the mode says; the shortfall is forgotten."""
-        granted = sum(lot.granted for lot in original.lots)
-        before = sum(one.undone for one in original.returns)
+        """Take back, of each currency, what the rules do not give for what is kept, as its mode says.
+
+        The shortfall is forgotten. Of the currency of its first entry an operation says how many points it granted.
+        """
+        main, *others = dict.fromkeys(entry.currency for entry in original.entries) or [""]
+        granted, before = original.granted(main), sum(one.undone for one in original.returns)
         kept = self._kept(original, granted - before)
-        worth = proportional(granted, kept) if self.worth is None else self.worth(original, kept)
-        undone, whole = undone_of_earn(granted, kept, worth)
-        asked_before = sum(one.due for one in original.returns)
-        due = max(0, undone - gone(original.lots, self.as_of) - asked_before)
-        taken: Taken = []
-        mode = self.clawback.get(original.lots[0].issuer_id, "never_below_zero") if original.lots else "none"
-        if mode != "none":
-            taken, _ = clawback(
-                original.lots, books.open_lots(self.holder_id, original.lots[0].currency), due, self.as_of
-            )
-        effect.points = sum(part for _, part in taken)
-        effect.allocations.extend((lot, -part) for lot, part in taken)
-        if mode == "unlimited" and effect.points < due:
-            effect.points += self._owe(books, effect, original.lots[0], due - effect.points)
-        if effect.points:
-            effect.entries.append(_back(original, -effect.points))
+        undone, whole = undone_of_earn(granted, kept, self._worth(original, kept, main), kept.points)
+        effect.points, due = self._take_back(books, original, effect, main, undone)
         effect.data |= {"taken": effect.points, "shortfall": due - effect.points}
-        self._returned(effect, kept.taken, undone=max(0, undone - before), due=due, whole=whole)
+        beside = {}
+        for currency in others:
+            its, gone_before = original.granted(currency), original.undone(currency)
+            share = its * kept.points // granted
+            less, _ = undone_of_earn(its, kept, 0 if whole else self._worth(original, kept, currency), share)
+            _, asked = self._take_back(books, original, effect, currency, less)
+            beside[currency] = [max(0, less - gone_before), asked]
+        self._returned(effect, kept.taken, beside=beside, undone=max(0, undone - before), due=due, whole=whole)
+
+    def _worth(self, original: PastOperation, kept: Kept, currency: str) -> int:
+        if self.worth is not None:
+            return self.worth(original, kept, currency)
+        return proportional(original.granted(currency), kept)
+
+    def _take_back(
+        self, books: Books, original: PastOperation, effect: Effect, currency: str, undone: int
+    ) -> tuple[int, int]:
+        """Take a currency's lots back, of which `undone` points are to be in all: how many were, and were due."""
+        lots = [lot for lot in original.lots if lot.currency == currency]
+        due = max(0, undone - gone(lots, self.as_of) - original.due(currency))
+        taken: Taken = []
+        mode = self._mode(lots[0]) if lots else "none"
+        if mode != "none":
+            taken, _ = clawback(lots, books.open_lots(self.holder_id, currency), due, self.as_of)
+        points = sum(part for _, part in taken)
+        effect.allocations.extend((lot, -part) for lot, part in taken)
+        if mode == "unlimited" and points < due:
+            points += self._owe(books, effect, lots[0], due - points)
+        if points:
+            effect.entries.append(_back(original, currency, -points))
+        return points, due
+
+    def _mode(self, lot: LotState) -> str:
+        return "unlimited" if lot.currency in self.endless else self.clawback.get(lot.issuer_id, "never_below_zero")
 
     def _owe(self, books: Books, effect: Effect, lot: LotState, missing: int) -> int:
         """How much of what is missing the wallet comes to owe; nothing for points that another merchant paid for."""
@@ -318,7 +368,7 @@ class Reverse(Request):
         effect.points = self._to_restore(books, original, spent, left)
         parts = put_back(original.allocations, original.restored, effect.points)
         if effect.points:
-            effect.entries.append(_back(original, effect.points))
+            effect.entries.append(_back(original, original.entries[0].currency, effect.points))
             effect.allocations.extend(parts)
         expired = sum(part for lot, part in parts if not lot.is_live(self.as_of))
         effect.data |= {"restored": effect.points, "expired": expired}
@@ -421,10 +471,10 @@ def take_of(lots: Sequence[LotState], points: int, as_of: datetime) -> Taken:
     return allocate(lots, points, as_of)
 
 
-def _back(original: PastOperation, amount: int) -> EntryState:
-    """Points that go back between the accounts of the original's first entry."""
-    first = original.entries[0]
-    return EntryState(POINTS, first.currency, amount, first.counter_holder_id, first.counter_account)
+def _back(original: PastOperation, currency: str, amount: int) -> EntryState:
+    """Points that go back between the accounts of the original's entry of that currency."""
+    entry = next(entry for entry in original.entries if entry.currency == currency)
+    return EntryState(POINTS, currency, amount, entry.counter_holder_id, entry.counter_account)
 
 
 def _restore(original: PastOperation, effect: Effect) -> None:

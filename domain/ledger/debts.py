@@ -21,7 +21,7 @@ def room(books: Books, holder_id: UUID, currency: str, floor: int | None, points
 
 def owe(effect: Effect, currency: str, points: int) -> None:
     """Let the operation's holder owe `points`."""
-    effect.owes = DebtState(effect.holder_id, effect.operation["id"], currency, points)
+    effect.owes.append(DebtState(effect.holder_id, effect.operation["id"], currency, points))
     row = {
         "holder_id": effect.holder_id,
         "operation_id": effect.operation["id"],
@@ -48,7 +48,7 @@ def pay(books: Books, effect: Effect, as_of: datetime) -> None:
                     credited.append((lot, amount - part))
             if paid:
                 effect.pays.append((debt, paid))
-                row = {"holder_id": holder_id, "operation_id": effect.operation["id"]}
+                row = {"holder_id": holder_id, "operation_id": effect.operation["id"], "currency": currency}
                 effect.rows.append((_PAYMENT, row | {"debt_id": debt.operation_id, "points": paid}))
 
 

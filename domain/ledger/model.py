@@ -276,8 +276,9 @@ class OperationReturn(Base):
     """What a reversal undid of an operation; one without such a row undid the whole.
 
     `returned` is what came back: `lines` as [place in the order, quantity in millionths], `amount` in minor units,
-    `points`. `undone` are the points that the rules took back for it; of these `due` were asked of the wallet. After
-    `whole`, nothing is left to come back.
+    `points`. `undone` are the points that the rules took back for it; of these `due` were asked of the wallet. Both
+    are of the currency of the operation's first entry; `returned` has those of the others, `beside`. After `whole`,
+    nothing is left to come back.
     """
 
     __tablename__ = "operation_return"
@@ -299,12 +300,12 @@ class Debt(Base):
 
     holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     operation_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
-    currency: Mapped[str]
+    currency: Mapped[str] = mapped_column(primary_key=True)
     points: Mapped[int]
 
 
 class DebtPayment(Base):
-    """What of an operation's credit went to a debt, which is named by the operation that made it."""
+    """What of an operation's credit went to a debt, which is named by the operation that made it and its currency."""
 
     __tablename__ = "debt_payment"
     __table_args__ = (CheckConstraint("points > 0", name="points"),)
@@ -312,4 +313,5 @@ class DebtPayment(Base):
     holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     operation_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     debt_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    currency: Mapped[str] = mapped_column(primary_key=True)
     points: Mapped[int]

@@ -126,6 +126,18 @@ class PastOperation:
     restored: dict[UUID, int] = field(default_factory=dict)
     reversed_by: UUID | None = None
 
+    def granted(self, currency: str) -> int:
+        """Points of a currency that it granted."""
+        return sum(lot.granted for lot in self.lots if lot.currency == currency)
+
+    def undone(self, currency: str) -> int:
+        """How many of them the rules have taken back."""
+        return sum(one.figures(currency)[0] for one in self.returns)
+
+    def due(self, currency: str) -> int:
+        """How many of those were asked of the wallet."""
+        return sum(one.figures(currency)[1] for one in self.returns)
+
     def note(self, one: Return, allocations: Sequence[tuple[LotState, int]]) -> None:
         """Take in a reversal."""
         self.returns.append(one)
@@ -142,7 +154,7 @@ class Effect:
     Lots know their holder. What moves between two limited accounts is two entries, equal and opposite, one a holder.
     `held` pairs a lot with what holds set aside of it (or free, negative); `hold` is a hold that ends, as it then is.
 
-    `owes` is a debt that it makes, `pays` are those that it pays.
+    `owes` are debts that it makes, one a currency; `pays` are those that it pays.
 
     `rows` are rows of other rooms, written in the same transaction; `data` is remembered with the key. What is not
     `booked` posts nothing, and leaves no operation.
@@ -161,7 +173,7 @@ class Effect:
     held: list[tuple[LotState, int]] = field(default_factory=list)
     hold: HoldState | None = None
     booked: bool = True
-    owes: DebtState | None = None
+    owes: list[DebtState] = field(default_factory=list)
     pays: list[tuple[DebtState, int]] = field(default_factory=list)
 
     @property
@@ -239,8 +251,7 @@ class Books:
         for lot in effect.lots:
             self.lots[lot.holder_id, lot.id] = lot
             self.wallets.setdefault((lot.holder_id, lot.currency), []).append(lot)
-        if effect.owes is not None:
-            owed = effect.owes
+        for owed in effect.owes:
             self.debts.setdefault((owed.holder_id, owed.currency), []).append(owed)
         for debt, paid in effect.pays:
             debt.left -= paid

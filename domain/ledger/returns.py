@@ -46,7 +46,8 @@ class Return:
     """What one reversal undid.
 
     `quantities` (millionths, by the line's place), `amount` and `points` are what came back. By them the rules undid
-    `undone` points, of which `due` were asked of the wallet; `recovered` were moved. After `whole`, nothing is left.
+    `undone` points, of which `due` were asked of the wallet; `recovered` were moved. `beside` are the first two of the
+    other currencies that the operation granted. After `whole`, nothing is left.
     """
 
     operation_id: UUID
@@ -57,6 +58,11 @@ class Return:
     due: int
     recovered: int
     whole: bool
+    beside: Mapping[str, Sequence[int]] = field(default_factory=dict)
+
+    def figures(self, currency: str) -> Sequence[int]:
+        """`undone` and `due` of a currency."""
+        return self.beside.get(currency, (self.undone, self.due))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +149,8 @@ class Kept:
         return self.whole or lines or bool(self.amount and not self.money)
 
 
-Valuing = Callable[[Any, Kept], int]
-"""The points that the original's rules give for what is kept; the original is a PastOperation."""
+Valuing = Callable[[Any, Kept, str], int]
+"""The points of a currency that the original's rules give for what is kept; the original is a PastOperation."""
 
 
 def proportional(granted: int, kept: Kept) -> int:
@@ -227,12 +233,15 @@ def _plain(quantity: int) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def undone_of_earn(granted: int, kept: Kept, worth: int) -> tuple[int, bool]:
-    """The points of an earn that are undone in all, and whether nothing is left; `worth`: what the kept part earns."""
+def undone_of_earn(granted: int, kept: Kept, worth: int, points: int) -> tuple[int, bool]:
+    """The points of an earn that are undone in all, and whether nothing is left.
+
+    `worth` is what the kept part earns, `points` how many came back by number.
+    """
     if kept.nothing:
         return granted, True
-    undone = min(granted, max(0, granted - worth) + kept.points)
-    return undone, bool(kept.points) and undone == granted
+    undone = min(granted, max(0, granted - worth) + points)
+    return undone, bool(points) and undone == granted
 
 
 def undone_of_redemption(spent: int, kept: Kept) -> int:
@@ -243,12 +252,17 @@ def undone_of_redemption(spent: int, kept: Kept) -> int:
     return int(spent * (total - kept.money) / total)
 
 
-def named(taken: Mapping[int, int], asked: Asked) -> dict[str, Any]:
-    """What came back, as JSON: `[place, quantity in millionths]` a line, the amount in minor units, points."""
-    return {"lines": [*taken.items()], "amount": asked.amount or 0, "points": asked.points or 0}
+def named(taken: Mapping[int, int], asked: Asked, beside: Mapping[str, Sequence[int]] | None = None) -> dict[str, Any]:
+    """What came back, as JSON: `[place, quantity in millionths]` a line, the amount in minor units, points.
+
+    `beside`, where there is any: by currency the points undone and due.
+    """
+    what = {"lines": [*taken.items()], "amount": asked.amount or 0, "points": asked.points or 0}
+    return what | {"beside": dict(beside)} if beside else what
 
 
 def return_of(operation_id: UUID, named: Mapping[str, Any], **figures: Any) -> Return:
     """The opposite of `named`."""
     quantities = dict(named["lines"])
-    return Return(operation_id, quantities, named["amount"], named["points"], **figures)
+    beside = named.get("beside", {})
+    return Return(operation_id, quantities, named["amount"], named["points"], beside=beside, **figures)

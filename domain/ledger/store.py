@@ -117,7 +117,8 @@ async def _load_debts(connection: asyncpg.Connection, books: Books, owing: list[
            FROM unnest($1::uuid[], $2::text[]) AS asked (holder_id, currency)
            JOIN debt d USING (holder_id, currency)
            LEFT JOIN LATERAL (SELECT sum(points) AS points FROM debt_payment
-                              WHERE holder_id = d.holder_id AND debt_id = d.operation_id) AS p ON true
+                              WHERE holder_id = d.holder_id AND debt_id = d.operation_id
+                                AND currency = d.currency) AS p ON true
            WHERE d.points > coalesce(p.points, 0) ORDER BY d.operation_id""",
         *_columns(owing),
     )
@@ -194,7 +195,9 @@ async def _load_returns(connection: asyncpg.Connection, books: Books, columns: l
     reversals = await connection.fetch(
         """SELECT r.holder_id, r.reverses, r.id, t.returned, t.undone, t.due, t.whole,
                   (SELECT coalesce(abs(sum(e.amount)), 0)::bigint FROM entry e
-                   WHERE e.holder_id = r.holder_id AND e.operation_id = r.id AND e.account = 'POINTS') AS recovered
+                   WHERE e.holder_id = r.holder_id AND e.operation_id = r.id AND e.account = 'POINTS'
+                     AND e.currency = (SELECT currency FROM entry f WHERE f.holder_id = r.holder_id
+                                       AND f.operation_id = r.reverses AND f.seq = 0)) AS recovered
            FROM unnest($1::uuid[], $2::uuid[]) AS asked (holder_id, reverses)
            JOIN operation r USING (holder_id, reverses)
            LEFT JOIN operation_return t ON t.holder_id = r.holder_id AND t.operation_id = r.id ORDER BY r.id""",

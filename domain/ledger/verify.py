@@ -30,8 +30,9 @@ CHECKS = {
         FULL JOIN (SELECT d.holder_id, 'POINTS' AS kind, d.currency,
                           sum(d.points) - coalesce(sum(p.points), 0) AS left
                    FROM debt d
-                   LEFT JOIN (SELECT holder_id, debt_id, sum(points) AS points FROM debt_payment GROUP BY 1, 2) p
-                        ON p.holder_id = d.holder_id AND p.debt_id = d.operation_id
+                   LEFT JOIN (SELECT holder_id, debt_id, currency, sum(points) AS points
+                              FROM debt_payment GROUP BY 1, 2, 3) p
+                        ON p.holder_id = d.holder_id AND p.debt_id = d.operation_id AND p.currency = d.currency
                    GROUP BY 1, 3) d
         USING (holder_id, kind, currency)
         WHERE coalesce(a.debt, 0) <> coalesce(d.left, 0)""",
@@ -85,9 +86,7 @@ CHECKS = {
                          UNION ALL
                          SELECT holder_id, operation_id, currency, -points FROM debt
                          UNION ALL
-                         SELECT p.holder_id, p.operation_id, d.currency, p.points
-                         FROM debt_payment p JOIN debt d ON d.holder_id = p.holder_id AND d.operation_id = p.debt_id
-                        ) AS moved
+                         SELECT holder_id, operation_id, currency, points FROM debt_payment) AS moved
                    GROUP BY 1, 2, 3) m
         USING (holder_id, operation_id, currency)
         WHERE coalesce(e.amount, 0) <> coalesce(m.amount, 0)""",
@@ -101,6 +100,19 @@ CHECKS = {
         GROUP BY 1, 2
         HAVING sum(t.undone) > coalesce(max(abs(e.amount)), 0) OR sum(t.due) > sum(t.undone)
             OR (bool_or(t.whole) AND sum(t.undone) < coalesce(max(abs(e.amount)), 0))""",
+    "returns undo no more of what was granted beside": """
+        SELECT o.holder_id, o.id::text AS kind, b.key AS currency,
+               sum((b.value ->> 0)::bigint) AS kept, coalesce(max(l.granted), 0) AS proved
+        FROM operation_return t
+        CROSS JOIN jsonb_each(t.returned -> 'beside') b
+        JOIN operation r ON r.holder_id = t.holder_id AND r.id = t.operation_id
+        JOIN operation o ON o.holder_id = r.holder_id AND o.id = r.reverses
+        LEFT JOIN LATERAL (SELECT sum(granted) AS granted FROM lot
+                           WHERE holder_id = o.holder_id AND operation_id = o.id AND currency = b.key) l ON true
+        GROUP BY 1, 2, 3
+        HAVING sum((b.value ->> 0)::bigint) > coalesce(max(l.granted), 0)
+            OR (bool_or(t.whole) AND sum((b.value ->> 0)::bigint) < coalesce(max(l.granted), 0))
+            OR sum((b.value ->> 1)::bigint) > sum((b.value ->> 0)::bigint)""",
     "entry belongs to an operation": """
         SELECT e.holder_id, e.operation_id::text AS kind, e.currency, e.amount AS kept, 0 AS proved
         FROM entry e LEFT JOIN operation o ON o.id = e.operation_id AND (o.holder_id = e.holder_id

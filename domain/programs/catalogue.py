@@ -2,7 +2,7 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
@@ -98,7 +98,7 @@ class CurrencyPolicy:
     """A version of a currency's policy. `worth` is the published worth of a point, in 10^-8 of `worth_currency`.
 
     `floor` is how far below zero a reversal may take a wallet; None is without end. Without `gifts` its points
-    are not for giving.
+    are not for giving. Stamps are spent by whole cards of `card`, where there are cards.
     """
 
     version: int
@@ -110,11 +110,15 @@ class CurrencyPolicy:
     floor: int | None
     redemption: RedemptionTerms = RedemptionTerms()
     gifts: GiftPolicy | None = None
+    card: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Currency:
-    """A kind of points. `scale` is the decimal places of its smallest unit; `policies` are in time order."""
+    """Points, or another `kind`: tier_credits, stored_value, stamps. `policies` are in time order.
+
+    `scale` is the decimal places of its smallest unit.
+    """
 
     code: str
     merchant_id: uuid.UUID
@@ -135,8 +139,8 @@ class Currency:
 class Merchant:
     """A house of the alliance. Limits are in millionths of the settlement currency; stores map codes to names.
 
-    By hand, one of its clients moves at most `adjust_limit` points at once and `adjust_per_day` a day; expired points
-    that come back live `grace_days`.
+    `beside` are its own currencies that rules grant beside the points of a purchase. By hand, one of its clients moves
+    at most `adjust_limit` points at once and `adjust_per_day` a day; expired points that come back live `grace_days`.
     """
 
     id: uuid.UUID
@@ -157,6 +161,7 @@ class Merchant:
     adjust_limit: int = 1_000
     adjust_per_day: int = 10_000
     grace_days: int = 30
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +256,7 @@ def _days(stored: int | dict[str, int]) -> Days:
 
 
 def _merchant(
-    row: MerchantRow, stores: Mapping[str, str], currencies: Iterable[CurrencyRow], rules: Iterable[EarningRule]
+    row: MerchantRow, stores: Mapping[str, str], currencies: Iterable[CurrencyRow], rules: Sequence[EarningRule]
 ) -> Merchant:
     return Merchant(
         id=row.id,
@@ -272,6 +277,7 @@ def _merchant(
         adjust_limit=row.settings.get("adjustLimit", 1_000),
         adjust_per_day=row.settings.get("adjustPerDay", 10_000),
         grace_days=row.settings.get("graceDays", 30),
+        beside=tuple(sorted({rule.currency for rule in rules if rule.beside})),
     )
 
 
@@ -299,6 +305,7 @@ def _policy(row: CurrencyPolicyRow) -> CurrencyPolicy:
         floor=_floor(row.definition["negative"]),
         redemption=_redemption(row.definition.get("redemption", {})),
         gifts=_gifts(row.definition.get("gifts")),
+        card=row.definition.get("card"),
     )
 
 
@@ -331,7 +338,7 @@ def _rule(row: EarningRuleRow, default_currency: str) -> EarningRule:
     return EarningRule(
         code=row.code,
         version=row.version,
-        currency=stored.get("currency", default_currency),
+        currency=stored.get("of") or stored.get("currency", default_currency),
         valid_from=row.valid_from,
         valid_to=row.valid_to,
         rate=None if per is None else Fraction(stored["points"], to_minor(per["amount"], per["currency"])),
@@ -345,6 +352,7 @@ def _rule(row: EarningRuleRow, default_currency: str) -> EarningRule:
         bonus=stored.get("bonus"),
         least=0 if least is None else to_minor(least["amount"], least["currency"]),
         cap=stored.get("cap"),
+        beside=stored.get("of", default_currency) != default_currency,
     )
 
 

@@ -32,7 +32,8 @@ class EarningRule:
     """One version of a rule: it has a rate, a multiplier or a bonus.
 
     `rate` is points a minor unit of `money`. `bonus` points are given where the lines meant cost `least` minor units of
-    `money` or more. `cap`: the most points that it gives for one order.
+    `money` or more. `cap`: the most points that it gives for one order. `beside`: it gives another currency of the
+    merchant's than its default, beside whatever points a purchase earns.
     """
 
     code: str
@@ -51,6 +52,7 @@ class EarningRule:
     bonus: int | None = None
     least: int = 0
     cap: int | None = None
+    beside: bool = False
 
     def in_force(self, moment: datetime) -> bool:
         """Whether `moment` lies in this version's time."""

@@ -19,6 +19,7 @@ from hypothesis.stateful import (
 )
 
 from domain.errors import Refusal
+from domain.ledger.commands import Grant
 from domain.ledger.engine import PostingEngine
 from domain.ledger.request import Posted, Request
 from domain.ledger.returns import Asked
@@ -84,6 +85,14 @@ def test_r25_r26_r27_r28_the_ledger_is_the_model(ledger: tuple[Loop, PostingEngi
             person, expires = self.people[who], days and self.now + timedelta(days=days)
             expected, done = self.wallets[person].earn(currency, points, self.now, expires)
             return self.agree(earn(person, points, currency, as_of=self.now, expires_at=expires), expected, done)
+
+        @rule(who=st.integers(0, 1), points=st.integers(0, 60), beside=POINTS, days=DAYS, target=done)
+        def earn_two(self, who: int, points: int, beside: int, days: int | None) -> Any:
+            """R11: one purchase grants points of two kinds, in one operation."""
+            person, expires = self.people[who], days and self.now + timedelta(days=days)
+            expected, done = self.wallets[person].earn("GRO", points, self.now, expires, ("FUE", beside))
+            grants = (Grant("FUE", beside, expires),)
+            return self.agree(earn(person, points, beside=grants, as_of=self.now, expires_at=expires), expected, done)
 
         @rule(who=st.integers(0, 1), currency=CURRENCIES, points=POINTS, target=done)
         def redeem(self, who: int, currency: str, points: int) -> Any:

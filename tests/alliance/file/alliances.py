@@ -104,10 +104,15 @@ def merchants(draw: st.DrawFn, index: int) -> dict[str, Any]:
         | {"policies": draw(versions(policy_terms, first=2))}
         for code in codes
     ]
+    if draw(st.booleans()):
+        currencies.append(
+            {"code": f"P{index}S", "kind": "stamps", "name": draw(names), "card": draw(st.integers(1, 12))}
+        )
+    beside = [{"of": currency["code"]} for currency in currencies] + [{}]
     rules = [
         version | {"code": f"rule-{number}"}
         for number in range(draw(st.integers(0, 2)))
-        for version in draw(versions(st.builds(lambda a, b: a | b, gives, rule_terms)))
+        for version in draw(versions(st.builds(lambda a, b, c: a | b | c, gives, rule_terms, st.sampled_from(beside))))
     ]
     optional = some(
         timezone=st.sampled_from(["UTC", "Asia/Shanghai", "America/Sao_Paulo"]),

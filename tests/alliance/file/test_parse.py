@@ -60,7 +60,7 @@ NO_NUMBER = 'is not a number such as "12.50" (at most 12 digits and 8 places)'
             "kind: points, name: Gr",
             "kind: credits, name: Gr",
             f"{CURRENCY_PATH}.kind",
-            "'credits' is not supported in this version",
+            "should be 'points', 'tier_credits', 'stored_value' or 'stamps'",
         ),
         (CURRENCY, CURRENCY[:-1] + ", worth: 0.01}", f"{CURRENCY_PATH}.worth", f'write it in quotes ("0.01"){EXACT}'),
         (CURRENCY, CURRENCY[:-1] + ", worth: 1}", f"{CURRENCY_PATH}.worth", "must be a mapping of keys to values"),

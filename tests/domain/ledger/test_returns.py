@@ -247,7 +247,7 @@ def test_r18_any_order_of_returns_ends_in_the_same_state(
         for one in sequence:
             kept = kept_after(order, past)
             give_back(kept, one, granted - undone, None)
-            now, ended = undone_of_earn(granted, kept, value(kept))
+            now, ended = undone_of_earn(granted, kept, value(kept), kept.points)
             assert now >= undone
             what = {"lines": [*kept.taken.items()], "amount": one.amount or 0, "points": 0}
             past.append(return_of(uuid.uuid4(), what, undone=now - undone, due=0, recovered=0, whole=ended))
