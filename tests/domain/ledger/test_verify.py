@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from domain.database import Database
+from domain.ledger.commands import Grant
 from domain.ledger.engine import PostingEngine
 from domain.ledger.request import Posted
 from domain.ledger.returns import Asked
@@ -175,5 +176,29 @@ async def test_r26_a_gift_that_was_tampered_with_is_found_and_named(database: Da
     assert {difference.holder for difference in found} & {str(ann), str(bob)}
 
 
+BESIDE = "returns undo no more of what was granted beside"
+
+
+@pytest.mark.parametrize("beside", ["[9, 4]", "[4, 5]"])
+async def test_r26_a_return_of_what_was_granted_beside_is_proved(
+    engine: PostingEngine, database: Database, beside: str
+) -> None:
+    (ann,) = members(1)
+    granted = await engine.post(earn(ann, 10, beside=(Grant("FUE", 8),)))
+    await engine.post(reverse(ann, granted.operation_id, asked=Asked(points=5)))
+    assert (await _proof(database)).differences == []
+    connection = await database.connect()
+    tampering = "UPDATE operation_return SET returned = jsonb_set(returned, '{beside,FUE}', $1::text::jsonb)"
+    await connection.execute(tampering, beside)
+    await connection.close()
+    [found] = (await _proof(database)).differences
+    assert (found.check, found.holder, found.what, found.currency) == (
+        BESIDE,
+        str(ann),
+        str(granted.operation_id),
+        "FUE",
+    )
+
+
 def test_every_check_finds_something() -> None:
-    assert set().union(*TAMPERINGS.values(), *GIFT_TAMPERINGS.values()) == set(CHECKS)
+    assert set().union(*TAMPERINGS.values(), *GIFT_TAMPERINGS.values(), {BESIDE}) == set(CHECKS)
