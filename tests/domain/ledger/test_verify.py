@@ -180,12 +180,13 @@ BESIDE = "returns undo no more of what was granted beside"
 
 
 @pytest.mark.parametrize("beside", ["[9, 4]", "[4, 5]"])
-async def test_r26_a_return_of_what_was_granted_beside_is_proved(
-    engine: PostingEngine, database: Database, beside: str
-) -> None:
+async def test_r26_a_return_of_what_was_granted_beside_is_proved(database: Database, beside: str) -> None:
+    engine = PostingEngine(database)
+    await engine.start()
     (ann,) = members(1)
     granted = await engine.post(earn(ann, 10, beside=(Grant("FUE", 8),)))
     await engine.post(reverse(ann, granted.operation_id, asked=Asked(points=5)))
+    await engine.stop()
     assert (await _proof(database)).differences == []
     connection = await database.connect()
     tampering = "UPDATE operation_return SET returned = jsonb_set(returned, '{beside,FUE}', $1::text::jsonb)"
