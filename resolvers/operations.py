@@ -24,6 +24,7 @@ TITLES: dict[str, dict[str, str]] = {
         OperationKind.GIFT: "Points of {merchant} given",
         OperationKind.ADJUST: "Adjustment by {merchant}",
         OperationKind.REINSTATE: "Points of {merchant} reinstated",
+        OperationKind.OPENING: "Opening balance at {merchant}",
         RECEIVED: "Points of {merchant} received",
     },
     "zh-CN": {
@@ -35,6 +36,7 @@ TITLES: dict[str, dict[str, str]] = {
         OperationKind.GIFT: "转赠{merchant}积分",
         OperationKind.ADJUST: "{merchant}的积分调整",
         OperationKind.REINSTATE: "{merchant}积分恢复",
+        OperationKind.OPENING: "{merchant}期初积分",
         RECEIVED: "收到{merchant}积分转赠",
     },
 }

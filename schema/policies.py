@@ -65,7 +65,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "Wallet": _all(
         PARENT, "id currency balance available held pending debt worth lifetime lots expiries statement holds"
     ),
-    "WalletTotals": _all(PARENT, "earned spent expired exchangedIn exchangedOut givenIn givenOut adjusted"),
+    "WalletTotals": _all(PARENT, "earned spent expired exchangedIn exchangedOut givenIn givenOut adjusted opening"),
     "Lot": _all(PARENT, "id granted remaining grantedAt expiresAt issuer origin"),
     "LotOrigin": _all(PARENT, "kind operation decidedBy sources"),
     "LotSource": _all(PARENT, "points lot"),

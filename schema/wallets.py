@@ -32,7 +32,7 @@ class ExpiryDue:
 
 @strawberry.type(description="What has gone through a wallet since it was opened; what was reversed is taken off.")
 class WalletTotals:
-    """earned - spent - expired + adjusted + in - out = what the wallet holds, lots past their date included."""
+    """opening + earned - spent - expired + adjusted + in - out = what it holds, lots past their date included."""
 
     earned: Points
     spent: Points
@@ -42,6 +42,7 @@ class WalletTotals:
     given_in: Points
     given_out: Points
     adjusted: Points = strawberry.field(description="Given by hand, less what was taken by hand.")
+    opening: Points = strawberry.field(description="Brought in from the system before this one.")
 
     @classmethod
     def of(cls, row: Totals) -> Self:
@@ -55,6 +56,7 @@ class WalletTotals:
             given_in=Points(row.given_in),
             given_out=Points(row.given_out),
             adjusted=Points(row.adjusted),
+            opening=Points(row.opening),
         )
 
 

@@ -5,7 +5,7 @@ import sys
 import orjson
 import typer
 
-from server.commands import access, bench, book, cycle, jobs, log, replay, roles, up
+from server.commands import access, bench, book, cycle, importing, jobs, log, replay, roles, up
 from server.commands.common import DONE, NO, UNAVAILABLE, Failure
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command()(book.export)
 app.command()(book.verify)
 app.command()(log.proof)
 app.add_typer(log.log, name="log")
+app.add_typer(importing.importing, name="import")
 app.add_typer(access.client, name="client")
 app.command()(access.token)
 app.command()(replay.replay)

@@ -75,6 +75,13 @@ class ModelWallets:
             done.made.append(self._grant(*beside, now, expires))
         return points, done
 
+    def opening(
+        self, currency: str, points: int, granted: datetime, now: datetime, expires: datetime | None
+    ) -> tuple[int, ModelOperation | None]:
+        lot = self._grant(currency, points, now, expires)
+        lot.granted_at = granted
+        return points, ModelOperation("OPENING", made=[lot])
+
     def redeem(self, currency: str, points: int, now: datetime) -> tuple[int | str, ModelOperation | None]:
         if self.available(currency, now) < points:
             return "InsufficientPoints", None

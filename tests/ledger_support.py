@@ -13,6 +13,7 @@ from domain.ledger.adjustments import Adjust, AdjustmentLimits, Reinstate
 from domain.ledger.commands import Earn, Exchange, Expire, Redeem, Reverse
 from domain.ledger.gifts import Gift, GiftLimits, ReverseGift
 from domain.ledger.holds import CaptureHold, HoldPoints, LapseHold, ReleaseHold
+from domain.ledger.opening import Opening
 from domain.ledger.orders import RedeemForOrder
 from domain.ledger.request import Key, Posted
 
@@ -36,6 +37,14 @@ def earn(holder_id: uuid.UUID, points: int, currency: str = "GRO", **named: Any)
     issuer = ISSUERS[currency]
     place = {"merchant_id": issuer, "issuer_id": issuer, "funder_id": issuer}
     return Earn(holder_id=holder_id, points=points, currency=currency, **place | _common(named))
+
+
+def opening(holder_id: uuid.UUID, points: int, granted_at: datetime, currency: str = "GRO", **named: Any) -> Opening:
+    """An opening balance, paid for by its issuer."""
+    issuer = ISSUERS[currency]
+    place = {"issuer_id": issuer, "funder_id": issuer, "price": 0, "expires_at": None}
+    place |= {"granted_at": granted_at, "points": points, "currency": currency}
+    return Opening(holder_id=holder_id, **place | _common(named))
 
 
 def redeem(holder_id: uuid.UUID, points: int, currency: str = "GRO", **named: Any) -> Redeem:

@@ -409,6 +409,7 @@ _UNDO = {
     OperationKind.REDEEM.value: Reverse._undo_redeem,
     OperationKind.EXCHANGE.value: Reverse._undo_exchange,
     OperationKind.ADJUST.value: Reverse._undo_adjust,
+    OperationKind.OPENING.value: Reverse._undo_earn,
 }
 
 

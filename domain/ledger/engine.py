@@ -327,7 +327,7 @@ def _decide(request: Request, books: Books, batch: store.Batch, answered: _Answe
         if books.debts and effect is not None:
             debts.pay(books, effect, request.as_of)
     except Refusal as refusal:
-        if key is not None and refusal.remembered:
+        if key is not None and refusal.remembered and request.remembers:
             batch.remember(key, request.holder_id, {"refusal": refusal.to_json()})
             answered[_place(key)] = (key.fingerprint, partial(Refusal.from_json, refusal.to_json()))
         return refusal

@@ -25,6 +25,7 @@ class OperationKind(StrEnum):
     GIFT = "GIFT"
     ADJUST = "ADJUST"
     REINSTATE = "REINSTATE"
+    OPENING = "OPENING"
 
 
 class AccountKind(StrEnum):
@@ -36,6 +37,7 @@ class AccountKind(StrEnum):
     EXCHANGE = "EXCHANGE"
     BREAKAGE = "BREAKAGE"
     ADJUSTMENT = "ADJUSTMENT"
+    OPENING = "OPENING"
 
 
 class HoldStatus(StrEnum):

@@ -63,7 +63,8 @@ class LotRow:
 class Totals:
     """What has gone through a wallet since it was opened; a reversal is taken off what it undid.
 
-    So are expired points that came back. `adjusted` is the sum of what was given and taken by hand.
+    So are expired points that came back. `adjusted` is the sum of what was given and taken by hand, `opening` what was
+    brought in by import.
     """
 
     earned: int = 0
@@ -74,6 +75,7 @@ class Totals:
     given_in: int = 0
     given_out: int = 0
     adjusted: int = 0
+    opening: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +256,7 @@ _TOTAL_OF = {
     ("GIFT", False): ("given_out", -1),
     ("ADJUST", True): ("adjusted", 1),
     ("ADJUST", False): ("adjusted", 1),
+    ("OPENING", True): ("opening", 1),
 }
 
 _OPERATION = """

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 from uuid import UUID
 
 import asyncpg
@@ -269,7 +269,10 @@ class Request(ABC):
     """One call. Subclasses (in commands.py) say what they need and decide.
 
     `as_of` is the edge's clock, `occurred_at` what the client says; `key` is None only where asking twice is harmless.
+    A class that does not `remember` refusals lets a key that was refused be tried again.
     """
+
+    remembers: ClassVar[bool] = True
 
     holder_id: UUID
     key: Key | None

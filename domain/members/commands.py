@@ -87,13 +87,14 @@ async def enrol_many(session: AsyncSession, catalogue: Catalogue, asks: Sequence
     All identifiers of an ask come to belong to its member, who joins the ask's merchant. If they belong to two members,
     the ask is refused (IdentifierTaken). Who is not active is found where they are known, but joins nothing new.
     """
-    checked = [_checked(catalogue, ask) for ask in asks]
+    checked = [wanted_of(catalogue, ask) for ask in asks]
     good = [want for want in checked if isinstance(want, Wanted)]
     answers = iter(await _enrolled(session, good) if good else [])
     return [want if isinstance(want, Refusal) else next(answers) for want in checked]
 
 
-def _checked(catalogue: Catalogue, ask: EnrolAsk) -> Wanted | Refusal:
+def wanted_of(catalogue: Catalogue, ask: EnrolAsk) -> Wanted | Refusal:
+    """An ask, checked against the catalogue, or why not."""
     try:
         return rules.wanted(catalogue, ask)
     except Refusal as refusal:
@@ -103,7 +104,7 @@ def _checked(catalogue: Catalogue, ask: EnrolAsk) -> Wanted | Refusal:
 async def _enrolled(session: AsyncSession, wants: Sequence[Wanted]) -> list[Enrolled | Refusal]:
     """Decide and write; if another transaction was first anywhere, undo, and decide again on what it left."""
     while True:
-        known = await _known(session, wants)
+        known = await known_of(session, wants)
         strangers = sum(1 for want in wants if not any(key in known.owners for key in want.keys))
         serials = (await session.scalars(_SERIALS, {"count": strangers})).all() if strangers else []
         plan = rules.enrolment(wants, known, serials)
@@ -114,11 +115,11 @@ async def _enrolled(session: AsyncSession, wants: Sequence[Wanted]) -> list[Enro
         await attempt.rollback()
 
 
-async def _known(session: AsyncSession, wants: Sequence[Wanted]) -> Known:
+async def known_of(session: AsyncSession, wants: Sequence[Wanted]) -> Known:
     """What is known of all identifiers that the asks name, and of the memberships they lead to."""
     known = Known()
     keys = {key for want in wants for key in want.keys}
-    for type_, issuer, value, holder_id, number, status in await session.execute(_OWNERS, _columns(keys)):
+    for type_, issuer, value, holder_id, number, status in await session.execute(_OWNERS, key_columns(keys)):
         known.owners[type_, issuer, value] = holder_id
         known.members[holder_id] = number, status
     if known.members:
@@ -133,7 +134,7 @@ async def _written(session: AsyncSession, plan: Plan) -> bool:
     if plan.links:
         holders = [holder_id for holder_id, _ in plan.links.values()]
         linked = [want.ask.as_of for _, want in plan.links.values()]
-        claims = {**_columns(plan.links), "holders": holders}
+        claims = {**key_columns(plan.links), "holders": holders}
         if len((await session.execute(_CLAIM, claims)).all()) < len(plan.links):
             return False
         await session.execute(_LINK, {**claims, "linked": linked})
@@ -184,12 +185,12 @@ async def link_identifier(
         raise NotFound(what="member", path=("member",))
     if status != MemberStatus.ACTIVE:
         raise MemberNotActive(status=status, path=("member",))
-    claim = {**_columns([key]), "holders": [member_id]}
+    claim = {**key_columns([key]), "holders": [member_id]}
     if (await session.execute(_CLAIM, claim)).all():
         await session.execute(_LINK, {**claim, "linked": [as_of]})
         await add_event(session, member_id, "linked", {"type": key[0]})
         return True
-    owner = (await session.execute(_OWNERS, _columns([key]))).one()
+    owner = (await session.execute(_OWNERS, key_columns([key]))).one()
     if owner.holder_id != member_id:
         raise IdentifierTaken(type=key[0], path=("identifier",))
     return False
@@ -213,8 +214,8 @@ async def set_status(session: AsyncSession, member_id: uuid.UUID, status: Member
     await add_event(session, member_id, "status", {"from": old, "to": status})
 
 
-def _columns(keys: Collection[IdentifierKey]) -> dict[str, list[str]]:
-    """Keys as the columns that the statements unnest."""
+def key_columns(keys: Collection[IdentifierKey]) -> dict[str, list[str]]:
+    """Keys of identifiers as the columns that statements unnest."""
     return {
         "types": [type_ for type_, _, _ in keys],
         "issuers": [issuer for _, issuer, _ in keys],

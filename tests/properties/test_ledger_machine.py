@@ -35,6 +35,7 @@ from tests.ledger_support import (
     hold,
     lapse,
     members,
+    opening,
     pay,
     posted,
     redeem,
@@ -93,6 +94,14 @@ def test_r25_r26_r27_r28_the_ledger_is_the_model(ledger: tuple[Loop, PostingEngi
             expected, done = self.wallets[person].earn("GRO", points, self.now, expires, ("FUE", beside))
             grants = (Grant("FUE", beside, expires),)
             return self.agree(earn(person, points, beside=grants, as_of=self.now, expires_at=expires), expected, done)
+
+        @rule(who=st.integers(0, 1), points=POINTS, age=st.integers(0, 6), days=DAYS, target=done)
+        def opening(self, who: int, points: int, age: int, days: int | None) -> Any:
+            person, expires = self.people[who], days and self.now + timedelta(days=days)
+            granted = self.now - timedelta(days=age)
+            expected, done = self.wallets[person].opening("GRO", points, granted, self.now, expires)
+            call = opening(person, points, granted, as_of=self.now, expires_at=expires)
+            return self.agree(call, expected, done)
 
         @rule(who=st.integers(0, 1), currency=CURRENCIES, points=POINTS, target=done)
         def redeem(self, who: int, currency: str, points: int) -> Any:

@@ -100,7 +100,7 @@ async def test_nested_fields_are_denied_too(anonymous: Client, card: str) -> Non
     assert seen["alliance"] == {"code": "demo", "openCycle": None, "cycles": None}
 
 
-ELSEWHERE = {"JobNotFailed", "MalformedLine", "LineTooLong"}
+ELSEWHERE = {"JobNotFailed", "MalformedLine", "LineTooLong", "RepeatedReference", "BalanceExpired", "BrokenRow"}
 """Refusals that no GraphQL mutation can meet."""
 
 
