@@ -7,6 +7,7 @@ from benchmarks.earn import bench_earn
 from benchmarks.ledger.run import PARTS, bench_ledger
 from benchmarks.ledger.site import Plan
 from benchmarks.outcome import Outcome
+from benchmarks.sealing import bench_seal
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Bench:
 BENCHES = {
     "earn": Bench(lambda plan, _: bench_earn(plan.seconds, plan.purchases)),
     "ledger": Bench(bench_ledger, PARTS.keys()),
+    "seal": Bench(lambda plan, _: bench_seal(plan)),
 }
 
 

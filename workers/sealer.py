@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import asyncpg
 import structlog
 
-from alliance.proofs.commands import BLOCK, SEALER_LOCK, LogDamaged, prepare, seal
+from alliance.proofs.commands import BLOCK, SEALER, SEALER_LOCK, LogDamaged, prepare, seal
 from alliance.proofs.notes import PrivateKey
 from domain.database import Database
 from workers.process import OUTAGES, PAUSE, pause
@@ -20,16 +20,13 @@ log = structlog.get_logger("sealer")
 #: Seconds between looks for new operations, and between tries for the lock.
 TICK = 0.5
 
-# Statements are planned for the operations they are about: a plan for any number of them reads lots one by one.
-_SEALER = {"plan_cache_mode": "force_custom_plan", "jit": "off", "idle_in_transaction_session_timeout": "60s"}
-
 
 async def keep_sealing(database: Database, stop: asyncio.Event, keys: Sequence[PrivateKey]) -> None:
     """Seal as long as this process holds the lock; go on after outages."""
     log.info("sealer started", log=keys[0].name, keys=[key.public.id.hex() for key in keys])
     while not stop.is_set():
         try:
-            connection = await database.connect(**_SEALER)
+            connection = await database.connect(**SEALER)
             try:
                 if await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", *SEALER_LOCK):
                     log.info("sealer holds the lock")

@@ -17,7 +17,11 @@ from domain.ledger.merkle import HASH_SIZE, cover, fold, grow, kept_at, leaf_has
 
 SEALER_LOCK = (0x7E55, 5)
 
-BLOCK = 2000
+SEALER = {"plan_cache_mode": "force_custom_plan", "jit": "off", "idle_in_transaction_session_timeout": "60s"}
+"""Settings of the sealer's connection. Statements are planned for the operations they are about: a plan for any number
+of them reads lots one by one."""
+
+BLOCK = 5000
 """Operations a block: what is sealed in a fraction of a second, and held in memory."""
 
 # Only what older transactions than every running one wrote: nothing can come to be before it any more. The order of an

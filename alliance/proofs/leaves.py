@@ -1,12 +1,14 @@
 """The rows that a leaf proves, read set-based; and the hash of them.
 
 A later version may prove more columns: null is left out, so that leaves that were sealed before stay as they are. A
-column whose default is no null is left out where it has its default.
+column whose default is no null is left out where it has its default. A table that comes to it says `since` which
+version it is in the leaves, and `VERSION` grows.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -14,78 +16,109 @@ import asyncpg
 import orjson
 import rfc8785
 
+from domain.ledger.merkle import leaf_hash
 from domain.money import MAX_INTEGER
 
 SALT_SIZE = 16
 
-Leaf = tuple[dict[str, Any], dict[str, Any]]
-"""The data of a leaf, and its terms."""
+VERSION = 2
+"""Of leaves that are sealed now. An older one has all tables but those that are newer than it."""
 
-Party = tuple[int, UUID, UUID]
-"""The place of an operation among those asked for, a holder whose rows belong to it, its id."""
+Rows = dict[str, list[str]]
+"""What a leaf is written of, by member: rows in RFC 8785 JSON. Of terms: `funding`, `obligations`."""
 
-_ASKED = "SELECT * FROM unnest($1::int[], $2::uuid[], $3::uuid[]) AS a (n, holder_id, operation_id)"
-_LOTS = "(SELECT * FROM (SELECT DISTINCT holder_id FROM asked) AS h JOIN lot USING (holder_id))"
+_TERMS = ("funding", "obligations")
+
+_SECOND = 1000
+_RANDOM_BITS = 80
+
+_ASKED = """SELECT * FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS a (holder_id, operation_id, n)"""
+# `OFFSET 0` keeps the planner from reading whole tables for what a few thousand operations wrote.
+_ROWS = """asked CROSS JOIN LATERAL (SELECT * FROM {table} WHERE {table}.holder_id = asked.holder_id
+                                     AND {table}.{own} = asked.operation_id OFFSET 0) AS t"""
+# Lots have no index by operation; but their ids, like those of operations, begin with the time they were made.
+_LOTS = """(SELECT DISTINCT holder_id FROM asked) AS h
+            CROSS JOIN LATERAL (SELECT * FROM lot WHERE lot.holder_id = h.holder_id AND lot.id BETWEEN $3 AND $4
+                                  AND lot.operation_id = ANY($2)
+                                OFFSET 0) AS t
+            JOIN asked ON t.holder_id = asked.holder_id AND t.operation_id = asked.operation_id"""
+_FUNDING = """'{"funder_id":"' || t.funder_id || '","lot_id":"' || t.id || '","price":' || t.price || '}'"""
+_OTHER = "CASE t.counter_account WHEN 'POINTS' THEN t.counter_holder_id::text END"
 
 
 @dataclass(frozen=True, slots=True)
 class Proved:
-    """Rows of one table in a leaf: in which member, with which columns, in which order."""
+    """Rows of one table in a leaf: in which member, with which columns, in which order, since which version.
+
+    Columns that may be null end with a question mark, and none comes first. In a `plain` table they are names, times
+    and integers that every reader takes exactly: as PostgreSQL writes them is then as RFC 8785 does.
+    """
 
     table: str
     member: str
     columns: str
     order: str = ""
+    since: int = 1
+    plain: bool = True
+    apart: str = "NULL"
 
-    def statement(self) -> str:
-        """The rows of operations: the place of each, the row as JSON without what is null, the member it names.
+    @property
+    def names(self) -> list[str]:
+        """The columns, sorted."""
+        return sorted(self.columns.replace("?", "").split())
+
+    @property
+    def nulls(self) -> tuple[str, ...]:
+        """What PostgreSQL writes for those that are null."""
+        return tuple(f',"{name[:-1]}":null' for name in self.columns.split() if name.endswith("?"))
+
+    def statement(self, number: int) -> str:
+        """The rows of operations: the place of each, which table it is of, the row as JSON, what is told apart.
 
         Times are in the session's time zone, UTC.
         """
-        pairs = ", ".join(f"'{column}', t.{column}" for column in self.columns.split())
-        named = "CASE counter_account WHEN 'POINTS' THEN counter_holder_id END" if self.table == "entry" else "NULL"
         own = "id" if self.table == "operation" else "operation_id"
         order = "".join(f", t.{column}" for column in self.order.split())
-        # Lots have no index by operation: those of a holder are read once, whatever operations made them.
-        source = _LOTS if self.table == "lot" else self.table
-        return f"""WITH asked AS MATERIALIZED ({_ASKED})
-            SELECT n, json_strip_nulls(json_build_object({pairs}))::text, {named}
-            FROM {source} AS t JOIN asked ON t.holder_id = asked.holder_id AND t.{own} = asked.operation_id
-            ORDER BY n{order}"""  # noqa: S608 - nothing but our own names is formatted in
+        source = _LOTS if self.table == "lot" else _ROWS.format(table=self.table, own=own)
+        columns = ", ".join(f"t.{column}" for column in self.names)
+        return f"""(SELECT n, {number}, row_to_json(r)::text, {self.apart}
+            FROM {source} CROSS JOIN LATERAL (SELECT {columns}) AS r ORDER BY n{order})"""  # noqa: S608 - our own names
 
 
 OPERATION = Proved(
     "operation",
     "operation",
-    "holder_id id kind merchant_id client_id store channel order_ref occurred_at as_of booked_at reverses decisions"
-    " lines",
+    "as_of booked_at channel? client_id? decisions? holder_id id kind lines? merchant_id occurred_at order_ref?"
+    " reverses? store?",
+    plain=False,
 )
 ENTRY = Proved(
     "entry",
     "entries",
     "holder_id seq account currency amount counter_holder_id counter_account balance_after",
     "holder_id seq",
+    apart=_OTHER,
 )
 LOT = Proved(
     "lot",
     "lots",
-    "holder_id id currency issuer_id granted granted_at expires_at source_holder_id source_lot_id depth"
-    " funder_id price",
+    "holder_id id currency issuer_id granted granted_at expires_at? source_holder_id? source_lot_id? depth",
     "holder_id id",
+    apart=_FUNDING,
 )
 ALLOCATION = Proved("allocation", "allocations", "holder_id lot_id amount", "holder_id lot_id")
 OBLIGATION = Proved(
     "obligation",
     "obligations",
-    "seq cycle_id kind debtor_id creditor_id currency points price amount agreement_id agreement_version merchant_id"
-    " order_ref store occurred_at booked_at reverses late",
+    "seq cycle_id kind debtor_id creditor_id currency points price? amount agreement_id agreement_version merchant_id"
+    " order_ref? store? occurred_at booked_at reverses? late",
     "seq",
+    plain=False,
 )
-RETURN = Proved("operation_return", "returns", "returned undone due whole")
-PROVED = (OPERATION, ENTRY, LOT, ALLOCATION, OBLIGATION, RETURN)
-
-FUNDING = ("funder_id", "price")
-"""Who paid for a lot, and how much: between merchants."""
+RETURN = Proved("operation_return", "returns", "returned undone due whole", plain=False)
+DEBT = Proved("debt", "debts", "holder_id currency points", "holder_id", since=2)
+DEBT_PAYMENT = Proved("debt_payment", "debt_payments", "holder_id debt_id points", "holder_id debt_id", since=2)
+PROVED = (OPERATION, ENTRY, LOT, ALLOCATION, OBLIGATION, RETURN, DEBT, DEBT_PAYMENT)
 
 NOT_PROVED = {
     "operation": "xid",
@@ -94,56 +127,108 @@ NOT_PROVED = {
     "allocation": "operation_id",
     "obligation": "holder_id operation_id",
     "operation_return": "holder_id operation_id",
+    "debt": "operation_id",
+    "debt_payment": "operation_id",
 }
 """By table: what changes, what is derived, what only says where the log goes on, and what all rows of a leaf share."""
 
+NOT_IN_LEAVES = {
+    "log_leaf": "the log itself",
+    "quote_use": "says that a quote is used; what was exchanged is proved",
+    "order_reference": "made from the operation, which is proved",
+    "operation_note": "may hold personal data",
+    "adjustment": "counts what its operation, which is proved, moved",
+}
+"""Tables that name an operation and are in no leaf, and why."""
 
-async def read(connection: asyncpg.Connection, operations: Sequence[tuple[UUID, UUID]]) -> Iterator[Leaf | None]:
-    """The leaves of these operations (holder, id), None for one that is not there. A statement a table.
+IN_TERMS = {"lot": "funder_id price"}
+"""By table: columns that are proved among the terms, because they are between merchants."""
 
-    Each leaf is made when it is asked for: thousands at once would keep the garbage collector busy. Rows of another
-    member, who was given points, belong to the operation that names them.
+_SINCE = {proved.member: proved.since for proved in PROVED}
+# By version, sorted; `terms`, which every leaf has, comes after all of them.
+_MEMBERS = {
+    version: sorted({name for name, since in _SINCE.items() if since <= version}.difference(_TERMS))
+    for version in range(1, VERSION + 1)
+}
+_TABLES = [(proved.member, proved.plain, proved.nulls) for proved in PROVED]
+_STATEMENT = f"WITH asked AS MATERIALIZED ({_ASKED}) " + " UNION ALL ".join(
+    proved.statement(number) for number, proved in enumerate(PROVED)
+)
+
+
+async def read(connection: asyncpg.Connection, operations: Sequence[tuple[UUID, UUID]]) -> Iterator[Rows | None]:
+    """The rows of these operations (holder, id), None for one that is not there. One statement, two if gifts are among
+    them: rows of another member, who was given points, belong to the operation that names them.
     """
-    parties: list[Party] = [(n, holder_id, id_) for n, (holder_id, id_) in enumerate(operations)]
-    found = {OPERATION: await _rows(connection, OPERATION, parties)}
-    entries = await _rows(connection, ENTRY, parties)
-    named = {(n, other, parties[n][2]) for n, _, other in entries if other is not None}
-    if others := sorted(named.difference(parties)):
-        parties += others
-        entries = [*entries, *await _rows(connection, ENTRY, others)]
-    found[ENTRY] = entries
-    for proved in (LOT, ALLOCATION, OBLIGATION, RETURN):
-        found[proved] = await _rows(connection, proved, parties)
-    return _assemble(len(operations), found)
+    found, named = await _fetch(connection, operations, *_made_with([id_ for _, id_ in operations]))
+    if paused := [n for n, rows in enumerate(found) if rows.keys() == _GRANTS_NOTHING]:
+        again, _ = await _fetch(connection, [operations[n] for n in paused], _FIRST, _LAST)
+        for n, rows in zip(paused, again, strict=True):
+            found[n] = rows
+    others = sorted({(n, other) for n, other in named if other != operations[n][0]})
+    if others:
+        ids = [operations[n][1] for n, _ in others]
+        theirs, _ = await _fetch(connection, [(other, operations[n][1]) for n, other in others], *_made_with(ids))
+        parties: dict[int, list[tuple[UUID, Rows]]] = {}
+        for (n, other), rows in zip(others, theirs, strict=True):
+            parties.setdefault(n, [(operations[n][0], found[n])]).append((other, rows))
+        for n, all_ in parties.items():
+            found[n] = _together(all_)
+    return (rows if OPERATION.member in rows else None for rows in found)
 
 
-async def _rows(connection: asyncpg.Connection, proved: Proved, parties: Sequence[Party]) -> Sequence[Any]:
-    rows: Sequence[Any] = await connection.fetch(_STATEMENTS[proved.table], *map(list, zip(*parties, strict=True)))
-    return rows
+def _together(parties: list[tuple[UUID, Rows]]) -> Rows:
+    """The rows of all members that an operation is about: entries of its holder first, all else by holder."""
+    joined: Rows = {}
+    for member in dict.fromkeys(member for _, rows in parties for member in rows):
+        order = parties if member == ENTRY.member else sorted(parties, key=itemgetter(0))
+        joined[member] = [row for _, rows in order for row in rows.get(member, ())]
+    return joined
 
 
-_STATEMENTS = {proved.table: proved.statement() for proved in PROVED}
+async def _fetch(
+    connection: asyncpg.Connection, operations: Sequence[tuple[UUID, UUID]], first: UUID, last: UUID
+) -> tuple[list[Rows], list[tuple[int, UUID]]]:
+    """The rows of each operation, of lots those with ids between the bounds; and whom their entries name."""
+    holders = [holder_id for holder_id, _ in operations]
+    ids = [id_ for _, id_ in operations]
+    found: list[Rows] = [{} for _ in operations]
+    named = []
+    for n, number, json, apart in await connection.fetch(_STATEMENT, holders, ids, first, last):
+        member, plain, nulls = _TABLES[number]
+        if plain:
+            for null in nulls:
+                json = json.replace(null, "")
+        else:
+            json = canonical(_without_nulls(orjson.loads(json), deep='": null' in json)).decode()
+        rows = found[n - 1]
+        rows.setdefault(member, []).append(json)
+        if number == _LOT:
+            rows.setdefault("funding", []).append(apart)
+        elif apart is not None:
+            named.append((n - 1, UUID(apart)))
+    return found, named
 
 
-def _assemble(count: int, found: Mapping[Proved, Sequence[Any]]) -> Iterator[Leaf | None]:
-    """The rows of all tables as one leaf for each operation."""
-    members: list[dict[str, list[str]]] = [{} for _ in range(count)]
-    for proved, rows in found.items():
-        name = proved.member
-        for n, json, _ in rows:
-            members[n].setdefault(name, []).append(json)
-    return (_leaf(own) if OPERATION.member in own else None for own in members)
+_LOT = PROVED.index(LOT)
+# An operation that moves points without touching a lot is none; its process was stopped before it made its lots.
+_GRANTS_NOTHING = {"operation", "entries"}
+_FIRST, _LAST = UUID(int=0), UUID(int=(1 << 128) - 1)
 
 
-def _leaf(members: Mapping[str, Sequence[str]]) -> Leaf:
-    """A leaf from its rows; prices, funding and obligations are its terms."""
-    lists = ",".join(f'"{name}":[{",".join(rows)}]' for name, rows in members.items())
-    data: dict[str, Any] = orjson.loads(f"{{{lists}}}")
-    [data["operation"]] = data["operation"]
-    terms = {"obligations": data.pop("obligations")} if "obligations" in data else {}
-    if "lots" in data:
-        terms["funding"] = [{"lot_id": lot["id"], **{name: lot.pop(name) for name in FUNDING}} for lot in data["lots"]]
-    return data, terms
+def _made_with(operations: Sequence[UUID]) -> tuple[UUID, UUID]:
+    """Bounds of the ids that were made within a second of these (UUIDv7: the first 48 bits are milliseconds)."""
+    first = max((min(operations).int >> _RANDOM_BITS) - _SECOND, 0)
+    last = min((max(operations).int >> _RANDOM_BITS) + _SECOND, (1 << 48) - 1)
+    return UUID(int=first << _RANDOM_BITS), UUID(int=((last + 1) << _RANDOM_BITS) - 1)
+
+
+def _without_nulls(value: Any, *, deep: bool) -> Any:
+    """A value without members that are null; in lists they stay."""
+    if isinstance(value, dict):
+        value = {name: part for name, part in value.items() if part is not None}
+        return {name: _without_nulls(part, deep=True) for name, part in value.items()} if deep else value
+    return [_without_nulls(part, deep=True) for part in value] if isinstance(value, list) else value
 
 
 _CANONICAL = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
@@ -171,14 +256,35 @@ def _exact(value: Any) -> Any:
     return value
 
 
-def entry_of(leaf: Leaf, salt: bytes) -> bytes:
-    """The 32 bytes that enter the tree as a leaf: the salted hash of its data, which holds that of its terms.
+def written(rows: Rows, salt: bytes, version: int = VERSION) -> tuple[bytes, bytes]:
+    """The data of a leaf, which hold the hash of its terms, and the terms; both in RFC 8785 JSON.
 
-    The data get their member `terms`. The halves of `salt` are the leaf's and its terms'.
+    The halves of `salt` are the leaf's and its terms'.
     """
-    data, terms = leaf
-    data["terms"] = salted_hash(salt[SALT_SIZE:], canonical(terms)).hex()
-    return salted_hash(salt[:SALT_SIZE], canonical(data))
+    terms = f"{{{','.join([_list(name, rows[name]) for name in _TERMS if name in rows])}}}".encode()
+    members = [
+        _list(name, own) if name != OPERATION.member else f'"{name}":{own[0]}'
+        for name in _MEMBERS[version]
+        if (own := rows.get(name)) is not None
+    ]
+    members.append(f'"terms":"{salted_hash(salt[SALT_SIZE:], terms).hex()}"')
+    return f"{{{','.join(members)}}}".encode(), terms
+
+
+def _list(name: str, rows: Sequence[str]) -> str:
+    return f'"{name}":[{",".join(rows)}]'
+
+
+def entry_of(rows: Rows, salt: bytes, version: int = VERSION) -> bytes:
+    """The 32 bytes that enter the tree as a leaf: the salted hash of its data."""
+    return salted_hash(salt[:SALT_SIZE], written(rows, salt, version)[0])
+
+
+def version_of(rows: Rows, salt: bytes, hashed: bytes) -> int | None:
+    """By which version these rows make a leaf of this hash; None if they are not what was sealed."""
+    versions = {_SINCE[name] - 1 for name in rows if name not in _TERMS} - {0} | {VERSION}
+    found = (v for v in sorted(versions, reverse=True) if leaf_hash(entry_of(rows, salt, v)) == hashed)
+    return next(found, None)
 
 
 def salted_hash(salt: bytes, content: bytes) -> bytes:

@@ -8,7 +8,7 @@ import orjson
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from alliance.proofs.leaves import SALT_SIZE, canonical, entry_of, read
+from alliance.proofs.leaves import SALT_SIZE, read, version_of, written
 from alliance.proofs.model import Inclusion, Leaf, LogCheckpoint, LogKey, SignedCheckpoint
 from domain.ledger.merkle import (
     Range,
@@ -17,7 +17,6 @@ from domain.ledger.merkle import (
     fold,
     inclusion_ranges,
     kept_at,
-    leaf_hash,
 )
 
 Place = tuple[UUID, UUID]
@@ -56,9 +55,10 @@ async def inclusions(session: AsyncSession, places: Sequence[Place]) -> dict[Pla
     made = await read(await driver(session), [(row.holder_id, row.operation_id) for row in rows])
     found = {}
     for row, leaf in zip(rows, made, strict=True):
-        if leaf is None or leaf_hash(entry_of(leaf, row.salt)) != row.hash:
+        version = None if leaf is None else version_of(leaf, row.salt, row.hash)
+        if leaf is None or version is None:
             continue  # changed since: nothing can prove it any more, and `verify` says so
-        data, terms = (orjson.loads(canonical(part)) for part in leaf)  # integers as they were hashed
+        data, terms = map(orjson.loads, written(leaf, row.salt, version))
         path = tuple(hashes[leaves] for leaves in paths[row.place])
         proved = Leaf(data, terms, row.salt[:SALT_SIZE], row.salt[SALT_SIZE:])
         found[row.holder_id, row.operation_id] = Inclusion(row.place, row.hash, proved, path, checkpoint)

@@ -6,11 +6,11 @@ from typing import Any
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from alliance.proofs.leaves import Leaf, entry_of, read
+from alliance.proofs.leaves import Rows, read, version_of
 from alliance.proofs.model import LogCheckpoint, LogKey
 from alliance.proofs.notes import BadNote, Checkpoint, PublicKey, read_checkpoint
 from alliance.proofs.queries import driver
-from domain.ledger.merkle import HASH_SIZE, fold, grow, leaf_hash
+from domain.ledger.merkle import HASH_SIZE, fold, grow
 from domain.ledger.verify import LIMIT, Difference
 
 CHUNK = 5000
@@ -93,7 +93,7 @@ class _Pass:
         """Name something."""
         self.differences.append(Difference(check, str(holder), what, "", kept, proved))
 
-    def chunk(self, leaves: Sequence[Any], made: Iterable[Leaf | None], checkpoints: Sequence[LogCheckpoint]) -> None:
+    def chunk(self, leaves: Sequence[Any], made: Iterable[Rows | None], checkpoints: Sequence[LogCheckpoint]) -> None:
         """Prove some leaves, the rows made again for them, and the checkpoints among them."""
         by_size = {checkpoint.size: checkpoint for checkpoint in checkpoints}
         for leaf, rows in zip(leaves, made, strict=True):
@@ -104,13 +104,13 @@ class _Pass:
         for checkpoint in by_size.values():
             self._checkpoint(checkpoint)
 
-    def _leaf(self, leaf: Any, made: Leaf | None) -> None:
+    def _leaf(self, leaf: Any, made: Rows | None) -> None:
         """The rows of an operation against its leaf."""
         what = f"{leaf.operation_id} (leaf {leaf.place})"
         if made is None:
             self.differ("sealed operation is there", leaf.holder_id, what, 0, 1)
             return
-        if leaf_hash(entry_of(made, leaf.salt)) != leaf.hashes[:HASH_SIZE]:
+        if version_of(made, leaf.salt, leaf.hashes[:HASH_SIZE]) is None:
             self.differ("operation is as it was sealed", leaf.holder_id, what, 1, 0)
 
     def _node(self, leaf: Any) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 import migrations.models  # noqa: F401
-from alliance.proofs.leaves import NOT_PROVED, PROVED
+from alliance.proofs.leaves import IN_TERMS, NOT_IN_LEAVES, NOT_PROVED, PROVED
 from domain.base import Base
 from domain.database import Database
 from server import migrate
@@ -28,8 +28,17 @@ def test_every_column_that_an_operation_writes_is_proved_or_named() -> None:
     """A new column of these tables is either in the leaves of the log (`Proved`, in alliance/proofs/leaves.py; it must
     be null where it has no value, or leaves that are sealed would change) or in `NOT_PROVED` there."""
     for proved in PROVED:
-        named = set(proved.columns.split()) | set(NOT_PROVED[proved.table].split())
-        assert named == set(Base.metadata.tables[proved.table].columns.keys()), proved.table
+        columns = Base.metadata.tables[proved.table].columns
+        apart = f"{NOT_PROVED[proved.table]} {IN_TERMS.get(proved.table, '')}"
+        assert {*proved.names, *apart.split()} == set(columns.keys()), proved.table
+        assert {f"{name}?" if columns[name].nullable else name for name in proved.names} == set(proved.columns.split())
+        assert not columns[proved.names[0]].nullable, proved.table
+
+
+def test_every_table_that_names_an_operation_is_in_its_leaf_or_says_why_not() -> None:
+    """A new one is added to `PROVED` (since the version that is sealed next) or to `NOT_IN_LEAVES`."""
+    naming = {name for name, table in Base.metadata.tables.items() if "operation_id" in table.columns}
+    assert naming | {"operation"} == {proved.table for proved in PROVED} | NOT_IN_LEAVES.keys()
 
 
 async def test_upgrading_twice_changes_nothing(database: Database, database_url: str) -> None:
