@@ -116,8 +116,10 @@ OBLIGATION = Proved(
     plain=False,
 )
 RETURN = Proved("operation_return", "returns", "returned undone due whole", plain=False)
-DEBT = Proved("debt", "debts", "holder_id currency points", "holder_id", since=2)
-DEBT_PAYMENT = Proved("debt_payment", "debt_payments", "holder_id debt_id points", "holder_id debt_id", since=2)
+DEBT = Proved("debt", "debts", "holder_id currency points", "holder_id currency", since=2)
+DEBT_PAYMENT = Proved(
+    "debt_payment", "debt_payments", "holder_id debt_id currency points", "holder_id debt_id currency", since=2
+)
 PROVED = (OPERATION, ENTRY, LOT, ALLOCATION, OBLIGATION, RETURN, DEBT, DEBT_PAYMENT)
 
 NOT_PROVED = {
