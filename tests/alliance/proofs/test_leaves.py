@@ -91,7 +91,8 @@ async def test_a_leaf_is_all_rows_of_its_operation_as_rfc_8785_writes_them(
     lines = [{"b": None, "a": [1, None, {"z": None, "y": ODD}]}]
     odd = await engine.post(earn(ann, 100, store=ODD, order_ref="null", decisions=[{"rule": ODD}], lines=lines))
     made = await engine.post_many([earn(ann, 50), redeem(ann, 120), exchange(ann, 10, 8), give(ann, bob, 15)])
-    assert isinstance(given := made[3], Posted)
+    given = made[3]
+    assert isinstance(given, Posted)
     made += [odd, await engine.post(take_back(ann, bob, given.operation_id)), *await _indebted(engine, bob)]
     places = [(p.holder_id, p.operation_id) for p in made if isinstance(p, Posted) and p.operation_id]
     assert len(places) == len(made)
