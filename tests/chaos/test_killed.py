@@ -1,112 +1,38 @@
-"""kill -9 in the middle of a feed: whoever dies, what is sent again ends in the same books as if nobody had died."""
+"""kill -9 of anything at any moment under load: what is asked again ends in the books of a house left in peace."""
 
 import asyncio
 import json
 import os
-import signal
-import socket
+import random
 import subprocess
 import sys
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import aiohttp
-import psutil
+import orjson
 import pytest
 from sqlalchemy import text
 
 from alliance.intake.commands import Sender, take
+from alliance.proofs import bundle
 from alliance.runtime import Runtime
-from alliance.verify import verify
 from domain.database import Database
 from domain.events.commands import add_jobs
 from domain.events.model import NewJob
-from resolvers.viewer import Scope, Viewer
-from server.access.tokens import issue_token
-from server.embedded import start_services
+from resolvers import ids
 from server.settings import Settings
+from tests.chaos.feeding import client_that_dies, feed, purchases
+from tests.chaos.house import CLIENT, OPERATOR, PATIENCE, House
+from tests.chaos.shopping import DOCUMENTS, Call, Shopper, calls_of
+from tests.schema.support import client_of
 
-PATIENCE = 60
-CLIENT = UUID(int=0xFEED)
-PART, PIECE = 1000, 100
-"""Each death comes in the middle of a part of the feed, which is sent and answered piece by piece."""
+SHOPPERS = 5
+VICTIMS = ["api", "postgres", "worker", "scheduler", "relay", "valkey-server", "backend"]
 
-
-def purchases(part: int) -> list[dict[str, Any]]:
-    """A part of the feed: purchases at two brands, by a hundred members; those at the filling station make owed."""
-    return [
-        {
-            "key": f"purchase-{number}",
-            "merchant": "fuel" if number % 3 == 0 else "grocer",
-            "currency": "GRO",
-            "member": {"type": "CARD", "issuer": "grocer", "value": str(number % 97)},
-            "channel": "STORE",
-            "orderRef": f"order-{number}",
-            "amount": {"amount": f"{number % 50 + 1}.50", "currency": "USD"},
-        }
-        for number in range(part * PART, (part + 1) * PART)
-    ]
-
-
-def body(lines: list[dict[str, Any]]) -> bytes:
-    return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
-
-
-class House:
-    """A `tessera up` in a folder of its own."""
-
-    def __init__(self, home: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        self.log = home.parent / "up.log"
-        command = [sys.executable, "-m", "server.cli", "up", "--json", "--home", str(home), "--port", str(port)]
-        with self.log.open("w") as log:
-            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        assert line, self.log.read_text()
-        self.url = json.loads(line)["url"]
-        viewer = Viewer("operator", CLIENT, CLIENT, None, None, frozenset(Scope))
-        self.token = issue_token(Settings(home=home).secret("token"), viewer)
-        with start_services(home) as services:
-            assert services.database_url is not None
-            self.database_url = services.database_url
-
-    def program(self, name: str) -> psutil.Process | None:
-        """A program that the keeper runs, by its role or its name."""
-        for process in psutil.Process(self.process.pid).children(recursive=True):
-            try:
-                words = process.cmdline()
-                if process.parent() is not None and name in (process.name(), *words[3:4]):
-                    return process
-            except psutil.NoSuchProcess:
-                continue
-        return None
-
-    def kill(self, name: str) -> None:
-        """kill -9, and wait until another has taken its place."""
-        victim = self.program(name)
-        assert victim is not None
-        victim.kill()
-        wait_until(lambda: (now := self.program(name)) is not None and now.pid != victim.pid)
-
-    def close(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(PATIENCE)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+Telling = list[tuple[Any, ...]]
 
 
 @pytest.fixture
@@ -119,136 +45,158 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     house.close()
 
 
-async def send(house: House, lines: list[dict[str, Any]], halfway: Callable[[], None] | None = None) -> bool:
-    """Send a part, each piece when the one before is answered; do `halfway` when half is. Whether all was answered."""
-    answered = asyncio.Condition()
-    count = 0
+class Load:
+    """All that is asked of a house, by a seed."""
 
-    async def pieces() -> AsyncIterator[bytes]:
-        for start in range(0, len(lines), PIECE):
-            yield body(lines[start : start + PIECE])
-            if halfway is not None and start < len(lines) // 2:
-                async with answered:
-                    await answered.wait_for(lambda upto=start + PIECE: count >= upto)  # type: ignore[misc]
+    def __init__(self, seed: int, steps: int, lines: int) -> None:
+        self.seed, self.steps = seed, steps
+        self.clock = datetime.now(UTC)
+        self.feeds = {name: purchases(name, lines) for name in ("till", "dying")}
+        self.jobs = purchases("job", lines // 2)
+        self.answers = SHOPPERS * steps + 2 * lines
+        """About how many answers there will be."""
 
-    headers = {"Authorization": f"Bearer {house.token}", "Content-Type": "application/x-ndjson"}
-    last: dict[str, Any] = {}
-    try:
-        async with (
-            aiohttp.ClientSession(headers=headers) as session,
-            session.post(f"{house.url}/ingest/purchases", data=pieces()) as response,
-        ):
-            async for line in response.content:
-                last = json.loads(line)
-                assert last.get("status") != "REFUSED", last
-                count += 1
-                if halfway is not None and count == len(lines) // 2:
-                    await asyncio.to_thread(halfway)
-                async with answered:
-                    answered.notify_all()
-    except aiohttp.ClientError:
-        return False
-    return "summary" in last
+    def shopper(self, number: int, call: Call) -> Coroutine[Any, Any, Telling]:
+        """One shopper's life."""
+        name = f"shopper{number}"
+        return Shopper(name, call, random.Random(f"{self.seed} {name}")).shop(self.steps)
 
+    async def one_by_one(self, runtime: Runtime) -> list[Telling]:
+        """All of it in a quiet house."""
+        client = client_of(runtime).signed_in(OPERATOR).at(self.clock)
 
-async def send_again(house: House, lines: list[dict[str, Any]]) -> None:
-    """Send a part until it is answered whole."""
-    for _ in range(PATIENCE):
-        if await send(house, lines):
-            return
-        await asyncio.sleep(0.5)  # the API may not be back yet
-    raise AssertionError("the feed was never answered whole")
+        async def call(name: str, input: dict[str, Any]) -> dict[str, Any]:
+            found: dict[str, Any] = (await client.run(DOCUMENTS[name], input=input))[name]
+            return found
 
+        told = [await self.shopper(number, call) for number in range(SHOPPERS)]
+        await client.http.aclose()
+        sender = Sender(CLIENT, CLIENT, b"secret", None, may_give=False, may_reverse=False)
+        for lines in (*self.feeds.values(), self.jobs):
+            for start in range(0, len(lines), 200):
+                part = [json.dumps(line).encode() for line in lines[start : start + 200]]
+                await take(runtime, sender, part, self.clock)
+        return told
 
-CLIENT_PROGRAM = """
-import socket, sys
-host, port, token = sys.argv[1:]
-connection = socket.create_connection((host, int(port)))
-connection.sendall(
-    f"POST /ingest/purchases HTTP/1.1\\r\\nHost: x\\r\\nAuthorization: Bearer {token}\\r\\n"
-    "Content-Type: application/x-ndjson\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n".encode()
-)
-for line in sys.stdin.buffer:  # the feed is not ended with it
-    connection.sendall(b"%x\\r\\n%s\\r\\n" % (len(line), line))
-while True:
-    sys.stdout.buffer.write(connection.recv(65536))
-    sys.stdout.flush()
-"""
+    async def at_once(self, house: House, answered: Callable[[], None]) -> list[Telling]:
+        """All of it together."""
+        headers = {"Authorization": f"Bearer {house.token}", "Tessera-Clock": self.clock.isoformat()}
+        async with aiohttp.ClientSession(headers=headers) as session, asyncio.TaskGroup() as tasks:
+            call = calls_of(session, house, answered)
+            shoppers = [tasks.create_task(self.shopper(number, call)) for number in range(SHOPPERS)]
+            tasks.create_task(feed(session, house, self.feeds["till"], self.clock, answered))
+            tasks.create_task(self._dying(session, house, answered))
+            tasks.create_task(self._jobs(house))
+        return [shopper.result() for shopper in shoppers]
 
+    async def _dying(self, session: aiohttp.ClientSession, house: House, answered: Callable[[], None]) -> None:
+        await asyncio.to_thread(client_that_dies, house, self.feeds["dying"], self.clock)
+        await feed(session, house, self.feeds["dying"], self.clock, answered)
 
-def client_that_dies(house: House, lines: list[dict[str, Any]]) -> None:
-    """A client that has sent half of a part, and half a line, is killed when it has its first results."""
-    host, port = house.url.removeprefix("http://").split(":")
-    command = [sys.executable, "-c", CLIENT_PROGRAM, host, port, house.token]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as client:
-        assert client.stdin is not None
-        assert client.stdout is not None
-        client.stdin.write(body(lines[: PART // 2]) + body(lines[PART // 2 :])[:50])
-        client.stdin.close()
-        while b'"EARNED"' not in (line := client.stdout.readline()):
-            assert line
-        client.kill()
-
-
-async def accrue_as_jobs(house: House, lines: list[dict[str, Any]]) -> None:
-    """A part comes as jobs instead; the worker is killed when it has done some of them."""
-    database = Database(house.database_url)
-    sender = {"client": str(CLIENT), "subject": str(CLIENT), "merchant": None}
-    jobs = [NewJob("accrue", sender | {"lines": [line]}) for line in lines]
-    try:
-        before = await _count(database, "operation")
-        async with database.transaction() as session:
-            await add_jobs(session, jobs)
-        while await _count(database, "operation") == before:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-        await asyncio.to_thread(house.kill, "worker")
+    async def _jobs(self, house: House) -> None:
+        """A part comes as jobs, added again where nobody knows whether they were; until all are done."""
+        sender = {"client": str(CLIENT), "subject": str(CLIENT), "merchant": None}
+        jobs = [NewJob("accrue", sender | {"lines": [line]}) for line in self.jobs]
+        done = text("SELECT count(*) FROM idempotency_key WHERE key LIKE 'job-%'")
+        database = Database(house.database_url)
+        added = False
         async with asyncio.timeout(PATIENCE):
-            while await _count(database, "operation") < before + len(lines):  # noqa: ASYNC110
-                await asyncio.sleep(0.1)
-    finally:
+            while True:
+                try:
+                    async with database.transaction() as session:
+                        if not added:
+                            await add_jobs(session, jobs)
+                    added = True
+                    async with database.session() as session:
+                        if await session.scalar(done) == len(jobs):
+                            break
+                except Exception:
+                    pass  # the database was killed
+                await asyncio.sleep(0.2)
         await database.close()
 
 
-async def _count(database: Database, table: str) -> int:
-    async with database.session() as session:
-        return int(await session.scalar(text(f"SELECT count(*) FROM {table}")) or 0)
+async def kill_by(house: House, load: Load, victims: list[str], progress: Callable[[], int]) -> None:
+    """Kill one after the other, each when so many answers were given."""
+    dice = random.Random(load.seed)
+    for victim, moment in zip(victims, sorted(dice.random() * 0.9 for _ in victims), strict=True):
+        while progress() < moment * load.answers:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        await asyncio.to_thread(house.kill, victim)
 
 
 async def books(database: Database) -> list[list[tuple[Any, ...]]]:
-    """All that the feed comes to, without what is different each time: ids and times."""
+    """All that the load comes to, without what is different each time: ids and times."""
+    card = "(SELECT holder_id, value FROM member_identifier WHERE type = 'CARD') AS card"
     questions = (
-        """SELECT value, currency, posted FROM member_identifier JOIN account USING (holder_id)
-           WHERE type = 'CARD' ORDER BY 1, 2""",
-        "SELECT order_ref, kind FROM operation ORDER BY 1, 2",
-        "SELECT currency, count(*), sum(granted), sum(remaining) FROM lot GROUP BY 1 ORDER BY 1",
+        f"SELECT value, currency, posted, held, debt FROM {card} JOIN account USING (holder_id) ORDER BY 1, 2",
+        f"""SELECT value, currency, granted, remaining, held, depth FROM {card} JOIN lot USING (holder_id)
+            ORDER BY 1, 2, 3, 4, 5, 6""",
+        f"SELECT value, order_ref, kind FROM {card} JOIN operation USING (holder_id) ORDER BY 1, 2, 3",
+        f"""SELECT value, currency, points, status, captured FROM {card} JOIN hold USING (holder_id)
+            ORDER BY 1, 2, 3, 4, 5""",
         """SELECT debtor.code, creditor.code, kind, count(*), sum(points), sum(amount)
            FROM obligation JOIN merchant AS debtor ON debtor.id = debtor_id
            LEFT JOIN merchant AS creditor ON creditor.id = creditor_id GROUP BY 1, 2, 3 ORDER BY 1, 2, 3""",
-        "SELECT key, outcome ->> 'points' FROM idempotency_key ORDER BY 1",
+        "SELECT key, outcome ->> 'points', outcome -> 'refusal' ->> 'code' FROM idempotency_key ORDER BY 1",
         "SELECT count(*) FROM membership",
     )
     async with database.session() as session:
         return [[tuple(row) for row in await session.execute(text(question))] for question in questions]
 
 
-async def test_whoever_is_killed_the_feed_sent_again_ends_in_the_same_books(runtime: Runtime, house: House) -> None:
-    parts = [purchases(part) for part in range(4)]
-    sender = Sender(CLIENT, CLIENT, b"secret", None, may_give=False, may_reverse=False)
-    for part in parts:
-        await take(runtime, sender, [json.dumps(line).encode() for line in part], datetime.now(UTC))
+async def proved(house: House, database: Database) -> None:
+    """`tessera verify` finds nothing, the log has every operation, and proves some to whoever has our key."""
+    count = text(
+        "SELECT (SELECT count(*) FROM operation), (SELECT size FROM log_checkpoint ORDER BY size DESC LIMIT 1)"
+    )
+    async with asyncio.timeout(PATIENCE), database.reader() as session:
+        while True:
+            operations, sealed = (await session.execute(count)).one()
+            if operations == sealed:
+                break
+            await asyncio.sleep(0.1)
+        some = (await session.execute(text("SELECT holder_id, id FROM operation ORDER BY id DESC LIMIT 5"))).all()
+    command = [sys.executable, "-m", "server.cli", "verify", "--json", "--home", str(house.home)]
+    verified = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=PATIENCE)
+    assert verified.returncode == 0, verified.stdout
+    key = Settings(home=house.home).log_keys()[0].public
+    async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {house.token}"}) as session:
+        for holder_id, id_ in some:
+            query = "query ($id: ID!) { operation(id: $id) { proof { bundle } } }"
+            sent = {"query": query, "variables": {"id": ids.encode("Operation", holder_id, id_)}}
+            async with session.post(f"{house.url}/graphql", json=sent) as response:
+                found = await response.json(content_type=None)
+            bundle.check(orjson.dumps(found["data"]["operation"]["proof"]["bundle"]), [key])
 
-    await asyncio.to_thread(client_that_dies, house, parts[0])
-    await send_again(house, parts[0])
-    assert not await send(house, parts[1], halfway=lambda: house.kill("api"))
-    await send_again(house, parts[1])
-    await send(house, parts[2], halfway=lambda: house.kill("postgres"))
-    await send_again(house, parts[2])
-    await accrue_as_jobs(house, parts[3])
 
+async def a_round(runtime: Runtime, house: House, load: Load, victims: list[str]) -> None:
+    """The same load in two houses, one of which is disturbed."""
+    expected = await load.one_by_one(runtime)
+    count = 0
+
+    def answered() -> None:
+        nonlocal count
+        count += 1
+
+    async with asyncio.TaskGroup() as tasks:
+        told = tasks.create_task(load.at_once(house, answered))
+        tasks.create_task(kill_by(house, load, victims, lambda: count))
+    assert told.result() == expected
     database = Database(house.database_url)
     try:
         assert await books(database) == await books(runtime.database)
-        async with database.session() as session:
-            assert (await verify(session)).differences == []
+        await proved(house, database)
     finally:
         await database.close()
+
+
+async def test_r27_whoever_is_killed_what_is_asked_again_ends_in_the_same_books(runtime: Runtime, house: House) -> None:
+    await a_round(runtime, house, Load(seed=1, steps=40, lines=600), ["api", "backend", "worker", "postgres"])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(2, 12))
+async def test_r27_however_often_and_whenever(runtime: Runtime, house: House, seed: int) -> None:
+    victims = random.Random(seed).choices(VICTIMS, k=15)
+    await a_round(runtime, house, Load(seed=seed, steps=250, lines=4000), victims)
