@@ -25,6 +25,8 @@ TITLES: dict[str, dict[str, str]] = {
         OperationKind.ADJUST: "Adjustment by {merchant}",
         OperationKind.REINSTATE: "Points of {merchant} reinstated",
         OperationKind.OPENING: "Opening balance at {merchant}",
+        OperationKind.TOP_UP: "Topped up at {merchant}",
+        OperationKind.REFUND: "Paid back by {merchant}",
         RECEIVED: "Points of {merchant} received",
     },
     "zh-CN": {
@@ -37,6 +39,8 @@ TITLES: dict[str, dict[str, str]] = {
         OperationKind.ADJUST: "{merchant}的积分调整",
         OperationKind.REINSTATE: "{merchant}积分恢复",
         OperationKind.OPENING: "{merchant}期初积分",
+        OperationKind.TOP_UP: "在{merchant}充值",
+        OperationKind.REFUND: "{merchant}退款",
         RECEIVED: "收到{merchant}积分转赠",
     },
 }

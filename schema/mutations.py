@@ -7,7 +7,7 @@ from uuid import UUID
 import strawberry
 
 from domain.errors import Refusal
-from resolvers import adjustments, cycles, exchanges, gifts, holds, members, points
+from resolvers import adjustments, cycles, exchanges, gifts, holds, members, points, stored_value
 from resolvers.context import Context
 from schema.answers import (
     Aborted,
@@ -82,12 +82,17 @@ from schema.refusals import (
     QuoteExpired,
     QuoteUsed,
     ReturnExceedsOrder,
+    StoredValueElsewhere,
+    StoredValueLimitExceeded,
+    StoredValueNotEarned,
+    StoredValueNotExchanged,
     UserError,
     WholeCardsOnly,
     WrongCycleStatus,
     shown,
 )
 from schema.settlement import SettlementCycle
+from schema.stored_value import Refunded, RefundStoredValueInput, ToppedUp, TopUpInput
 
 T = TypeVar("T")
 
@@ -100,16 +105,16 @@ LinkIdentifierResult = Annotated[
     Linked | _Shared | MemberNotActive | IdentifierTaken, strawberry.union("LinkIdentifierResult")
 ]
 EarnResult = Annotated[
-    Earned | _Shared | MemberNotActive | DuplicateOrder | BalanceLimitExceeded | NoAgreement,
+    Earned | _Shared | MemberNotActive | DuplicateOrder | BalanceLimitExceeded | NoAgreement | StoredValueNotEarned,
     strawberry.union("EarnResult"),
 ]
 _Unspendable = NotSpendable | WholeCardsOnly
 RedeemResult = Annotated[
-    Redeemed | _Shared | MemberNotActive | InsufficientPoints | NoAgreement | _Unspendable,
+    Redeemed | _Shared | MemberNotActive | InsufficientPoints | NoAgreement | _Unspendable | StoredValueElsewhere,
     strawberry.union("RedeemResult"),
 ]
 HoldPointsResult = Annotated[
-    Held | _Shared | MemberNotActive | InsufficientPoints | NoAgreement | _Unspendable,
+    Held | _Shared | MemberNotActive | InsufficientPoints | NoAgreement | _Unspendable | StoredValueElsewhere,
     strawberry.union("HoldPointsResult"),
 ]
 _HoldEnded = AlreadyCaptured | AlreadyReleased | HoldLapsed
@@ -155,7 +160,16 @@ ReinstatePointsResult = Annotated[
     Reinstated | _Shared | MemberNotActive | BalanceLimitExceeded | NothingToReinstate,
     strawberry.union("ReinstatePointsResult"),
 ]
-QuoteExchangeResult = Annotated[Quoted | _Shared | NoAgreement | BelowMinimum, strawberry.union("QuoteExchangeResult")]
+TopUpResult = Annotated[
+    ToppedUp | _Shared | MemberNotActive | BalanceLimitExceeded | StoredValueLimitExceeded,
+    strawberry.union("TopUpResult"),
+]
+RefundStoredValueResult = Annotated[
+    Refunded | _Shared | MemberNotActive | InsufficientPoints, strawberry.union("RefundStoredValueResult")
+]
+QuoteExchangeResult = Annotated[
+    Quoted | _Shared | NoAgreement | BelowMinimum | StoredValueNotExchanged, strawberry.union("QuoteExchangeResult")
+]
 ExchangePointsResult = Annotated[
     Exchanged
     | _Shared
@@ -298,6 +312,18 @@ class Mutation:
         """As new lots that name the old ones (rule R5)."""
         found = await answer(info, input, adjustments.reinstate)
         return cast("Any", found) if isinstance(found, UserError) else Reinstated.of(found)
+
+    @strawberry.mutation(description="Take in money for stored value, with a bonus on top or without.")
+    async def top_up(self, info: Info, input: TopUpInput) -> TopUpResult | None:
+        """It earns nothing (rule L5)."""
+        found = await answer(info, input, stored_value.top_up)
+        return cast("Any", found) if isinstance(found, UserError) else ToppedUp.of(*found)
+
+    @strawberry.mutation(description="Pay back what was paid for stored value and not spent, or a part of it.")
+    async def refund_stored_value(self, info: Info, input: RefundStoredValueInput) -> RefundStoredValueResult | None:
+        """Never a bonus (rule L4)."""
+        found = await answer(info, input, stored_value.refund)
+        return cast("Any", found) if isinstance(found, UserError) else Refunded.of(*found)
 
     @strawberry.mutation(description="Ask at what rate points would be exchanged. The offer holds for a while.")
     async def quote_exchange(self, info: Info, input: QuoteExchangeInput) -> QuoteExchangeResult | None:

@@ -39,16 +39,16 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         **_all(by(*READERS, scope=Scope.MEMBERS_READ), "members"),
         **_all(POINTS, "operation"),
         **_all(SIGNED_IN, "logCheckpoint consistencyProof"),
-        **_all(SETTLEMENT, "settlementCycle"),
+        **_all(SETTLEMENT, "settlementCycle deposits"),
         **_all(PUBLIC, "_service"),
     },
     "Mutation": {
         **_all(by("merchant", "operator", scope=Scope.MEMBERS_WRITE), "enrolMember linkIdentifier"),
-        **_all(by("merchant", "operator", scope=Scope.POINTS_EARN), "earn earnBatch"),
+        **_all(by("merchant", "operator", scope=Scope.POINTS_EARN), "earn earnBatch topUp"),
         **_all(
             by("member", "merchant", "operator", scope=Scope.POINTS_SPEND), "redeem holdPoints captureHold releaseHold"
         ),
-        **_all(by("merchant", "operator", scope=Scope.POINTS_REVERSE), "reverse"),
+        **_all(by("merchant", "operator", scope=Scope.POINTS_REVERSE), "reverse refundStoredValue"),
         **_all(by("member", "merchant", "operator", scope=Scope.POINTS_EXCHANGE), "quoteExchange exchangePoints"),
         **_all(by("member", "merchant", "operator", scope=Scope.POINTS_TRANSFER), "transferPoints"),
         **_all(by("merchant", "operator", scope=Scope.POINTS_ADJUST), "adjustPoints reinstatePoints"),
@@ -65,7 +65,9 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "Wallet": _all(
         PARENT, "id currency balance available held pending debt worth lifetime lots expiries statement holds"
     ),
-    "WalletTotals": _all(PARENT, "earned spent expired exchangedIn exchangedOut givenIn givenOut adjusted opening"),
+    "WalletTotals": _all(
+        PARENT, "earned spent expired exchangedIn exchangedOut givenIn givenOut adjusted opening toppedUp"
+    ),
     "Lot": _all(PARENT, "id granted remaining grantedAt expiresAt issuer origin"),
     "LotOrigin": _all(PARENT, "kind operation decidedBy sources"),
     "LotSource": _all(PARENT, "points lot"),
@@ -168,6 +170,13 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         _ERROR,
     ),
     "AlreadyCaptured": _ERROR,
+    "StoredValueElsewhere": _ERROR | _all(PARENT, "currency merchant"),
+    "StoredValueNotExchanged": _ERROR | _all(PARENT, "currency"),
+    "StoredValueNotEarned": _ERROR | _all(PARENT, "currency"),
+    "StoredValueLimitExceeded": _ERROR | _all(PARENT, "cap used"),
+    "ToppedUp": _all(PARENT, "operation paid bonus wallet"),
+    "Refunded": _all(PARENT, "operation amount bonus wallet"),
+    "Deposit": _all(PARENT, "merchant currency toppedUp refunded spent outstanding wallets"),
     "AlreadyReleased": _ERROR,
     "HoldLapsed": _ERROR | _all(PARENT, "expired"),
     "HoldExceeded": _ERROR | _all(PARENT, "held requested"),

@@ -1,13 +1,14 @@
 """The roots of reading."""
 
 import asyncio
+from datetime import datetime
 from typing import Any, cast
 
 import strawberry
 
 from domain.errors import InvalidInput, NotFound
 from domain.programs import catalogue as programs
-from resolvers import cycles, holds, ids, lots, members, operations, proofs, wallets
+from resolvers import cycles, holds, ids, lots, members, operations, proofs, stored_value, wallets
 from resolvers import viewer as access
 from resolvers.cycles import CYCLE_SHAPE
 from resolvers.members import MEMBER_SHAPE
@@ -23,6 +24,7 @@ from schema.operations import Operation
 from schema.proofs import ConsistencyProof, LogCheckpoint
 from schema.scalars import CurrencyCode, LogIndex
 from schema.settlement import SettlementCycle
+from schema.stored_value import Deposit
 from schema.wallets import Wallet
 
 MAX_NODES = 100
@@ -224,3 +226,8 @@ class Query:
         """Between two checkpoints."""
         path = await proofs.consistency(info.context, first, second)
         return None if path is None else ConsistencyProof.of(first, second, path)
+
+    @strawberry.field(description="What issuers hold of their members' money as stored value; a merchant sees its own.")
+    async def deposits(self, info: Info, as_of: datetime | None = None, merchant: str | None = None) -> list[Deposit]:
+        """At an instant, default now; one a currency of the catalogue."""
+        return [Deposit.of(row) for row in await stored_value.report(info.context, as_of, merchant)]

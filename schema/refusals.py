@@ -45,6 +45,10 @@ class ErrorCode(StrEnum):
     NOTHING_TO_REINSTATE = "NOTHING_TO_REINSTATE"
     NOT_SPENDABLE = "NOT_SPENDABLE"
     WHOLE_CARDS_ONLY = "WHOLE_CARDS_ONLY"
+    STORED_VALUE_ELSEWHERE = "STORED_VALUE_ELSEWHERE"
+    STORED_VALUE_NOT_EXCHANGED = "STORED_VALUE_NOT_EXCHANGED"
+    STORED_VALUE_NOT_EARNED = "STORED_VALUE_NOT_EARNED"
+    STORED_VALUE_LIMIT_EXCEEDED = "STORED_VALUE_LIMIT_EXCEEDED"
 
 
 @strawberry.interface(description="Why a call was refused. A refusal is an answer, not a fault.")
@@ -303,6 +307,40 @@ class NothingToReinstate(UserError):
     available: Points
     requested: Points
     own = ("available", "requested")
+
+
+@strawberry.type(description="Stored value is used at its issuer and the issuer's group only.")
+class StoredValueElsewhere(UserError):
+    """Whatever merchants agree on."""
+
+    currency: str
+    merchant: str
+    own = ("currency", "merchant")
+
+
+@strawberry.type(description="Stored value is not exchanged, nor is anything exchanged for it.")
+class StoredValueNotExchanged(UserError):
+    """Bought value does not become points, nor points money."""
+
+    currency: str
+    own = ("currency",)
+
+
+@strawberry.type(description="Stored value is paid for, not earned.")
+class StoredValueNotEarned(UserError):
+    """See topUp."""
+
+    currency: str
+    own = ("currency",)
+
+
+@strawberry.type(description="The law of the issuer's jurisdiction lets a wallet hold no more.")
+class StoredValueLimitExceeded(UserError):
+    """Members with a verified identifier may hold more."""
+
+    cap: Points = strawberry.field(description="In minor units.")
+    used: Points = strawberry.field(description="What is in the wallet, in minor units.")
+    own = ("cap", "used")
 
 
 TYPES: dict[str, type[UserError]] = {kind.__name__: kind for kind in UserError.__subclasses__()}

@@ -32,7 +32,7 @@ class ExpiryDue:
 
 @strawberry.type(description="What has gone through a wallet since it was opened; what was reversed is taken off.")
 class WalletTotals:
-    """opening + earned - spent - expired + adjusted + in - out = what it holds, lots past their date included."""
+    """opening + earned - spent - expired + adjusted + toppedUp + in - out: what it holds, expired lots too."""
 
     earned: Points
     spent: Points
@@ -43,6 +43,7 @@ class WalletTotals:
     given_out: Points
     adjusted: Points = strawberry.field(description="Given by hand, less what was taken by hand.")
     opening: Points = strawberry.field(description="Brought in from the system before this one.")
+    topped_up: Points = strawberry.field(description="Paid for, with what was given on top, less what was paid back.")
 
     @classmethod
     def of(cls, row: Totals) -> Self:
@@ -57,6 +58,7 @@ class WalletTotals:
             given_out=Points(row.given_out),
             adjusted=Points(row.adjusted),
             opening=Points(row.opening),
+            topped_up=Points(row.topped_up),
         )
 
 

@@ -5,7 +5,7 @@ import sys
 import orjson
 import typer
 
-from server.commands import access, bench, book, cycle, importing, jobs, log, replay, roles, up
+from server.commands import access, bench, book, cycle, importing, jobs, log, replay, report, roles, up
 from server.commands.common import DONE, NO, UNAVAILABLE, Failure
 
 app = typer.Typer(
@@ -31,6 +31,7 @@ app.command()(access.token)
 app.command()(replay.replay)
 app.add_typer(cycle.cycle, name="cycle")
 app.add_typer(jobs.jobs, name="jobs")
+app.add_typer(report.report, name="report")
 app.command()(bench.bench)
 
 

@@ -54,6 +54,7 @@ class ModelWallets:
     lots: list[ModelLot] = field(default_factory=list)
     lapsed: dict[int, int] = field(default_factory=dict)
     debt: dict[str, int] = field(default_factory=dict)
+    paid: list[tuple[ModelLot, ModelLot | None]] = field(default_factory=list)
 
     def balance(self, currency: str) -> int:
         return sum(lot.left for lot in self.lots if lot.currency == currency) - self.debt.get(currency, 0)
@@ -173,6 +174,38 @@ class ModelWallets:
             return "InsufficientPoints", None
         return -points, ModelOperation("ADJUST", took=self._spend(currency, -points, now))
 
+    def top_up(
+        self, currency: str, paid: int, bonus: int, now: datetime, expires: datetime | None
+    ) -> tuple[int, ModelOperation]:
+        extra = self._grant(currency, bonus, now, expires) if bonus else None
+        self.paid.append((self._grant(currency, paid, now, None), extra))
+        return paid + bonus, ModelOperation("TOP_UP", made=[lot for lot in self.paid[-1] if lot is not None])
+
+    def refund(self, amount: int | None) -> int | str:
+        have = sum(lot.free for lot, _ in self.paid)
+        amount = have if amount is None else amount
+        if not have or amount > have:
+            return "InsufficientPoints"
+        left = amount
+        for lot, extra in self.paid:
+            part = min(left, lot.free)
+            left -= part
+            if part and extra is not None:
+                extra.left -= min(extra.free, extra.left * part // lot.left)
+            lot.left -= part
+        return amount
+
+    def _undo_top_up(self, done: ModelOperation, now: datetime) -> int | str:
+        paid, *extras = done.made
+        if paid.free < paid.granted:
+            return "InsufficientPoints"
+        done.undone = True
+        taken = 0
+        for lot in (paid, *(extra for extra in extras if extra.live(now))):
+            taken += lot.free
+            lot.left = lot.held
+        return taken
+
     def expire(self, currency: str, now: datetime) -> tuple[int, ModelOperation | None]:
         due = [lot for lot in self.lots if lot.currency == currency and lot.free and not lot.live(now)]
         done = ModelOperation("EXPIRE", took=[(lot, lot.free) for lot in self._in_spend_order(due)])
@@ -203,6 +236,8 @@ class ModelWallets:
         """All that is left of an operation, or `points` of it; `endless`ly, what is missing is owed."""
         if done.undone:
             return "AlreadyReversed"
+        if done.kind == "TOP_UP":
+            return self._undo_top_up(done, now)
         if done.kind in ("EXCHANGE", "GIFT"):
             return self._undo_whole(done, now)
         if done.whole is None:

@@ -16,10 +16,11 @@ from domain.ledger.holds import CaptureHold, HoldPoints, LapseHold, ReleaseHold
 from domain.ledger.opening import Opening
 from domain.ledger.orders import RedeemForOrder
 from domain.ledger.request import Key, Posted
+from domain.ledger.stored_value import Refund, ReverseTopUp, TopUp
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CLIENT = uuid.UUID(int=7)
-ISSUERS = {"GRO": uuid.UUID(int=101), "FUE": uuid.UUID(int=102)}
+ISSUERS = {"GRO": uuid.UUID(int=101), "FUE": uuid.UUID(int=102), "VAL": uuid.UUID(int=101)}
 
 
 def key(value: str | None = None, fingerprint: bytes = b"same") -> Key:
@@ -126,6 +127,24 @@ def reinstate(
     assert operation_id is not None
     named = {"expires_at": named.get("as_of", NOON) + timedelta(days=30), "reason": "goodwill"} | named
     return Reinstate(holder_id=holder_id, operation_id=operation_id, points=points, **_common(named))
+
+
+def top_up(holder_id: uuid.UUID, paid: int, bonus: int = 0, **named: Any) -> TopUp:
+    """Stored value of GRO's issuer, paid for at its own till."""
+    place = {"currency": "VAL", "merchant_id": ISSUERS["VAL"], "issuer_id": ISSUERS["VAL"]}
+    return TopUp(holder_id=holder_id, paid=paid, bonus=bonus, **place | _common(named))
+
+
+def refund(holder_id: uuid.UUID, amount: int | None = None, **named: Any) -> Refund:
+    """So much of what was paid for goes back; all of it, if nothing is said."""
+    place = {"currency": "VAL", "merchant_id": ISSUERS["VAL"], "issuer_id": ISSUERS["VAL"]}
+    return Refund(holder_id=holder_id, amount=amount, **place | {"reason": "asked for"} | _common(named))
+
+
+def reverse_top_up(holder_id: uuid.UUID, operation_id: uuid.UUID | None, **named: Any) -> ReverseTopUp:
+    """The reversal of a top up."""
+    assert operation_id is not None
+    return ReverseTopUp(holder_id=holder_id, operation_id=operation_id, **_common(named))
 
 
 def day_of(moment: datetime) -> tuple[datetime, datetime]:

@@ -8,6 +8,7 @@ from alliance.clearing.model import ObligationKind
 from alliance.clearing.riders import Owing, Refusing
 from alliance.clearing.rules import PRICE_OF_MILLIONTHS, is_late, obligations, versions
 from alliance.runtime import Runtime
+from alliance.stored_value.rules import is_money
 from domain.errors import InvalidInput, NotAllowed, NotFound
 from domain.ledger.adjustments import Adjust, AdjustmentLimits, Reinstate
 from domain.ledger.request import Key, Rider
@@ -40,6 +41,8 @@ def adjust_request(
         raise NotFound(what=f"currency {(code or '')[:40]!r}", path=("currency",))
     if points < 0 and merchant.id != kind.merchant_id:
         raise NotAllowed(reason="points are taken away by their issuer", path=("points",))
+    if points < 0 and is_money(kind):
+        raise NotAllowed(reason="what was paid for is paid back, not taken away", path=("points",))
     if not reason.strip():
         raise InvalidInput(reason="say why", path=("reason",))
     issuer = runtime.catalogue.merchants_by_id[kind.merchant_id]

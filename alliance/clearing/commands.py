@@ -16,6 +16,7 @@ from alliance.clearing.returns import worth_of_kept
 from alliance.clearing.riders import Owing, OwingBack, OwingDecided, Refusing
 from alliance.clearing.rules import PRICE_OF_MILLIONTHS, is_late, obligations, versions
 from alliance.runtime import Runtime
+from alliance.stored_value.rules import elsewhere, require_earnable
 from domain.errors import InvalidInput, NotFound
 from domain.ledger.commands import Earn, Grant, Redeem, Reverse
 from domain.ledger.orders import RedeemForOrder
@@ -61,6 +62,7 @@ def earn_request(
     if (lines is None) + (amount is None) + (points is None) != 2:
         raise InvalidInput(reason="give exactly one of lines, amount and points")
     kind = currency_of(runtime.catalogue, merchant, currency)
+    require_earnable(kind)
     require_store(merchant, store)
     if points is None:
         if money is None:
@@ -281,6 +283,8 @@ def _clear(
     late = is_late(occurred_at, as_of)
     if issuer_id == merchant.id:
         return 0, ()
+    if (refused := elsewhere(runtime.catalogue, merchant, currency)) is not None:
+        return 0, (Refusing(refused),)
     found = versions(runtime.agreements, merchant.id, issuer_id, occurred_at, as_of)
     place = (merchant.id, currency.code)
     terms = [version.earn.get(place) if event == "earn" else version.redeem.get(place) for version in found]

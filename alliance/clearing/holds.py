@@ -13,6 +13,7 @@ from alliance.clearing.errors import NoAgreement
 from alliance.clearing.riders import Owing, Refusing
 from alliance.clearing.rules import Owed, obligations
 from alliance.runtime import Runtime
+from alliance.stored_value.rules import elsewhere
 from domain.errors import InvalidInput
 from domain.ledger.holds import CaptureHold, HoldPoints, ReleaseHold
 from domain.ledger.model import Hold
@@ -51,7 +52,9 @@ def hold_request(
     require_spendable(kind, points, as_of)
     riders: tuple[Rider, ...] = ()
     version = None
-    if kind.merchant_id != merchant.id:
+    if (refused := elsewhere(runtime.catalogue, merchant, kind)) is not None:
+        riders = (Refusing(refused),)
+    elif kind.merchant_id != merchant.id:
         version = runtime.agreements.between(merchant.id, kind.merchant_id, as_of)
         if version is None or (merchant.id, kind.code) not in version.redeem:
             refusal = NoAgreement(merchant=merchant.code, event="redeem", currency=kind.code, path=("currency",))

@@ -9,11 +9,11 @@ from typing import Any
 
 import asyncpg
 
-from alliance.clearing.errors import NoAgreement
 from alliance.clearing.model import Obligation, ObligationKind
 from alliance.clearing.rules import Owed, reversed_obligations
 from alliance.settlement.commands import CYCLE_LOCK
 from domain.base import new_id
+from domain.errors import Refusal
 from domain.ledger.request import Books, Effect, Needs
 
 _OBLIGATION: Any = Obligation.__table__
@@ -125,7 +125,7 @@ class OwingBack:
 class Refusing:
     """Rides on what no agreement allows: so that the refusal is remembered with the key, as a rule's no is."""
 
-    refusal: NoAgreement
+    refusal: Refusal
 
     def needs(self, needs: Needs) -> None:
         """Nothing."""

@@ -14,6 +14,7 @@ from alliance.exchange.model import Quote
 from alliance.exchange.request import ExchangeAtQuote
 from alliance.exchange.rules import amounts, price_at_issue
 from alliance.runtime import Runtime
+from alliance.stored_value.rules import require_exchangeable
 from domain.base import new_id
 from domain.errors import NotFound
 from domain.ledger.request import Key
@@ -122,6 +123,7 @@ def _currency(runtime: Runtime, code: str, field: str) -> Currency:
     found = runtime.catalogue.currencies.get(code)
     if found is None:
         raise NotFound(what=f"currency {code[:40]!r}", path=(field,))
+    require_exchangeable(found, field)
     return found
 
 

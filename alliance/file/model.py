@@ -82,6 +82,7 @@ class Settings(Document):
     clawback: Annotated[Literal["never_below_zero", "none", "unlimited"], later("pending_only")] = "never_below_zero"
     on_return: Literal["reevaluate", "proportional"] = "reevaluate"
     unique_orders: bool = False
+    group: Code | None = None
     adjust_limit: Annotated[int, Field(ge=0, le=10**12)] = 1_000
     adjust_per_day: Annotated[int, Field(ge=0, le=10**12)] = 10_000
     grace_days: Annotated[int, Field(ge=1, le=3_650)] = 30

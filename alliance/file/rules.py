@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 from alliance.file.model import Agreement, AllianceDocument, CurrencyTerms, Earn, EarningRule, Merchant, Redeem
 from alliance.file.money_machine import money_machines
 from alliance.file.source import Path
+from alliance.file.stored_value import forbidden
 from alliance.file.values import Money
 from domain.money import exponent
 from domain.programs.catalogue import MICRO_PLACES
@@ -91,6 +92,8 @@ class _Check:
             yield from self._agreement(agreement)
         for versions in _grouped(document.agreements, lambda item: frozenset(item.merchants)):
             yield from self._versions(versions)
+        for path, reason in forbidden(document, self.places):
+            yield Fault(path, reason)
         for machine in money_machines(document.agreements):
             yield Fault((*self.places[id(machine.exchanges[-1])], "rate"), str(machine))
 
@@ -174,7 +177,8 @@ class _Check:
         honoured: list[Earn | Redeem] = [*agreement.earn, *agreement.redeem]
         for item in honoured:
             path = self.places[id(item)]
-            unknown = [*self._party((*path, "at"), item.at, agreement), *self._points((*path, "of"), item.of)]
+            also = "stored_value" if isinstance(item, Redeem) else ""
+            unknown = [*self._party((*path, "at"), item.at, agreement), *self._points((*path, "of"), item.of, also)]
             yield from unknown
             if not unknown and {item.at, self.owners[item.of]} != set(agreement.merchants):
                 yield Fault((*path, "of"), f"must be points of the other party, not of {self.owners[item.of]!r}")
@@ -202,11 +206,11 @@ class _Check:
         if currency not in self.owners:
             yield Fault(path, f"no currency {currency!r} in this file{suggestion(currency, self.owners)}")
 
-    def _points(self, path: Path, currency: str) -> Faults:
-        """What merchants agree on are points: no other kind is honoured by another."""
+    def _points(self, path: Path, currency: str, also: str = "") -> Faults:
+        """What merchants agree on are points, or what this term is `also` about."""
         yield from self._known(path, currency)
         kinds = {one.code: one.kind for merchant in self.document.merchants for one in merchant.currencies}
-        if kinds.get(currency, "points") != "points":
+        if kinds.get(currency, "points") not in ("points", also):
             yield Fault(path, f"{currency!r} are {kinds[currency]}, not points")
 
     def _price(self, path: Path, money: Money, share: str = "1") -> Faults:

@@ -26,6 +26,8 @@ class OperationKind(StrEnum):
     ADJUST = "ADJUST"
     REINSTATE = "REINSTATE"
     OPENING = "OPENING"
+    TOP_UP = "TOP_UP"
+    REFUND = "REFUND"
 
 
 class AccountKind(StrEnum):
@@ -38,6 +40,7 @@ class AccountKind(StrEnum):
     BREAKAGE = "BREAKAGE"
     ADJUSTMENT = "ADJUSTMENT"
     OPENING = "OPENING"
+    DEPOSIT = "DEPOSIT"
 
 
 class HoldStatus(StrEnum):
@@ -317,3 +320,24 @@ class DebtPayment(Base):
     debt_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     currency: Mapped[str] = mapped_column(primary_key=True)
     points: Mapped[int]
+
+
+class TopUp(Base):
+    """Money that was paid for stored value, and what was given on top of it: two lots, never mixed (L4).
+
+    The paid lot never expires and is what may be refunded; the bonus lot is there where there was a bonus.
+    """
+
+    __tablename__ = "top_up"
+    __table_args__ = (
+        CheckConstraint("paid > 0 AND bonus >= 0 AND (bonus > 0) = (bonus_lot_id IS NOT NULL)", name="parts"),
+        Index("ix_top_up_wallet", "holder_id", "currency"),
+    )
+
+    holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    operation_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    currency: Mapped[str]
+    paid: Mapped[int]
+    bonus: Mapped[int]
+    paid_lot_id: Mapped[uuid.UUID]
+    bonus_lot_id: Mapped[uuid.UUID | None]

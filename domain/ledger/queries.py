@@ -64,7 +64,7 @@ class Totals:
     """What has gone through a wallet since it was opened; a reversal is taken off what it undid.
 
     So are expired points that came back. `adjusted` is the sum of what was given and taken by hand, `opening` what was
-    brought in by import.
+    brought in by import. `topped_up` is what was paid for stored value and the bonus on it, less what was paid back.
     """
 
     earned: int = 0
@@ -76,6 +76,7 @@ class Totals:
     given_out: int = 0
     adjusted: int = 0
     opening: int = 0
+    topped_up: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +258,8 @@ _TOTAL_OF = {
     ("ADJUST", True): ("adjusted", 1),
     ("ADJUST", False): ("adjusted", 1),
     ("OPENING", True): ("opening", 1),
+    ("TOP_UP", True): ("topped_up", 1),
+    ("REFUND", False): ("topped_up", 1),
 }
 
 _OPERATION = """

@@ -138,6 +138,27 @@ CHECKS = {
           ON t.holder_id = g.source_holder_id AND t.lot_id = g.source_lot_id
           AND t.operation_id = g.operation_id AND t.currency = g.currency
         WHERE g.granted <> coalesce(t.amount, 0)""",
+    "top up is its two lots, of which the paid one never expires": """
+        SELECT coalesce(t.holder_id, e.holder_id) AS holder_id, coalesce(t.operation_id, e.operation_id)::text AS kind,
+               coalesce(t.currency, e.currency) AS currency, coalesce(t.paid, e.paid) AS kept,
+               coalesce(p.granted, 0) AS proved
+        FROM top_up t
+        FULL JOIN (SELECT holder_id, operation_id, currency, amount AS paid
+                   FROM entry WHERE counter_account = 'DEPOSIT' AND amount > 0) e
+             ON e.holder_id = t.holder_id AND e.operation_id = t.operation_id
+        LEFT JOIN lot p ON p.holder_id = t.holder_id AND p.id = t.paid_lot_id AND p.operation_id = t.operation_id
+             AND p.currency = t.currency AND p.expires_at IS NULL
+        LEFT JOIN lot b ON b.holder_id = t.holder_id AND b.id = t.bonus_lot_id AND b.operation_id = t.operation_id
+             AND b.currency = t.currency
+        WHERE t.paid IS DISTINCT FROM e.paid OR t.paid IS DISTINCT FROM p.granted
+           OR coalesce(b.granted, 0) <> t.bonus""",
+    "refund takes what it pays back out of what was paid": """
+        SELECT e.holder_id, e.operation_id::text AS kind, e.currency, -e.amount AS kept, coalesce(t.amount, 0) AS proved
+        FROM entry e JOIN operation o ON o.holder_id = e.holder_id AND o.id = e.operation_id AND o.kind = 'REFUND'
+        LEFT JOIN (SELECT a.holder_id, a.operation_id, -sum(a.amount) AS amount
+                   FROM allocation a JOIN top_up u ON u.holder_id = a.holder_id AND u.paid_lot_id = a.lot_id
+                   GROUP BY 1, 2) t ON t.holder_id = e.holder_id AND t.operation_id = e.operation_id
+        WHERE e.counter_account = 'DEPOSIT' AND -e.amount <> coalesce(t.amount, 0)""",
     "all accounts of a currency sum to zero": """
         SELECT '00000000-0000-0000-0000-000000000000'::uuid AS holder_id, 'total' AS kind, currency,
                sum(posted) AS kept, 0 AS proved

@@ -141,6 +141,7 @@ class Merchant:
 
     `beside` are its own currencies that rules grant beside the points of a purchase. By hand, one of its clients moves
     at most `adjust_limit` points at once and `adjust_per_day` a day; expired points that come back live `grace_days`.
+    Merchants of one `group` take each other's stored value.
     """
 
     id: uuid.UUID
@@ -158,6 +159,7 @@ class Merchant:
     currencies: tuple[str, ...]
     default_currency: str | None
     earning: Mapping[tuple[str, str], Earning]
+    group: str | None = None
     adjust_limit: int = 1_000
     adjust_per_day: int = 10_000
     grace_days: int = 30
@@ -274,6 +276,7 @@ def _merchant(
         currencies=tuple(currency.code for currency in currencies),
         default_currency=next((currency.code for currency in currencies if currency.is_default), None),
         earning=compile_earning(rules),
+        group=row.settings.get("group"),
         adjust_limit=row.settings.get("adjustLimit", 1_000),
         adjust_per_day=row.settings.get("adjustPerDay", 10_000),
         grace_days=row.settings.get("graceDays", 30),

@@ -27,6 +27,10 @@ ROUND: Mapping[RoundingMode, Callable[[int, int], int]] = {
 }
 
 
+BOUGHT_VALUE = "STORED_VALUE"
+"""The category of lines that buy stored value: they earn nothing, whatever the rules say (L5)."""
+
+
 @dataclass(frozen=True, slots=True)
 class EarningRule:
     """One version of a rule: it has a rate, a multiplier or a bonus.
@@ -133,6 +137,7 @@ def _tariff(rules: Sequence[EarningRule]) -> Tariff:
         category: tuple((i, int(value * units[i])) for i, value in given.items())
         for category, given in coefficients.items()
     }
+    factors[BOUGHT_VALUE] = ()
     fallback = next((rule.rounding for rule in rules if rule.rounding is not None), None) or ("floor", "line")
     contributions = []
     for rule, unit in zip(rules, units, strict=True):

@@ -27,20 +27,24 @@ from tests.ledger_support import (
     members,
     pay,
     redeem,
+    refund,
     reinstate,
     release,
     reverse,
+    reverse_top_up,
     rows,
     take_back,
+    top_up,
 )
 from tests.properties.support import ENDLESS, Loop, lots_of
 
-ALONE = ["earn", "redeem", "pay", "hold", "exchange", "give", "adjust", "expire"]
+ALONE = ["earn", "redeem", "pay", "hold", "exchange", "give", "adjust", "expire", "top_up", "refund"]
 OF_EARLIER = {
     "capture": ["hold"],
     "release": ["hold"],
     "lapse": ["hold"],
     "take_back": ["give"],
+    "untop": ["top_up"],
     "reverse": ["earn", "redeem", "pay", "capture", "exchange", "adjust"],
     "return": ["earn", "redeem"],
     "reinstate": ["expire"],
@@ -130,6 +134,10 @@ class Life:
                 return give(person, other, points, as_of=now)
             case "adjust":
                 return adjust(person, points - 20 or 1, as_of=now, expires_at=ends)
+            case "top_up":
+                return top_up(person, points, points // 3, as_of=now, bonus_expires_at=ends)
+            case "refund":
+                return refund(person, points if days else None, as_of=now)
         return expire(person, as_of=now)
 
     def of_earlier(self, step: Step, first: Posted, now: Any) -> Request:
@@ -145,6 +153,8 @@ class Life:
             case "take_back":
                 other = self.people[(self.people.index(person) + 1) % 3]
                 return take_back(person, other, operation, as_of=now)
+            case "untop":
+                return reverse_top_up(person, operation, as_of=now)
             case "return":
                 return reverse(person, operation, as_of=now, asked=Asked(points=points))
             case "reinstate":

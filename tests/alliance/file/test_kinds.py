@@ -61,7 +61,9 @@ def test_r11_agreements_are_about_points() -> None:
 
 def test_r11_stored_value_is_not_earned() -> None:
     rule = RULE.replace("points: 1", "of: SVC, points: 1")
-    text = beside("{code: SVC, kind: stored_value, name: Card}").replace(RULE, rule)
+    text = beside('{code: SVC, kind: stored_value, name: Card, worth: {amount: "0.01", currency: USD}}').replace(
+        RULE, rule
+    )
     assert [(where, why) for _, where, why in faults(text)] == [
         (f"{RULE_PATH}.of", "stored value is paid for, not earned")
     ]
@@ -74,6 +76,7 @@ async def test_points_are_the_default_beside_stamps(runtime: Runtime) -> None:
     assert kinds == {
         "GRO": ("points", True),
         "FUE": ("points", True),
+        "GCARD": ("stored_value", False),
         "VIP": ("tier_credits", False),
         "STAMP": ("stamps", False),
     }

@@ -29,7 +29,7 @@ def test_the_sample_alliance(runtime: Runtime) -> None:
     assert (grocer.clawback, grocer.on_return) == ("never_below_zero", "reevaluate")
     assert (grocer.credit_limit, grocer.collateral) == (5_000_000_000, 0)
     assert grocer.stores == {"330": "Store 330", "367": "Store 367"}
-    assert (grocer.currencies, grocer.default_currency) == (("GRO",), "GRO")
+    assert (grocer.currencies, grocer.default_currency) == (("GCARD", "GRO"), "GRO")
 
     policy = catalogue.currencies["GRO"].policy_at(MAY)
     assert (policy.version, policy.worth, policy.worth_currency) == (1, 1_000_000, "USD")

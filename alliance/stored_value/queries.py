@@ -1,0 +1,58 @@
+"""What issuers hold of their members' money: the deposit report (L4)."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+
+@dataclass(frozen=True, slots=True)
+class Deposit:
+    """Stored value of one currency, in minor units of what was paid: outstanding = topped up - refunded - spent.
+
+    `wallets` are those that have some of it.
+    """
+
+    merchant_id: uuid.UUID
+    currency: str
+    topped_up: int
+    refunded: int
+    spent: int
+    outstanding: int
+    wallets: int
+
+
+_DEPOSITS = text("""
+    WITH paid AS (
+        SELECT t.holder_id, t.currency, t.paid_lot_id, t.paid, c.merchant_id
+        FROM top_up t JOIN currency c ON c.code = t.currency
+        JOIN operation o ON o.holder_id = t.holder_id AND o.id = t.operation_id
+        WHERE o.as_of <= :as_of AND (CAST(:merchant_id AS uuid) IS NULL OR c.merchant_id = CAST(:merchant_id AS uuid))
+    ), moved AS (
+        SELECT merchant_id, currency, holder_id, paid AS amount, 'TOP_UP' AS kind FROM paid
+        UNION ALL
+        SELECT p.merchant_id, p.currency, p.holder_id, a.amount, coalesce(u.kind, o.kind)
+        FROM paid p JOIN allocation a ON a.holder_id = p.holder_id AND a.lot_id = p.paid_lot_id
+        JOIN operation o ON o.holder_id = a.holder_id AND o.id = a.operation_id
+        LEFT JOIN operation u ON u.holder_id = o.holder_id AND u.id = o.reverses
+        WHERE o.as_of <= :as_of
+    ), wallet AS (
+        SELECT merchant_id, currency, holder_id, sum(amount) AS outstanding,
+               coalesce(sum(amount) FILTER (WHERE kind = 'TOP_UP' AND amount > 0), 0) AS topped_up,
+               -coalesce(sum(amount) FILTER (WHERE kind = 'REFUND' OR kind = 'TOP_UP' AND amount < 0), 0) AS refunded,
+               -coalesce(sum(amount) FILTER (WHERE kind NOT IN ('TOP_UP', 'REFUND')), 0) AS spent
+        FROM moved GROUP BY 1, 2, 3
+    )
+    SELECT merchant_id, currency, sum(topped_up)::bigint, sum(refunded)::bigint, sum(spent)::bigint,
+           sum(outstanding)::bigint, count(*) FILTER (WHERE outstanding > 0)
+    FROM wallet GROUP BY 1, 2 ORDER BY 2
+""")
+
+
+async def deposits(session: AsyncSession, as_of: datetime, merchant_id: uuid.UUID | None = None) -> Sequence[Deposit]:
+    """What was outstanding at `as_of` (what happened then included), by currency; of one issuer, if it is named."""
+    rows = await session.execute(_DEPOSITS, {"as_of": as_of, "merchant_id": merchant_id})
+    return [Deposit(*row) for row in rows]

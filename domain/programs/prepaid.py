@@ -1,0 +1,39 @@
+"""What the law of a jurisdiction lets a card hold (L1, L4), as a table. It is not legal advice."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class CardLimits:
+    """The most that a card may hold, in minor units of `money`: of a `registered` holder, and of a `bearer`."""
+
+    code: str
+    as_of: str
+    clause: str
+    source: str
+    money: str
+    registered: int
+    bearer: int
+
+
+CARD_LIMITS: Mapping[str, CardLimits] = {
+    limits.code: limits
+    for limits in (
+        CardLimits(
+            code="CN",
+            as_of="2012-11-01",
+            clause="Administrative Measures for Single-Purpose Commercial Prepaid Cards (Trial), art. 18: 5,000 yuan a"
+            " registered card, 1,000 yuan one that is not",
+            source="Ministry of Commerce, Order No. 9 of 2012",
+            money="CNY",
+            registered=500_000,
+            bearer=100_000,
+        ),
+    )
+}
+
+
+def card_limits(jurisdiction: str) -> CardLimits | None:
+    """The limits of a country or a part of one, by ISO 3166; None where none are known."""
+    return CARD_LIMITS.get(jurisdiction) or CARD_LIMITS.get(jurisdiction.partition("-")[0])
