@@ -1,7 +1,7 @@
 """Quotes and exchanges, and what may be exchanged for what."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -9,8 +9,9 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.agreements.book import ExchangeTerms
+from alliance.clearing.errors import TooNew
 from alliance.exchange import commands, queries
-from alliance.exchange.errors import CapExceeded
+from alliance.exchange.errors import CapExceeded, TooManyExchanges
 from alliance.exchange.model import Quote
 from domain.errors import NotAllowed, NotFound
 from domain.ledger.errors import InsufficientPoints, MemberNotActive
@@ -128,25 +129,35 @@ async def options(context: Context, member_id: UUID, source: str) -> list[Option
         for terms in queries.exchange_terms(context.runtime, source, context.as_of)
         if sees_currency(viewer, catalogue, source) or sees_currency(viewer, catalogue, terms.target)
     ]
-    capped = [(member_id, terms.source, terms.target) for terms in found if terms.daily_cap_per_member is not None]
-    used: dict[queries.Route, int] = {}
+    limited = [terms for terms in found if terms.daily_cap_per_member is not None or terms.per_day is not None]
+    capped = [(member_id, terms.source, terms.target) for terms in limited]
+    used: dict[queries.Route, queries.Exchanged] = {}
     if capped:
         async with context.runtime.database.reader() as session:
             used = await queries.exchanged_today(session, capped, context.as_of, catalogue.alliance.timezone)
     member = await context.loaders.members.load(member_id)
     wallet = await one(context, member_id, source)
     obstacles = () if member is None or member.status == MemberStatus.ACTIVE else (MemberNotActive.code,)
-    return [
-        _option(context, terms, used.get((member_id, terms.source, terms.target), 0), wallet, obstacles)
-        for terms in found
-    ]
+    joined = None if member is None else member.joined_at
+    made = []
+    for terms in found:
+        new = joined is not None and joined + timedelta(days=terms.wait_days) > context.as_of
+        today = used.get((member_id, terms.source, terms.target), queries.Exchanged(0, 0))
+        made.append(_option(context, terms, today, wallet, (*obstacles, *((TooNew.code,) if new else ()))))
+    return made
 
 
 def _option(
-    context: Context, terms: ExchangeTerms, used: int, wallet: WalletFigures | None, obstacles: tuple[str, ...]
+    context: Context,
+    terms: ExchangeTerms,
+    today: queries.Exchanged,
+    wallet: WalletFigures | None,
+    obstacles: tuple[str, ...],
 ) -> Option:
     cap = terms.daily_cap_per_member
-    remaining = None if cap is None else max(0, cap - used)
+    remaining = None if cap is None else max(0, cap - today.points)
+    if terms.per_day is not None and today.times >= terms.per_day:
+        obstacles += (TooManyExchanges.code,)
     if remaining is not None and remaining < terms.block:
         obstacles += (CapExceeded.code,)
     if wallet is not None and wallet.available < terms.block:

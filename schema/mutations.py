@@ -86,6 +86,8 @@ from schema.refusals import (
     StoredValueLimitExceeded,
     StoredValueNotEarned,
     StoredValueNotExchanged,
+    TooManyExchanges,
+    TooNew,
     UserError,
     WholeCardsOnly,
     WrongCycleStatus,
@@ -143,7 +145,8 @@ TransferPointsResult = Annotated[
     | BalanceLimitExceeded
     | GiftsNotAllowed
     | GiftLimitExceeded
-    | GivenTooOften,
+    | GivenTooOften
+    | TooNew,
     strawberry.union("TransferPointsResult"),
 ]
 AdjustPointsResult = Annotated[
@@ -179,7 +182,9 @@ ExchangePointsResult = Annotated[
     | NoAgreement
     | QuoteExpired
     | QuoteUsed
-    | CapExceeded,
+    | CapExceeded
+    | TooManyExchanges
+    | TooNew,
     strawberry.union("ExchangePointsResult"),
 ]
 CloseCycleResult = Annotated[Closed | _Shared | WrongCycleStatus, strawberry.union("CloseCycleResult")]

@@ -40,6 +40,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         **_all(POINTS, "operation"),
         **_all(SIGNED_IN, "logCheckpoint consistencyProof"),
         **_all(SETTLEMENT, "settlementCycle deposits"),
+        **_all(by("operator", "auditor", scope=Scope.POINTS_READ), "giftRings"),
         **_all(PUBLIC, "_service"),
     },
     "Mutation": {
@@ -170,6 +171,9 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         _ERROR,
     ),
     "AlreadyCaptured": _ERROR,
+    "TooNew": _ERROR | _all(PARENT, "until"),
+    "TooManyExchanges": _ERROR | _all(PARENT, "cap used"),
+    "GiftRing": _all(PARENT, "members currency points given gifts firstAt lastAt"),
     "StoredValueElsewhere": _ERROR | _all(PARENT, "currency merchant"),
     "StoredValueNotExchanged": _ERROR | _all(PARENT, "currency"),
     "StoredValueNotEarned": _ERROR | _all(PARENT, "currency"),

@@ -8,7 +8,7 @@ import strawberry
 
 from domain.errors import InvalidInput, NotFound
 from domain.programs import catalogue as programs
-from resolvers import cycles, holds, ids, lots, members, operations, proofs, stored_value, wallets
+from resolvers import cycles, holds, ids, lots, members, operations, proofs, rings, stored_value, wallets
 from resolvers import viewer as access
 from resolvers.cycles import CYCLE_SHAPE
 from resolvers.members import MEMBER_SHAPE
@@ -22,6 +22,7 @@ from schema.merchants import Merchant, PointsCurrency, Store
 from schema.node import Connection, Info, Node
 from schema.operations import Operation
 from schema.proofs import ConsistencyProof, LogCheckpoint
+from schema.rings import GiftRing
 from schema.scalars import CurrencyCode, LogIndex
 from schema.settlement import SettlementCycle
 from schema.stored_value import Deposit
@@ -231,3 +232,10 @@ class Query:
     async def deposits(self, info: Info, as_of: datetime | None = None, merchant: str | None = None) -> list[Deposit]:
         """At an instant, default now; one a currency of the catalogue."""
         return [Deposit.of(row) for row in await stored_value.report(info.context, as_of, merchant)]
+
+    @strawberry.field(description="Rings of gifts made from `since` to before `until`, most points round first.")
+    async def gift_rings(
+        self, info: Info, since: datetime, until: datetime | None = None, longest: int = 5, first: int = 20
+    ) -> list[GiftRing]:
+        """Of at most `longest` members; at most `first` of them."""
+        return [GiftRing.of(row) for row in await rings.found(info.context, since, until, longest, first)]

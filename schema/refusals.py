@@ -45,6 +45,8 @@ class ErrorCode(StrEnum):
     NOTHING_TO_REINSTATE = "NOTHING_TO_REINSTATE"
     NOT_SPENDABLE = "NOT_SPENDABLE"
     WHOLE_CARDS_ONLY = "WHOLE_CARDS_ONLY"
+    TOO_NEW = "TOO_NEW"
+    TOO_MANY_EXCHANGES = "TOO_MANY_EXCHANGES"
     STORED_VALUE_ELSEWHERE = "STORED_VALUE_ELSEWHERE"
     STORED_VALUE_NOT_EXCHANGED = "STORED_VALUE_NOT_EXCHANGED"
     STORED_VALUE_NOT_EARNED = "STORED_VALUE_NOT_EARNED"
@@ -307,6 +309,23 @@ class NothingToReinstate(UserError):
     available: Points
     requested: Points
     own = ("available", "requested")
+
+
+@strawberry.type(description="New accounts wait before they give points away or exchange them.")
+class TooNew(UserError):
+    """As the alliance file has it."""
+
+    until: str
+    own = ("until",)
+
+
+@strawberry.type(description="The day's number of exchanges is reached.")
+class TooManyExchanges(UserError):
+    """Of one currency for another."""
+
+    cap: int
+    used: int
+    own = ("cap", "used")
 
 
 @strawberry.type(description="Stored value is used at its issuer and the issuer's group only.")

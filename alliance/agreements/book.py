@@ -27,7 +27,8 @@ Event = Literal["earn", "redeem", "exchange", "right"]
 class ExchangeTerms:
     """Points of `source` become `target` at `rate` (points in a point out): at least `block`, then in steps of `step`.
 
-    The issuer of `source` owes the issuer of `target` `owed` a point out.
+    The issuer of `source` owes the issuer of `target` `owed` a point out. Members exchange so at most `per_day` times a
+    day, and not before they have been members for `wait_days`.
     """
 
     source: str
@@ -38,6 +39,8 @@ class ExchangeTerms:
     block: int
     step: int
     daily_cap_per_member: int | None
+    per_day: int | None = None
+    wait_days: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +165,8 @@ def _exchange(item: dict[str, Any]) -> ExchangeTerms:
         block=item["block"],
         step=item["step"],
         daily_cap_per_member=item.get("dailyCapPerMember"),
+        per_day=item.get("perDay"),
+        wait_days=item.get("waitDays", 0),
     )
 
 

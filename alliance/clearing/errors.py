@@ -27,3 +27,10 @@ class WholeCardsOnly(Refusal):
     code = "WHOLE_CARDS_ONLY"
     text = {"en": "{currency} are spent by whole cards of {card}", "zh-CN": "{currency} 须按整卡（{card} 枚）使用"}
     remembered = False
+
+
+class TooNew(Refusal):
+    """New accounts wait before they give points away or exchange them: this one until `until`."""
+
+    code = "TOO_NEW"
+    text = {"en": "a new account may do this from {until} on", "zh-CN": "新账户须等到 {until} 方可操作"}

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.agreements.book import AgreementVersion, ExchangeTerms
 from alliance.clearing.errors import NoAgreement
+from alliance.clearing.newcomers import waiting
 from alliance.clearing.riders import Owing
 from alliance.clearing.rules import PRICE_OF_MILLIONTHS, Owed, obligations
 from alliance.exchange.model import Quote
@@ -81,7 +82,7 @@ async def exchange_request(
     """Exchange at a quote: points out, points in and what the one issuer owes the other, all or nothing.
 
     Raises NotFound, also for another member's quote. The posting refuses with QuoteUsed, QuoteExpired, CapExceeded,
-    and as any debit.
+    TooManyExchanges, TooNew, and as any debit.
     """
     taken = await session.get(Quote, (member_id, quote_id))
     if taken is None:
@@ -94,7 +95,7 @@ async def exchange_request(
         raise LookupError(f"version {taken.agreement_version} of agreement {taken.agreement_id} is gone")
     getting = runtime.catalogue.currencies[taken.in_currency]
     issuer = runtime.catalogue.merchants_by_id[taken.in_issuer_id]
-    cap = version.exchange[taken.out_currency, taken.in_currency].daily_cap_per_member
+    terms = version.exchange[taken.out_currency, taken.in_currency]
     day = (member_id, taken.out_currency, taken.in_currency, *day_bounds(as_of, runtime.catalogue.alliance.timezone))
     return ExchangeAtQuote(
         holder_id=member_id,
@@ -102,9 +103,10 @@ async def exchange_request(
         client_id=client_id,
         as_of=as_of,
         occurred_at=as_of,
-        riders=(Owing(_owed(runtime, taken, version), as_of),),
+        riders=(*waiting(member_id, terms.wait_days, as_of), Owing(_owed(runtime, taken, version), as_of)),
         quote=taken,
-        cap=cap,
+        cap=terms.daily_cap_per_member,
+        most=terms.per_day,
         day=day,
         merchant_id=taken.out_issuer_id,
         channel=channel,

@@ -29,3 +29,10 @@ class BelowMinimum(Refusal):
 
     code = "BELOW_MINIMUM"
     text = {"en": "at least {minimum} points must be exchanged", "zh-CN": "至少需要兑换 {minimum} 积分"}
+
+
+class TooManyExchanges(Refusal):
+    """A member may exchange `cap` times a day between these currencies and has done so `used` times."""
+
+    code = "TOO_MANY_EXCHANGES"
+    text = {"en": "at most {cap} exchanges a day, {used} were made", "zh-CN": "每日最多兑换 {cap} 次，已兑换 {used} 次"}

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Collection
 from datetime import datetime
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select, tuple_
@@ -14,6 +15,13 @@ from alliance.runtime import Runtime
 from domain.programs.rules import day_bounds
 
 Route = tuple[uuid.UUID, str, str]
+
+
+class Exchanged(NamedTuple):
+    """Points that went out, in how many exchanges."""
+
+    points: int
+    times: int
 
 
 async def quotes(
@@ -39,13 +47,13 @@ def exchange_terms(runtime: Runtime, source: str, moment: datetime) -> list[Exch
 
 async def exchanged_today(
     session: AsyncSession, routes: Collection[Route], as_of: datetime, zone: ZoneInfo
-) -> dict[Route, int]:
-    """Points that went out on the day of `as_of` in the alliance's zone, by (holder, from, to); 0 is left out."""
+) -> dict[Route, Exchanged]:
+    """What went out on the day of `as_of` in the alliance's zone, by (holder, from, to); 0 is left out."""
     first, before = day_bounds(as_of, zone)
     route = (QuoteUse.holder_id, QuoteUse.out_currency, QuoteUse.in_currency)
     rows = await session.execute(
-        select(*route, func.sum(QuoteUse.points_out))
+        select(*route, func.sum(QuoteUse.points_out), func.count())
         .where(tuple_(*route).in_(list(routes)), QuoteUse.used_at >= first, QuoteUse.used_at < before)
         .group_by(*route)
     )
-    return {(holder_id, source, target): int(points) for holder_id, source, target, points in rows}
+    return {(holder, source, target): Exchanged(int(points), times) for holder, source, target, points, times in rows}

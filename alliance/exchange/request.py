@@ -8,7 +8,7 @@ from typing import Any
 
 import asyncpg
 
-from alliance.exchange.errors import CapExceeded, QuoteExpired, QuoteUsed
+from alliance.exchange.errors import CapExceeded, QuoteExpired, QuoteUsed, TooManyExchanges
 from alliance.exchange.model import Quote, QuoteUse
 from domain.ledger.commands import Exchange
 from domain.ledger.request import Books, Effect, Needs
@@ -38,13 +38,13 @@ class _QuoteUses:
 
 
 class _ExchangedInDay:
-    """Points that went out, by `Day`."""
+    """How many exchanges there were, and the points that went out, by `Day`."""
 
     shared_lock: tuple[int, int] | None = None
 
-    async def load(self, connection: asyncpg.Connection, keys: Sequence[Day]) -> dict[Day, int]:
+    async def load(self, connection: asyncpg.Connection, keys: Sequence[Day]) -> dict[Day, tuple[int, int]]:
         rows = await connection.fetch(
-            """SELECT asked.n, sum(points_out)::bigint AS points
+            """SELECT asked.n, count(*) AS times, sum(points_out)::bigint AS points
                FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[])
                     WITH ORDINALITY AS asked (holder_id, out_currency, in_currency, first, before, n)
                JOIN quote_use USING (holder_id, out_currency, in_currency)
@@ -52,7 +52,7 @@ class _ExchangedInDay:
                GROUP BY asked.n""",
             *(list(column) for column in zip(*keys, strict=True)),
         )
-        return {keys[row["n"] - 1]: row["points"] for row in rows}
+        return {keys[row["n"] - 1]: (row["times"], row["points"]) for row in rows}
 
 
 QUOTE_USES = _QuoteUses()
@@ -61,10 +61,14 @@ EXCHANGED_IN_DAY = _ExchangedInDay()
 
 @dataclass(slots=True, kw_only=True)
 class ExchangeAtQuote(Exchange):
-    """An exchange that uses up its quote. `cap` is the most points out that a member may exchange in `day`."""
+    """An exchange that uses up its quote.
+
+    `cap` is the most points out, and `most` the number of exchanges, that a member may make in `day`.
+    """
 
     quote: Quote
     cap: int | None
+    most: int | None
     day: Day
 
     @property
@@ -75,25 +79,30 @@ class ExchangeAtQuote(Exchange):
         """Also whether the quote was used, and what was exchanged today where there is a cap."""
         Exchange.needs(self, needs)
         needs.other(QUOTE_USES, self._identity)
-        if self.cap is not None:
+        if self.cap is not None or self.most is not None:
             needs.other(EXCHANGED_IN_DAY, self.day)
 
     def decide(self, books: Books) -> Effect:
-        """Also one row for the use. Raises QuoteUsed, QuoteExpired, CapExceeded, and what an exchange raises."""
+        """Also one row for the use.
+
+        Raises QuoteUsed, QuoteExpired, CapExceeded, TooManyExchanges, and what an exchange raises.
+        """
         books.require_active(self.holder_id)
         quote = self.quote
         if (used := books.other(QUOTE_USES, self._identity)) is not None:
             raise QuoteUsed(operation=str(used), path=("quote",))
         if self.as_of >= quote.expires_at:
             raise QuoteExpired(expired=quote.expires_at.isoformat(), path=("quote",))
-        today = books.other(EXCHANGED_IN_DAY, self.day) or 0
+        times, today = books.other(EXCHANGED_IN_DAY, self.day) or (0, 0)
+        if self.most is not None and times >= self.most:
+            raise TooManyExchanges(cap=self.most, used=times, path=("quote",))
         if self.cap is not None and today + self.points > self.cap:
             raise CapExceeded(cap=self.cap, used=today, path=("quote",))
         effect = Exchange.decide(self, books)
         operation_id = effect.operation["id"]
         books.others[QUOTE_USES][self._identity] = operation_id
-        if self.cap is not None:
-            books.others[EXCHANGED_IN_DAY][self.day] = today + self.points
+        if self.cap is not None or self.most is not None:
+            books.others[EXCHANGED_IN_DAY][self.day] = (times + 1, today + self.points)
         row = {
             "holder_id": quote.holder_id,
             "quote_id": quote.id,

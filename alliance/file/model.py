@@ -41,6 +41,8 @@ from alliance.file.values import (
     refusal,
 )
 
+WaitDays = Annotated[int, Field(ge=0, le=3_650)]
+
 
 class Cycle(Document):
     """When the alliance settles, and its deadlines."""
@@ -146,6 +148,7 @@ class Gifts(Document):
     max_points: Count = 10_000
     per_day: Annotated[int, Field(ge=1, le=10_000)] = 5
     max_depth: Annotated[int, Field(ge=1, le=100)] = 3
+    wait_days: WaitDays = 0
 
 
 class Limit(Document):
@@ -293,6 +296,8 @@ class Exchange(Document):
     block: Count = 1
     step: Count = 1
     daily_cap_per_member: Count | None = None
+    per_day: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    wait_days: WaitDays = 0
 
 
 class Earn(Document):

@@ -3,6 +3,7 @@
 import uuid
 from datetime import datetime
 
+from alliance.clearing.newcomers import waiting
 from alliance.runtime import Runtime
 from domain.errors import NotFound
 from domain.ledger.gifts import Gift, GiftLimits, ReverseGift
@@ -38,6 +39,7 @@ def gift_request(
         as_of=as_of,
         occurred_at=as_of,
         dry_run=dry_run,
+        riders=() if gifts is None else waiting(giver_id, gifts.wait_days, as_of),
         to_holder_id=receiver_id,
         currency=kind.code,
         issuer_id=kind.merchant_id,

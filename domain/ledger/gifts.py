@@ -86,11 +86,13 @@ class Gift(Request):
         return GivenDay(self.holder_id, self.currency, *self.day)
 
     def needs(self, needs: Needs) -> None:
-        """Both members, the giver's open lots, and what was given in the day."""
+        """Both members, the giver's open lots, what was given in the day, and what the riders ask for."""
         needs.holders.add(self.to_holder_id)
         needs.members.update((self.holder_id, self.to_holder_id))
         needs.wallets.add((self.holder_id, self.currency))
         needs.other(GIVEN_IN_DAY, self._day)
+        for rider in self.riders:
+            rider.needs(needs)
 
     def decide(self, books: Books) -> Effect:
         """Two entries, one a holder, and a lot for each that gave.
@@ -113,6 +115,8 @@ class Gift(Request):
         effect.lots.extend(self._given(effect, lot, part) for lot, part in taken)
         if self.note:
             effect.rows.append(note_row(effect, self.note))
+        for rider in self.riders:
+            rider.ride(books, effect)
         books.others[GIVEN_IN_DAY][self._day] = (gifts + 1, points + self.points)
         return effect
 

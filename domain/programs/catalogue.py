@@ -86,11 +86,15 @@ class RedemptionTerms:
 
 @dataclass(frozen=True, slots=True)
 class GiftPolicy:
-    """The most points and gifts that a member gives a day, and how many gifts a point goes through at most."""
+    """The most points and gifts that a member gives a day, and how many gifts a point goes through at most.
+
+    A member waits `wait_days` after joining before they give.
+    """
 
     max_points: int
     per_day: int
     max_depth: int
+    wait_days: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,7 +329,7 @@ def _redemption(stored: dict[str, Any]) -> RedemptionTerms:
 def _gifts(stored: dict[str, Any] | None) -> GiftPolicy | None:
     if stored is None or not stored["allowed"]:
         return None
-    return GiftPolicy(stored["maxPoints"], stored["perDay"], stored["maxDepth"])
+    return GiftPolicy(stored["maxPoints"], stored["perDay"], stored["maxDepth"], stored.get("waitDays", 0))
 
 
 def _floor(negative: str | dict[str, int]) -> int | None:

@@ -66,7 +66,7 @@ Json = Annotated[
 ]
 
 
-def _aware(text: str) -> datetime:
+def aware(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -78,7 +78,7 @@ def _aware(text: str) -> datetime:
 
 AsOf = Annotated[
     datetime | None,
-    typer.Option("--as-of", parser=_aware, metavar="TIME", help="As if it were this time, RFC 3339 [default: now]."),
+    typer.Option("--as-of", parser=aware, metavar="TIME", help="As if it were this time, RFC 3339 [default: now]."),
 ]
 
 

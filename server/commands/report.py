@@ -1,12 +1,14 @@
 """`tessera report`: what the house owes an account of."""
 
+from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from server.commands.common import AsOf, Home, Json, answer, now, servers, with_runtime
+from server.commands.common import AsOf, Home, Json, answer, aware, now, servers, with_runtime
 
 if TYPE_CHECKING:
     from alliance.runtime import Runtime
@@ -46,11 +48,39 @@ def deposits(
             return rows
 
         rows = with_runtime(settings, read)
-    answer({"deposits": rows}, json, lambda console: _show(console, rows))
+    columns = ("merchant", "currency", "money", "topped up", "refunded", "spent", "outstanding", "wallets")
+    answer({"deposits": rows}, json, lambda console: _show(console, columns, rows))
 
 
-def _show(console: Console, rows: list[dict[str, Any]]) -> None:
-    table = Table("merchant", "currency", "money", "topped up", "refunded", "spent", "outstanding", "wallets")
+@report.command()
+def rings(
+    since: Annotated[datetime, typer.Option(parser=aware, metavar="TIME", help="Gifts made from then on, RFC 3339.")],
+    until: Annotated[
+        datetime | None, typer.Option(parser=aware, metavar="TIME", help="Gifts made before then [default: now].")
+    ] = None,
+    longest: Annotated[int, typer.Option(min=2, max=8, help="The most members of a ring.")] = 5,
+    first: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 100,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Rings of gifts: points that went from member to member and came back, those with most points first."""
+    with servers("tessera report rings") as settings:
+        from alliance.gifts import rings as gifts
+        from domain.members.queries import by_ids
+
+        async def read(runtime: "Runtime") -> list[dict[str, Any]]:
+            async with runtime.database.session() as session:
+                found = await gifts.rings(session, since, until or now(), longest, first)
+                people = await by_ids(session, list({id_ for ring in found for id_ in ring.members}), None)
+            return [asdict(ring) | {"members": [people[id_].number for id_ in ring.members]} for ring in found]
+
+        rows = with_runtime(settings, read)
+    columns = ("members", "currency", "went round", "given", "gifts", "first", "last")
+    answer({"rings": rows}, json, lambda console: _show(console, columns, rows))
+
+
+def _show(console: Console, columns: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
+    table = Table(*columns)
     for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
+        table.add_row(*(" > ".join(value) if isinstance(value, list) else str(value) for value in row.values()))
     console.print(table)

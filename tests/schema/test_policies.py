@@ -54,7 +54,7 @@ def _document(root: str, name: str) -> str:
     field = OBJECTS[root].fields[name]
     needed = [argument for argument, what in field.args.items() if is_non_null_type(what.type)]
     values = {"id": '""', "ids": "[]", "code": '""', "by": '{number: "1"}', "representations": "[]", "inputs": "[]"}
-    values |= {"input": _input(field), "first": "1", "second": "2"}
+    values |= {"input": _input(field), "first": "1", "second": "2", "since": '"2017-01-01T00:00:00Z"', "longest": "5"}
     arguments = ", ".join(f"{argument}: {values[argument]}" for argument in needed)
     call = f"{name}({arguments})" if arguments else name
     return f"{root.lower()} {{ {call} {{ __typename }} }}"
@@ -116,6 +116,7 @@ def test_every_refusal_of_the_domain_has_a_type() -> None:
         data = dict.fromkeys(("reason", "what", "requested", "available", "limit", "status", "order", "operation"), "1")
         data |= dict.fromkeys(("kind", "type", "merchant", "event", "currency", "expired", "cap", "used"), "1")
         data |= dict.fromkeys(("minimum", "number", "needed", "depth", "points", "per", "held", "left", "card"), "1")
+        data |= dict.fromkeys(("until",), "1")
         shown = TYPES[name].of(kind(path=("a",), **data), "zh-CN")
         assert shown.code in ErrorCode
         assert shown.message != kind(path=("a",), **data).message("en"), f"{name} is not translated"

@@ -46,7 +46,7 @@ def test_the_commands_that_are_promised_are_there() -> None:
     promised = """up|api|worker|relay|scheduler|migrate|verify|apply|export|token|replay|bench|client create
         |import balances|proof|log keys|log rotate|log retire
         |cycle list|cycle close|cycle issue|cycle confirm|cycle net|cycle settle
-        |report deposits
+        |report deposits|report rings
         |jobs list|jobs show|jobs retry|jobs discard|jobs schedule|jobs run"""
     assert {" ".join(path) for path in COMMANDS} == {name.strip() for name in promised.split("|")}
 

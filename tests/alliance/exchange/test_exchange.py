@@ -147,7 +147,7 @@ async def test_a05_the_cap_a_member_and_day(house: House) -> None:
     async with house.runtime.database.session() as session:
         zone = house.runtime.catalogue.alliance.timezone
         routes = [(member, "GRO", "FUE"), (member, "FUE", "GRO")]
-        assert await exchanged_today(session, routes, NOON, zone) == {routes[0]: 4_000}
+        assert await exchanged_today(session, routes, NOON, zone) == {routes[0]: (4_000, 2)}
 
 
 async def test_a03_an_exchanged_lot_expires_at_the_earlier_date(house: House) -> None:

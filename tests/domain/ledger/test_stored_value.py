@@ -32,6 +32,11 @@ LOTS = """SELECT lot.id = t.paid_lot_id AS paid, lot.remaining, lot.expires_at
           WHERE lot.holder_id = $1 ORDER BY lot.id"""
 
 
+LOTS_OF_TOP_UP = "top up is its two lots, of which the paid one never expires"
+REFUND = "refund takes what it pays back out of what was paid"
+CHECKED = {LOTS_OF_TOP_UP, REFUND}
+
+
 async def left(database: Database, holder: object) -> list[tuple[bool, int]]:
     """What is left of each lot, and whether it was paid for."""
     return [(row["paid"], row["remaining"]) for row in await rows(database, LOTS, holder)]
@@ -138,13 +143,13 @@ async def test_amounts_are_more_than_zero(engine: PostingEngine) -> None:
 @pytest.mark.parametrize(
     ("tampering", "check"),
     [
-        ("UPDATE top_up SET paid = paid + 1", "top up is its two lots, of which the paid one never expires"),
-        ("UPDATE lot SET expires_at = now()", "top up is its two lots, of which the paid one never expires"),
-        ("DELETE FROM top_up", "top up is its two lots, of which the paid one never expires"),
-        ("UPDATE top_up SET bonus = bonus + 1", "top up is its two lots, of which the paid one never expires"),
+        ("UPDATE top_up SET paid = paid + 1", LOTS_OF_TOP_UP),
+        ("UPDATE lot SET expires_at = now()", LOTS_OF_TOP_UP),
+        ("DELETE FROM top_up", LOTS_OF_TOP_UP),
+        ("UPDATE top_up SET bonus = bonus + 1", LOTS_OF_TOP_UP),
         (
             "UPDATE allocation SET lot_id = (SELECT bonus_lot_id FROM top_up) WHERE amount = -60",
-            "refund takes what it pays back out of what was paid",
+            REFUND,
         ),
     ],
 )

@@ -11,6 +11,7 @@ from domain.ledger.engine import PostingEngine
 from domain.ledger.request import Posted
 from domain.ledger.returns import Asked
 from domain.ledger.verify import CHECKS, Proof, verify
+from tests.domain.ledger.test_stored_value import CHECKED as STORED_VALUE
 from tests.ledger_support import (
     ISSUERS,
     NOON,
@@ -202,4 +203,4 @@ async def test_r26_a_return_of_what_was_granted_beside_is_proved(database: Datab
 
 
 def test_every_check_finds_something() -> None:
-    assert set().union(*TAMPERINGS.values(), *GIFT_TAMPERINGS.values(), {BESIDE}) == set(CHECKS)
+    assert set().union(*TAMPERINGS.values(), *GIFT_TAMPERINGS.values(), {BESIDE}, STORED_VALUE) == set(CHECKS)
