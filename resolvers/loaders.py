@@ -205,6 +205,16 @@ class Loaders:
         return self._loader(load)
 
     @cached_property
+    def paid_with(self) -> DataLoader[OperationKey, list[UUID]]:
+        """The redemptions that paid for orders."""
+
+        async def load(session: AsyncSession, keys: list[OperationKey]) -> list[list[UUID]]:
+            found = await clearing.paid_with(session, keys)
+            return [found[key] for key in keys]
+
+        return self._loader(load)
+
+    @cached_property
     def inclusions(self) -> DataLoader[OperationKey, Inclusion | None]:
         """Proofs of operations, unfiltered: see resolvers.proofs."""
 

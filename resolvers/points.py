@@ -2,9 +2,12 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from alliance.clearing.commands import Detail, earn_request, redeem_request, reverse_request
+from alliance.clearing.queries import paid_for
+from alliance.clearing.tenders import PaidBy
 from domain.errors import InvalidInput, NotAllowed, NotFound
 from domain.ledger.commands import Earn
 from domain.ledger.model import OperationKind
@@ -66,8 +69,8 @@ def _valued(context: Context, sent: Sent) -> dict[str, Any]:
     tenders = sent.get("tenders") or []
     if given == "amount":
         money = sent["amount"]["currency"]
-        paid = _tenders(tenders, money)
-        return {"amount": _minor(sent["amount"], money, "amount"), "money": money, "tenders": paid}
+        amount = _minor(sent["amount"], money, "amount")
+        return {"amount": amount, "money": money, **_tenders(tenders, money)}
     lines = sent["lines"]
     if not 1 <= len(lines) <= MAX_LINES:
         raise InvalidInput(reason=f"give 1 to {MAX_LINES} lines", path=("lines",))
@@ -76,7 +79,7 @@ def _valued(context: Context, sent: Sent) -> dict[str, Any]:
         "lines": [_line(line, money, place) for place, line in enumerate(lines)],
         "details": [_detail(line) for line in lines],
         "money": money,
-        "tenders": _tenders(tenders, money),
+        **_tenders(tenders, money),
     }
 
 
@@ -102,11 +105,19 @@ def _detail(sent: Sent) -> Detail:
     return sent.get("ref"), sent.get("sku"), sent.get("category"), sent.get("quantity") or "1", sent["amount"]["amount"]
 
 
-def _tenders(sent: Sequence[Sent], money: str) -> list[Tender]:
-    return [
-        (tender["kind"].value, _minor(tender["amount"], money, "tenders", str(place), "amount"))
-        for place, tender in enumerate(sent)
-    ]
+def _tenders(sent: Sequence[Sent], money: str) -> dict[str, Any]:
+    """How an order was paid, and by which operations. Raises InvalidInput, NotFound."""
+    tenders: list[Tender] = []
+    paid_by: list[PaidBy] = []
+    for place, tender in enumerate(sent):
+        kind, amount = tender["kind"].value, _minor(tender["amount"], money, "tenders", str(place), "amount")
+        tenders.append((kind, amount))
+        if tender.get("operation") is not None:
+            try:
+                paid_by.append(PaidBy(place, kind, amount, *ids.decode_as("Operation", tender["operation"], 2)))
+            except NotFound as refusal:
+                raise refusal.at("tenders", str(place), "operation") from None
+    return {"tenders": tenders, "paid_by": paid_by}
 
 
 async def redeem(context: Context, sent: Sent) -> tuple[Posted, str]:
@@ -152,6 +163,9 @@ async def reverse(context: Context, sent: Sent) -> Posted:
         raise NotFound(what="operation", path=("operation",))
     if context.own_merchant_id not in (None, row.merchant_id):
         raise NotAllowed(reason="it happened at another merchant", path=("operation",))
+    if row.kind == OperationKind.REDEEM and (asked.lines is not None or asked.amount is not None):
+        async with context.runtime.database.reader() as session:
+            asked = replace(asked, order=await paid_for(session, holder_id, operation_id))
     if row.kind == OperationKind.GIFT:
         return await gifts.take_back(context, row, sent, key)
     if row.kind == OperationKind.TOP_UP:

@@ -81,6 +81,10 @@ class TenderInput:
 
     kind: TenderKind
     amount: MoneyInput
+    operation: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="The redemption that paid it, of this member at this merchant, worth `amount`; it pays once.",
+    )
 
 
 @passed_as_sent

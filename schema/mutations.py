@@ -75,6 +75,7 @@ from schema.refusals import (
     MemberNotActive,
     NoAgreement,
     NotAllowed,
+    NotATender,
     NotFound,
     NothingToReinstate,
     NotReversible,
@@ -86,6 +87,8 @@ from schema.refusals import (
     StoredValueLimitExceeded,
     StoredValueNotEarned,
     StoredValueNotExchanged,
+    TenderDiffers,
+    TenderUsed,
     TooManyExchanges,
     TooNew,
     UserError,
@@ -107,7 +110,17 @@ LinkIdentifierResult = Annotated[
     Linked | _Shared | MemberNotActive | IdentifierTaken, strawberry.union("LinkIdentifierResult")
 ]
 EarnResult = Annotated[
-    Earned | _Shared | MemberNotActive | DuplicateOrder | BalanceLimitExceeded | NoAgreement | StoredValueNotEarned,
+    Earned
+    | _Shared
+    | MemberNotActive
+    | DuplicateOrder
+    | BalanceLimitExceeded
+    | NoAgreement
+    | StoredValueNotEarned
+    | AlreadyReversed
+    | NotATender
+    | TenderUsed
+    | TenderDiffers,
     strawberry.union("EarnResult"),
 ]
 _Unspendable = NotSpendable | WholeCardsOnly

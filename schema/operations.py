@@ -151,6 +151,14 @@ class Operation(Node):
         found = [await operations.load(info.context, holder_id, id_) for id_ in self.row.reversed_by]
         return [Operation.of(row) for row in found if row is not None]
 
+    @strawberry.field(description="The redemptions that paid for this order, as its tenders named them.")
+    async def paid_with(self, info: Info) -> list["Operation"]:
+        """Oldest first."""
+        holder_id = self.row.holder_id
+        paid = await info.context.loaders.paid_with.load((holder_id, self.row.id))
+        found = [await operations.load(info.context, holder_id, id_) for id_ in paid]
+        return [Operation.of(row) for row in found if row is not None]
+
     @strawberry.field(description="What decided the points.")
     async def decided_by(self, info: Info) -> list[Decision]:
         """Rules, with versions and what each gave; agreements only for their merchants."""

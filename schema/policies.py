@@ -77,7 +77,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "Operation": _all(
         PARENT,
         "id kind status occurredAt bookedAt member merchant store channel orderRef title change balanceAfter transfers"
-        " reverses reversedBy decidedBy proof",
+        " reverses reversedBy paidWith decidedBy proof",
     ),
     "Hold": _all(PARENT, "id points captured status expiresAt orderRef currency merchant capturedBy"),
     "InclusionProof": _all(PARENT, "leafIndex leafHash path checkpoint leaf salt terms termsSalt bundle"),
@@ -167,6 +167,8 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
             "AlreadyReversed",
             "NoAgreement",
             "QuoteUsed",
+            "NotATender",
+            "TenderUsed",
         ),
         _ERROR,
     ),
@@ -200,6 +202,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "NothingToReinstate": _ERROR | _all(PARENT, "available requested"),
     "NotSpendable": _ERROR | _all(PARENT, "currency"),
     "WholeCardsOnly": _ERROR | _all(PARENT, "currency card"),
+    "TenderDiffers": _ERROR | _all(PARENT, "worth currency"),
     "BelowMinimum": _ERROR | _all(PARENT, "minimum"),
     "WrongCycleStatus": _ERROR | _all(PARENT, "number status needed"),
     "EarlierCycleOpen": _ERROR | _all(PARENT, "number"),

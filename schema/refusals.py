@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 import strawberry
 
 from domain.errors import Refusal
-from schema.scalars import Points
+from schema.scalars import CurrencyCode, Decimal, Points
 
 
 @strawberry.enum(description="Stable codes of refusals.")
@@ -51,6 +51,9 @@ class ErrorCode(StrEnum):
     STORED_VALUE_NOT_EXCHANGED = "STORED_VALUE_NOT_EXCHANGED"
     STORED_VALUE_NOT_EARNED = "STORED_VALUE_NOT_EARNED"
     STORED_VALUE_LIMIT_EXCEEDED = "STORED_VALUE_LIMIT_EXCEEDED"
+    NOT_A_TENDER = "NOT_A_TENDER"
+    TENDER_USED = "TENDER_USED"
+    TENDER_DIFFERS = "TENDER_DIFFERS"
 
 
 @strawberry.interface(description="Why a call was refused. A refusal is an answer, not a fault.")
@@ -360,6 +363,25 @@ class StoredValueLimitExceeded(UserError):
     cap: Points = strawberry.field(description="In minor units.")
     used: Points = strawberry.field(description="What is in the wallet, in minor units.")
     own = ("cap", "used")
+
+
+@strawberry.type(description="The operation is no redemption of such points, so that it is no tender of that kind.")
+class NotATender(UserError):
+    """See the path."""
+
+
+@strawberry.type(description="The redemption has paid for another order.")
+class TenderUsed(UserError):
+    """It pays once."""
+
+
+@strawberry.type(description="The tender is not what its redemption is worth.")
+class TenderDiffers(UserError):
+    """At the issuer's published worth, when it was redeemed."""
+
+    worth: Decimal
+    currency: CurrencyCode
+    own = ("worth", "currency")
 
 
 TYPES: dict[str, type[UserError]] = {kind.__name__: kind for kind in UserError.__subclasses__()}

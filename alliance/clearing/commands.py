@@ -15,6 +15,7 @@ from alliance.clearing.errors import NoAgreement, NotSpendable, WholeCardsOnly
 from alliance.clearing.returns import worth_of_kept
 from alliance.clearing.riders import Owing, OwingBack, OwingDecided, Refusing
 from alliance.clearing.rules import PRICE_OF_MILLIONTHS, is_late, obligations, versions
+from alliance.clearing.tenders import PaidBy, Paying
 from alliance.runtime import Runtime
 from alliance.stored_value.rules import elsewhere, require_earnable
 from domain.errors import InvalidInput, NotFound
@@ -48,6 +49,7 @@ def earn_request(
     amount: int | None = None,
     points: int | None = None,
     tenders: Sequence[Tender] = (),
+    paid_by: Sequence[PaidBy] = (),
     channel: str | None = None,
     store: str | None = None,
     order_ref: str | None = None,
@@ -56,8 +58,8 @@ def earn_request(
     """Points for a purchase at `merchant`, in its own currency or in another's under an agreement (A1).
 
     Exactly one of `lines` (amount in minor units of `money`, category), `amount` (minor units) and `points`. `details`,
-    one a line, are kept on the operation with the points of each. Raises InvalidInput, NotFound; the
-    posting refuses with NoAgreement.
+    one a line, are kept on the operation with the points of each. `paid_by` are the tenders that name a redemption.
+    Raises InvalidInput, NotFound; the posting refuses with NoAgreement, and as `Paying` does.
     """
     if (lines is None) + (amount is None) + (points is None) != 2:
         raise InvalidInput(reason="give exactly one of lines, amount and points")
@@ -77,6 +79,8 @@ def earn_request(
         beside, valued = _beside(runtime.catalogue, merchant, kind, valued, order, occurred_at, as_of)
     issuer = runtime.catalogue.merchants_by_id[kind.merchant_id]
     price, riders = _clear(runtime, "earn", merchant, kind, valued.points, occurred_at, as_of, dry_run)
+    if paid_by and money is not None:
+        riders += (Paying(runtime.catalogue, merchant.id, money, tuple(paid_by)),)
     expiry = kind.policy_at(occurred_at).expiry
     return Earn(
         holder_id=member_id,

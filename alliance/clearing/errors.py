@@ -34,3 +34,30 @@ class TooNew(Refusal):
 
     code = "TOO_NEW"
     text = {"en": "a new account may do this from {until} on", "zh-CN": "新账户须等到 {until} 方可操作"}
+
+
+class NotATender(Refusal):
+    """A tender of this `kind` is paid by a redemption of such points; this is another `operation`."""
+
+    code = "NOT_A_TENDER"
+    text = {
+        "en": "an operation of kind {operation}, or of other points, is no tender of kind {kind}",
+        "zh-CN": "类型为 {operation} 的操作或其他积分不能作为 {kind} 支付",
+    }
+
+
+class TenderUsed(Refusal):
+    """The redemption has paid for another order: `order` is the operation that it earned by."""
+
+    code = "TENDER_USED"
+    text = {"en": "this redemption has paid for another order", "zh-CN": "该笔消费已用于支付另一订单"}
+
+
+class TenderDiffers(Refusal):
+    """A tender's `amount` is not what its redemption is `worth`, both in `currency`."""
+
+    code = "TENDER_DIFFERS"
+    text = {
+        "en": "the redemption is worth {worth} {currency}, and the tender says {amount}",
+        "zh-CN": "该笔消费价值 {worth} {currency}，支付金额却为 {amount}",
+    }

@@ -92,3 +92,28 @@ async def deciding(
     for holder_id, operation_id, debtor_id, creditor_id, version, points in await session.execute(_DECIDING, pairs):
         found[holder_id, operation_id].append(Deciding((debtor_id, creditor_id), version, points))
     return found
+
+
+_PAID_WITH = text("""
+    SELECT t.holder_id, t.order_id, t.operation_id
+    FROM unnest(CAST(:holders AS uuid[]), CAST(:ids AS uuid[])) AS w (holder_id, order_id)
+    JOIN order_tender t USING (holder_id, order_id) ORDER BY t.operation_id
+""")
+_PAID_FOR = text("SELECT order_id FROM order_tender WHERE holder_id = :holder_id AND operation_id = :operation_id")
+
+
+async def paid_with(
+    session: AsyncSession, keys: Sequence[tuple[uuid.UUID, uuid.UUID]]
+) -> dict[tuple[uuid.UUID, uuid.UUID], list[uuid.UUID]]:
+    """The redemptions that paid for the orders whose earns have these (holder, id), oldest first."""
+    found: dict[tuple[uuid.UUID, uuid.UUID], list[uuid.UUID]] = {key: [] for key in keys}
+    pairs = {"holders": [key[0] for key in keys], "ids": [key[1] for key in keys]}
+    for holder_id, order_id, operation_id in await session.execute(_PAID_WITH, pairs):
+        found[holder_id, order_id].append(operation_id)
+    return found
+
+
+async def paid_for(session: AsyncSession, holder_id: uuid.UUID, operation_id: uuid.UUID) -> uuid.UUID | None:
+    """The earn of the order that a redemption paid for, if it is known."""
+    found: uuid.UUID | None = await session.scalar(_PAID_FOR, {"holder_id": holder_id, "operation_id": operation_id})
+    return found

@@ -6,7 +6,7 @@ One bad line refuses itself alone (I1).
 
 import asyncio
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -17,6 +17,7 @@ from uuid import UUID, uuid5
 import msgspec
 
 from alliance.clearing.commands import earn_request, reverse_request
+from alliance.clearing.tenders import PaidBy
 from alliance.intake import queries, rules
 from alliance.intake.model import Purchase, Return
 from alliance.runtime import Runtime
@@ -40,9 +41,16 @@ NOBODY = UUID(int=0)
 _encode = msgspec.json.Encoder().encode
 
 
+def _nothing(id_: str) -> tuple[UUID, ...]:
+    raise NotFound(what="operation")
+
+
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who sends, with what rights. `merchant_id` limits to one merchant; `secret` is that of the fingerprints."""
+    """Who sends, with what rights. `merchant_id` limits to one merchant; `secret` is that of the fingerprints.
+
+    `operation_of` reads the (holder, id) of an operation from the id that clients know; raises NotFound.
+    """
 
     client_id: UUID
     subject: UUID
@@ -50,6 +58,7 @@ class Sender:
     merchant_id: UUID | None
     may_give: bool
     may_reverse: bool
+    operation_of: Callable[[str], tuple[UUID, ...]] = _nothing
 
 
 class Answer(NamedTuple):
@@ -200,7 +209,21 @@ def _request(
         amount=order.amount,
         points=order.points,
         tenders=order.tenders,
+        paid_by=_paid_by(sender, line, order) if line.tenders else (),
     )
+
+
+def _paid_by(sender: Sender, line: Purchase, order: rules.Order) -> list[PaidBy]:
+    """The tenders that name the operation that paid them. Raises NotFound."""
+    paid: list[PaidBy] = []
+    for place, (tender, (kind, amount)) in enumerate(zip(line.tenders or (), order.tenders, strict=False)):
+        if tender.operation is not None:
+            try:
+                holder_id, operation_id = sender.operation_of(tender.operation)
+            except NotFound as refusal:
+                raise refusal.at("tenders", str(place), "operation") from None
+            paid.append(PaidBy(place, kind, amount, holder_id, operation_id))
+    return paid
 
 
 async def _recognised(runtime: Runtime, items: Sequence[_Item]) -> list[UUID | Refusal]:

@@ -11,19 +11,25 @@ OrderKey = tuple[UUID, UUID, str]
 """Holder, merchant, order reference."""
 
 _OF_ORDERS = text("""
-    SELECT holder_id, merchant_id, order_ref, operation.id, operation.kind
-    FROM unnest(CAST(:holders AS uuid[]), CAST(:merchants AS uuid[]), CAST(:orders AS text[]))
-        AS asked (holder_id, merchant_id, order_ref)
-    JOIN operation USING (holder_id, merchant_id, order_ref)
-    WHERE operation.kind IN ('EARN', 'REDEEM')
-    ORDER BY operation.kind DESC, operation.id
+    WITH of_order AS (
+        SELECT holder_id, merchant_id, order_ref, operation.id, operation.kind
+        FROM unnest(CAST(:holders AS uuid[]), CAST(:merchants AS uuid[]), CAST(:orders AS text[]))
+            AS asked (holder_id, merchant_id, order_ref)
+        JOIN operation USING (holder_id, merchant_id, order_ref)
+        WHERE operation.kind IN ('EARN', 'REDEEM')
+    )
+    SELECT * FROM of_order
+    UNION
+    SELECT earn.holder_id, earn.merchant_id, earn.order_ref, tender.operation_id, 'REDEEM'
+    FROM of_order earn JOIN order_tender tender ON tender.holder_id = earn.holder_id AND tender.order_id = earn.id
+    ORDER BY kind DESC, id
 """)
 
 
 async def operations_of_orders(
     session: AsyncSession, orders: Sequence[OrderKey]
 ) -> dict[OrderKey, list[tuple[UUID, str]]]:
-    """The redemptions on each order, then its earns, as (id, kind); reversed ones among them."""
+    """The redemptions on each order, or that paid for it, then its earns, as (id, kind); reversed ones among them."""
     keys = set(orders)
     asked = {
         "holders": [holder_id for holder_id, _, _ in keys],

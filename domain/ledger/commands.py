@@ -24,6 +24,7 @@ from domain.ledger.returns import (
     EVERYTHING,
     Asked,
     Kept,
+    Order,
     Valuing,
     give_back,
     kept_after,
@@ -286,9 +287,9 @@ class Reverse(Request):
             rider.ride(books, effect)
         return effect
 
-    def _kept(self, original: PastOperation, points: int) -> Kept:
-        """What is kept of an order after this return; `points` are left to undo. Raises as `give_back` does."""
-        kept = kept_after(order_of(original.bought), original.returns)
+    def _kept(self, original: PastOperation, bought: Sequence[Any] | None, points: int) -> Kept:
+        """What is kept of what was bought after this return; `points` are left to undo. Raises as `give_back` does."""
+        kept = kept_after(order_of(bought), original.returns)
         last = original.returns[-1].operation_id if original.returns else None
         give_back(kept, self.asked, points, last)
         return kept
@@ -314,7 +315,7 @@ class Reverse(Request):
         """
         main, *others = dict.fromkeys(entry.currency for entry in original.entries) or [""]
         granted, before = original.granted(main), sum(one.undone for one in original.returns)
-        kept = self._kept(original, granted - before)
+        kept = self._kept(original, original.bought, granted - before)
         undone, whole = undone_of_earn(granted, kept, self._worth(original, kept, main), kept.points)
         effect.points, due = self._take_back(books, original, effect, main, undone)
         effect.data |= {"taken": effect.points, "shortfall": due - effect.points}
@@ -365,25 +366,31 @@ class Reverse(Request):
         """Put the points back into the very lots (R20); where the date has passed they come back expired."""
         spent = -original.entries[0].amount
         left = spent - sum(one.undone for one in original.returns)
-        effect.points = self._to_restore(books, original, spent, left)
+        effect.points, taken = self._to_restore(books, original, spent, left)
         parts = put_back(original.allocations, original.restored, effect.points)
         if effect.points:
             effect.entries.append(_back(original, original.entries[0].currency, effect.points))
             effect.allocations.extend(parts)
         expired = sum(part for lot, part in parts if not lot.is_live(self.as_of))
         effect.data |= {"restored": effect.points, "expired": expired}
-        self._returned(effect, {}, undone=effect.points, due=effect.points, whole=effect.points == left)
+        self._returned(effect, taken, undone=effect.points, due=effect.points, whole=effect.points == left)
 
-    def _to_restore(self, books: Books, original: PastOperation, spent: int, left: int) -> int:
-        """Points of a redemption that come back: as many as asked, or by the share of the order that does (R23)."""
+    def _to_restore(
+        self, books: Books, original: PastOperation, spent: int, left: int
+    ) -> tuple[int, Mapping[int, int]]:
+        """Points of a redemption that come back: as many as asked, or by the share of the order that does (R23).
+
+        For these points lines come back once, whatever came back for what the order earned: they are two decisions.
+        """
         if self.asked.lines is None and self.asked.amount is None:
-            self._kept(original, left)
-            return left if self.asked.points is None else self.asked.points
+            give_back(Kept(Order(), []), self.asked, left, None)
+            return left if self.asked.points is None else self.asked.points, {}
         order = books.operation(self.holder_id, self.asked.order) if self.asked.order else None
         if order is None:
             path = ("amount" if self.asked.lines is None else "lines",)
             raise InvalidInput(reason="points that were spent come back by number: give points", path=path)
-        return min(left, max(0, undone_of_redemption(spent, self._kept(order, 0)) - (spent - left)))
+        kept = self._kept(original, order.bought, 0)
+        return min(left, max(0, undone_of_redemption(spent, kept) - (spent - left))), kept.taken
 
     def _undo_adjust(self, books: Books, original: PastOperation, effect: Effect) -> None:
         """What was given by hand is taken back as an earn is; what was taken returns to its lots."""

@@ -252,6 +252,22 @@ class OrderReference(Base):
     operation_id: Mapped[uuid.UUID]
 
 
+class OrderTender(Base):
+    """A redemption that paid for an order: `order_id` is the earn of the order, `amount` in minor units of `money`."""
+
+    __tablename__ = "order_tender"
+    __table_args__ = (
+        CheckConstraint("amount >= 0", name="amount"),
+        Index("ix_order_tender_order", "holder_id", "order_id"),
+    )
+
+    holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    operation_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    order_id: Mapped[uuid.UUID]
+    money: Mapped[str]
+    amount: Mapped[int]
+
+
 class OperationNote(Base):
     """Free text that belongs to an operation, kept apart because it may hold personal data."""
 

@@ -117,6 +117,7 @@ class PastOperation:
     order_ref: str | None
     reverses: UUID | None
     occurred_at: datetime
+    as_of: datetime
     decisions: list[Any] | None = None
     bought: list[Any] | None = None
     entries: list[EntryState] = field(default_factory=list)

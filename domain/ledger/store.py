@@ -150,7 +150,7 @@ async def _load_operations(connection: asyncpg.Connection, books: Books, asked: 
     columns = _columns(asked)
     for row in await connection.fetch(
         """SELECT o.holder_id, o.id, o.kind, o.merchant_id, o.store, o.channel, o.order_ref, o.reverses,
-                  o.occurred_at, o.decisions, o.lines AS bought
+                  o.occurred_at, o.as_of, o.decisions, o.lines AS bought
            FROM unnest($1::uuid[], $2::uuid[]) AS asked (holder_id, id)
            JOIN operation o USING (holder_id, id)""",
         *columns,

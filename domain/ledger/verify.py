@@ -113,6 +113,12 @@ CHECKS = {
         HAVING sum((b.value ->> 0)::bigint) > coalesce(max(l.granted), 0)
             OR (bool_or(t.whole) AND sum((b.value ->> 0)::bigint) < coalesce(max(l.granted), 0))
             OR sum((b.value ->> 1)::bigint) > sum((b.value ->> 0)::bigint)""",
+    "what paid for an order is a redemption at its merchant": """
+        SELECT t.holder_id, t.operation_id::text AS kind, t.money AS currency, t.amount AS kept, 0 AS proved
+        FROM order_tender t
+        LEFT JOIN operation o ON o.holder_id = t.holder_id AND o.id = t.order_id
+        LEFT JOIN operation r ON r.holder_id = t.holder_id AND r.id = t.operation_id
+        WHERE o.kind IS DISTINCT FROM 'EARN' OR r.kind IS DISTINCT FROM 'REDEEM' OR o.merchant_id <> r.merchant_id""",
     "entry belongs to an operation": """
         SELECT e.holder_id, e.operation_id::text AS kind, e.currency, e.amount AS kept, 0 AS proved
         FROM entry e LEFT JOIN operation o ON o.id = e.operation_id AND (o.holder_id = e.holder_id

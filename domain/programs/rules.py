@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from dateutil.relativedelta import relativedelta
 
 from domain.errors import InvalidInput
-from domain.money import MAX_INTEGER, exponent
+from domain.money import MAX_INTEGER, PRICE, exponent
 from domain.programs.catalogue import PRICE_PLACES, Currency, ExpiryPolicy, Merchant
 from domain.programs.earning import Contribution, Tariff
 
@@ -50,6 +50,18 @@ def points_for_order(currency: Currency, amount: int, money: str, moment: dateti
     if policy.redemption.max_money is not None:
         covered = min(covered, policy.redemption.max_money)
     return int(covered * 10**currency.scale // policy.worth)
+
+
+def worth_of(currency: Currency, units: int, moment: datetime) -> tuple[int, str] | None:
+    """Minor units (rounded towards zero) and money of what these smallest units of points are worth to members.
+
+    By the policy in force at `moment`; None where the issuer publishes no worth.
+    """
+    policy = currency.policy_at(moment)
+    if policy.worth is None or policy.worth_currency is None:
+        return None
+    minor = abs(units) * policy.worth * 10 ** exponent(policy.worth_currency) // (PRICE * 10**currency.scale)
+    return minor if units >= 0 else -minor, policy.worth_currency
 
 
 def value_purchase(

@@ -8,6 +8,7 @@ from starlette.datastructures import Headers
 
 from alliance.intake.commands import Sender
 from alliance.runtime import Runtime
+from resolvers import ids
 from resolvers.viewer import Scope, Verifier, Viewer
 from server.callers import Refused, clock_of, moment, require_scope, viewer_of
 from server.ingest.feed import Feed
@@ -56,6 +57,7 @@ def _sender(viewer: Viewer, secret: bytes) -> Sender:
         merchant_id=viewer.merchant_id,
         may_give=Scope.POINTS_GIVE in viewer.scopes,
         may_reverse=Scope.POINTS_REVERSE in viewer.scopes,
+        operation_of=lambda id_: ids.decode_as("Operation", id_, 2),
     )
 
 

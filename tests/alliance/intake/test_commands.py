@@ -14,10 +14,19 @@ from domain.errors import Refusal
 from domain.ledger.request import Posted
 from domain.members.commands import set_status
 from domain.members.model import MemberStatus
+from resolvers import ids
 
 NOW = datetime(2017, 1, 2, 12, tzinfo=UTC)
 CLIENT = UUID(int=0xFEED)
-OPERATOR = Sender(CLIENT, CLIENT, b"secret", merchant_id=None, may_give=True, may_reverse=True)
+OPERATOR = Sender(
+    CLIENT,
+    CLIENT,
+    b"secret",
+    merchant_id=None,
+    may_give=True,
+    may_reverse=True,
+    operation_of=lambda id_: ids.decode_as("Operation", id_, 2),
+)
 
 
 def purchase(key: str, card: str = "900", amount: str = "10.00", **changes: Any) -> dict[str, Any]:
@@ -268,6 +277,23 @@ async def test_r23_points_spent_on_what_comes_back_are_a_decision_of_their_own(r
     assert await balance(runtime) == 970 + (30 if restore else 0)
 
 
+async def test_r08_r23_a_tender_says_what_was_spent_on_an_order(runtime: Runtime) -> None:
+    """The redemption names no order: the order names the redemption."""
+    await send(runtime, purchase("0", amount="3000.00"))
+    paid = {"kind": "POINTS", "amount": {"amount": "20.00", "currency": "USD"}, "operation": "nothing"}
+    tenders = [paid, {"kind": "MONEY", "amount": {"amount": "80.00", "currency": "USD"}}]
+    (unknown,) = await send(runtime, purchase("1", amount="100.00", tenders=tenders))
+    assert isinstance(unknown.outcome, Refusal)
+    assert (unknown.outcome.code, unknown.outcome.path) == ("NOT_FOUND", ("tenders", "0", "operation"))
+    spent = await _redeem(runtime, None, 2000)
+    paid["operation"] = ids.encode("Operation", spent.holder_id, spent.operation_id or spent.holder_id)
+    answers = [purchase(key, amount="100.00", tenders=tenders) for key in ("1", "1", "2")]
+    assert told(await send(runtime, *answers)) == [80, "80", "TENDER_USED"]
+    assert await balance(runtime) == 1080
+    assert told(await send(runtime, back("3", "1", restore=True))) == [-80]
+    assert await balance(runtime) == 3000
+
+
 def _basket(key: str, *amounts: str, quantity: str = "1", **changes: Any) -> dict[str, Any]:
     sent = purchase(key) | changes
     lines = [
@@ -277,13 +303,13 @@ def _basket(key: str, *amounts: str, quantity: str = "1", **changes: Any) -> dic
     return {name: value for name, value in sent.items() if name != "amount"} | {"lines": lines}
 
 
-async def _redeem(runtime: Runtime, order: str, points: int) -> None:
+async def _redeem(runtime: Runtime, order: str | None, points: int) -> Posted:
     from alliance.clearing.commands import redeem_request
 
     async with runtime.database.session() as session:
         member_id = await session.scalar(text("SELECT id FROM member"))
     assert member_id is not None
-    await runtime.engine.post(
+    return await runtime.engine.post(
         redeem_request(
             runtime,
             member_id=member_id,
