@@ -10,12 +10,13 @@ import asyncpg
 from domain.base import new_id
 from domain.database import Database
 from domain.ledger.adjustments import Adjust, AdjustmentLimits, Reinstate
-from domain.ledger.commands import Earn, Exchange, Expire, Redeem, Reverse
+from domain.ledger.commands import Earn, Exchange, Expire, Redeem
 from domain.ledger.gifts import Gift, GiftLimits, ReverseGift
 from domain.ledger.holds import CaptureHold, HoldPoints, LapseHold, ReleaseHold
 from domain.ledger.opening import Opening
 from domain.ledger.orders import RedeemForOrder
 from domain.ledger.request import Key, Posted
+from domain.ledger.reversals import Reverse
 from domain.ledger.stored_value import Refund, ReverseTopUp, TopUp
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -19,10 +19,11 @@ from alliance.clearing.tenders import PaidBy, Paying
 from alliance.runtime import Runtime
 from alliance.stored_value.rules import elsewhere, require_earnable
 from domain.errors import InvalidInput, NotFound
-from domain.ledger.commands import Earn, Grant, Redeem, Reverse
+from domain.ledger.commands import Earn, Grant, Redeem
 from domain.ledger.orders import RedeemForOrder
 from domain.ledger.request import Key, Rider
 from domain.ledger.returns import EVERYTHING, Asked
+from domain.ledger.reversals import Reverse
 from domain.money import from_minor
 from domain.programs.catalogue import Catalogue, Currency, Merchant
 from domain.programs.rules import Line, Tender, Valued, expiry_instant, points_for_order, value_purchase

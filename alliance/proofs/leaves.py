@@ -139,6 +139,7 @@ NOT_IN_LEAVES = {
     "quote_use": "says that a quote is used; what was exchanged is proved",
     "order_reference": "made from the operation, which is proved",
     "operation_note": "may hold personal data",
+    "order_tender": "says what paid for an order; both operations are proved",
     "adjustment": "counts what its operation, which is proved, moved",
 }
 """Tables that name an operation and are in no leaf, and why."""
