@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from alliance.proofs.verify import CHECKS as LOG_CHECKS
 from alliance.proofs.verify import verify_log
 from alliance.settlement.rules import minor_unit
-from domain.ledger.verify import Proof
+from domain.ledger.verify import Progress, Proof, quiet
 from domain.ledger.verify import verify as verify_ledger
 from domain.programs.model import AllianceRow
 
@@ -71,12 +71,12 @@ _CHECKS = {
 }
 
 
-async def verify(session: AsyncSession) -> Proof:
-    """Prove everything that `tessera verify` promises, as of one instant."""
+async def verify(session: AsyncSession, proof: Proof | None = None, progress: Progress = quiet) -> Proof:
+    """Prove everything that `tessera verify` promises, as of one instant. `proof` may have a listener."""
     currency = await session.scalar(select(AllianceRow.settlement_currency))
     unit = minor_unit(currency) if currency else 1
     await session.rollback()
     checks = {name: sql.format(unit=unit) for name, sql in _CHECKS.items()}
-    proof = await verify_ledger(session, checks | LOG_CHECKS)
-    proof.differences += await verify_log(session)
+    proof = await verify_ledger(session, checks | LOG_CHECKS, proof, progress)
+    await verify_log(session, proof, progress)
     return proof

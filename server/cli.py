@@ -5,7 +5,7 @@ import sys
 import orjson
 import typer
 
-from server.commands import access, bench, book, cycle, importing, jobs, log, replay, report, roles, up
+from server.commands import access, bench, book, cycle, importing, jobs, log, proving, replay, report, roles, up
 from server.commands.common import DONE, NO, UNAVAILABLE, Failure
 
 app = typer.Typer(
@@ -22,7 +22,7 @@ app.command()(roles.scheduler)
 app.command("migrate")(roles.migrate_)
 app.command()(book.apply)
 app.command()(book.export)
-app.command()(book.verify)
+app.command()(proving.verify)
 app.command()(log.proof)
 app.add_typer(log.log, name="log")
 app.add_typer(importing.importing, name="import")

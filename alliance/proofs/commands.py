@@ -17,9 +17,15 @@ from domain.ledger.merkle import HASH_SIZE, cover, fold, grow, kept_at, leaf_has
 
 SEALER_LOCK = (0x7E55, 5)
 
-SEALER = {"plan_cache_mode": "force_custom_plan", "jit": "off", "idle_in_transaction_session_timeout": "60s"}
-"""Settings of the sealer's connection. Statements are planned for the operations they are about: a plan for any number
-of them reads lots one by one."""
+SEALER = {
+    "plan_cache_mode": "force_custom_plan",
+    "enable_seqscan": "off",
+    "max_parallel_workers_per_gather": "0",
+    "jit": "off",
+    "idle_in_transaction_session_timeout": "60s",
+}
+"""Settings of the sealer's connection. Everything it asks for is found by an index, whatever statistics (which may be
+those of empty tables) say of reading whole tables; and statements are planned for the operations they are about."""
 
 BLOCK = 5000
 """Operations a block: what is sealed in a fraction of a second, and held in memory."""
@@ -30,10 +36,17 @@ _NEXT = """
     SELECT holder_id, id, xid FROM operation o
     WHERE xid >= $1 AND (xid, id, holder_id) > ($1, $2, $3)
       AND xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
-      AND NOT EXISTS (SELECT FROM log_leaf l WHERE l.operation_id = o.id AND l.holder_id = o.holder_id)
+      AND (SELECT l."index" FROM log_leaf l WHERE l.operation_id = o.id AND l.holder_id = o.holder_id) IS NULL
     ORDER BY xid, id, holder_id LIMIT $4"""
 
 _FIRST = UUID(int=0)
+_BEFORE_ALL = -(2**63)
+
+# Of another server's transactions nothing is known but that they are past: operations come in the order of the time in
+# their ids (UUIDv7), before all of this server's. (One number for all would have every block sort all of them.)
+_RENUMBER = """
+    UPDATE operation SET xid = ('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint - 4611686018427387904
+    WHERE xid >= $1"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +79,8 @@ async def prepare(connection: asyncpg.Connection, keys: Sequence[PrivateKey]) ->
     async with connection.transaction(isolation="repeatable_read"):
         to_come = await connection.fetchval("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
         if await connection.fetchval("SELECT max(xid) >= $1 FROM operation", to_come):
-            await connection.execute("UPDATE operation SET xid = 0 WHERE xid >= $1", to_come)
-            await connection.execute("UPDATE log_checkpoint SET xid = -1")
+            await connection.execute(_RENUMBER, to_come)
+            await connection.execute("UPDATE log_checkpoint SET xid = $1", _BEFORE_ALL)
 
 
 async def seal(connection: asyncpg.Connection, keys: Sequence[PrivateKey], limit: int = BLOCK) -> Sealed:
@@ -114,7 +127,7 @@ async def _head(connection: asyncpg.Connection) -> _Head:
     if end != (last["size"] if last else 0):
         raise LogDamaged(f"there are {end} leaves, and the newest checkpoint is of {last['size'] if last else 0}")
     if last is None:
-        return _Head(0, [], 0, _FIRST, _FIRST)
+        return _Head(0, [], _BEFORE_ALL, _FIRST, _FIRST)
     subtrees = [kept_at(subtree) for subtree in cover((0, end))]
     rows = await connection.fetch(
         'SELECT "index", holder_id, operation_id, hashes FROM log_leaf WHERE "index" = ANY($1)',

@@ -1,6 +1,6 @@
 """The proof of the log: every leaf made again from the rows, and every checkpoint from the leaves."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import select, text
@@ -11,7 +11,7 @@ from alliance.proofs.model import LogCheckpoint, LogKey
 from alliance.proofs.notes import BadNote, Checkpoint, PublicKey, read_checkpoint
 from alliance.proofs.queries import driver
 from domain.ledger.merkle import HASH_SIZE, fold, grow
-from domain.ledger.verify import LIMIT, Difference
+from domain.ledger.verify import Difference, Progress, Proof, quiet
 
 CHUNK = 5000
 """Leaves that are made again at a time."""
@@ -38,14 +38,15 @@ _LEAVES = text("""
 _NOBODY = "00000000-0000-0000-0000-000000000000"
 
 
-async def verify_log(session: AsyncSession, progress: Callable[[int], None] = lambda sealed: None) -> list[Difference]:
-    """What is not as it was sealed and signed, in the snapshot of the session's transaction; at most 1,000.
+async def verify_log(session: AsyncSession, proof: Proof, progress: Progress = quiet) -> None:
+    """Add to the proof what is not as it was sealed and signed, in the snapshot of the session's transaction.
 
-    One pass over the leaves, a chunk at a time; `progress` is told how many are done.
+    One pass over the leaves, a chunk at a time.
     """
-    pass_ = _Pass(await _public_keys(session))
+    total = (await session.execute(text("SELECT count(*) FROM log_leaf"))).scalar_one()
+    pass_ = _Pass(proof, await _public_keys(session))
     connection = await driver(session)
-    start = 0
+    start = done = 0
     while leaves := (await session.execute(_LEAVES, {"start": start, "size": CHUNK})).all():
         last = leaves[-1].place
         made = await read(connection, [(leaf.holder_id, leaf.operation_id) for leaf in leaves])
@@ -53,19 +54,15 @@ async def verify_log(session: AsyncSession, progress: Callable[[int], None] = la
         checkpoints = (await session.scalars(between.order_by(LogCheckpoint.size))).all()
         pass_.chunk(leaves, made, checkpoints)
         session.expunge_all()
-        start = last + 1
-        progress(start)
-        if len(pass_.differences) >= LIMIT:
-            return pass_.differences[:LIMIT]
-    beyond = select(LogCheckpoint).where(LogCheckpoint.size > start).order_by(LogCheckpoint.size).limit(LIMIT)
-    for checkpoint in await session.scalars(beyond):
-        pass_.differ(
-            "leaves of a checkpoint are there", _NOBODY, f"checkpoint {checkpoint.size}", checkpoint.size, start
-        )
+        start, done = last + 1, done + len(leaves)
+        progress("leaves", done, total)
+    beyond = select(LogCheckpoint).where(LogCheckpoint.size > start).order_by(LogCheckpoint.size)
+    async for checkpoint in await session.stream_scalars(beyond):
+        what = f"checkpoint {checkpoint.size}"
+        pass_.differ("leaves of a checkpoint are there", _NOBODY, what, checkpoint.size, start)
         pass_.signed_size = checkpoint.size
     if pass_.signed_size < start:
         pass_.differ("the newest checkpoint is of all leaves", _NOBODY, "the log", start, pass_.signed_size)
-    return pass_.differences[:LIMIT]
 
 
 async def _public_keys(session: AsyncSession) -> list[PublicKey]:
@@ -81,9 +78,9 @@ async def _public_keys(session: AsyncSession) -> list[PublicKey]:
 class _Pass:
     """One pass over the log, and where it stands."""
 
-    def __init__(self, keys: Sequence[PublicKey]) -> None:
-        self.differences: list[Difference] = []
+    def __init__(self, proof: Proof, keys: Sequence[PublicKey]) -> None:
         self.signed_size = 0
+        self._proof = proof
         self._keys = keys
         self._frontier: list[bytes] = []
         self._size = 0
@@ -91,7 +88,7 @@ class _Pass:
 
     def differ(self, check: str, holder: object, what: str, kept: int, proved: int) -> None:
         """Name something."""
-        self.differences.append(Difference(check, str(holder), what, "", kept, proved))
+        self._proof.add(Difference(check, str(holder), what, "", kept, proved))
 
     def chunk(self, leaves: Sequence[Any], made: Iterable[Rows | None], checkpoints: Sequence[LogCheckpoint]) -> None:
         """Prove some leaves, the rows made again for them, and the checkpoints among them."""

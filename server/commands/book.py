@@ -1,4 +1,4 @@
-"""The alliance file, and the proof of the books: `tessera apply`, `export` and `verify`."""
+"""The alliance file: `tessera apply` and `export`."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -8,13 +8,11 @@ import typer
 from rich.console import Console
 
 from server.commands.common import NO, AsOf, Failure, Home, Json, answer, now, servers, with_database
-from server.commands.log import verify_file
 from server.settings import Settings
 
 if TYPE_CHECKING:
     from alliance.file import AllianceFile, Plan
     from domain.database import Database
-    from domain.ledger.verify import Proof
 
 
 def apply(
@@ -56,38 +54,6 @@ def export(home: Home = None, json: Json = False) -> None:
     if not text:
         raise Failure("no alliance was applied yet", exit_code=NO, code="NOT_FOUND")
     answer({"file": text}, json, lambda _: print(text, end=""))
-
-
-def verify(
-    checkpoint: Annotated[
-        Path | None,
-        typer.Option(
-            help="A proof, as `tessera proof` writes it: check it, without a database.", exists=True, dir_okay=False
-        ),
-    ] = None,
-    key: Annotated[
-        list[str] | None,
-        typer.Option(help="With --checkpoint: a public key of the log that you trust [default: those in the file]."),
-    ] = None,
-    home: Home = None,
-    json: Json = False,
-) -> None:
-    """Prove the books and the log: every balance against the entries that made it, every currency's sum against zero,
-    every operation against its leaf, every leaf against the signed checkpoints."""
-    if checkpoint is not None:
-        verify_file(checkpoint, key or [], json)
-        return
-    with servers("tessera verify") as settings:
-        from alliance.verify import verify as prove
-
-        async def run(database: "Database") -> "Proof":
-            async with database.session() as session:
-                return await prove(session)
-
-        proof = with_database(settings, run)
-    answer(proof.to_json(), json, lambda console: _show_proof(console, proof))
-    if not proof.balanced:
-        raise typer.Exit(NO)
 
 
 def apply_sample(settings: Settings) -> None:
@@ -134,15 +100,3 @@ def _show(console: Console, plan: "Plan", dry_run: bool) -> None:
         console.print("Nothing to change.")
     else:
         console.print("Dry run: nothing was applied." if dry_run else "Applied.")
-
-
-def _show_proof(console: Console, proof: "Proof") -> None:
-    for difference in proof.differences:
-        console.print(
-            f"{difference.check}: {difference.holder} {difference.what} {difference.currency}: "
-            f"kept {difference.kept}, proved {difference.proved}",
-            markup=False,
-            soft_wrap=True,
-        )
-    verdict = "balance" if proof.balanced else "DO NOT balance"
-    console.print(f"The books {verdict}: {proof.accounts} accounts, {proof.operations} operations.")

@@ -1,10 +1,13 @@
 """The proof covers what merchants owe each other: a changed obligation, net or position is found and named."""
 
+import asyncio
+
 import pytest
 
 from alliance.verify import verify
-from domain.ledger.verify import Proof
+from domain.ledger.verify import Difference, Proof
 from tests.alliance.support import House
+from tests.ledger_support import rows
 
 TAMPERINGS = {
     "UPDATE obligation SET points = points * 2, amount = amount * 2": {"pair net is the sum of its obligations"},
@@ -59,3 +62,40 @@ async def test_a07_an_obligation_of_a_new_pair_in_a_stated_cycle_is_found(house:
         await connection.copy_records_to_table("pair_net", records=before)
     finally:
         await connection.close()
+
+
+async def test_all_that_differs_is_told_and_the_first_are_kept(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("domain.ledger.verify.LIMIT", 2)
+    members = [await house.member() for _ in range(5)]
+    for member in members:
+        await house.earn(member, "grocer", 7)
+    await rows(house.runtime.database, "UPDATE lot SET remaining = 6")
+    told: list[Difference] = []
+    steps: list[tuple[str, int, int]] = []
+    async with house.runtime.database.session() as session:
+        proof = await verify(session, Proof(listener=told.append), lambda *step: steps.append(step))
+    assert (proof.found, len(proof.differences), len(told)) == (10, 2, 10)
+    assert {one.holder for one in told} == {str(member) for member in members}
+    assert proof.to_json()["found"] == 10
+    assert steps[0][1:] == (0, steps[0][2])
+    assert ("checks", steps[0][2], steps[0][2]) in steps
+    await rows(house.runtime.database, "UPDATE lot SET remaining = 7")
+
+
+async def test_r26_books_that_are_posted_to_meanwhile_are_proved_as_of_one_instant(house: House) -> None:
+    member = await house.member()
+    ended = asyncio.Event()
+
+    async def post() -> int:
+        count = 0
+        while not ended.is_set():
+            await house.earn(member, "fuel", 5, of="GRO")
+            count += 1
+        return count
+
+    posting = asyncio.create_task(post())
+    seen = [await _proof(house) for _ in range(3)]
+    ended.set()
+    assert await posting
+    assert [proof.differences for proof in seen] == [[], [], []]
+    assert seen[0].operations <= seen[1].operations <= seen[2].operations

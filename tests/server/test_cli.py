@@ -1,5 +1,6 @@
 """The command line: every command explains itself, and ends with the exit code that is promised."""
 
+import csv
 import json
 import os
 import subprocess
@@ -13,7 +14,10 @@ import typer
 from sqlalchemy import make_url
 from typer.testing import CliRunner
 
+from domain.database import Database
+from domain.ledger.engine import PostingEngine
 from server.cli import app
+from tests.ledger_support import earn, members, rows
 
 NOWHERE = "postgresql://tessera:verysecret@127.0.0.1:9/tessera"
 
@@ -135,6 +139,26 @@ async def test_apply_export_and_verify(own_database: dict[str, str], tmp_path: P
     assert (again.returncode, json.loads(again.stdout)["changed"]) == (0, False)
     proof = tessera("verify", "--json", **own_database)
     assert json.loads(proof.stdout) == {"balanced": True, "accounts": 0, "operations": 0, "differences": []}
+
+
+async def test_verify_names_everything_that_differs_in_a_report(
+    own_database: dict[str, str], database: Database, tmp_path: Path
+) -> None:
+    [holder] = members(1)
+    engine = PostingEngine(database)
+    await engine.start()
+    await engine.post(earn(holder, 5))
+    await engine.stop()
+    await rows(database, "UPDATE account SET posted = 6")
+    told = tessera("verify", "--json", "--report", str(tmp_path / "report.csv"), **own_database)
+    assert told.returncode == 1
+    report = list(csv.DictReader((tmp_path / "report.csv").read_text().splitlines()))
+    assert report == [
+        {name: str(value) for name, value in one.items()} for one in json.loads(told.stdout)["differences"]
+    ]
+    assert {"check": "account is the sum of its lots", "holder": str(holder), "what": "POINTS"}.items() <= report[
+        1
+    ].items()
 
 
 def test_a_wrong_file_is_refused_with_lines(tmp_path: Path) -> None:

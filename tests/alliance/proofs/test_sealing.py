@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alliance.proofs import bundle, queries
-from alliance.proofs.commands import LogDamaged, Sealed, prepare, seal
+from alliance.proofs.commands import _NEXT, SEALER, LogDamaged, Sealed, prepare, seal
 from alliance.proofs.leaves import canonical
 from alliance.proofs.notes import Checkpoint, PrivateKey, PublicKey, read_checkpoint
 from alliance.proofs.verify import CHECKS
@@ -238,6 +238,28 @@ async def test_what_is_posted_while_a_sealer_starts_is_sealed(database: Database
     finally:
         await connection.close()
     assert await sealed(database) == Sealed(2, 1)
+
+
+async def test_a_restored_database_has_no_number_that_all_operations_share(
+    database: Database, engine: PostingEngine
+) -> None:
+    """Every block would have to sort them all."""
+    for member in members(4):
+        await engine.post(earn(member, 5))
+    await rows(database, "UPDATE operation SET xid = xid + 1000000000")
+    assert (await sealed(database, 3)).added == 3
+    found = await rows(database, "SELECT xid, id FROM operation ORDER BY id")
+    assert sorted(row["xid"] for row in found) == [row["xid"] for row in found]
+    assert len({row["xid"] for row in found}) > 1
+    assert await log_of(database) == [row["id"] for row in found[:3]]
+
+
+async def test_the_sealer_reads_no_table_as_a_whole(database: Database) -> None:
+    """Not even one that seems empty: statistics may be of before it was filled."""
+    connection = await database.connect(**SEALER)
+    plan = await connection.fetch(f"EXPLAIN {_NEXT}", 5, uuid.UUID(int=0), uuid.UUID(int=0), 10)
+    await connection.close()
+    assert not [row for row in plan if "Seq Scan" in row[0]]
 
 
 @pytest.mark.parametrize("step", ["copy", "checkpoint", "commit"])

@@ -1,0 +1,101 @@
+"""The proof of the books: `tessera verify`."""
+
+import csv
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from server.commands.common import NO, Home, Json, answer, say, servers, with_database
+from server.commands.log import verify_file
+
+if TYPE_CHECKING:
+    from domain.database import Database
+    from domain.ledger.verify import Difference, Proof
+
+
+def verify(
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            help="A proof, as `tessera proof` writes it: check it, without a database.", exists=True, dir_okay=False
+        ),
+    ] = None,
+    key: Annotated[
+        list[str] | None,
+        typer.Option(help="With --checkpoint: a public key of the log that you trust [default: those in the file]."),
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write every figure that differs into this CSV file.", dir_okay=False)
+    ] = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Prove the books and the log: every balance against the entries that made it, every currency's sum against zero,
+    every operation against its leaf, every leaf against the signed checkpoints."""
+    if checkpoint is not None:
+        verify_file(checkpoint, key or [], json)
+        return
+    with servers("tessera verify") as settings, _written(report) as listener:
+        from alliance.verify import verify as prove
+        from domain.ledger.verify import Proof
+
+        async def run(database: "Database") -> "Proof":
+            async with database.session() as session:
+                return await prove(session, Proof(listener=listener), Progress())
+
+        proof = with_database(settings, run)
+    answer(proof.to_json(), json, lambda console: _show(console, proof))
+    if not proof.balanced:
+        raise typer.Exit(NO)
+
+
+class Progress:
+    """Tells on standard error, at most once a second, how far a long command is."""
+
+    def __init__(self, every: float = 1.0) -> None:
+        self._every = every
+        self._told = time.monotonic()
+        self._step = ""
+        self._began = 0.0
+
+    def __call__(self, step: str, done: int, total: int) -> None:
+        """So much of a step is done."""
+        now = time.monotonic()
+        if step != self._step:
+            self._step, self._began = step, now
+        if now - self._told < self._every:
+            return
+        self._told = now
+        rate = done / (now - self._began) if now > self._began else 0.0
+        say(f"{step}: {done:,} of {total:,}, {done / max(total, 1):.0%}; {rate:,.0f} a second")
+
+
+@contextmanager
+def _written(report: Path | None) -> "Iterator[Callable[[Difference], None]]":
+    """Whom to tell of differences: a CSV file, or nobody."""
+    if report is None:
+        yield lambda difference: None
+        return
+    with report.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("check", "holder", "what", "currency", "kept", "proved"))
+        yield lambda one: writer.writerow((one.check, one.holder, one.what, one.currency, one.kept, one.proved))
+
+
+def _show(console: Console, proof: "Proof") -> None:
+    for difference in proof.differences:
+        console.print(
+            f"{difference.check}: {difference.holder} {difference.what} {difference.currency}: "
+            f"kept {difference.kept}, proved {difference.proved}",
+            markup=False,
+            soft_wrap=True,
+        )
+    if proof.found > len(proof.differences):
+        console.print(f"... and {proof.found - len(proof.differences):,} more; --report FILE names them all")
+    verdict = "balance" if proof.balanced else "DO NOT balance"
+    console.print(f"The books {verdict}: {proof.accounts} accounts, {proof.operations} operations.")
