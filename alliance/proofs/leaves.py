@@ -120,7 +120,8 @@ DEBT = Proved("debt", "debts", "holder_id currency points", "holder_id currency"
 DEBT_PAYMENT = Proved(
     "debt_payment", "debt_payments", "holder_id debt_id currency points", "holder_id debt_id currency", since=2
 )
-PROVED = (OPERATION, ENTRY, LOT, ALLOCATION, OBLIGATION, RETURN, DEBT, DEBT_PAYMENT)
+TOP_UP = Proved("top_up", "deposits", "bonus bonus_lot_id? currency holder_id paid paid_lot_id", "holder_id", since=2)
+PROVED = (OPERATION, ENTRY, LOT, ALLOCATION, OBLIGATION, RETURN, DEBT, DEBT_PAYMENT, TOP_UP)
 
 NOT_PROVED = {
     "operation": "xid",
@@ -131,6 +132,7 @@ NOT_PROVED = {
     "operation_return": "holder_id operation_id",
     "debt": "operation_id",
     "debt_payment": "operation_id",
+    "top_up": "operation_id",
 }
 """By table: what changes, what is derived, what only says where the log goes on, and what all rows of a leaf share."""
 
