@@ -119,9 +119,8 @@ class Loaders:
         """The next dates on which points of wallets expire, each in its merchant's time zone."""
 
         async def load(session: AsyncSession, keys: list[WalletKey]) -> list[list[tuple[date, int]]]:
-            catalogue = self.runtime.catalogue
-            issuers = [catalogue.merchants_by_id[catalogue.currencies[key.currency].merchant_id] for key in keys]
-            found = await ledger.expiries(session, keys, [issuer.timezone.key for issuer in issuers], size)
+            zones = [self.runtime.catalogue.issuer_of(key.currency).timezone.key for key in keys]
+            found = await ledger.expiries(session, keys, zones, size)
             return [found[key] for key in keys]
 
         return self.one_of(("expiries", size), load)
@@ -132,9 +131,9 @@ class Loaders:
         async def load(session: AsyncSession, keys: list[WalletKey]) -> list[Page[LotRow]]:
             start, end = (asked.before, asked.after) if asked.backward else (asked.after, asked.before)
             found = await ledger.lots_page(
-                session, keys, asked.size + 1, _bound(start), _bound(end), backward=asked.backward
+                session, keys, asked.size + 1, lot_bound(start), lot_bound(end), backward=asked.backward
             )
-            return [page(asked, found[key], _lot_cursor, later(self.lot_counts, key)) for key in keys]
+            return [page(asked, found[key], lot_cursor, later(self.lot_counts, key)) for key in keys]
 
         return self.one_of(("lots", asked), load)
 
@@ -333,11 +332,13 @@ def later(loader: DataLoader[Key, int], key: Key) -> Callable[[], Awaitable[int]
     return total
 
 
-def _bound(cursor: tuple[Any, ...] | None) -> tuple[datetime, UUID] | None:
+def lot_bound(cursor: tuple[Any, ...] | None) -> tuple[datetime, UUID] | None:
+    """A cursor of a list of lots, as the ledger's queries take it."""
     return None if cursor is None else (cursor[0], cursor[1])
 
 
-def _lot_cursor(lot: LotRow) -> tuple[datetime, UUID]:
+def lot_cursor(lot: LotRow) -> tuple[datetime, UUID]:
+    """Where a lot lies in the order in which lots are spent."""
     return lot.expires_at or ledger.FOREVER, lot.id
 
 

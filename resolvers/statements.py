@@ -1,7 +1,7 @@
 """Statements of wallets in reach: a page of movements, or all of them, a thousand at a time."""
 
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -23,12 +23,12 @@ Span = tuple[datetime | None, datetime | None]
 async def of_wallet(context: Context, wallet: WalletKey, span: Span, asked: Window) -> Page[StatementRow]:
     """A page of a wallet's movements, newest first. Raises InvalidInput for a span that ends before it begins."""
     require_span(span)
-    return await _pages(context, span, asked).load((wallet.holder_id, wallet.currency))
+    return await _pages(context, _within(wallet, span), asked).load((wallet.holder_id, wallet.currency))
 
 
 async def whole(context: Context, wallet: WalletKey, span: Span) -> AsyncIterator[list[StatementRow]]:
     """All movements of a wallet, oldest first, a stretch at a time: never more than one in memory."""
-    key = StatementKey(wallet.holder_id, wallet.currency, *span, context.past)
+    key = StatementKey(wallet.holder_id, wallet.currency, *_within(wallet, span), context.past)
     last: Place | None = None
     while True:
         async with context.runtime.database.reader() as session:
@@ -38,6 +38,14 @@ async def whole(context: Context, wallet: WalletKey, span: Span) -> AsyncIterato
         if len(rows) < STRETCH:
             return
         last = rows[-1].operation_id, rows[-1].seq
+
+
+def _within(wallet: WalletKey, span: Span) -> Span:
+    """The span of a statement: that of a wallet of the past ends with its moment."""
+    if not wallet.past:
+        return span
+    end = wallet.as_of + timedelta.resolution
+    return span[0], end if span[1] is None else min(end, span[1])
 
 
 def require_span(span: Span) -> None:

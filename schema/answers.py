@@ -44,7 +44,7 @@ def _only_id(info: Info) -> bool:
 async def wallet_now(info: Info, holder_id: UUID, currency: str) -> Wallet | None:
     """A wallet as it stands now; null for points out of reach."""
     figures = await wallets.now(info.context, holder_id, currency)
-    return None if figures is None else Wallet.of(figures, info.context.as_of)
+    return None if figures is None else Wallet.of(figures, wallets.key_of(info.context, figures))
 
 
 def _currency(info: Info, code: str) -> Currency:

@@ -82,17 +82,25 @@ class Member(Node):
         """One a merchant."""
         return [Membership.of(row) for row in await info.context.loaders.memberships.load(self.holder_id)]
 
-    @strawberry.field(description="All wallets that were ever posted to; with merchants (codes), of what those issue.")
-    async def wallets(self, info: Info, merchants: list[str] | None = None) -> list[Wallet]:
+    @strawberry.field(
+        description="All wallets that were ever posted to; with merchants (codes), of what those issue; with asOf, as"
+        " they were then."
+    )
+    async def wallets(
+        self, info: Info, merchants: list[str] | None = None, as_of: datetime | None = None
+    ) -> list[Wallet]:
         """A merchant sees wallets of its own points alone."""
-        found = await wallets.of_member(info.context, self.holder_id, merchants)
-        return [Wallet.of(figures, info.context.as_of) for figures in found]
+        found = await wallets.of_holder(info.context, self.holder_id, merchants, as_of)
+        return [Wallet.of(figures, wallets.key_of(info.context, figures, as_of)) for figures in found]
 
-    @strawberry.field(description="The wallet of one kind of points, empty if nothing was ever posted to it.")
-    async def wallet(self, info: Info, currency: str) -> Wallet | None:
+    @strawberry.field(
+        description="The wallet of one kind of points, empty if nothing was ever posted to it; with asOf, as it was"
+        " then, by bookedAt (with Tessera-Clock, by the clock of each call)."
+    )
+    async def wallet(self, info: Info, currency: str, as_of: datetime | None = None) -> Wallet | None:
         """Null for points out of reach."""
-        figures = await wallets.one(info.context, self.holder_id, currency)
-        return None if figures is None else Wallet.of(figures, info.context.as_of)
+        figures = await wallets.one(info.context, self.holder_id, currency, as_of)
+        return None if figures is None else Wallet.of(figures, wallets.key_of(info.context, figures, as_of))
 
     @strawberry.field(description="What happened, newest first.")
     async def activity(

@@ -1,15 +1,17 @@
 """The houses of the alliance: merchants, stores, currencies. All from the catalogue in memory."""
 
+from datetime import datetime
 from typing import Self
 
 import strawberry
 
+from domain.ledger.reports import Balances
 from domain.programs import catalogue as programs
-from resolvers import ids
+from resolvers import ids, reports
 from resolvers.worth import worth_of_one
 from schema.money import Money
 from schema.node import Info, Node
-from schema.scalars import CurrencyCode, Decimal
+from schema.scalars import CurrencyCode, Decimal, Points
 
 
 @strawberry.type(description="A place where a merchant sells.")
@@ -54,6 +56,45 @@ class PointsCurrency(Node):
         return cls(id=id_, code=row.code, name=row.name, kind=row.kind, scale=row.scale, row=row)
 
 
+@strawberry.type(description="Points that end in a month, in the issuer's time zone, unless they are spent.")
+class MonthEnding:
+    """One month."""
+
+    month: str | None = strawberry.field(description="As 2027-03; null for points that never end.")
+    points: Points
+
+
+@strawberry.type(description="What all wallets hold of a currency.")
+class CurrencyBalances:
+    """At one moment."""
+
+    outstanding: Points = strawberry.field(description="Points that are there, held ones among them.")
+    held: Points
+    pending: Points
+    debt: Points
+    holders: int = strawberry.field(description="How many have any.")
+    ending: list[MonthEnding]
+    row: strawberry.Private[Balances]
+
+    @strawberry.field(description="The kind of points.")
+    def currency(self, info: Info) -> PointsCurrency:
+        """From the catalogue."""
+        return PointsCurrency.of(info.context.runtime.catalogue.currencies[self.row.currency])
+
+    @classmethod
+    def of(cls, row: Balances) -> Self:
+        """From the ledger."""
+        return cls(
+            outstanding=Points(row.outstanding),
+            held=Points(row.held),
+            pending=Points(row.pending),
+            debt=Points(row.debt),
+            holders=row.holders,
+            ending=[MonthEnding(month=month or None, points=Points(points)) for month, points in row.ending.items()],
+            row=row,
+        )
+
+
 @strawberry.federation.type(keys=["code"], description="A house of the alliance.")
 class Merchant(Node):
     """Known by its code."""
@@ -79,6 +120,15 @@ class Merchant(Node):
         """As the alliance file says."""
         code = self.row.default_currency
         return None if code is None else PointsCurrency.of(info.context.runtime.catalogue.currencies[code])
+
+    @strawberry.field(
+        description="What all wallets hold of its points, now or at a past instant. Reads them all: for a report. Null"
+        " for another merchant."
+    )
+    async def balances(self, info: Info, as_of: datetime | None = None) -> list[CurrencyBalances] | None:
+        """One a currency."""
+        found = await reports.balances(info.context, self.row, as_of)
+        return None if found is None else [CurrencyBalances.of(row) for row in found]
 
     @classmethod
     def of(cls, row: programs.Merchant) -> Self:

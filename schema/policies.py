@@ -87,7 +87,12 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "Decision": _all(PARENT, "kind rule version points currency"),
     "ExchangeOption": _all(PARENT, "to rate block step remainingToday expiryRule changesOn blockedBy"),
     "Quote": _all(PARENT, "id rate pointsOut pointsIn fee expiresAt"),
-    "Merchant": _all(PARENT, "id code name timezone store currencies defaultCurrency"),
+    "Merchant": {
+        **_all(PARENT, "id code name timezone store currencies defaultCurrency"),
+        **_all(by(*READERS, scope=Scope.POINTS_READ), "balances"),
+    },
+    "CurrencyBalances": _all(PARENT, "currency outstanding held pending debt holders ending"),
+    "MonthEnding": _all(PARENT, "month points"),
     "Store": _all(PARENT, "id code name"),
     "PointsCurrency": _all(PARENT, "id code name kind scale worth merchant"),
     "Money": _all(PARENT, "amount currency"),

@@ -96,8 +96,8 @@ async def fetch(info: Info, global_id: str) -> Node | None:
                 member = await context.loaders.members.load(wallets.holder_of(global_id))
                 return None if member is None else Member.of(member)
             case "Wallet":
-                figures = await wallets.by_global_id(context, rest)
-                return None if figures is None else Wallet.of(figures, context.as_of)
+                wallet = await wallets.by_global_id(context, rest)
+                return None if wallet is None else Wallet.of(*wallet)
             case "Operation":
                 return Operation.maybe(await operations.by_global_id(context, global_id))
             case "Hold" if access.Scope.POINTS_READ in context.signed_in.scopes:

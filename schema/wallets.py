@@ -7,11 +7,11 @@ import strawberry
 
 from domain.ledger.model import HoldStatus
 from domain.ledger.queries import Totals, WalletFigures, WalletKey
-from resolvers import ids, lots, statements
+from resolvers import lots, statements
 from resolvers.lots import HOLD_SHAPE
 from resolvers.pages import window
 from resolvers.statements import STATEMENT_SHAPE
-from resolvers.wallets import LOT_SHAPE, expiries_of, next_dates
+from resolvers.wallets import LOT_SHAPE, expiries_of, global_id, lots_of, next_dates
 from resolvers.worth import worth
 from schema.holds import Hold
 from schema.lots import Lot
@@ -101,7 +101,7 @@ class Wallet(Node):
     ) -> Connection[Lot]:
         """A page."""
         asked = window(LOT_SHAPE, first, after, last, before)
-        return Connection[Lot].of(await info.context.loaders.lots(asked).load(self.key), Lot.of)
+        return Connection[Lot].of(await lots_of(info.context, self.key, asked), Lot.of)
 
     @strawberry.field(
         description="Every movement, newest first, from an instant until before another, by bookedAt (with"
@@ -122,7 +122,7 @@ class Wallet(Node):
         page = await statements.of_wallet(info.context, self.key, (from_, to), asked)
         return Connection[StatementEntry].of(page, StatementEntry.of)
 
-    @strawberry.field(description="Points that were set aside, newest first.")
+    @strawberry.field(description="Points that were set aside, newest first, as they stand now.")
     async def holds(
         self,
         info: Info,
@@ -144,16 +144,16 @@ class Wallet(Node):
         return [ExpiryDue(on=on, points=Points(points)) for on, points in due]
 
     @classmethod
-    def of(cls, figures: WalletFigures, as_of: datetime) -> Self:
+    def of(cls, figures: WalletFigures, key: WalletKey) -> Self:
         """From the ledger."""
         return cls(
-            id=strawberry.ID(ids.encode("Wallet", figures.holder_id, figures.currency)),
+            id=strawberry.ID(global_id(key)),
             balance=Points(figures.balance),
             available=Points(figures.available),
             held=Points(figures.held),
             pending=Points(figures.pending),
             debt=Points(figures.debt),
-            key=WalletKey(figures.holder_id, figures.currency, as_of),
+            key=key,
         )
 
 

@@ -5,7 +5,21 @@ import sys
 import orjson
 import typer
 
-from server.commands import access, bench, book, cycle, importing, jobs, log, proving, replay, report, roles, up
+from server.commands import (
+    access,
+    balances,
+    bench,
+    book,
+    cycle,
+    importing,
+    jobs,
+    log,
+    proving,
+    replay,
+    report,
+    roles,
+    up,
+)
 from server.commands.common import DONE, NO, UNAVAILABLE, Failure
 
 app = typer.Typer(
@@ -30,8 +44,9 @@ app.add_typer(access.client, name="client")
 app.command()(access.token)
 app.command()(replay.replay)
 app.add_typer(cycle.cycle, name="cycle")
-app.add_typer(jobs.jobs, name="jobs")
+report.report.command()(balances.balances)
 app.add_typer(report.report, name="report")
+app.add_typer(jobs.jobs, name="jobs")
 app.command()(bench.bench)
 
 

@@ -74,7 +74,7 @@ async def _wallet(context: Context, global_id: str) -> WalletKey:
         found = None
     if found is None:
         raise Refused(404, "NOT_FOUND", "wallet was not found")
-    return WalletKey(found.holder_id, found.currency, context.as_of)
+    return found[1]
 
 
 async def _csv(context: Context, wallet: WalletKey, span: Span) -> AsyncIterator[str]:

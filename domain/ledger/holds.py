@@ -79,10 +79,8 @@ class CaptureHold(Redeem):
         if self.points > hold.points:
             raise HoldExceeded(held=hold.points, requested=self.points, path=("points",))
         effect = self.spend(books, first_parts(_parts(books, hold), self.points))
-        ended = replace(
-            hold, status=HoldStatus.CAPTURED.value, captured=self.points, captured_by=effect.operation["id"]
-        )
-        _end(books, effect, ended)
+        ended = replace(hold, captured=self.points, captured_by=effect.operation["id"])
+        _end(books, effect, ended, HoldStatus.CAPTURED, self.as_of)
         effect.data |= {"hold": str(hold.id), "released": hold.points - self.points}
         return effect
 
@@ -102,7 +100,7 @@ class ReleaseHold(Request):
         """Nothing is posted. Raises NotFound, AlreadyCaptured, AlreadyReleased, HoldLapsed."""
         hold = _open(books, self.holder_id, self.hold_id, self.as_of)
         effect = _unbooked(self.holder_id, hold.id, "RELEASE", hold.points)
-        _end(books, effect, replace(hold, status=HoldStatus.RELEASED.value))
+        _end(books, effect, hold, HoldStatus.RELEASED, self.as_of)
         return effect
 
 
@@ -116,7 +114,7 @@ class LapseHold(ReleaseHold):
         if hold is None or hold.status != HoldStatus.OPEN or hold.expires_at > self.as_of:
             return None
         effect = _unbooked(self.holder_id, hold.id, "LAPSE", hold.points)
-        _end(books, effect, replace(hold, status=HoldStatus.LAPSED.value))
+        _end(books, effect, hold, HoldStatus.LAPSED, self.as_of)
         return effect
 
 
@@ -139,10 +137,10 @@ def _parts(books: Books, hold: HoldState) -> Taken:
     return [(books.lots[hold.holder_id, lot_id], amount) for lot_id, amount in hold.parts]
 
 
-def _end(books: Books, effect: Effect, ended: HoldState) -> None:
+def _end(books: Books, effect: Effect, hold: HoldState, status: HoldStatus, as_of: datetime) -> None:
     """Free all that the hold has set aside, whatever of it was spent."""
-    effect.held = [(lot, -amount) for lot, amount in _parts(books, ended)]
-    effect.hold = ended
+    effect.held = [(lot, -amount) for lot, amount in _parts(books, hold)]
+    effect.hold = replace(hold, status=status.value, ended_as_of=as_of)
 
 
 def _unbooked(holder_id: UUID, hold_id: UUID, kind: str, points: int) -> Effect:

@@ -179,7 +179,8 @@ class Hold(Base):
     """Points set aside for a merchant until they are captured, released, or `expires_at` has come (R14).
 
     Nothing is posted by holding. `agreement_version` is the version at a partner by whose price a capture is settled.
-    `captured` points were spent by the operation `captured_by`, of kind REDEEM; the rest was released.
+    `captured` points were spent by the operation `captured_by`, of kind REDEEM; the rest was released. `ended_as_of` is
+    the edge's clock when it ended, `ended_at` the database's.
     """
 
     __tablename__ = "hold"
@@ -190,6 +191,7 @@ class Hold(Base):
             " ELSE captured = 0 AND captured_by IS NULL END",
             name="captured",
         ),
+        CheckConstraint("(status = 'OPEN') = (ended_at IS NULL AND ended_as_of IS NULL)", name="ended"),
         Index("ix_hold_open", "holder_id", "expires_at", postgresql_where=text("status = 'OPEN'")),
         {"postgresql_with": {"fillfactor": "80"}},
     )
@@ -211,6 +213,8 @@ class Hold(Base):
     status: Mapped[str] = mapped_column(server_default=text("'OPEN'"))
     captured: Mapped[int] = mapped_column(server_default=text("0"))
     captured_by: Mapped[uuid.UUID | None]
+    ended_as_of: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
 
 
 class HoldAllocation(Base):

@@ -14,17 +14,22 @@ from sqlalchemy import TextClause, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from domain.ledger.model import Hold
+from domain.ledger.statements import By
 
 FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 """Where lots that never expire sort."""
 
 
 class WalletKey(NamedTuple):
-    """A wallet at a moment; an empty currency stands for all wallets of the holder."""
+    """A wallet at a moment; an empty currency stands for all wallets of the holder.
+
+    `past` says that what was booked after that moment is left out, and by which time: see domain.ledger.asof.
+    """
 
     holder_id: UUID
     currency: str
     as_of: datetime
+    past: By | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,22 +230,23 @@ async def expiries(
     return found
 
 
-_TOTALS = text("""
+_TOTALS = text(f"""
     SELECT w.n, coalesce(u.kind, o.kind) AS kind, (e.amount > 0) = (u.id IS NULL) AS inward,
            sum(e.amount)::bigint AS points
-    FROM unnest(CAST(:holders AS uuid[]), CAST(:currencies AS text[])) WITH ORDINALITY AS w (holder_id, currency, n)
+    FROM (SELECT w.*, p.past FROM {_WANTED}
+          JOIN unnest(CAST(:pasts AS text[])) WITH ORDINALITY AS p (past, n) USING (n)) w
     JOIN entry e ON e.holder_id = w.holder_id AND e.currency = w.currency AND e.account = 'POINTS'
     JOIN operation o ON o.id = e.operation_id AND o.holder_id = ANY(ARRAY[e.holder_id, e.counter_holder_id])
+         AND CASE w.past WHEN 'booked_at' THEN o.booked_at <= w.as_of WHEN 'as_of' THEN o.as_of <= w.as_of ELSE true END
     LEFT JOIN operation u ON u.holder_id = o.holder_id AND u.id = o.reverses
     GROUP BY 1, 2, 3
-""")
+""")  # noqa: S608 - no value is formatted in
 
 
 async def lifetime(session: AsyncSession, keys: Sequence[WalletKey]) -> dict[WalletKey, Totals]:
     """What has gone through each wallet; reads all its entries."""
     sums: dict[WalletKey, dict[str, int]] = {key: {} for key in keys}
-    pairs = {"holders": [key.holder_id for key in keys], "currencies": [key.currency for key in keys]}
-    for row in await session.execute(_TOTALS, pairs):
+    for row in await session.execute(_TOTALS, _columns(keys, "holders", "currencies", "as_ofs", "pasts")):
         name, sign = _TOTAL_OF[row.kind, row.inward]
         into = sums[keys[row.n - 1]]
         into[name] = into.get(name, 0) + sign * row.points
@@ -388,9 +394,9 @@ def _filters(keys: Sequence[ActivityKey]) -> dict[str, Any]:
 
 
 def _columns(keys: Sequence[tuple[Any, ...]], *names: str) -> dict[str, Any]:
-    """Rows of keys as one array a column."""
+    """The first columns of rows of keys, one array each."""
     columns = [list(column) for column in zip(*keys, strict=True)] if keys else [[] for _ in names]
-    return dict(zip(names, columns, strict=True))
+    return dict(zip(names, columns, strict=False))
 
 
 def _operation(row: Any) -> OperationRow:

@@ -59,6 +59,7 @@ class HoldState:
     status: str = "OPEN"
     captured: int = 0
     captured_by: UUID | None = None
+    ended_as_of: datetime | None = None
 
 
 def first_parts(parts: Iterable[tuple[LotState, int]], points: int) -> list[tuple[LotState, int]]:

@@ -331,7 +331,9 @@ async def write(connection: asyncpg.Connection, batch: Batch, books: Books, post
     if ended:
         parts.append(_END_HOLDS)
         arguments.extend(
-            _columns([(*key, hold.status, hold.captured, hold.captured_by) for key, hold in ended.items()])
+            _columns(
+                [(*key, hold.status, hold.captured, hold.captured_by, hold.ended_as_of) for key, hold in ended.items()]
+            )
         )
     if parts:
         await connection.execute(_statement(tuple(parts)), *arguments)
@@ -395,11 +397,12 @@ _UPDATE_LOTS = _Fixed(
     ("holder_id", "id", "remaining", "held"),
 )
 _END_HOLDS = _Fixed(
-    """UPDATE hold SET status = now.status, captured = now.captured, captured_by = now.captured_by
-       FROM unnest({0}::uuid[], {1}::uuid[], {2}::text[], {3}::bigint[], {4}::uuid[])
-            AS now (holder_id, id, status, captured, captured_by)
+    """UPDATE hold SET status = now.status, captured = now.captured, captured_by = now.captured_by,
+              ended_as_of = now.ended_as_of, ended_at = clock_timestamp()
+       FROM unnest({0}::uuid[], {1}::uuid[], {2}::text[], {3}::bigint[], {4}::uuid[], {5}::timestamptz[])
+            AS now (holder_id, id, status, captured, captured_by, ended_as_of)
        WHERE hold.holder_id = now.holder_id AND hold.id = now.id""",
-    ("holder_id", "id", "status", "captured", "captured_by"),
+    ("holder_id", "id", "status", "captured", "captured_by", "ended_as_of"),
 )
 
 

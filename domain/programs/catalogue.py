@@ -193,6 +193,10 @@ class Catalogue:
     identifier_types: Mapping[str, IdentifierType]
     revision: int
 
+    def issuer_of(self, currency: str) -> Merchant:
+        """The merchant that issues a currency. Raises KeyError."""
+        return self.merchants_by_id[self.currencies[currency].merchant_id]
+
 
 NO_ALLIANCE = Alliance(
     id=uuid.UUID(int=0),

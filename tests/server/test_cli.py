@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
@@ -14,8 +15,11 @@ import typer
 from sqlalchemy import make_url
 from typer.testing import CliRunner
 
+from alliance.runtime import Runtime
 from domain.database import Database
 from domain.ledger.engine import PostingEngine
+from domain.members.commands import enrol
+from domain.members.model import EnrolAsk, IdentifierRef
 from server.cli import app
 from tests.ledger_support import earn, members, rows
 
@@ -50,7 +54,7 @@ def test_the_commands_that_are_promised_are_there() -> None:
     promised = """up|api|worker|relay|scheduler|migrate|verify|apply|export|token|replay|bench|client create
         |import balances|proof|log keys|log rotate|log retire
         |cycle list|cycle close|cycle issue|cycle confirm|cycle net|cycle settle
-        |report deposits|report rings
+        |report balances|report deposits|report rings
         |jobs list|jobs show|jobs retry|jobs discard|jobs schedule|jobs run"""
     assert {" ".join(path) for path in COMMANDS} == {name.strip() for name in promised.split("|")}
 
@@ -178,3 +182,22 @@ async def test_clients_and_tokens(own_database: dict[str, str]) -> None:
     assert json.loads(token.stdout)["token"].count(".") == 2
     refused = tessera("client", "create", "till", "--kind", "merchant", "--merchant", "nobody", **own_database)
     assert (refused.returncode, "nobody" in refused.stderr) == (1, True)
+
+
+async def test_balances_now_and_then(own_database: dict[str, str], runtime: Runtime) -> None:
+    now, issuer = datetime.now(UTC), runtime.catalogue.merchants["grocer"].id
+    ask = EnrolAsk("grocer", "STORE", None, (IdentifierRef("CARD", None, "1"),), now)
+    async with runtime.database.transaction() as session:
+        holder = (await enrol(session, runtime.catalogue, ask)).member_id
+    place = {"merchant_id": issuer, "issuer_id": issuer, "funder_id": issuer}
+    await runtime.engine.post(earn(holder, 30, as_of=now, expires_at=datetime(2099, 3, 1, tzinfo=UTC), **place))
+    report = tessera("report", "balances", "--merchant", "grocer", "--json", **own_database)
+    row = {"merchant": "grocer", "currency": "GRO", "outstanding": 30, "held": 0, "pending": 0, "debt": 0, "holders": 1}
+    assert row | {"ending": [{"month": "2099-02", "points": 30}]} in json.loads(report.stdout)["balances"]
+    before = (now - timedelta(hours=1)).isoformat()
+    then = tessera("report", "balances", "--as-of", before, "--csv", **own_database)
+    lines = then.stdout.splitlines()
+    assert lines[0] == "merchant,currency,outstanding,held,pending,debt,holders,month,ending"
+    assert {"fuel,FUE,0,0,0,0,0,never,0", "grocer,GRO,0,0,0,0,0,never,0"} < set(lines)
+    assert tessera("report", "balances", "--merchant", "nobody", **own_database).returncode == 1
+    assert tessera("report", "balances", "--csv", "--json", **own_database).returncode == 2

@@ -96,7 +96,7 @@ TAMPERINGS = {
     "DELETE FROM operation": {"entry belongs to an operation"},
     "UPDATE lot SET held = held - 1 WHERE held > 0": {"what a lot has set aside is what open holds have"},
     "UPDATE account SET held = held - 1 WHERE held > 0": {"what an account has set aside is what open holds have"},
-    "UPDATE hold SET status = 'RELEASED' WHERE status = 'OPEN'": {
+    "UPDATE hold SET status = 'RELEASED', ended_at = now(), ended_as_of = now() WHERE status = 'OPEN'": {
         "what a lot has set aside is what open holds have",
         "what an account has set aside is what open holds have",
     },
