@@ -129,9 +129,9 @@ class Redeem(_AtMerchant):
     decisions: list[Any] | None = None
 
     def needs(self, needs: Needs) -> None:
-        """Also the wallet's open lots."""
+        """Also the lots that pay."""
         _AtMerchant.needs(self, needs)
-        needs.wallets.add((self.holder_id, self.currency))
+        needs.debit((self.holder_id, self.currency), self.points, self.as_of)
 
     def decide(self, books: Books) -> Effect | None:
         """One entry and its allocations. Raises MemberNotActive, InsufficientPoints."""
@@ -167,9 +167,9 @@ class Exchange(_AtMerchant):
     decisions: list[Any] | None = None
 
     def needs(self, needs: Needs) -> None:
-        """Also the open lots of the wallet that pays."""
+        """Also the lots that pay."""
         _AtMerchant.needs(self, needs)
-        needs.wallets.add((self.holder_id, self.currency))
+        needs.debit((self.holder_id, self.currency), self.points, self.as_of)
 
     def decide(self, books: Books) -> Effect:
         """Two entries. Raises MemberNotActive, InsufficientPoints, BalanceLimitExceeded."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from domain.ledger.commands import Redeem
-from domain.ledger.request import Books, Effect
+from domain.ledger.request import Books, Effect, Needs
 from domain.ledger.rules import allocate, part_in_points
 
 
@@ -13,6 +13,11 @@ class RedeemForOrder(Redeem):
 
     unit: int = 1
     minimum: int = 1
+
+    def needs(self, needs: Needs) -> None:
+        """The whole wallet: what is available decides how much is spent."""
+        Redeem.needs(self, needs)
+        needs.wallets.add((self.holder_id, self.currency))
 
     def decide(self, books: Books) -> Effect | None:
         """As a redemption, with what riders refuse refused; None where it comes to zero. Raises MemberNotActive."""

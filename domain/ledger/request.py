@@ -19,6 +19,7 @@ from domain.ledger.errors import MemberNotActive
 from domain.ledger.model import AccountKind, OperationKind
 from domain.ledger.returns import Return
 from domain.ledger.rules import HoldState, LotState, available
+from domain.money import MAX_INTEGER
 
 
 class Key(NamedTuple):
@@ -63,16 +64,26 @@ class Needs:
     """What the requests of a batch will look at.
 
     `holders` are all that they are about, each request's own among them: locked before anything is read. A request
-    that changes the lots or accounts of another holder adds it here.
+    that changes the lots or accounts of another holder adds it here. `wallets` are read whole; of those in `debits`
+    only the lots that come first, until they hold so many points at that moment.
     """
 
     holders: set[UUID] = field(default_factory=set)
     members: set[UUID] = field(default_factory=set)
     wallets: set[tuple[UUID, str]] = field(default_factory=set)
+    debits: dict[tuple[UUID, str], tuple[int, datetime]] = field(default_factory=dict)
     operations: set[tuple[UUID, UUID]] = field(default_factory=set)
     orders: set[tuple[UUID, str, str]] = field(default_factory=set)
     holds: set[tuple[UUID, UUID]] = field(default_factory=set)
     others: dict[Loader, set[Hashable]] = field(default_factory=dict)
+
+    def debit(self, wallet: tuple[UUID, str], points: int, as_of: datetime) -> None:
+        """Ask for the lots that pay for `points`; what several debits of a wallet ask for adds up.
+
+        Where there are not as many, these are all lots, so that a refusal can say how many there are.
+        """
+        others, latest = self.debits.get(wallet, (0, as_of))
+        self.debits[wallet] = min(others + max(points, 0), MAX_INTEGER), max(latest, as_of)
 
     def other(self, loader: Loader, key: Hashable) -> None:
         """Ask for a row of another room."""

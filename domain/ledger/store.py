@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from operator import attrgetter
 from typing import Any
@@ -72,6 +73,7 @@ async def load(connection: asyncpg.Connection, needs: Needs, member_status: Load
             owing.append((row["holder_id"], row["currency"]))
     if owing:
         await _load_debts(connection, books, owing)
+        needs.wallets.update(wallet for wallet in owing if wallet in needs.debits)
     if needs.orders:
         await _load_orders(connection, books, list(needs.orders))
     if needs.operations:
@@ -82,6 +84,10 @@ async def load(connection: asyncpg.Connection, needs: Needs, member_status: Load
         needs.wallets.update((hold.holder_id, hold.currency) for hold in books.holds.values())
     if needs.wallets:
         await _load_wallets(connection, books, list(needs.wallets))
+    # A wallet that owes is read whole too: what may be spent of it depends on all that it has.
+    debits = [(*wallet, *asked) for wallet, asked in needs.debits.items() if wallet not in needs.wallets]
+    if debits:
+        await _load_debits(connection, books, debits)
     for lot in books.lots.values():
         books.wallets.setdefault((lot.holder_id, lot.currency), []).append(lot)
     for loader, keys in needs.others.items():
@@ -105,6 +111,25 @@ async def _load_wallets(connection: asyncpg.Connection, books: Books, wallets: l
               ON lot.holder_id = asked.holder_id AND lot.currency = asked.currency
             WHERE NOT lot.spent""",  # noqa: S608
         *_columns(wallets),
+    )
+    for row in rows:
+        _lot(books, row)
+
+
+async def _load_debits(
+    connection: asyncpg.Connection, books: Books, debits: list[tuple[UUID, str, int, datetime]]
+) -> None:
+    """Of each of these wallets the lots that R1 takes first, until they hold so many points at that moment."""
+    rows = await connection.fetch(
+        f"""SELECT {_LOT} FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::timestamptz[])
+                               AS asked (holder_id, currency, points, as_of)
+            CROSS JOIN LATERAL (
+              SELECT lot.*, sum(CASE WHEN lot.expires_at <= asked.as_of THEN 0 ELSE lot.remaining - lot.held END)
+                     OVER (ORDER BY lot.expires_at, lot.granted_at, lot.id
+                           ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+              FROM lot WHERE lot.holder_id = asked.holder_id AND lot.currency = asked.currency AND NOT lot.spent
+            ) AS lot WHERE coalesce(lot.before, 0) < asked.points""",  # noqa: S608
+        *_columns(debits),
     )
     for row in rows:
         _lot(books, row)
