@@ -40,12 +40,12 @@ class Shop:
         money = sent["amount"]["currency"]
         amount = to_minor(sent["amount"]["amount"], money)
         valued = value_purchase(merchant, currency.code, money, [(amount, None)], (), as_of)
-        fingerprint = hmac.digest(b"secret", orjson.dumps({**sent, "channel": str(sent["channel"])}), "sha256")
+        fingerprint = hmac.digest(b"secret", orjson.dumps({**sent, "channel": str(sent["channel"])}), "sha256")[:16]
         async with self._transaction() as session:
             key = (viewer.client_id, viewer.subject, sent["idempotencyKey"])
             known = await session.get(IdempotencyKey, key)
             if known is not None:
-                return Posted(known.outcome["operation"], known.holder_id, "EARN", known.outcome["points"], [], True)
+                return Posted(known.operation_id, known.holder_id, "EARN", known.points or 0, [], True)
             identifier = sent["member"]["identifier"]
             owner = await session.get(IdentifierOwner, (identifier["type"], merchant.code, identifier["value"]))
             if owner is None:
@@ -105,7 +105,8 @@ class Shop:
                     key=sent["idempotencyKey"],
                     fingerprint=fingerprint,
                     holder_id=member.id,
-                    outcome={"kind": "EARN", "points": valued.points, "operation": str(operation.id)},
+                    operation_id=operation.id,
+                    points=valued.points,
                 )
             )
         return Posted(operation.id, member.id, "EARN", valued.points, valued.decisions)

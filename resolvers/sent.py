@@ -1,6 +1,5 @@
 """What a mutation was sent: a mapping with the names the client sees, its values coerced by the schema's scalars."""
 
-import hmac
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import orjson
 
 from domain.errors import InvalidInput
-from domain.ledger.request import Key
+from domain.ledger.request import Key, fingerprint_of
 from resolvers.context import Context
 
 Sent = Mapping[str, Any]
@@ -30,7 +29,7 @@ def key_of(context: Context, name: str, sent: Sent) -> Key:
     plain(value, ("idempotencyKey",))
     body = name.encode() + b"\0" + orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)
     viewer = context.signed_in
-    fingerprint = hmac.digest(context.house.fingerprint_secret, body, "sha256")
+    fingerprint = fingerprint_of(context.house.fingerprint_secret, body)
     return Key(viewer.client_id, viewer.subject, value, fingerprint)
 
 

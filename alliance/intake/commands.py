@@ -5,7 +5,6 @@ One bad line refuses itself alone (I1).
 """
 
 import asyncio
-import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -24,7 +23,7 @@ from alliance.runtime import Runtime
 from domain.errors import InvalidInput, NotAllowed, NotFound, Refusal
 from domain.ledger.commands import Earn
 from domain.ledger.errors import AlreadyReversed
-from domain.ledger.request import Key, Outcome, Posted, Request
+from domain.ledger.request import Key, Outcome, Posted, Request, fingerprint_of
 from domain.ledger.returns import Asked
 from domain.members.commands import enrol_many
 from domain.members.model import EnrolAsk, Enrolled, IdentifierRef, Resolved
@@ -163,7 +162,7 @@ def _heard(
         member = IdentifierRef(line.member.type, line.member.issuer, line.member.value)
         ask = EnrolAsk(line.merchant, line.channel, line.store, (member,), moment)
         # What is compared when the key comes again: the fields as sent, in our order.
-        fingerprint = hmac.digest(sender.secret, _encode(line), "sha256")
+        fingerprint = fingerprint_of(sender.secret, _encode(line))
         if isinstance(line, Return):
             return _Returning(line.key, ask, line, rules.asked_of(line), fingerprint)
         return _Buying(line.key, ask, _request(runtime, sender, merchant, line, moment, fingerprint))

@@ -1,6 +1,5 @@
 """From a row of text to a checked opening balance. Pure."""
 
-import hmac
 import uuid
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
@@ -12,7 +11,7 @@ from alliance.opening.errors import BalanceExpired
 from alliance.opening.model import REPORTED, Asked, Columns, Row
 from domain.errors import InvalidInput, NotFound
 from domain.ledger.opening import Opening
-from domain.ledger.request import Key
+from domain.ledger.request import Key, fingerprint_of
 from domain.members.model import EnrolAsk, IdentifierRef
 from domain.money import MAX_INTEGER, scaled
 from domain.programs.catalogue import PRICE_PLACES, Catalogue, Currency, Merchant
@@ -100,7 +99,7 @@ def read(catalogue: Catalogue, columns: Columns, row: Row, *, table: str, secret
 def _fingerprint(secret: bytes, values: dict[str, str]) -> bytes:
     """Tells a row that comes again from another under its reference: what it says, but for a report's columns."""
     said = {name: text for name, text in values.items() if text and name not in (*REPORTED, "reference")}
-    return hmac.digest(secret, b"opening\0" + orjson.dumps(said, option=orjson.OPT_SORT_KEYS), "sha256")
+    return fingerprint_of(secret, b"opening\0" + orjson.dumps(said, option=orjson.OPT_SORT_KEYS))
 
 
 def _points(text: str) -> int:

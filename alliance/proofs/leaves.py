@@ -138,6 +138,7 @@ NOT_PROVED = {
 
 NOT_IN_LEAVES = {
     "log_leaf": "the log itself",
+    "idempotency_key": "says what a call was answered; what was posted is proved",
     "quote_use": "says that a quote is used; what was exchanged is proved",
     "order_reference": "made from the operation, which is proved",
     "operation_note": "may hold personal data",

@@ -127,8 +127,9 @@ def _rows(requests: Sequence[Earn]) -> dict[str, tuple[list[str], list[tuple[Any
             }
         )
         lots.append({name: getattr(lot, name) for name in _LOT})
-        outcome = {"kind": "EARN", "points": effect.points, "operation": str(operation["id"])}
-        keys.append(dict(zip(_KEY, (*(key or ()), effect.holder_id, _text(outcome)), strict=True)))
+        keys.append(
+            dict(zip(_KEY, (*(key or ()), effect.holder_id, operation["id"], effect.points, None), strict=True))
+        )
     tables = {"operation": operations, "entry": entries, "lot": lots, "idempotency_key": keys}
     return {name: (list(rows[0]), [tuple(row.values()) for row in rows]) for name, rows in tables.items()}
 

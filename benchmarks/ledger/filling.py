@@ -33,9 +33,9 @@ _WRITE = """
     INSERT INTO account (holder_id, kind, currency, posted)
     SELECT holder_id, 'POINTS', currency, max(balance) FROM purchase GROUP BY 1, 3 ORDER BY 1;
 
-    INSERT INTO idempotency_key (client_id, subject, key, fingerprint, holder_id, outcome)
-    SELECT issuer_id, issuer_id, gen_random_uuid()::text, sha256(uuid_send(operation_id)), holder_id,
-           jsonb_build_object('kind', 'EARN', 'points', points, 'operation', operation_id)
+    INSERT INTO idempotency_key (client_id, subject, key, fingerprint, holder_id, operation_id, points)
+    SELECT issuer_id, issuer_id, gen_random_uuid()::text, substr(sha256(uuid_send(operation_id)), 1, 16), holder_id,
+           operation_id, points
     FROM purchase ORDER BY 3"""
 
 

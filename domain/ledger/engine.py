@@ -320,7 +320,7 @@ def _decide(request: Request, books: Books, batch: store.Batch, answered: _Answe
     key = request.key
     if key is not None and (first := answered.get(_place(key))) is not None:
         fingerprint, recall = first
-        return recall() if fingerprint == key.fingerprint else IdempotencyConflict(path=("idempotencyKey",))
+        return recall() if key.asks_as(fingerprint) else IdempotencyConflict(path=("idempotencyKey",))
     result: Outcome
     try:
         effect = request.decide(books)
@@ -328,7 +328,7 @@ def _decide(request: Request, books: Books, batch: store.Batch, answered: _Answe
             debts.pay(books, effect, request.as_of)
     except Refusal as refusal:
         if key is not None and refusal.remembered and request.remembers:
-            batch.remember(key, request.holder_id, {"refusal": refusal.to_json()})
+            batch.refuse(key, request.holder_id, refusal)
             answered[_place(key)] = (key.fingerprint, partial(Refusal.from_json, refusal.to_json()))
         return refusal
     except Exception as fault:
@@ -338,12 +338,7 @@ def _decide(request: Request, books: Books, batch: store.Batch, answered: _Answe
         batch.effects.append(effect)
     result = _posted(request, effect)
     if key is not None:
-        outcome_row = {"kind": result.kind, "points": result.points}
-        if result.operation_id is not None:
-            outcome_row["operation"] = str(result.operation_id)
-        if result.data:
-            outcome_row["data"] = result.data
-        batch.remember(key, request.holder_id, outcome_row)
+        batch.remember(key, result)
         answered[_place(key)] = (key.fingerprint, partial(_repeated, result))
     return result
 
@@ -370,15 +365,14 @@ def _repeated(posted: Posted) -> Posted:
 
 def _recall(row: asyncpg.Record) -> Outcome:
     """The answer that was stored with a key."""
-    outcome = row["outcome"]
+    outcome = row["outcome"] or {}
     if "refusal" in outcome:
         return Refusal.from_json(outcome["refusal"])
-    operation = outcome.get("operation")
     return Posted(
-        UUID(operation) if operation else None,
+        row["operation_id"],
         row["holder_id"],
-        outcome["kind"],
-        outcome["points"],
+        row["kind"] or outcome.get("kind", "NONE"),
+        row["points"],
         row["decisions"] or [],
         True,
         outcome.get("data", {}),

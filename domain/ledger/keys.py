@@ -24,11 +24,11 @@ async def remembered(session: AsyncSession, key: Key) -> dict[str, Any] | None:
     ).one_or_none()
     if row is None:
         return None
-    if row.fingerprint != key.fingerprint:
+    if not key.asks_as(row.fingerprint):
         raise IdempotencyConflict(path=("idempotencyKey",))
-    if "refusal" in row.outcome:
-        raise Refusal.from_json(row.outcome["refusal"])
-    outcome: dict[str, Any] = row.outcome
+    outcome: dict[str, Any] = row.outcome or {}
+    if "refusal" in outcome:
+        raise Refusal.from_json(outcome["refusal"])
     return outcome
 
 

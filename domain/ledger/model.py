@@ -142,7 +142,7 @@ class Lot(Base):
         CheckConstraint("remaining >= 0 AND remaining <= granted", name="remaining"),
         CheckConstraint("held >= 0 AND held <= remaining", name="held"),
         Index("ix_lot_open", "holder_id", "currency", "expires_at", postgresql_where=text("NOT spent")),
-        {"postgresql_with": {"fillfactor": "80"}},
+        {"postgresql_with": {"fillfactor": "90"}},
     )
 
     holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -231,7 +231,7 @@ class HoldAllocation(Base):
 
 
 class IdempotencyKey(Base):
-    """What a call was answered: `outcome` holds the operation and its amounts, or the refusal."""
+    """What a call was answered: the operation and its points; `outcome` holds what else is said, or the refusal."""
 
     __tablename__ = "idempotency_key"
 
@@ -240,7 +240,9 @@ class IdempotencyKey(Base):
     key: Mapped[str] = mapped_column(primary_key=True)
     fingerprint: Mapped[bytes] = mapped_column(LargeBinary)
     holder_id: Mapped[uuid.UUID]
-    outcome: Mapped[dict[str, Any]]
+    operation_id: Mapped[uuid.UUID | None]
+    points: Mapped[int | None]
+    outcome: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
 

@@ -4,6 +4,7 @@ A request names what it needs; the engine loads that for the whole batch; `decid
 would change (an `Effect`) or refuses; only then are the books changed, and the next request decided.
 """
 
+import hmac
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
@@ -23,12 +24,21 @@ from domain.money import MAX_INTEGER
 
 
 class Key(NamedTuple):
-    """An idempotency key in the space of (client, subject); `fingerprint` is an HMAC of what was asked."""
+    """An idempotency key in the space of (client, subject); `fingerprint` tells one call from another under it."""
 
     client_id: UUID
     subject: UUID
     value: str
     fingerprint: bytes
+
+    def asks_as(self, first: bytes) -> bool:
+        """Whether this was asked before with the fingerprint `first`; older ones were kept longer."""
+        return first[: len(self.fingerprint)] == self.fingerprint
+
+
+def fingerprint_of(secret: bytes, asked: bytes) -> bytes:
+    """128 bits that tell a call that comes again from another under its key: an HMAC-SHA256, cut."""
+    return hmac.digest(secret, asked, "sha256")[:16]
 
 
 class Loader(Protocol):

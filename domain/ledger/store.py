@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -16,8 +16,9 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
 
 from domain.base import lock_key
+from domain.errors import Refusal
 from domain.ledger.model import AccountKind, Allocation, Entry, IdempotencyKey, Lot, Operation
-from domain.ledger.request import Books, DebtState, Effect, EntryState, Key, Loader, Needs, PastOperation
+from domain.ledger.request import Books, DebtState, Effect, EntryState, Key, Loader, Needs, PastOperation, Posted
 from domain.ledger.returns import return_of
 from domain.ledger.rules import HoldState, LotState
 
@@ -42,12 +43,18 @@ async def lock(connection: asyncpg.Connection, holders: Collection[UUID], loader
 
 
 async def find_keys(connection: asyncpg.Connection, keys: Sequence[Key]) -> dict[Key, asyncpg.Record]:
-    """What is remembered of these keys: fingerprint, holder, outcome, and the operation's decisions."""
+    """What is remembered of these keys, with the operation's kind and decisions.
+
+    Older ones have operation and points in their outcome.
+    """
     rows = await connection.fetch(
-        """SELECT k.n, s.fingerprint, s.holder_id, s.outcome, o.decisions
-           FROM unnest($1::uuid[], $2::uuid[], $3::text[]) WITH ORDINALITY AS k (client_id, subject, key, n)
-           JOIN idempotency_key s USING (client_id, subject, key)
-           LEFT JOIN operation o ON o.holder_id = s.holder_id AND o.id = (s.outcome ->> 'operation')::uuid""",
+        """SELECT s.n, s.fingerprint, s.holder_id, s.operation_id, s.points, s.outcome, o.kind, o.decisions
+           FROM (SELECT k.n, fingerprint, holder_id, outcome,
+                        coalesce(operation_id, (outcome ->> 'operation')::uuid) AS operation_id,
+                        coalesce(points, (outcome ->> 'points')::bigint) AS points
+                 FROM unnest($1::uuid[], $2::uuid[], $3::text[]) WITH ORDINALITY AS k (client_id, subject, key, n)
+                 JOIN idempotency_key USING (client_id, subject, key)) AS s
+           LEFT JOIN operation o ON o.holder_id = s.holder_id AND o.id = s.operation_id""",
         [key.client_id for key in keys],
         [key.subject for key in keys],
         [key.value for key in keys],
@@ -263,20 +270,20 @@ class Batch:
     """What a batch has decided, to be written in one statement."""
 
     effects: list[Effect] = field(default_factory=list)
-    keys: list[dict[str, Any]] = field(default_factory=list)
+    keys: list[tuple[Any, ...]] = field(default_factory=list)
 
-    def remember(self, key: Key, holder_id: UUID, outcome: dict[str, Any]) -> None:
-        """Keep what the key was answered."""
-        self.keys.append(
-            {
-                "client_id": key.client_id,
-                "subject": key.subject,
-                "key": key.value,
-                "fingerprint": key.fingerprint,
-                "holder_id": holder_id,
-                "outcome": outcome,
-            }
-        )
+    def refuse(self, key: Key, holder_id: UUID, refusal: Refusal) -> None:
+        """Keep that the key was refused."""
+        self.keys.append((*key, holder_id, None, None, {"refusal": refusal.to_json()}))
+
+    def remember(self, key: Key, posted: Posted) -> None:
+        """Keep what the key was answered; the operation's own row says of what kind it is."""
+        outcome: dict[str, Any] | None = None
+        if posted.operation_id is None:
+            outcome = {"kind": posted.kind, "data": posted.data}
+        elif posted.data:
+            outcome = {"data": posted.data}
+        self.keys.append((*key, posted.holder_id, posted.operation_id, posted.points, outcome))
 
 
 async def write(connection: asyncpg.Connection, batch: Batch, books: Books, posted: dict[Any, int]) -> None:
@@ -284,7 +291,10 @@ async def write(connection: asyncpg.Connection, batch: Batch, books: Books, post
 
     `posted` holds the accounts' sums as they were before the batch; `books` holds them as they are now.
     """
-    inserts: dict[Table, list[dict[str, Any]]] = defaultdict(list)
+    entries: list[tuple[Any, ...]] = []
+    lots: list[tuple[Any, ...]] = []
+    allocations: list[tuple[Any, ...]] = []
+    others: dict[Table, list[dict[str, Any]]] = defaultdict(list)
     fresh: set[UUID] = set()
     changed: dict[tuple[UUID, UUID], LotState] = {}
     accounts: set[tuple[UUID, str, str]] = set()
@@ -294,32 +304,19 @@ async def write(connection: asyncpg.Connection, batch: Batch, books: Books, post
         operation = effect.operation
         holder_id, operation_id = operation["holder_id"], operation["id"]
         if effect.booked:
-            inserts[_OPERATION].append(operation)
+            others[_OPERATION].append(operation)
         for seq, entry in enumerate(effect.entries):
             owner_id = entry.holder_id or holder_id
             account = (owner_id, entry.account, entry.currency)
             accounts.add(account)
-            running[account] = running.get(account, 0) + entry.amount
-            inserts[_ENTRY].append(
-                {
-                    "holder_id": owner_id,
-                    "operation_id": operation_id,
-                    "seq": seq,
-                    "account": entry.account,
-                    "currency": entry.currency,
-                    "amount": entry.amount,
-                    "counter_holder_id": entry.counter_holder_id,
-                    "counter_account": entry.counter_account,
-                    "balance_after": running[account],
-                }
-            )
+            balance = running[account] = running.get(account, 0) + entry.amount
+            what = (entry.account, entry.currency, entry.amount, entry.counter_holder_id, entry.counter_account)
+            entries.append((owner_id, operation_id, seq, *what, balance))
         for lot in effect.lots:
             fresh.add(lot.id)
-            inserts[_LOT_TABLE].append(dict(zip(_LOT_COLUMNS, _LOT_VALUES(lot), strict=True)))
+            lots.append(_LOT_VALUES(lot))
         for lot, amount in effect.allocations:
-            inserts[_ALLOCATION].append(
-                {"holder_id": lot.holder_id, "operation_id": operation_id, "lot_id": lot.id, "amount": amount}
-            )
+            allocations.append((lot.holder_id, operation_id, lot.id, amount))
             if lot.id not in fresh:
                 changed[lot.holder_id, lot.id] = lot
         for lot, _ in effect.held:
@@ -329,17 +326,16 @@ async def write(connection: asyncpg.Connection, batch: Batch, books: Books, post
         if effect.hold is not None:
             ended[holder_id, effect.hold.id] = effect.hold
         for table, row in effect.rows:
-            inserts[table].append(row)
-    if batch.keys:
-        inserts[_KEY] = batch.keys
+            others[table].append(row)
     parts: list[Callable[[int], str]] = []
-    arguments: list[list[Any]] = []
-    for table, rows in inserts.items():
-        columns = tuple(rows[0])
-        parts.append(_Insert(table, columns))
-        for column in columns:
-            values = [row[column] for row in rows]
-            arguments.append(list(map(_json, values)) if column in _json_columns(table) else values)
+    arguments: list[Sequence[Any]] = []
+    inserts = [(_ENTRIES, entries), (_LOTS, lots), (_ALLOCATIONS, allocations), (_KEYS, batch.keys)]
+    inserts += [(_Insert(table, tuple(rows[0])), _values(rows)) for table, rows in others.items()]
+    for insert, values in inserts:
+        if values:
+            parts.append(insert)
+            columns = zip(insert.columns, zip(*values, strict=True), strict=True)
+            arguments.extend([*map(_json, column)] if name in insert.json else column for name, column in columns)
     if accounts:
         parts.append(_UPSERT_ACCOUNTS)
         arguments.extend(
@@ -369,6 +365,11 @@ def _debt(books: Books, account: tuple[UUID, str, str]) -> int:
     return books.debt(holder_id, currency) if books.debts and kind == POINTS else 0
 
 
+def _values(rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    """The rows, which have at least the names of the first, as tuples in its order."""
+    return list(map(itemgetter(*rows[0]), rows))
+
+
 @dataclass(frozen=True, slots=True)
 class _Insert:
     """`INSERT ... SELECT FROM unnest`, one array a column."""
@@ -376,10 +377,15 @@ class _Insert:
     table: Table
     columns: tuple[str, ...]
 
+    @property
+    def json(self) -> frozenset[str]:
+        """The columns that are sent as text."""
+        return _json_columns(self.table)
+
     def __call__(self, first: int) -> str:
         arrays, values = [], []
         for n, name in enumerate(self.columns):
-            json = name in _json_columns(self.table)
+            json = name in self.json
             type_ = "text" if json else self.table.c[name].type.compile(dialect=_DIALECT)
             arrays.append(f"${first + n}::{type_}[]")
             values.append(f"{name}::jsonb" if json else name)
@@ -403,11 +409,14 @@ class _Fixed:
 
 POINTS = AccountKind.POINTS.value
 _DIALECT: Any = postgresql.dialect()  # type: ignore[no-untyped-call]
-_OPERATION, _ENTRY, _LOT_TABLE, _ALLOCATION, _KEY = (
+_OPERATION, *_TABLES = (
     model.metadata.tables[model.__tablename__] for model in (Operation, Entry, Lot, Allocation, IdempotencyKey)
 )
-_LOT_COLUMNS = tuple(column.name for column in _LOT_TABLE.columns if column.name != "spent")
-_LOT_VALUES = attrgetter(*_LOT_COLUMNS)
+# All their columns, in their order, but for those that the database makes.
+_ENTRIES, _LOTS, _ALLOCATIONS, _KEYS = (
+    _Insert(table, tuple(c.name for c in table.columns if c.name not in ("spent", "created_at"))) for table in _TABLES
+)
+_LOT_VALUES = attrgetter(*_LOTS.columns)
 _UPSERT_ACCOUNTS = _Fixed(
     """INSERT INTO account (holder_id, kind, currency, posted, held, debt)
        SELECT * FROM unnest({0}::uuid[], {1}::text[], {2}::text[], {3}::bigint[], {4}::bigint[], {5}::bigint[])

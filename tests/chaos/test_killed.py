@@ -138,7 +138,7 @@ async def books(database: Database) -> list[list[tuple[Any, ...]]]:
         """SELECT debtor.code, creditor.code, kind, count(*), sum(points), sum(amount)
            FROM obligation JOIN merchant AS debtor ON debtor.id = debtor_id
            LEFT JOIN merchant AS creditor ON creditor.id = creditor_id GROUP BY 1, 2, 3 ORDER BY 1, 2, 3""",
-        "SELECT key, outcome ->> 'points', outcome -> 'refusal' ->> 'code' FROM idempotency_key ORDER BY 1",
+        "SELECT key, points, outcome -> 'refusal' ->> 'code' FROM idempotency_key ORDER BY 1",
         "SELECT count(*) FROM membership",
     )
     async with database.session() as session:
