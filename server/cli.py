@@ -7,6 +7,7 @@ import typer
 
 from server.commands import (
     access,
+    backup,
     balances,
     bench,
     book,
@@ -37,6 +38,8 @@ app.command("migrate")(roles.migrate_)
 app.command()(book.apply)
 app.command()(book.export)
 app.command()(proving.verify)
+app.command()(backup.backup)
+app.command()(backup.restore)
 app.command()(log.proof)
 app.add_typer(log.log, name="log")
 app.add_typer(importing.importing, name="import")

@@ -82,6 +82,14 @@ async def consistency(session: AsyncSession, first: int, second: int) -> list[by
     return [hashes[leaves] for leaves in ranges]
 
 
+async def root_at(session: AsyncSession, size: int) -> bytes | None:
+    """The root of the log when it had so many leaves; None if it never had."""
+    newest = await newest_checkpoint(session)
+    if not 0 <= size <= (newest.size if newest else 0):
+        return None
+    return (await _hashes(session, [(0, size)]))[0, size]
+
+
 async def _hashes(session: AsyncSession, ranges: Iterable[Range]) -> dict[Range, bytes]:
     """The hashes of ranges of leaves, from the few nodes that cover each."""
     covers = {leaves: [kept_at(subtree) for subtree in cover(leaves)] for leaves in ranges}

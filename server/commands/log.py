@@ -70,6 +70,47 @@ async def _bundle(session: "AsyncSession", operation: str, earlier: str | None, 
     return bundle.make(inclusion, keys, terms=terms, since=(earlier, path))
 
 
+def is_note(file: Path) -> bool:
+    """Whether a file is a checkpoint, not a proof (which is JSON)."""
+    return not file.read_bytes().lstrip().startswith(b"{")
+
+
+def verify_note(file: Path, keys: list[str], json: bool) -> None:
+    """Hold a checkpoint against our own log; ends with 1 unless the log still begins with what it had then."""
+    from alliance.proofs import queries
+    from alliance.proofs.notes import BadNote, Checkpoint, PublicKey, read_checkpoint
+
+    note = file.read_bytes()
+    with servers("tessera verify") as settings:
+
+        async def read(database: "Database") -> tuple[Checkpoint, bytes | None, int]:
+            async with database.session() as session:
+                trusted = keys or await queries.public_keys(session)
+                checkpoint, _ = read_checkpoint(note.decode(), map(PublicKey.parse, trusted))
+                newest = await queries.newest_checkpoint(session)
+                root = await queries.root_at(session, checkpoint.size)
+                return checkpoint, root, newest.size if newest else 0
+
+        try:
+            checkpoint, root, size = with_database(settings, read)
+        except (BadNote, UnicodeDecodeError) as error:
+            raise Failure(f"not proved: {error}", exit_code=NO, code="NOT_PROVED") from None
+    if root is None:
+        raise Failure(
+            f"the log was cut back: it had {checkpoint.size} operations when this was signed, and has {size}",
+            exit_code=NO,
+            code="CUT_BACK",
+        )
+    if root != checkpoint.root:
+        raise Failure(
+            f"the first {checkpoint.size} operations of the log are not those of this checkpoint",
+            exit_code=NO,
+            code="ANOTHER_LOG",
+        )
+    told = {"proved": True, "origin": checkpoint.origin, "since": checkpoint.size, "size": size}
+    answer(told, json, lambda console: console.print(f"The log holds what it held when it had {checkpoint.size}."))
+
+
 def verify_file(file: Path, keys: list[str], json: bool) -> None:
     """Check a proof in a file; ends with 1 if it proves nothing."""
     from alliance.proofs.bundle import BadProof, check

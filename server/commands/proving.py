@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from server.commands.common import NO, Home, Json, answer, say, servers, with_database
-from server.commands.log import verify_file
+from server.commands.log import is_note, verify_file, verify_note
 
 if TYPE_CHECKING:
     from domain.database import Database
@@ -22,7 +22,10 @@ def verify(
     checkpoint: Annotated[
         Path | None,
         typer.Option(
-            help="A proof, as `tessera proof` writes it: check it, without a database.", exists=True, dir_okay=False
+            help="A proof, as `tessera proof` writes it: check it, without a database. Or a signed checkpoint: check"
+            " that our log still holds what it held then.",
+            exists=True,
+            dir_okay=False,
         ),
     ] = None,
     key: Annotated[
@@ -38,7 +41,7 @@ def verify(
     """Prove the books and the log: every balance against the entries that made it, every currency's sum against zero,
     every operation against its leaf, every leaf against the signed checkpoints."""
     if checkpoint is not None:
-        verify_file(checkpoint, key or [], json)
+        (verify_note if is_note(checkpoint) else verify_file)(checkpoint, key or [], json)
         return
     with servers("tessera verify") as settings, _written(report) as listener:
         from alliance.verify import verify as prove
