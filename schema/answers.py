@@ -73,6 +73,8 @@ class Earned:
     """By the rules, or as said."""
 
     points: Points
+    pending: Points = strawberry.field(description="Of the points, those that are not active yet.")
+    truncated: Points = strawberry.field(description="Points that were not granted, for a limit (rule R9).")
     posted: strawberry.Private[Posted]
     currency: strawberry.Private[str]
 
@@ -94,7 +96,8 @@ class Earned:
     @classmethod
     def of(cls, posted: Posted, currency: str) -> Self:
         """From what the engine answered."""
-        return cls(points=Points(posted.points), posted=posted, currency=currency)
+        parts = {name: Points(posted.data.get(name, 0)) for name in ("pending", "truncated")}
+        return cls(points=Points(posted.points), posted=posted, currency=currency, **parts)
 
 
 @strawberry.type(description="Points were spent.")

@@ -7,7 +7,7 @@ from uuid import UUID
 import strawberry
 
 from domain.errors import Refusal
-from resolvers import adjustments, cycles, exchanges, gifts, holds, members, points, stored_value
+from resolvers import adjustments, cycles, exchanges, gifts, holds, members, pending, points, stored_value
 from resolvers.context import Context
 from schema.answers import (
     Aborted,
@@ -51,6 +51,7 @@ from schema.inputs import (
 )
 from schema.members import Member
 from schema.node import Info
+from schema.pending import Activated, ConfirmEarnInput, RejectEarnInput, Rejected
 from schema.refusals import (
     AdjustmentLimitExceeded,
     AlreadyCaptured,
@@ -72,12 +73,14 @@ from schema.refusals import (
     InsufficientPoints,
     InvalidInput,
     LaterCycleStated,
+    LimitExceeded,
     MemberNotActive,
     NoAgreement,
     NotAllowed,
     NotATender,
     NotFound,
     NothingToReinstate,
+    NotPending,
     NotReversible,
     NotSpendable,
     QuoteExpired,
@@ -115,6 +118,7 @@ EarnResult = Annotated[
     | MemberNotActive
     | DuplicateOrder
     | BalanceLimitExceeded
+    | LimitExceeded
     | NoAgreement
     | StoredValueNotEarned
     | AlreadyReversed
@@ -124,6 +128,11 @@ EarnResult = Annotated[
     strawberry.union("EarnResult"),
 ]
 _Unspendable = NotSpendable | WholeCardsOnly
+ConfirmEarnResult = Annotated[Activated | _Shared | NotPending, strawberry.union("ConfirmEarnResult")]
+RejectEarnResult = Annotated[
+    Rejected | _Shared | MemberNotActive | NotPending | AlreadyReversed | NotReversible,
+    strawberry.union("RejectEarnResult"),
+]
 RedeemResult = Annotated[
     Redeemed | _Shared | MemberNotActive | InsufficientPoints | NoAgreement | _Unspendable | StoredValueElsewhere,
     strawberry.union("RedeemResult"),
@@ -282,6 +291,18 @@ class Mutation:
         info.context.forget()
         results = await points.earn_batch(info.context, cast("list[Sent]", inputs))
         return [_earned(info, result) for result in results]
+
+    @strawberry.mutation(description="Make all that is pending of an earn active.")
+    async def confirm_earn(self, info: Info, input: ConfirmEarnInput) -> ConfirmEarnResult | None:
+        """The event that the points waited for."""
+        found = await answer(info, input, pending.confirm)
+        return cast("Any", found) if isinstance(found, UserError) else Activated.of(*found)
+
+    @strawberry.mutation(description="Undo an earn that is pending, wholly. Nothing is owed for it.")
+    async def reject_earn(self, info: Info, input: RejectEarnInput) -> RejectEarnResult | None:
+        """The event did not come."""
+        found = await answer(info, input, pending.reject)
+        return cast("Any", found) if isinstance(found, UserError) else Rejected.of(found)
 
     @strawberry.mutation(description="Spend points.")
     async def redeem(self, info: Info, input: RedeemInput) -> RedeemResult | None:

@@ -200,4 +200,6 @@ class Operation(Node):
 def _status(row: OperationRow) -> OperationStatus:
     if row.whole:
         return OperationStatus.REVERSED
-    return OperationStatus.PARTLY_REVERSED if row.reversed_by else OperationStatus.POSTED
+    if row.reversed_by:
+        return OperationStatus.PARTLY_REVERSED
+    return OperationStatus.PENDING if row.pending else OperationStatus.POSTED

@@ -45,7 +45,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     },
     "Mutation": {
         **_all(by("merchant", "operator", scope=Scope.MEMBERS_WRITE), "enrolMember linkIdentifier"),
-        **_all(by("merchant", "operator", scope=Scope.POINTS_EARN), "earn earnBatch topUp"),
+        **_all(by("merchant", "operator", scope=Scope.POINTS_EARN), "earn earnBatch topUp confirmEarn rejectEarn"),
         **_all(
             by("member", "merchant", "operator", scope=Scope.POINTS_SPEND), "redeem holdPoints captureHold releaseHold"
         ),
@@ -140,7 +140,9 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     },
     "Enrolled": _all(PARENT, "created joined member"),
     "Linked": _all(PARENT, "linked member"),
-    "Earned": _all(PARENT, "operation points wallet decidedBy"),
+    "Earned": _all(PARENT, "operation points pending truncated wallet decidedBy"),
+    "Activated": _all(PARENT, "operation points wallet"),
+    "Rejected": _all(PARENT, "operation points"),
     "Redeemed": _all(PARENT, "operation points worth wallet"),
     "Held": _all(PARENT, "points hold wallet"),
     "Captured": _all(PARENT, "points released hold operation wallet"),
@@ -198,6 +200,8 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "NotReversible": _ERROR | _all(PARENT, "kind"),
     "IdentifierTaken": _ERROR | _all(PARENT, "type"),
     "QuoteExpired": _ERROR | _all(PARENT, "expired"),
+    "LimitExceeded": _ERROR | _all(PARENT, "limit cap used requested"),
+    "NotPending": _ERROR,
     "CapExceeded": _ERROR | _all(PARENT, "cap used"),
     "GiftsNotAllowed": _ERROR | _all(PARENT, "currency"),
     "GiftLimitExceeded": _ERROR | _all(PARENT, "limit cap used"),

@@ -33,6 +33,8 @@ class ErrorCode(StrEnum):
     QUOTE_EXPIRED = "QUOTE_EXPIRED"
     QUOTE_USED = "QUOTE_USED"
     CAP_EXCEEDED = "CAP_EXCEEDED"
+    LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
+    NOT_PENDING = "NOT_PENDING"
     BELOW_MINIMUM = "BELOW_MINIMUM"
     WRONG_CYCLE_STATUS = "WRONG_CYCLE_STATUS"
     EARLIER_CYCLE_OPEN = "EARLIER_CYCLE_OPEN"
@@ -223,6 +225,22 @@ class CapExceeded(UserError):
     cap: Points
     used: Points
     own = ("cap", "used")
+
+
+@strawberry.type(description="An earn would pass a limit of its currency.")
+class LimitExceeded(UserError):
+    """Nothing was granted. `limit` is its name in the alliance file, such as perDay."""
+
+    limit: str
+    cap: Points
+    used: Points
+    requested: Points
+    own = ("limit", "cap", "used", "requested")
+
+
+@strawberry.type(description="Nothing of the earn is pending, or not all of it where all must be.")
+class NotPending(UserError):
+    """It may have been confirmed, rejected or reversed before."""
 
 
 @strawberry.type(description="So few points give nothing.")

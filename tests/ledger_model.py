@@ -37,6 +37,8 @@ class ModelOperation:
     back: int = 0
     asked: dict[str, int] = field(default_factory=dict)
     whole: int | None = None
+    currency: str = ""
+    waits: int = 0
 
 
 @dataclass
@@ -55,6 +57,7 @@ class ModelWallets:
     lapsed: dict[int, int] = field(default_factory=dict)
     debt: dict[str, int] = field(default_factory=dict)
     paid: list[tuple[ModelLot, ModelLot | None]] = field(default_factory=list)
+    pending: dict[str, int] = field(default_factory=dict)
 
     def balance(self, currency: str) -> int:
         return sum(lot.left for lot in self.lots if lot.currency == currency) - self.debt.get(currency, 0)
@@ -82,6 +85,29 @@ class ModelWallets:
         lot = self._grant(currency, points, now, expires)
         lot.granted_at = granted
         return points, ModelOperation("OPENING", made=[lot])
+
+    def earn_pending(self, currency: str, points: int) -> tuple[int, ModelOperation | None]:
+        self.pending[currency] = self.pending.get(currency, 0) + points
+        return points, ModelOperation("EARN", whole=points, currency=currency, waits=points)
+
+    def activate(self, done: ModelOperation, now: datetime, expires: datetime | None) -> int | str:
+        if not done.waits:
+            return "NotPending"
+        points = self._drop(done, done.waits)
+        done.made.append(self._grant(done.currency, points, now, expires))
+        return points
+
+    def reject(self, done: ModelOperation, now: datetime) -> int | str:
+        if not done.undone and (done.made or not done.waits):
+            return "NotPending"
+        return self.reverse(done, now)
+
+    def _drop(self, done: ModelOperation, points: int) -> int:
+        points = min(points, done.waits)
+        if points:
+            done.waits -= points
+            self.pending[done.currency] -= points
+        return points
 
     def redeem(self, currency: str, points: int, now: datetime) -> tuple[int | str, ModelOperation | None]:
         if self.available(currency, now) < points:
@@ -282,17 +308,18 @@ class ModelWallets:
 
     def _claw_back(self, done: ModelOperation, now: datetime, endless: bool) -> int:
         """Of what was granted beside, the same share; all of it once nothing is left."""
-        currencies = dict.fromkeys(lot.currency for lot in done.made)
+        currencies = [done.currency] if done.currency else dict.fromkeys(lot.currency for lot in done.made)
         taken = [self._claw_back_of(done, currency, now, endless) for currency in currencies]
         return taken[0] if taken else 0
 
     def _claw_back_of(self, done: ModelOperation, currency: str, now: datetime, endless: bool) -> int:
         made = [lot for lot in done.made if lot.currency == currency]
-        back = sum(lot.granted for lot in made) * done.back // (done.whole or 1)
+        granted = done.whole if done.currency and done.whole else sum(lot.granted for lot in made)
+        back = granted * done.back // (done.whole or 1)
         gone = sum(self.lapsed.get(lot.order, 0) + (0 if lot.live(now) else lot.free) for lot in made)
         due = max(0, back - gone - done.asked.get(currency, 0))
         done.asked[currency] = done.asked.get(currency, 0) + due
-        taken = 0
+        taken = self._drop(done, due)
         wallet = [lot for lot in self.lots if lot.currency == currency]
         for lot in made + self._in_spend_order(wallet):
             if lot.live(now):

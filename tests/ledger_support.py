@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterable
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from domain.database import Database
 from domain.ledger.adjustments import Adjust, AdjustmentLimits, Reinstate
 from domain.ledger.commands import Earn, Exchange, Expire, Redeem
 from domain.ledger.gifts import Gift, GiftLimits, ReverseGift
+from domain.ledger.grants import Activate, EarnInParts, Ending, Limits, Part, Reject, Wait
 from domain.ledger.holds import CaptureHold, HoldPoints, LapseHold, ReleaseHold
 from domain.ledger.opening import Opening
 from domain.ledger.orders import RedeemForOrder
@@ -191,6 +193,42 @@ def hold_of(held: Posted) -> uuid.UUID:
     return uuid.UUID(held.data["hold"])
 
 
+def grant(person: uuid.UUID, *parts: Part, limits: Limits | None = None, **named: Any) -> EarnInParts:
+    """An earn of these parts."""
+    plain = earn(person, sum(part.points for part in parts), **named)
+    values = {field.name: getattr(plain, field.name) for field in fields(Earn)}
+    return EarnInParts(**values, parts=parts, limits=limits)
+
+
+def waiting(points: int, days: int | None) -> Part:
+    """Points that wait for so many days, or for an event."""
+    return Part(points, Ending(), Wait(None if days is None else NOON + timedelta(days=days), {"policy": "never"}))
+
+
+def activate(
+    person: uuid.UUID, earn_id: uuid.UUID | None, as_of: datetime, *, confirms: bool = False, days: int | None = 10
+) -> Activate:
+    """What is pending of an earn; it lives for so many days from now."""
+    assert earn_id is not None
+    ends = None if days is None else as_of + timedelta(days=days)
+    return Activate(
+        holder_id=person,
+        key=key() if confirms else None,
+        client_id=CLIENT,
+        as_of=as_of,
+        occurred_at=as_of,
+        operation_id=earn_id,
+        issuer_id=ISSUERS["GRO"],
+        endings={seq: Ending(ends) for seq in range(5)},
+        confirms=confirms,
+    )
+
+
+def reject(person: uuid.UUID, earn_id: uuid.UUID | None, **named: Any) -> Reject:
+    """All of an earn, while it is pending."""
+    return Reject.of(reverse(person, earn_id, **named))
+
+
 def members(count: int) -> list[uuid.UUID]:
     """Ids of members that nobody enrolled: the ledger alone asks for no status."""
     return [new_id() for _ in range(count)]
@@ -206,9 +244,14 @@ async def rows(database: Database, sql: str, *arguments: Any) -> list[asyncpg.Re
         await connection.close()
 
 
-async def posted(database: Database, holders: Iterable[uuid.UUID]) -> dict[tuple[uuid.UUID, str], int]:
-    """The accounts of these holders: (holder, currency) to points."""
+async def posted(
+    database: Database, holders: Iterable[uuid.UUID], kind: str = "POINTS"
+) -> dict[tuple[uuid.UUID, str], int]:
+    """The accounts of this kind of these holders: (holder, currency) to points."""
     found = await rows(
-        database, "SELECT holder_id, currency, posted FROM account WHERE holder_id = ANY($1)", [*holders]
+        database,
+        "SELECT holder_id, currency, posted FROM account WHERE holder_id = ANY($1) AND kind = $2",
+        [*holders],
+        kind,
     )
     return {(row["holder_id"], row["currency"]): row["posted"] for row in found}

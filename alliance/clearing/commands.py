@@ -12,8 +12,9 @@ from functools import partial
 from typing import Any, Literal
 
 from alliance.clearing.errors import NoAgreement, NotSpendable, WholeCardsOnly
+from alliance.clearing.grants import earn_in_parts, is_special, slides_of
 from alliance.clearing.returns import worth_of_kept
-from alliance.clearing.riders import Owing, OwingBack, OwingDecided, Refusing
+from alliance.clearing.riders import Owing, OwingBack, OwingDecided, OwingEarned, Refusing
 from alliance.clearing.rules import PRICE_OF_MILLIONTHS, is_late, obligations, versions
 from alliance.clearing.tenders import PaidBy, Paying
 from alliance.runtime import Runtime
@@ -79,11 +80,12 @@ def earn_request(
         order = (money, bought, tenders)
         beside, valued = _beside(runtime.catalogue, merchant, kind, valued, order, occurred_at, as_of)
     issuer = runtime.catalogue.merchants_by_id[kind.merchant_id]
-    price, riders = _clear(runtime, "earn", merchant, kind, valued.points, occurred_at, as_of, dry_run)
+    policy = kind.policy_at(occurred_at)
+    special = is_special(kind, policy, valued)
+    price, riders = _clear(runtime, "earn", merchant, kind, valued.points, occurred_at, as_of, dry_run, special)
     if paid_by and money is not None:
         riders += (Paying(runtime.catalogue, merchant.id, money, tuple(paid_by)),)
-    expiry = kind.policy_at(occurred_at).expiry
-    return Earn(
+    request = Earn(
         holder_id=member_id,
         key=key,
         client_id=client_id,
@@ -101,11 +103,16 @@ def earn_request(
         funder_id=merchant.id if price else issuer.id,
         price=price,
         points=valued.points,
-        expires_at=expiry_instant(expiry, as_of, issuer.timezone),
+        expires_at=expiry_instant(policy.expiry, as_of, issuer.timezone),
         decisions=valued.decisions or None,
         lines=_kept(details, valued, amount, money),
         beside=beside,
     )
+    if not special:
+        return request
+    slides = slides_of(kind, as_of, issuer.timezone)
+    kept = partial(_kept, details, amount=amount, money=money)
+    return earn_in_parts(request, policy, valued, slides, issuer.timezone, kept)
 
 
 Bought = tuple[str, Sequence[Line], Sequence[Tender]]
@@ -179,6 +186,7 @@ def redeem_request(
         "order_ref": order_ref,
         "currency": kind.code,
         "issuer_id": kind.merchant_id,
+        "slides": slides_of(kind, as_of, runtime.catalogue.merchants_by_id[kind.merchant_id].timezone),
     }
     if order is None:
         if points is None:
@@ -277,6 +285,7 @@ def _clear(
     occurred_at: datetime,
     as_of: datetime,
     dry_run: bool,
+    in_parts: bool = False,
 ) -> tuple[int, tuple[Rider, ...]]:
     """The price of a point between merchant and issuer (10^-8), and what writes the obligation, or refuses.
 
@@ -314,4 +323,5 @@ def _clear(
     if points is None:
         return owed * PRICE_OF_MILLIONTHS, () if dry_run else (OwingDecided(owed_for, as_of),)
     lines = owed_for(points=points)
-    return owed * PRICE_OF_MILLIONTHS, (Owing(lines, as_of),) if lines and not dry_run else ()
+    rider = OwingEarned(owed_for, as_of) if in_parts else Owing(lines, as_of)
+    return owed * PRICE_OF_MILLIONTHS, (rider,) if lines and not dry_run else ()

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from alliance.agreements.book import AgreementVersion
 from alliance.clearing.commands import currency_of, require_spendable, require_store
 from alliance.clearing.errors import NoAgreement
+from alliance.clearing.grants import slides_of
 from alliance.clearing.riders import Owing, Refusing
 from alliance.clearing.rules import Owed, obligations
 from alliance.runtime import Runtime
@@ -100,6 +101,7 @@ async def capture_request(
         version = await _version(runtime, hold)
         lines = _owed(runtime, version, hold.merchant_id, hold.issuer_id, hold.currency, points)
         riders = (Owing(lines, as_of),) if lines else ()
+    zone = runtime.catalogue.merchants_by_id[hold.issuer_id].timezone
     return CaptureHold(
         holder_id=hold.holder_id,
         key=key,
@@ -113,6 +115,7 @@ async def capture_request(
         order_ref=hold.order_ref,
         currency=hold.currency,
         issuer_id=hold.issuer_id,
+        slides=slides_of(runtime.catalogue.currencies[hold.currency], as_of, zone),
         points=points,
         hold_id=hold.id,
     )

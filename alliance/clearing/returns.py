@@ -1,5 +1,7 @@
 """What the original rules give for what is kept of an order (R18, R19)."""
 
+from typing import Any
+
 from domain.ledger.request import PastOperation
 from domain.ledger.returns import Kept, Order, Valuing, order_of, proportional
 from domain.programs.catalogue import Catalogue
@@ -32,7 +34,7 @@ def original_tariff(catalogue: Catalogue, original: PastOperation, currency: str
     decided = {
         (one["rule"], one["version"]): one["points"]
         for one in original.decisions or ()
-        if "rule" in one and one.get("currency", currency) == currency
+        if _by_rule(one) and one.get("currency", currency) == currency
     }
     order = order_of(original.bought)
     merchant = catalogue.merchants_by_id[original.merchant_id]
@@ -43,6 +45,11 @@ def original_tariff(catalogue: Catalogue, original: PastOperation, currency: str
         if tariff is not None and _decisions(tariff, order) == decided:
             return tariff
     return None
+
+
+def _by_rule(decision: dict[str, Any]) -> bool:
+    """Whether a rule decided: neither an agreement nor a limit, which takes off what rules gave."""
+    return not str(decision.get("rule", "limit:")).startswith("limit:")
 
 
 def _decisions(tariff: Tariff, order: Order) -> dict[tuple[str, int], int]:

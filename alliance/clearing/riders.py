@@ -10,10 +10,11 @@ from typing import Any
 import asyncpg
 
 from alliance.clearing.model import Obligation, ObligationKind
-from alliance.clearing.rules import Owed, reversed_obligations
+from alliance.clearing.rules import Owed, divided, owed_json, owed_later, reversed_obligations
 from alliance.settlement.commands import CYCLE_LOCK
 from domain.base import new_id
 from domain.errors import Refusal
+from domain.ledger.model import OperationKind
 from domain.ledger.request import Books, Effect, Needs
 
 _OBLIGATION: Any = Obligation.__table__
@@ -47,10 +48,15 @@ class _PastObligations:
         self, connection: asyncpg.Connection, keys: Sequence[tuple[uuid.UUID, uuid.UUID]]
     ) -> dict[tuple[uuid.UUID, uuid.UUID], list[Owed]]:
         rows = await connection.fetch(
-            """SELECT holder_id, operation_id, kind, debtor_id, creditor_id, currency, points, price, amount,
-                      agreement_id, agreement_version
+            """SELECT asked.holder_id, asked.operation_id, kind, debtor_id, creditor_id, currency, points, price,
+                      amount, agreement_id, agreement_version
                FROM unnest($1::uuid[], $2::uuid[]) AS asked (holder_id, operation_id)
-               JOIN obligation USING (holder_id, operation_id) ORDER BY seq""",
+               JOIN LATERAL (
+                 SELECT o.* FROM obligation o
+                 WHERE o.holder_id = asked.holder_id AND (o.operation_id = asked.operation_id OR o.operation_id IN (
+                   SELECT p.activated_by FROM pending_grant p
+                   WHERE p.holder_id = asked.holder_id AND p.operation_id = asked.operation_id))
+               ) o ON true ORDER BY o.operation_id, o.seq""",
             [holder_id for holder_id, _ in keys],
             [operation_id for _, operation_id in keys],
         )
@@ -97,6 +103,52 @@ class OwingDecided:
 
 
 @dataclass(frozen=True, slots=True)
+class OwingEarned:
+    """Rides on an earn in parts: `owed` says what so many points make owed; what waits keeps its share (A1)."""
+
+    owed: Callable[..., tuple[Owed, ...]]
+    as_of: datetime
+
+    def needs(self, needs: Needs) -> None:
+        """The open cycle, held open until the batch is written."""
+        needs.other(OPEN_CYCLE, self.as_of)
+
+    def ride(self, books: Books, effect: Effect) -> None:
+        """One row a line for what is active; the lines of what waits lie with it."""
+        if not effect.points:
+            return
+        currency = effect.entries[0].currency
+        waiting = [state for state in effect.pending if state.currency == currency]
+        active = sum(lot.granted for lot in effect.lots if lot.currency == currency)
+        weights = [active, *(state.granted for state in waiting)]
+        now, *later = divided(self.owed(points=effect.points), weights)
+        _write(effect, now, books.other(OPEN_CYCLE, self.as_of))
+        for state, lines in zip(waiting, later, strict=True):
+            state.owed = owed_json(lines) or None
+
+
+@dataclass(frozen=True, slots=True)
+class OwingMatured:
+    """Rides on an activation: what its points make owed is owed from now, at the version of the earn (A1)."""
+
+    as_of: datetime
+
+    def needs(self, needs: Needs) -> None:
+        """The open cycle, held open until the batch is written."""
+        needs.other(OPEN_CYCLE, self.as_of)
+
+    def ride(self, books: Books, effect: Effect) -> None:
+        """One row a line."""
+        lines = [
+            line for state, taken in effect.matured for line in owed_later(state.owed or [], -taken, state.granted)
+        ]
+        _write(effect, lines, books.other(OPEN_CYCLE, self.as_of))
+        if (past := books.others.get(PAST_OBLIGATIONS)) is not None:
+            earn = (effect.holder_id, effect.matured[0][0].operation_id)
+            past[earn] = [*past.get(earn, ()), *lines]
+
+
+@dataclass(frozen=True, slots=True)
 class OwingBack:
     """Rides on a reversal: negative lines in the open cycle, at the original's version and price (A1, A7)."""
 
@@ -116,8 +168,11 @@ class OwingBack:
         if original is None or not lines:
             return
         points = abs(original.entries[0].amount)
+        if original.kind == OperationKind.EARN:
+            currency = original.entries[0].currency
+            points = sum(lot.granted for lot in original.lots if lot.currency == currency)
         before = sum(one.recovered for one in original.returns)
-        back = reversed_obligations(lines, before, before + effect.points, points)
+        back = reversed_obligations(lines, before, before + effect.recovered, points)
         _write(effect, back, books.other(OPEN_CYCLE, self.as_of))
 
 

@@ -2,13 +2,15 @@
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
+from typing import Any
 
 from alliance.agreements.book import AgreementBook, AgreementVersion, Event
 from alliance.clearing.model import ObligationKind
 from domain.errors import InvalidInput
+from domain.ledger.rules import share
 from domain.money import MAX_INTEGER, half_even
 
 MAX_AHEAD = timedelta(minutes=5)
@@ -89,6 +91,34 @@ def obligations(
 def share_of(amount: int, share: Fraction) -> int:
     """`share` of `amount`, half-even to the unit of `amount`."""
     return half_even(amount * share.numerator, share.denominator)
+
+
+def divided(lines: Sequence[Owed], weights: Sequence[int]) -> list[tuple[Owed, ...]]:
+    """`lines` of one earn shared over its parts of so many points: they sum to it, to the millionth."""
+    parts: list[list[Owed]] = [[] for _ in weights]
+    for line in lines:
+        for part, points, amount in zip(parts, weights, share(line.amount, weights), strict=True):
+            part.append(replace(line, points=points, amount=amount))
+    return [tuple(line for line in part if line.amount) for part in parts]
+
+
+def owed_json(lines: Sequence[Owed]) -> list[dict[str, Any]]:
+    """What is kept of obligations that arise later."""
+    return [
+        {name: str(value) if isinstance(value, uuid.UUID) else value for name, value in asdict(line).items()}
+        for line in lines
+    ]
+
+
+def owed_later(stored: Sequence[dict[str, Any]], part: int, of: int) -> tuple[Owed, ...]:
+    """The opposite of `owed_json`, for `part` of the `of` points that they were for."""
+    ids = ("debtor_id", "creditor_id", "agreement_id")
+    lines = [
+        Owed(**kept | {name: uuid.UUID(kept[name]) for name in ids} | {"kind": ObligationKind(kept["kind"])})
+        for kept in stored
+    ]
+    back = Fraction(part, of)
+    return tuple(replace(line, points=part, amount=share_of(line.amount, back)) for line in lines)
 
 
 def reversed_obligations(lines: Sequence[Owed], before: int, recovered: int, of: int) -> tuple[Owed, ...]:

@@ -1,6 +1,7 @@
 """Quotes, and the exchange of one merchant's points for another's at a quote (A3, A4)."""
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -8,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.agreements.book import AgreementVersion, ExchangeTerms
 from alliance.clearing.errors import NoAgreement
+from alliance.clearing.grants import Slides, slides_of
 from alliance.clearing.newcomers import waiting
 from alliance.clearing.riders import Owing
 from alliance.clearing.rules import PRICE_OF_MILLIONTHS, Owed, obligations
@@ -19,7 +21,8 @@ from alliance.stored_value.rules import require_exchangeable
 from domain.base import new_id
 from domain.errors import NotFound
 from domain.ledger.request import Key
-from domain.programs.catalogue import Currency
+from domain.members.queries import joined_at
+from domain.programs.catalogue import Currency, Merchant
 from domain.programs.rules import day_bounds, expiry_instant
 
 QUOTE_LIFE = timedelta(minutes=15)
@@ -117,8 +120,28 @@ async def exchange_request(
         into_issuer_id=taken.in_issuer_id,
         into_points=taken.points_in,
         into_price=price_at_issue(taken.points_out, taken.clearing_value, taken.points_in),
-        into_expires_at=expiry_instant(getting.policy_at(as_of).expiry, as_of, issuer.timezone),
+        into_expires_at=await _expiry(session, getting, as_of, issuer, member_id),
+        slides=_slides(runtime, (taken.out_currency, taken.in_currency), as_of),
     )
+
+
+def _slides(runtime: Runtime, codes: Sequence[str], as_of: datetime) -> Slides | None:
+    """An exchange is activity in both wallets (R4)."""
+    moved: dict[tuple[str, str], datetime] = {}
+    for code in codes:
+        currency = runtime.catalogue.currencies[code]
+        zone = runtime.catalogue.merchants_by_id[currency.merchant_id].timezone
+        moved |= slides_of(currency, as_of, zone) or {}
+    return moved or None
+
+
+async def _expiry(
+    session: AsyncSession, currency: Currency, as_of: datetime, issuer: Merchant, member_id: uuid.UUID
+) -> datetime | None:
+    """When points that come in end at the latest. What came in by exchange does not slide (A3 b)."""
+    policy = currency.policy_at(as_of).expiry
+    joined = await joined_at(session, member_id, issuer.id) if policy.kind == "anniversary" else None
+    return expiry_instant(policy, as_of, issuer.timezone, joined)
 
 
 def _currency(runtime: Runtime, code: str, field: str) -> Currency:

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from alliance.file.model import Agreement, AllianceDocument, Merchant
+from alliance.file.model import Agreement, AllianceDocument, CurrencyTerms, Merchant
 from alliance.file.money_machine import money_machines, subsidies
 from alliance.file.values import Document
 
@@ -185,8 +185,7 @@ def _merchant_entries(merchant: Merchant, zone: str) -> Iterator[Entry]:
         body = {key: terms[key] for key in ("code", "kind", "name", "scale")}
         body |= {"merchant": merchant.code, "default": merchant.is_default(currency)}
         yield Entry("currency", (currency.code,), body, currency)
-        names = ("worth", "redemption", "expiry", "negative", "gifts", "card")
-        first = {key: value for key, value in terms.items() if key in names}
+        first = {key: value for key, value in terms.items() if key in CurrencyTerms.model_fields}
         yield Entry("policy", (currency.code,), first, currency, 1, zone=zone)
         for policy in currency.policies:
             body = policy.dump("version")

@@ -81,7 +81,7 @@ class Settings(Document):
     """How a merchant wants to be served."""
 
     enrol_on_purchase: bool = False
-    clawback: Annotated[Literal["never_below_zero", "none", "unlimited"], later("pending_only")] = "never_below_zero"
+    clawback: Literal["never_below_zero", "pending_only", "none", "unlimited"] = "never_below_zero"
     on_return: Literal["reevaluate", "proportional"] = "reevaluate"
     unique_orders: bool = False
     group: Code | None = None
@@ -107,7 +107,7 @@ class Store(Document):
 class Expiry(Document):
     """When points end; each policy takes the keys that `_fits` names."""
 
-    policy: Annotated[Literal["rolling", "fixed", "end_of_year", "never"], later("anniversary", "inactivity")]
+    policy: Literal["rolling", "fixed", "end_of_year", "anniversary", "inactivity", "never"]
     days: Annotated[int, Field(ge=1, le=36_500)] | None = None
     months: Annotated[int, Field(ge=1, le=1_200)] | None = None
     round_up_to: Literal["month", "quarter", "year"] | None = None
@@ -120,13 +120,15 @@ class Expiry(Document):
             "rolling": {"days", "months", "round_up_to"},
             "fixed": {"on"},
             "end_of_year": {"years"},
+            "anniversary": {"years"},
+            "inactivity": {"days", "months"},
             "never": set(),
         }
         given = {name for name in ("days", "months", "round_up_to", "on", "years") if getattr(self, name) is not None}
         if extra := given - allowed[self.policy]:
             raise refusal(f"{to_camel(min(extra))} has no meaning in policy {self.policy}")
-        if self.policy == "rolling" and (self.days is None) == (self.months is None):
-            raise refusal("policy rolling needs either days or months")
+        if self.policy in ("rolling", "inactivity") and (self.days is None) == (self.months is None):
+            raise refusal(f"policy {self.policy} needs either days or months")
         if self.policy == "fixed" and self.on is None:
             raise refusal("policy fixed needs the date: on")
         return self
@@ -167,6 +169,36 @@ def _negative(value: Any, handler: Callable[[Any], Any]) -> Any:
 Negative = Annotated[Literal["never", "by_reversal"] | Limit, WrapValidator(_negative)]
 
 
+class Pending(Document):
+    """How long points wait before they are active."""
+
+    days: Annotated[int, Field(ge=1, le=3_660)] | None = None
+    until: Literal["event"] | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Pending":
+        if (self.days is None) == (self.until is None):
+            raise refusal("pending is either days or until: event")
+        return self
+
+
+class Limits(Document):
+    """How many points a member earns at most (R9)."""
+
+    per_transaction: Count | None = None
+    per_day: Count | None = None
+    per_week: Count | None = None
+    per_month: Count | None = None
+    balance: Count | None = None
+    over: Literal["truncate", "refuse"] = "truncate"
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Limits":
+        if not self.model_fields_set - {"over"}:
+            raise refusal("limits name at least one of perTransaction, perDay, perWeek, perMonth and balance")
+        return self
+
+
 class CurrencyTerms(Document):
     """What a version of a currency's policy says."""
 
@@ -176,6 +208,8 @@ class CurrencyTerms(Document):
     negative: Negative = "never"
     gifts: Gifts = Gifts()
     card: Count | None = None
+    limits: Limits | None = None
+    pending: Pending | None = None
 
     @model_validator(mode="after")
     def _redeemable(self) -> "CurrencyTerms":
@@ -245,6 +279,8 @@ class EarningRule(Document):
     stacks: bool = False
     when: Lines | None = None
     except_: Lines | None = Field(default=None, alias="except")
+    expiry: Expiry | None = None
+    pending: Pending | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> "EarningRule":

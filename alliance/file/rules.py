@@ -16,6 +16,8 @@ from alliance.file.stored_value import forbidden
 from alliance.file.values import Money
 from domain.money import exponent
 from domain.programs.catalogue import MICRO_PLACES
+from domain.programs.jurisdictions import forbids_expiry, profile_of
+from domain.programs.terms import expiry_terms
 
 UNKNOWN_MONEY = "XXX"
 
@@ -111,6 +113,7 @@ class _Check:
             yield from self._versions(currency.policies)
             for terms in (currency, *currency.policies):
                 yield from self._kind(currency.kind, terms, self.places[id(terms)])
+        yield from self._law(merchant)
         for rule in merchant.earning:
             yield from self._rule(merchant, rule)
         for versions in _grouped(merchant.earning, lambda item: item.code):
@@ -128,6 +131,17 @@ class _Check:
                 yield Fault((*path, key), "tier credits are never spent")
         if terms.gifts.allowed and kind in ("tier_credits", "stamps"):
             yield Fault((*path, "gifts", "allowed"), f"{kind} are never given")
+
+    def _law(self, merchant: Merchant) -> Faults:
+        """What the profile of the merchant's jurisdiction forbids (L1)."""
+        profile = profile_of(merchant.jurisdiction)
+        versions = [policy for currency in merchant.currencies for policy in currency.policies]
+        parts: list[CurrencyTerms | EarningRule] = [*merchant.currencies, *versions, *merchant.earning]
+        for part in parts:
+            if part.expiry is None:
+                continue
+            if reason := forbids_expiry(profile, expiry_terms(part.expiry.dump())):
+                yield Fault((*self.places[id(part)], "expiry"), reason)
 
     def _rule(self, merchant: Merchant, rule: EarningRule) -> Faults:
         path = self.places[id(rule)]

@@ -25,9 +25,9 @@ VERSION = 2
 """Of leaves that are sealed now. An older one has all tables but those that are newer than it."""
 
 Rows = dict[str, list[str]]
-"""What a leaf is written of, by member: rows in RFC 8785 JSON. Of terms: `funding`, `obligations`."""
+"""What a leaf is written of, by member: rows in RFC 8785 JSON. Of terms: `funding`, `obligations`, `promised`."""
 
-_TERMS = ("funding", "obligations")
+_TERMS = ("funding", "obligations", "promised")
 
 _SECOND = 1000
 _RANDOM_BITS = 80
@@ -43,6 +43,7 @@ _LOTS = """(SELECT DISTINCT holder_id FROM asked) AS h
                                 OFFSET 0) AS t
             JOIN asked ON t.holder_id = asked.holder_id AND t.operation_id = asked.operation_id"""
 _FUNDING = """'{"funder_id":"' || t.funder_id || '","lot_id":"' || t.id || '","price":' || t.price || '}'"""
+_PROMISED = """json_build_object('seq', t.seq, 'funder_id', t.funder_id, 'price', t.price, 'owed', t.owed)::text"""
 _OTHER = "CASE t.counter_account WHEN 'POINTS' THEN t.counter_holder_id::text END"
 
 
@@ -102,7 +103,7 @@ ENTRY = Proved(
 LOT = Proved(
     "lot",
     "lots",
-    "holder_id id currency issuer_id granted granted_at expires_at? source_holder_id? source_lot_id? depth",
+    "holder_id id currency issuer_id granted granted_at expires_at? source_holder_id? source_lot_id? depth sliding_id?",
     "holder_id id",
     apart=_FUNDING,
 )
@@ -121,7 +122,16 @@ DEBT_PAYMENT = Proved(
     "debt_payment", "debt_payments", "holder_id debt_id currency points", "holder_id debt_id currency", since=2
 )
 TOP_UP = Proved("top_up", "deposits", "bonus bonus_lot_id? currency holder_id paid paid_lot_id", "holder_id", since=2)
-PROVED = (OPERATION, ENTRY, LOT, ALLOCATION, OBLIGATION, RETURN, DEBT, DEBT_PAYMENT, TOP_UP)
+PENDING = Proved(
+    "pending_grant",
+    "pending",
+    "currency granted granted_at holder_id issuer_id matures_at? policy seq",
+    "holder_id seq",
+    since=2,
+    plain=False,
+    apart=_PROMISED,
+)
+PROVED = (OPERATION, ENTRY, LOT, ALLOCATION, OBLIGATION, RETURN, DEBT, DEBT_PAYMENT, TOP_UP, PENDING)
 
 NOT_PROVED = {
     "operation": "xid",
@@ -133,6 +143,7 @@ NOT_PROVED = {
     "debt": "operation_id",
     "debt_payment": "operation_id",
     "top_up": "operation_id",
+    "pending_grant": "operation_id remaining activated_by done",
 }
 """By table: what changes, what is derived, what only says where the log goes on, and what all rows of a leaf share."""
 
@@ -147,7 +158,7 @@ NOT_IN_LEAVES = {
 }
 """Tables that name an operation and are in no leaf, and why."""
 
-IN_TERMS = {"lot": "funder_id price"}
+IN_TERMS = {"lot": "funder_id price", "pending_grant": "funder_id price owed"}
 """By table: columns that are proved among the terms, because they are between merchants."""
 
 _SINCE = {proved.member: proved.since for proved in PROVED}
@@ -211,12 +222,15 @@ async def _fetch(
         rows.setdefault(member, []).append(json)
         if number == _LOT:
             rows.setdefault("funding", []).append(apart)
+        elif number == _PENDING:
+            promised = canonical(_without_nulls(orjson.loads(apart), deep=True)).decode()
+            rows.setdefault("promised", []).append(promised)
         elif apart is not None:
             named.append((n - 1, UUID(apart)))
     return found, named
 
 
-_LOT = PROVED.index(LOT)
+_LOT, _PENDING = PROVED.index(LOT), PROVED.index(PENDING)
 # An operation that moves points without touching a lot is none; its process was stopped before it made its lots.
 _GRANTS_NOTHING = {"operation", "entries"}
 _FIRST, _LAST = UUID(int=0), UUID(int=(1 << 128) - 1)

@@ -1,6 +1,6 @@
 """The ledger's verbs, as requests to the posting engine. Points are valued before: a request carries integers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -17,25 +17,32 @@ from domain.ledger.errors import (
 )
 from domain.ledger.model import AccountKind, OperationKind, OperationNote, OrderReference
 from domain.ledger.request import Books, Effect, EntryState, Needs, Request
-from domain.ledger.rules import LotState, allocate, available, exchanged_lots
+from domain.ledger.rules import LotState, Sliding, allocate, available, exchanged_lots
 from domain.money import MAX_INTEGER
 
 POINTS = AccountKind.POINTS.value
+PENDING = AccountKind.PENDING.value
 Taken = list[tuple[LotState, int]]
 
 
 @dataclass(slots=True, kw_only=True)
-class _AtMerchant(Request):
-    """What earn, redeem and exchange share: where it happened."""
+class AtMerchant(Request):
+    """What earn, redeem and exchange share: where it happened.
+
+    `slides` says, by currency and span, to when it moves the date of lots that end by inactivity (R4).
+    """
 
     merchant_id: UUID
     channel: str | None = None
     store: str | None = None
     order_ref: str | None = None
+    slides: Mapping[tuple[str, str], datetime] | None = None
 
     def needs(self, needs: Needs) -> None:
-        """The member's status, and what the riders ask for."""
+        """The member's status, what the riders ask for, and the wallets whose lots slide."""
         needs.members.add(self.holder_id)
+        if self.slides:
+            needs.wallets.update((self.holder_id, currency) for currency, _ in self.slides)
         for rider in self.riders:
             rider.needs(needs)
 
@@ -43,6 +50,18 @@ class _AtMerchant(Request):
         """An effect with nothing in it but the operation."""
         place = {"store": self.store, "channel": self.channel, "order_ref": self.order_ref}
         return effect_of(self, kind, self.merchant_id, points, **place, **more)
+
+    def slid(self, books: Books) -> list[tuple[Sliding, datetime]]:
+        """Which sliding expiries this activity moves, and to when: those that have not passed (R2, R4)."""
+        moved: dict[UUID, tuple[Sliding, datetime]] = {}
+        slides = self.slides or {}
+        for currency in dict.fromkeys(currency for currency, _ in slides):
+            for lot in books.open_lots(self.holder_id, currency):
+                sliding = lot.sliding if lot.remaining else None
+                until = slides.get((currency, sliding.span)) if sliding is not None else None
+                if sliding is not None and until is not None and self.as_of < sliding.expires_at < until:
+                    moved[sliding.id] = (sliding, until)
+        return list(moved.values())
 
     def ride(self, books: Books, effect: Effect) -> Effect:
         """The effect with the riders' rows."""
@@ -60,7 +79,7 @@ class Grant(NamedTuple):
 
 
 @dataclass(slots=True, kw_only=True)
-class Earn(_AtMerchant):
+class Earn(AtMerchant):
     """Grant `points` of `currency`, which `issuer_id` issues and `funder_id` pays for at `price` (10^-8) a point.
 
     `beside` is what the merchant grants of its own other currencies for the same purchase.
@@ -84,7 +103,7 @@ class Earn(_AtMerchant):
 
     def needs(self, needs: Needs) -> None:
         """Also who booked the order, where orders are unique (R12)."""
-        _AtMerchant.needs(self, needs)
+        AtMerchant.needs(self, needs)
         if self._order:
             needs.orders.add(self._order)
 
@@ -96,13 +115,7 @@ class Earn(_AtMerchant):
         order = self._order
         if order is not None and (first := books.orders.get(order)) is not None:
             raise DuplicateOrder(order=self.order_ref, operation=str(first), path=("orderRef",))
-        require_room(books, self.holder_id, self.currency, self.points)
-        effect = self.effect(OperationKind.EARN, self.points, decisions=self.decisions, lines=self.lines)
-        if self.points:
-            effect.entries.append(_entry(self.currency, self.points, self.issuer_id, AccountKind.ISSUANCE))
-            effect.lots.append(
-                _lot(effect, self.currency, self.points, self.expires_at, self.issuer_id, self.funder_id, self.price)
-            )
+        effect = self.grant(books)
         for grant in self.beside:
             self._grant(books, effect, grant)
         if order is not None:
@@ -112,15 +125,26 @@ class Earn(_AtMerchant):
             effect.rows.append((OrderReference.__table__, row))  # type: ignore[arg-type]
         return self.ride(books, effect)
 
+    def grant(self, books: Books) -> Effect:
+        """One entry and one lot. Raises BalanceLimitExceeded."""
+        require_room(books, self.holder_id, self.currency, self.points)
+        effect = self.effect(OperationKind.EARN, self.points, decisions=self.decisions, lines=self.lines)
+        if self.points:
+            effect.entries.append(entry_of(self.currency, self.points, self.issuer_id, AccountKind.ISSUANCE))
+            effect.lots.append(
+                new_lot(effect, self.currency, self.points, self.expires_at, self.issuer_id, self.funder_id, self.price)
+            )
+        return effect
+
     def _grant(self, books: Books, effect: Effect, grant: Grant) -> None:
         require_room(books, self.holder_id, grant.currency, grant.points)
         own = self.merchant_id
-        effect.entries.append(_entry(grant.currency, grant.points, own, AccountKind.ISSUANCE))
-        effect.lots.append(_lot(effect, grant.currency, grant.points, grant.expires_at, own, own, 0))
+        effect.entries.append(entry_of(grant.currency, grant.points, own, AccountKind.ISSUANCE))
+        effect.lots.append(new_lot(effect, grant.currency, grant.points, grant.expires_at, own, own, 0))
 
 
 @dataclass(slots=True, kw_only=True)
-class Redeem(_AtMerchant):
+class Redeem(AtMerchant):
     """Spend `points` of `currency`, by R1's order."""
 
     currency: str
@@ -130,7 +154,7 @@ class Redeem(_AtMerchant):
 
     def needs(self, needs: Needs) -> None:
         """Also the lots that pay."""
-        _AtMerchant.needs(self, needs)
+        AtMerchant.needs(self, needs)
         needs.debit((self.holder_id, self.currency), self.points, self.as_of)
 
     def decide(self, books: Books) -> Effect | None:
@@ -143,13 +167,15 @@ class Redeem(_AtMerchant):
         points = sum(part for _, part in taken)
         effect = self.effect(OperationKind.REDEEM, points, decisions=self.decisions)
         if points:
-            effect.entries.append(_entry(self.currency, -points, self.issuer_id, AccountKind.REDEMPTION))
+            effect.entries.append(entry_of(self.currency, -points, self.issuer_id, AccountKind.REDEMPTION))
         effect.allocations.extend((lot, -part) for lot, part in taken)
+        if self.slides:
+            effect.slides = self.slid(books)
         return self.ride(books, effect)
 
 
 @dataclass(slots=True, kw_only=True)
-class Exchange(_AtMerchant):
+class Exchange(AtMerchant):
     """Give `points` of `currency` (issued by `issuer_id`) for `into_points` of `into_currency`, at once.
 
     The new lots are issued by `into_issuer_id`, paid for by `issuer_id` at `into_price`, and live until the earlier
@@ -168,7 +194,7 @@ class Exchange(_AtMerchant):
 
     def needs(self, needs: Needs) -> None:
         """Also the lots that pay."""
-        _AtMerchant.needs(self, needs)
+        AtMerchant.needs(self, needs)
         needs.debit((self.holder_id, self.currency), self.points, self.as_of)
 
     def decide(self, books: Books) -> Effect:
@@ -181,13 +207,15 @@ class Exchange(_AtMerchant):
         taken = take(books, self.holder_id, self.currency, self.points, self.as_of)
         require_room(books, self.holder_id, self.into_currency, self.into_points)
         effect = self.effect(OperationKind.EXCHANGE, self.points, decisions=self.decisions)
-        effect.entries.append(_entry(self.currency, -self.points, self.issuer_id, AccountKind.EXCHANGE))
-        effect.entries.append(_entry(self.into_currency, self.into_points, self.into_issuer_id, AccountKind.EXCHANGE))
+        effect.entries.append(entry_of(self.currency, -self.points, self.issuer_id, AccountKind.EXCHANGE))
+        effect.entries.append(entry_of(self.into_currency, self.into_points, self.into_issuer_id, AccountKind.EXCHANGE))
         effect.allocations.extend((lot, -part) for lot, part in taken)
         for part, expiry in exchanged_lots(taken, self.into_points, self.into_expires_at):
             effect.lots.append(
-                _lot(effect, self.into_currency, part, expiry, self.into_issuer_id, self.issuer_id, self.into_price)
+                new_lot(effect, self.into_currency, part, expiry, self.into_issuer_id, self.issuer_id, self.into_price)
             )
+        if self.slides:
+            effect.slides = self.slid(books)
         effect.data["points_in"] = self.into_points
         return self.ride(books, effect)
 
@@ -217,7 +245,7 @@ class Expire(Request):
             return None
         points = -sum(part for _, part in due)
         effect = effect_of(self, OperationKind.EXPIRE, self.issuer_id, points)
-        effect.entries.append(_entry(self.currency, -points, self.issuer_id, AccountKind.BREAKAGE))
+        effect.entries.append(entry_of(self.currency, -points, self.issuer_id, AccountKind.BREAKAGE))
         effect.allocations.extend(due)
         return effect
 
@@ -243,13 +271,15 @@ def effect_of(request: Request, kind: OperationKind, merchant_id: UUID, points: 
     return Effect(operation=operation, points=points)
 
 
-def _entry(currency: str, amount: int, counter_holder_id: UUID, counter: AccountKind) -> EntryState:
+def entry_of(currency: str, amount: int, counter_holder_id: UUID, counter: AccountKind) -> EntryState:
+    """An entry on the points of the operation's holder."""
     return EntryState(POINTS, currency, amount, counter_holder_id, counter.value)
 
 
-def _lot(
+def new_lot(
     effect: Effect, currency: str, points: int, expires_at: datetime | None, issuer: UUID, funder: UUID, price: int
 ) -> LotState:
+    """A new lot of the operation's holder, granted by it."""
     return LotState(
         effect.holder_id,
         new_id(),
@@ -289,5 +319,6 @@ def note_row(effect: Effect, note: str) -> tuple[Table, dict[str, Any]]:
 
 def require_room(books: Books, holder_id: UUID, currency: str, points: int) -> None:
     """Raises BalanceLimitExceeded where a credit would take the wallet past what clients can read exactly."""
-    if books.posted(holder_id, POINTS, currency) + points > MAX_INTEGER:
+    posted = books.posted(holder_id, POINTS, currency) + books.posted(holder_id, PENDING, currency)
+    if posted + points > MAX_INTEGER:
         raise BalanceLimitExceeded(limit=MAX_INTEGER, path=("points",))

@@ -1,8 +1,8 @@
-"""Which wallets have points past their date, and which holds are past their time, over all holders."""
+"""What is due over all holders: points past their date, holds past their time, pending points that become active."""
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
@@ -17,29 +17,35 @@ class DueWallet(NamedTuple):
     issuer_id: UUID
 
 
-_CUT = text("""
+# A lot that slides never ends before its own date: so the index finds it, and the wallet's clock decides.
+_PAST = """NOT l.spent AND l.remaining > l.held AND l.expires_at <= :as_of
+    AND (l.sliding_id IS NULL OR EXISTS (SELECT FROM sliding_expiry s WHERE s.holder_id = l.holder_id
+                                         AND s.id = l.sliding_id AND s.expires_at <= :as_of))"""
+
+_CUT = text(f"""
     SELECT holder_id FROM (
         SELECT holder_id, row_number() OVER (ORDER BY holder_id) - 1 AS n FROM (
-            SELECT DISTINCT holder_id FROM lot WHERE NOT spent AND expires_at <= :as_of
+            SELECT l.holder_id FROM lot l WHERE {_PAST}
+            UNION SELECT holder_id FROM pending_grant WHERE NOT done AND matures_at <= :as_of
         ) due
     ) numbered
     WHERE n % :size = 0 ORDER BY holder_id
-""")
+""")  # noqa: S608
 
 
 async def cut_due_holders(session: AsyncSession, as_of: datetime, size: int) -> Sequence[UUID]:
-    """The first of every `size` holders, by id, who have points to expire: where ranges of equal work begin."""
+    """The first of every `size` holders, by id, who have points to expire or to activate: where ranges begin."""
     return (await session.scalars(_CUT, {"as_of": as_of, "size": size})).all()
 
 
-_WALLETS = text("""
-    SELECT DISTINCT ON (holder_id, currency) holder_id, currency, issuer_id FROM lot
-    WHERE NOT spent AND remaining > held AND expires_at <= :as_of AND holder_id >= :first
+_WALLETS = text(f"""
+    SELECT DISTINCT ON (holder_id, currency) holder_id, currency, issuer_id FROM lot l
+    WHERE {_PAST} AND holder_id >= :first
       AND (CAST(:before AS uuid) IS NULL OR holder_id < CAST(:before AS uuid))
       AND (CAST(:after_holder AS uuid) IS NULL
            OR (holder_id, currency) > (CAST(:after_holder AS uuid), CAST(:after_currency AS text)))
     ORDER BY holder_id, currency LIMIT :size
-""")
+""")  # noqa: S608
 
 
 async def due_wallets(
@@ -98,3 +104,42 @@ async def due_holds(
     values = {"as_of": as_of, "first": first, "before": before, "size": size}
     values |= {"after_holder": after and after.holder_id, "after_id": after and after.id}
     return [DueHold(*row) for row in await session.execute(_HOLDS, values)]
+
+
+class DuePending(NamedTuple):
+    """A pending grant that becomes active: whose, of which earn, and under which expiry policy."""
+
+    holder_id: UUID
+    operation_id: UUID
+    seq: int
+    currency: str
+    issuer_id: UUID
+    policy: dict[str, Any]
+
+
+_PENDING = text("""
+    SELECT holder_id, operation_id, seq, currency, issuer_id, policy FROM pending_grant
+    WHERE NOT done AND matures_at <= :as_of AND holder_id >= :first
+      AND (CAST(:before AS uuid) IS NULL OR holder_id < CAST(:before AS uuid))
+    ORDER BY holder_id, operation_id, seq LIMIT :size
+""")
+
+
+async def due_pending(
+    session: AsyncSession, as_of: datetime, first: UUID, before: UUID | None, size: int
+) -> Sequence[DuePending]:
+    """At most `size` pending grants that are due, of holders from `first` to before `before`."""
+    values = {"as_of": as_of, "first": first, "before": before, "size": size}
+    return [DuePending(*row) for row in await session.execute(_PENDING, values)]
+
+
+_OF_OPERATION = text("""
+    SELECT holder_id, operation_id, seq, currency, issuer_id, policy FROM pending_grant
+    WHERE NOT done AND holder_id = :holder_id AND operation_id = :operation_id ORDER BY seq
+""")
+
+
+async def pending_of(session: AsyncSession, holder_id: UUID, operation_id: UUID) -> Sequence[DuePending]:
+    """What is pending of one earn."""
+    values = {"holder_id": holder_id, "operation_id": operation_id}
+    return [DuePending(*row) for row in await session.execute(_OF_OPERATION, values)]

@@ -28,6 +28,23 @@ class BalanceLimitExceeded(Refusal):
     text = {"en": "the balance would pass {limit}", "zh-CN": "余额将超过上限 {limit}"}
 
 
+class LimitExceeded(Refusal):
+    """An earn would pass one of its currency's limits: `limit` (its name), `cap`, `used`, `requested` (R9)."""
+
+    code = "LIMIT_EXCEEDED"
+    text = {
+        "en": "{requested} points would pass the limit {limit} of {cap}, of which {used} are used",
+        "zh-CN": "{requested} 积分将超过限额 {limit}（上限 {cap}，已用 {used}）",
+    }
+
+
+class NotPending(Refusal):
+    """Nothing of the earn is pending, so that nothing can be confirmed or rejected."""
+
+    code = "NOT_PENDING"
+    text = {"en": "nothing of the operation is pending", "zh-CN": "该操作没有待生效的积分"}
+
+
 class MemberNotActive(Refusal):
     """The member may look, but not move points: `status`."""
 

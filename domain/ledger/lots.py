@@ -9,7 +9,7 @@ from sqlalchemy import TextClause, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.ledger.model import Hold
-from domain.ledger.queries import LotRow
+from domain.ledger.queries import ENDS, LotRow
 
 LotKey = tuple[UUID, UUID]
 
@@ -22,12 +22,12 @@ class SourceRow(NamedTuple):
     points: int
 
 
-_LOTS = text("""
-    SELECT l.id, l.granted, l.remaining, l.granted_at, l.expires_at, l.issuer_id, l.operation_id,
+_LOTS = text(f"""
+    SELECT l.id, l.granted, l.remaining, l.granted_at, {ENDS} AS expires_at, l.issuer_id, l.operation_id,
            l.holder_id, l.currency
     FROM unnest(CAST(:holders AS uuid[]), CAST(:ids AS uuid[])) AS w (holder_id, id)
     JOIN lot l ON l.holder_id = w.holder_id AND l.id = w.id
-""")
+""")  # noqa: S608
 
 # A gift and a reinstatement make a lot for each that gave, and it says which; an exchange merges lots of one expiry.
 _SOURCES = text("""

@@ -28,12 +28,14 @@ class OperationKind(StrEnum):
     OPENING = "OPENING"
     TOP_UP = "TOP_UP"
     REFUND = "REFUND"
+    ACTIVATE = "ACTIVATE"
 
 
 class AccountKind(StrEnum):
-    """POINTS belongs to a member and never falls below zero; the others belong to the issuer and have no floor."""
+    """POINTS and PENDING belong to a member and have a floor of zero; the others belong to the issuer and have none."""
 
     POINTS = "POINTS"
+    PENDING = "PENDING"
     ISSUANCE = "ISSUANCE"
     REDEMPTION = "REDEMPTION"
     EXCHANGE = "EXCHANGE"
@@ -135,6 +137,7 @@ class Lot(Base):
 
     `expires_at` is the first instant at which it is no longer valid; null is never. `spent` exists for the partial
     index: with `remaining > 0` as its predicate every partial spend would have to write the index again.
+    A lot with a `sliding_id` ends when that sliding expiry says; `expires_at` is then the earliest that can be.
     """
 
     __tablename__ = "lot"
@@ -160,7 +163,53 @@ class Lot(Base):
     source_lot_id: Mapped[uuid.UUID | None]
     depth: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
     held: Mapped[int] = mapped_column(server_default=text("0"))
+    sliding_id: Mapped[uuid.UUID | None]
     spent: Mapped[bool] = mapped_column(Computed("remaining = 0", persisted=True))
+
+
+class SlidingExpiry(Base):
+    """The date of all lots of a wallet that end by inactivity, after the same `span` of it (R4).
+
+    Activity moves it while it has not passed; one that has passed never moves again, and new lots get another.
+    """
+
+    __tablename__ = "sliding_expiry"
+
+    holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    currency: Mapped[str]
+    span: Mapped[str]
+    expires_at: Mapped[datetime]
+
+
+class PendingGrant(Base):
+    """Points of an earn that are not active yet: not spendable, in no balance, expiring not before they are active.
+
+    `matures_at` null: an event decides. `policy` is the expiry policy that starts with activation, `owed` what the
+    points make owed when they become active (A1). `remaining` falls to zero by `activated_by`, or by a reversal.
+    """
+
+    __tablename__ = "pending_grant"
+    __table_args__ = (
+        CheckConstraint("remaining >= 0 AND remaining <= granted", name="remaining"),
+        Index("ix_pending_grant_due", "matures_at", "holder_id", postgresql_where=text("NOT done")),
+    )
+
+    holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    operation_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    currency: Mapped[str]
+    issuer_id: Mapped[uuid.UUID]
+    funder_id: Mapped[uuid.UUID]
+    price: Mapped[int]
+    granted: Mapped[int]
+    remaining: Mapped[int]
+    granted_at: Mapped[datetime]
+    matures_at: Mapped[datetime | None]
+    policy: Mapped[dict[str, Any]]
+    owed: Mapped[list[Any] | None]
+    activated_by: Mapped[uuid.UUID | None]
+    done: Mapped[bool] = mapped_column(Computed("remaining = 0", persisted=True))
 
 
 class Allocation(Base):

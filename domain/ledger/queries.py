@@ -105,6 +105,7 @@ class OperationRow:
     whole: bool
     reversed_by: tuple[UUID, ...]
     received: bool
+    pending: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,16 +129,25 @@ class ActivityKey(NamedTuple):
     viewer_id: UUID | None = None
 
 
-_WALLETS = text("""
-    SELECT w.n, a.holder_id, a.currency, a.held, a.debt, coalesce(sum(l.remaining - l.held), 0)::bigint AS free
+ENDS = """CASE WHEN l.sliding_id IS NULL THEN l.expires_at ELSE (
+    SELECT s.expires_at FROM sliding_expiry s WHERE s.holder_id = l.holder_id AND s.id = l.sliding_id) END"""
+"""When lot `l` ends: on its own date, or on that of the wallet's inactivity (R4)."""
+
+_WALLETS = text(f"""
+    SELECT w.n, a.holder_id, a.currency, sum(a.held)::bigint AS held, sum(a.debt)::bigint AS debt,
+           coalesce(sum(l.free), 0)::bigint AS free,
+           coalesce(sum(a.posted) FILTER (WHERE a.kind = 'PENDING'), 0)::bigint AS pending
     FROM unnest(CAST(:holders AS uuid[]), CAST(:currencies AS text[]), CAST(:as_ofs AS timestamptz[]))
          WITH ORDINALITY AS w (holder_id, currency, as_of, n)
-    JOIN account a ON a.holder_id = w.holder_id AND a.kind = 'POINTS' AND w.currency IN ('', a.currency)
-    LEFT JOIN lot l ON l.holder_id = a.holder_id AND l.currency = a.currency AND NOT l.spent
-         AND (l.expires_at IS NULL OR l.expires_at > w.as_of)
-    GROUP BY w.n, a.holder_id, a.currency, a.held, a.debt
+    JOIN account a ON a.holder_id = w.holder_id AND a.kind IN ('POINTS', 'PENDING') AND w.currency IN ('', a.currency)
+    LEFT JOIN LATERAL (
+        SELECT sum(l.remaining - l.held) AS free FROM lot l
+        WHERE a.kind = 'POINTS' AND l.holder_id = a.holder_id AND l.currency = a.currency AND NOT l.spent
+          AND (l.expires_at IS NULL OR {ENDS} > w.as_of)
+    ) l ON true
+    GROUP BY w.n, a.holder_id, a.currency
     ORDER BY w.n, a.currency
-""")
+""")  # noqa: S608
 
 
 async def wallets(
@@ -147,13 +157,14 @@ async def wallets(
     found: dict[WalletKey, list[WalletFigures]] = {key: [] for key in keys}
     for row in await session.execute(_WALLETS, _columns(keys, "holders", "currencies", "as_ofs")):
         key = keys[row.n - 1]
-        found[key].append(WalletFigures(row.holder_id, row.currency, row.free, row.held, debt=row.debt))
+        figures = {"available": row.free, "held": row.held, "pending": row.pending, "debt": row.debt}
+        found[key].append(WalletFigures(row.holder_id, row.currency, **figures))
     return found
 
 
-_LIVE = """
+_LIVE = f"""
     l.holder_id = w.holder_id AND l.currency = w.currency AND NOT l.spent
-    AND (l.expires_at IS NULL OR l.expires_at > w.as_of)
+    AND (l.expires_at IS NULL OR {ENDS} > w.as_of)
 """
 _WANTED = """
     unnest(CAST(:holders AS uuid[]), CAST(:currencies AS text[]), CAST(:as_ofs AS timestamptz[]))
@@ -165,10 +176,12 @@ def _lots_statement(backward: bool) -> TextClause:
     compare, direction = ("<", "DESC") if backward else (">", "ASC")
     return text(f"""
         SELECT w.n, x.* FROM {_WANTED} CROSS JOIN LATERAL (
-            SELECT l.id, l.granted, l.remaining, l.granted_at, l.expires_at, l.issuer_id, l.operation_id,
-                   l.holder_id, l.currency
-            FROM lot l WHERE {_LIVE}
-            AND (CAST(:from_expiry AS timestamptz) IS NULL OR (coalesce(l.expires_at, '9999-01-01Z'), l.id)
+            SELECT l.* FROM (
+                SELECT l.id, l.granted, l.remaining, l.granted_at, {ENDS} AS expires_at, l.issuer_id, l.operation_id,
+                       l.holder_id, l.currency
+                FROM lot l WHERE {_LIVE}
+            ) l
+            WHERE (CAST(:from_expiry AS timestamptz) IS NULL OR (coalesce(l.expires_at, '9999-01-01Z'), l.id)
                  {compare} (CAST(:from_expiry AS timestamptz), CAST(:from_id AS uuid)))
             AND (CAST(:until_expiry AS timestamptz) IS NULL OR (coalesce(l.expires_at, '9999-01-01Z'), l.id)
                  {">" if backward else "<"} (CAST(:until_expiry AS timestamptz), CAST(:until_id AS uuid)))
@@ -212,7 +225,7 @@ _EXPIRIES = text(f"""
     SELECT w.n, x.day, x.points FROM (SELECT w.*, z.zone FROM {_WANTED}
          JOIN unnest(CAST(:zones AS text[])) WITH ORDINALITY AS z (zone, n) USING (n)) w
     CROSS JOIN LATERAL (
-        SELECT ((l.expires_at - interval '1 microsecond') AT TIME ZONE w.zone)::date AS day,
+        SELECT (({ENDS} - interval '1 microsecond') AT TIME ZONE w.zone)::date AS day,
                sum(l.remaining)::bigint AS points
         FROM lot l WHERE {_LIVE} AND l.expires_at IS NOT NULL GROUP BY 1 ORDER BY 1 LIMIT :size
     ) x ORDER BY w.n, x.day
@@ -256,6 +269,7 @@ async def lifetime(session: AsyncSession, keys: Sequence[WalletKey]) -> dict[Wal
 _TOTAL_OF = {
     ("EARN", True): ("earned", 1),
     ("REDEEM", False): ("spent", -1),
+    ("ACTIVATE", True): ("earned", 1),
     ("EXPIRE", False): ("expired", -1),
     ("EXCHANGE", True): ("exchanged_in", 1),
     ("EXCHANGE", False): ("exchanged_out", -1),
@@ -271,6 +285,8 @@ _TOTAL_OF = {
 _OPERATION = """
     SELECT w.holder_id, o.id, o.kind, o.merchant_id, o.store, o.channel, o.order_ref, o.occurred_at, o.booked_at,
            o.reverses, o.decisions,
+           EXISTS (SELECT FROM pending_grant p WHERE p.holder_id = o.holder_id AND p.operation_id = o.id
+                   AND NOT p.done),
            EXISTS (SELECT FROM operation r LEFT JOIN operation_return t ON t.holder_id = r.holder_id
                    AND t.operation_id = r.id WHERE r.holder_id = o.holder_id AND r.reverses = o.id
                    AND t.whole IS NOT FALSE),
@@ -291,7 +307,8 @@ _OPERATIONS = text(f"""
 """)  # noqa: S608 - no value is formatted in
 _ENTRIES = text(f"""
     SELECT e.holder_id, e.operation_id, e.currency, e.amount, e.counter_holder_id, e.balance_after
-    FROM entry e JOIN {_PAIRS} ON e.holder_id = w.holder_id AND e.operation_id = w.id ORDER BY e.seq
+    FROM entry e JOIN {_PAIRS} ON e.holder_id = w.holder_id AND e.operation_id = w.id AND e.account = 'POINTS'
+    ORDER BY e.seq
 """)  # noqa: S608
 
 
@@ -308,7 +325,7 @@ async def holds(session: AsyncSession, keys: Sequence[tuple[UUID, UUID]]) -> dic
 
 
 async def entries(session: AsyncSession, keys: Sequence[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], list[EntryRow]]:
-    """The entries of these operations, in order."""
+    """The entries of these operations, in order; those of points that wait are left out."""
     found: dict[tuple[UUID, UUID], list[EntryRow]] = {key: [] for key in keys}
     for row in await session.execute(_ENTRIES, _columns(keys, "holders", "ids")):
         found[row[0], row[1]].append(EntryRow(*row))
@@ -400,6 +417,6 @@ def _columns(keys: Sequence[tuple[Any, ...]], *names: str) -> dict[str, Any]:
 
 
 def _operation(row: Any) -> OperationRow:
-    *plain, reversed_by, received = row
-    values: list[Any] = [*plain, tuple(reversed_by), received]
+    *plain, pending, reversed_, reversed_by, received = row
+    values: list[Any] = [*plain, reversed_, tuple(reversed_by), received, pending]
     return OperationRow(*values)

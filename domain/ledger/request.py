@@ -19,8 +19,11 @@ from domain.errors import NotFound, Refusal
 from domain.ledger.errors import MemberNotActive
 from domain.ledger.model import AccountKind, OperationKind
 from domain.ledger.returns import Return
-from domain.ledger.rules import HoldState, LotState, available
+from domain.ledger.rules import HoldState, LotState, PendingState, Sliding, available
 from domain.money import MAX_INTEGER
+
+Period = tuple[UUID, str, datetime, datetime]
+"""What a holder earns of a currency, from an instant until before another."""
 
 
 class Key(NamedTuple):
@@ -85,6 +88,7 @@ class Needs:
     operations: set[tuple[UUID, UUID]] = field(default_factory=set)
     orders: set[tuple[UUID, str, str]] = field(default_factory=set)
     holds: set[tuple[UUID, UUID]] = field(default_factory=set)
+    earned: set[Period] = field(default_factory=set)
     others: dict[Loader, set[Hashable]] = field(default_factory=dict)
 
     def debit(self, wallet: tuple[UUID, str], points: int, as_of: datetime) -> None:
@@ -146,11 +150,12 @@ class PastOperation:
     allocations: list[tuple[LotState, int]] = field(default_factory=list)
     returns: list[Return] = field(default_factory=list)
     restored: dict[UUID, int] = field(default_factory=dict)
+    pending: list[PendingState] = field(default_factory=list)
     reversed_by: UUID | None = None
 
     def granted(self, currency: str) -> int:
-        """Points of a currency that it granted."""
-        return sum(lot.granted for lot in self.lots if lot.currency == currency)
+        """Points of a currency that it granted, those that waited included."""
+        return sum(entry.amount for entry in self.entries if entry.currency == currency and entry.amount > 0)
 
     def undone(self, currency: str) -> int:
         """How many of them the rules have taken back."""
@@ -175,6 +180,7 @@ class Effect:
 
     Lots know their holder. What moves between two limited accounts is two entries, equal and opposite, one a holder.
     `held` pairs a lot with what holds set aside of it (or free, negative); `hold` is a hold that ends, as it then is.
+    So are `pending` and `matured`, for points that wait; `slides` pair a sliding expiry with the date it moves to.
 
     `owes` are debts that it makes, one a currency; `pays` are those that it pays.
 
@@ -189,6 +195,9 @@ class Effect:
     allocations: list[tuple[LotState, int]] = field(default_factory=list)
     rows: list[tuple[Table, dict[str, Any]]] = field(default_factory=list)
     data: dict[str, Any] = field(default_factory=dict)
+    slides: list[tuple[Sliding, datetime]] = field(default_factory=list)
+    pending: list[PendingState] = field(default_factory=list)
+    matured: list[tuple[PendingState, int]] = field(default_factory=list)
     reverses: PastOperation | None = None
     returned: Return | None = None
     order: tuple[UUID, str, str] | None = None
@@ -197,6 +206,13 @@ class Effect:
     booked: bool = True
     owes: list[DebtState] = field(default_factory=list)
     pays: list[tuple[DebtState, int]] = field(default_factory=list)
+
+    @property
+    def recovered(self) -> int:
+        """For a reversal: the points that moved, of the original's first currency; none that were pending."""
+        first = self.reverses.entries[0].currency if self.reverses is not None and self.reverses.entries else ""
+        points = AccountKind.POINTS.value
+        return abs(sum(one.amount for one in self.entries if one.account == points and one.currency == first))
 
     @property
     def holder_id(self) -> UUID:
@@ -218,6 +234,8 @@ class Books:
     orders: dict[tuple[UUID, str, str], UUID] = field(default_factory=dict)
     holds: dict[tuple[UUID, UUID], HoldState] = field(default_factory=dict)
     debts: dict[tuple[UUID, str], list[DebtState]] = field(default_factory=dict)
+    earned: dict[Period, int] = field(default_factory=dict)
+    slidings: dict[tuple[UUID, UUID], Sliding] = field(default_factory=dict)
     others: dict[Loader, dict[Any, Any]] = field(default_factory=dict)
 
     def require_active(self, member_id: UUID, path: tuple[str, ...] = ("member",)) -> None:
@@ -277,6 +295,19 @@ class Books:
             self.debts.setdefault((owed.holder_id, owed.currency), []).append(owed)
         for debt, paid in effect.pays:
             debt.left -= paid
+        for sliding, until in effect.slides:
+            sliding.expires_at = until
+            for lot in self.wallets[holder_id, sliding.currency]:
+                if lot.sliding is sliding:
+                    lot.expires_at = until
+        for state, amount in effect.matured:
+            state.remaining += amount
+            if effect.reverses is None:
+                state.activated_by = effect.operation["id"]
+        if effect.matured and effect.reverses is None:
+            self.operations[holder_id, effect.matured[0][0].operation_id].lots.extend(effect.lots)
+        if self.earned:
+            self._count(effect)
         if effect.reverses is not None:
             if effect.returned is not None:
                 effect.reverses.note(effect.returned, effect.allocations)
@@ -284,6 +315,18 @@ class Books:
                 effect.reverses.reversed_by = effect.operation["id"]
         if effect.order is not None:
             self.orders[effect.order] = effect.operation["id"]
+
+    def _count(self, effect: Effect) -> None:
+        """Keep the sums of limited periods: an earn takes of their room, its reversal gives it back."""
+        kind, moment = effect.operation["kind"], effect.operation["as_of"]
+        if effect.reverses is not None:
+            kind, moment = effect.reverses.kind, effect.reverses.as_of
+        if kind != OperationKind.EARN.value:
+            return
+        for period in self.earned:
+            holder_id, currency, first, before = period
+            if holder_id == effect.holder_id and first <= moment < before:
+                self.earned[period] += sum(entry.amount for entry in effect.entries if entry.currency == currency)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from domain.errors import InvalidInput, NotFound
 from domain.ledger import debts
-from domain.ledger.commands import POINTS, Taken, effect_of, note_row
+from domain.ledger.commands import PENDING, POINTS, Taken, effect_of, note_row
 from domain.ledger.errors import AlreadyReversed, InsufficientPoints, NotReversible
-from domain.ledger.model import OperationKind, OperationReturn
+from domain.ledger.model import AccountKind, OperationKind, OperationReturn
 from domain.ledger.request import Books, Effect, EntryState, Needs, PastOperation, Request
 from domain.ledger.returns import (
     EVERYTHING,
@@ -26,7 +26,7 @@ from domain.ledger.returns import (
     undone_of_earn,
     undone_of_redemption,
 )
-from domain.ledger.rules import LotState, available, clawback, gone, put_back
+from domain.ledger.rules import LotState, PendingState, available, clawback, gone, put_back
 
 
 @dataclass(slots=True, kw_only=True)
@@ -93,7 +93,7 @@ class Reverse(Request):
     ) -> None:
         """Keep what came back beside the reversal; `taken` are quantities of lines."""
         what = named(taken, self.asked, beside)
-        effect.returned = return_of(effect.operation["id"], what, recovered=effect.points, **figures)
+        effect.returned = return_of(effect.operation["id"], what, recovered=effect.recovered, **figures)
         row = {"holder_id": self.holder_id, "operation_id": effect.operation["id"], "returned": what, **figures}
         effect.rows.append((OperationReturn.__table__, row))  # type: ignore[arg-type]
 
@@ -125,23 +125,30 @@ class Reverse(Request):
     def _take_back(
         self, books: Books, original: PastOperation, effect: Effect, currency: str, undone: int
     ) -> tuple[int, int]:
-        """Take a currency's lots back, of which `undone` points are to be in all: how many were, and were due."""
+        """Take a currency back, of which `undone` points are to be in all, what is pending first.
+
+        How many were taken, and how many were due.
+        """
         lots = [lot for lot in original.lots if lot.currency == currency]
+        waiting = [state for state in original.pending if state.currency == currency]
         due = max(0, undone - gone(lots, self.as_of) - original.due(currency))
+        mode = self._mode(currency, [state.issuer_id for state in (lots or waiting)])
+        dropped = 0 if mode == "none" else _drop_pending(waiting, effect, due)
         taken: Taken = []
-        mode = self._mode(lots[0]) if lots else "none"
-        if mode != "none":
-            taken, _ = clawback(lots, books.open_lots(self.holder_id, currency), due, self.as_of)
+        if mode in ("never_below_zero", "unlimited"):
+            taken, _ = clawback(lots, books.open_lots(self.holder_id, currency), due - dropped, self.as_of)
         points = sum(part for _, part in taken)
         effect.allocations.extend((lot, -part) for lot, part in taken)
-        if mode == "unlimited" and points < due:
-            points += self._owe(books, effect, lots[0], due - points)
+        if mode == "unlimited" and points + dropped < due:
+            points += self._owe(books, effect, lots[0], due - dropped - points)
         if points:
             effect.entries.append(_back(original, currency, -points))
-        return points, due
+        return points + dropped, due
 
-    def _mode(self, lot: LotState) -> str:
-        return "unlimited" if lot.currency in self.endless else self.clawback.get(lot.issuer_id, "never_below_zero")
+    def _mode(self, currency: str, issuers: Sequence[UUID]) -> str:
+        if not issuers:
+            return "none"
+        return "unlimited" if currency in self.endless else self.clawback.get(issuers[0], "never_below_zero")
 
     def _owe(self, books: Books, effect: Effect, lot: LotState, missing: int) -> int:
         """How much of what is missing the wallet comes to owe; nothing for points that another merchant paid for."""
@@ -213,6 +220,21 @@ def _back(original: PastOperation, currency: str, amount: int) -> EntryState:
     """Points that go back between the accounts of the original's entry of that currency."""
     entry = next(entry for entry in original.entries if entry.currency == currency)
     return EntryState(POINTS, currency, amount, entry.counter_holder_id, entry.counter_account)
+
+
+def _drop_pending(waiting: Sequence[PendingState], effect: Effect, points: int) -> int:
+    """Take as many of so many points as are pending, the last grants first: how many were."""
+    left = points
+    for state in reversed(waiting):
+        part = min(left, state.remaining)
+        if part:
+            effect.matured.append((state, -part))
+            left -= part
+    if dropped := points - left:
+        first = waiting[0]
+        issuance = AccountKind.ISSUANCE.value
+        effect.entries.append(EntryState(PENDING, first.currency, -dropped, first.issuer_id, issuance))
+    return dropped
 
 
 def _restore(original: PastOperation, effect: Effect) -> None:

@@ -3,9 +3,41 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class Sliding:
+    """The date that the lots of a wallet share which end by inactivity after one span of it (R4)."""
+
+    holder_id: UUID
+    id: UUID
+    currency: str
+    span: str
+    expires_at: datetime
+
+
+@dataclass(slots=True)
+class PendingState:
+    """Points of an earn that wait: see model.PendingGrant."""
+
+    holder_id: UUID
+    operation_id: UUID
+    seq: int
+    currency: str
+    issuer_id: UUID
+    funder_id: UUID
+    price: int
+    granted: int
+    remaining: int
+    granted_at: datetime
+    matures_at: datetime | None
+    policy: dict[str, Any]
+    owed: list[Any] | None = None
+    activated_by: UUID | None = None
 
 
 @dataclass(slots=True)
@@ -14,6 +46,7 @@ class LotState:
 
     `source` names the lot that its points came from, where they were given or came back; `depth` counts the gifts.
     `held` is what open holds have set aside of it, `lapsed` what of it has been booked as expired.
+    `expires_at` of a lot that slides is where its date stands now.
     """
 
     holder_id: UUID
@@ -32,6 +65,12 @@ class LotState:
     depth: int = 0
     held: int = 0
     lapsed: int = 0
+    sliding: Sliding | None = None
+
+    @property
+    def sliding_id(self) -> UUID | None:
+        """Which date it shares, if it slides."""
+        return None if self.sliding is None else self.sliding.id
 
     @property
     def free(self) -> int:

@@ -17,14 +17,10 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from domain.base import lock_key
 from domain.errors import Refusal
-from domain.ledger.model import AccountKind, Allocation, Entry, IdempotencyKey, Lot, Operation
-from domain.ledger.request import Books, DebtState, Effect, EntryState, Key, Loader, Needs, PastOperation, Posted
-from domain.ledger.returns import return_of
-from domain.ledger.rules import HoldState, LotState
-
-_LOT = """lot.holder_id, lot.id, lot.currency, lot.operation_id, lot.issuer_id, lot.funder_id, lot.price,
-          lot.granted, lot.remaining, lot.granted_at, lot.expires_at,
-          lot.source_holder_id, lot.source_lot_id, lot.depth, lot.held"""
+from domain.ledger.model import AccountKind, Allocation, Entry, IdempotencyKey, Lot, Operation, PendingGrant
+from domain.ledger.past import LOT, SLIDES, SLIDING, load_earned, load_operations, lot_of, turned
+from domain.ledger.request import Books, DebtState, Effect, Key, Loader, Needs, Posted
+from domain.ledger.rules import HoldState, LotState, PendingState, Sliding
 
 
 async def lock(connection: asyncpg.Connection, holders: Collection[UUID], loaders: Iterable[Loader]) -> None:
@@ -84,11 +80,13 @@ async def load(connection: asyncpg.Connection, needs: Needs, member_status: Load
     if needs.orders:
         await _load_orders(connection, books, list(needs.orders))
     if needs.operations:
-        await _load_operations(connection, books, list(needs.operations))
+        await load_operations(connection, books, list(needs.operations))
         needs.wallets.update((o.holder_id, e.currency) for o in books.operations.values() for e in o.entries)
     if needs.holds:
         await _load_holds(connection, books, list(needs.holds))
         needs.wallets.update((hold.holder_id, hold.currency) for hold in books.holds.values())
+    if needs.earned:
+        books.earned = await load_earned(connection, list(needs.earned))
     if needs.wallets:
         await _load_wallets(connection, books, list(needs.wallets))
     # A wallet that owes is read whole too: what may be spent of it depends on all that it has.
@@ -107,28 +105,31 @@ async def _load_orders(connection: asyncpg.Connection, books: Books, orders: lis
         """SELECT merchant_id, order_ref, kind, operation_id FROM order_reference
            JOIN unnest($1::uuid[], $2::text[], $3::text[]) AS asked (merchant_id, order_ref, kind)
            USING (merchant_id, order_ref, kind)""",
-        *_columns(orders),
+        *turned(orders),
     )
     books.orders = {(r["merchant_id"], r["order_ref"], r["kind"]): r["operation_id"] for r in rows}
 
 
 async def _load_wallets(connection: asyncpg.Connection, books: Books, wallets: list[tuple[UUID, str]]) -> None:
     rows = await connection.fetch(
-        f"""SELECT {_LOT} FROM lot JOIN unnest($1::uuid[], $2::text[]) AS asked (holder_id, currency)
-              ON lot.holder_id = asked.holder_id AND lot.currency = asked.currency
+        f"""SELECT {LOT}, {SLIDING} FROM lot JOIN unnest($1::uuid[], $2::text[]) AS asked (holder_id, currency)
+              ON lot.holder_id = asked.holder_id AND lot.currency = asked.currency {SLIDES}
             WHERE NOT lot.spent""",  # noqa: S608
-        *_columns(wallets),
+        *turned(wallets),
     )
     for row in rows:
-        _lot(books, row)
+        lot_of(books, row)
 
 
 async def _load_debits(
     connection: asyncpg.Connection, books: Books, debits: list[tuple[UUID, str, int, datetime]]
 ) -> None:
-    """Of each of these wallets the lots that R1 takes first, until they hold so many points at that moment."""
+    """Of each of these wallets the lots that R1 takes first, until they hold so many points at that moment.
+
+    None of them slides: wallets of currencies whose lots may are read whole.
+    """
     rows = await connection.fetch(
-        f"""SELECT {_LOT} FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::timestamptz[])
+        f"""SELECT {LOT} FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::timestamptz[])
                                AS asked (holder_id, currency, points, as_of)
             CROSS JOIN LATERAL (
               SELECT lot.*, sum(CASE WHEN lot.expires_at <= asked.as_of THEN 0 ELSE lot.remaining - lot.held END)
@@ -136,10 +137,10 @@ async def _load_debits(
                            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
               FROM lot WHERE lot.holder_id = asked.holder_id AND lot.currency = asked.currency AND NOT lot.spent
             ) AS lot WHERE coalesce(lot.before, 0) < asked.points""",  # noqa: S608
-        *_columns(debits),
+        *turned(debits),
     )
     for row in rows:
-        _lot(books, row)
+        lot_of(books, row)
 
 
 async def _load_debts(connection: asyncpg.Connection, books: Books, owing: list[tuple[UUID, str]]) -> None:
@@ -152,7 +153,7 @@ async def _load_debts(connection: asyncpg.Connection, books: Books, owing: list[
                               WHERE holder_id = d.holder_id AND debt_id = d.operation_id
                                 AND currency = d.currency) AS p ON true
            WHERE d.points > coalesce(p.points, 0) ORDER BY d.operation_id""",
-        *_columns(owing),
+        *turned(owing),
     )
     for row in rows:
         books.debts.setdefault((row["holder_id"], row["currency"]), []).append(DebtState(*row))
@@ -167,102 +168,13 @@ async def _load_holds(connection: asyncpg.Connection, books: Books, asked: list[
            JOIN hold h USING (holder_id, id)
            JOIN hold_allocation a ON a.holder_id = h.holder_id AND a.hold_id = h.id
            GROUP BY h.holder_id, h.id""",
-        *_columns(asked),
+        *turned(asked),
     )
     for row in rows:
         *hold, lots, amounts = row
         holder_id, id_, currency, points, expires_at, *end = hold
         parts = tuple(zip(lots, amounts, strict=True))
         books.holds[holder_id, id_] = HoldState(holder_id, id_, currency, points, expires_at, parts, *end)
-
-
-async def _load_operations(connection: asyncpg.Connection, books: Books, asked: list[tuple[UUID, UUID]]) -> None:
-    """Past operations with their entries, lots, allocations, and what came back of each."""
-    of = "JOIN unnest($1::uuid[], $2::uuid[]) AS asked (holder_id, operation_id) USING (holder_id, operation_id)"
-    columns = _columns(asked)
-    for row in await connection.fetch(
-        """SELECT o.holder_id, o.id, o.kind, o.merchant_id, o.store, o.channel, o.order_ref, o.reverses,
-                  o.occurred_at, o.as_of, o.decisions, o.lines AS bought
-           FROM unnest($1::uuid[], $2::uuid[]) AS asked (holder_id, id)
-           JOIN operation o USING (holder_id, id)""",
-        *columns,
-    ):
-        books.operations[row["holder_id"], row["id"]] = PastOperation(**dict(row))
-    for row in await connection.fetch(
-        f"""SELECT holder_id, operation_id, account, currency, amount, counter_holder_id, counter_account
-            FROM entry {of} ORDER BY seq""",  # noqa: S608
-        *columns,
-    ):
-        holder_id, operation_id, *entry = row
-        books.operations[holder_id, operation_id].entries.append(EntryState(*entry))
-    for row in await connection.fetch(
-        f"""SELECT {_LOT}, coalesce(lapsed.points, 0) AS lapsed
-            FROM lot JOIN unnest($1::uuid[], $2::uuid[]) AS asked (holder_id, operation_id)
-              ON lot.holder_id = asked.holder_id AND lot.operation_id = asked.operation_id
-            LEFT JOIN LATERAL (
-              SELECT -sum(a.amount)::bigint AS points FROM allocation a
-              JOIN operation o ON o.holder_id = a.holder_id AND o.id = a.operation_id AND o.kind = 'EXPIRE'
-              WHERE a.holder_id = lot.holder_id AND a.lot_id = lot.id) AS lapsed ON true
-            ORDER BY lot.id""",  # noqa: S608
-        *columns,
-    ):
-        lot = _lot(books, row)
-        lot.lapsed = row["lapsed"]
-        books.operations[lot.holder_id, lot.operation_id].lots.append(lot)
-    for row in await connection.fetch(
-        f"""SELECT {_LOT}, allocation.operation_id AS by, allocation.amount
-            FROM unnest($1::uuid[], $2::uuid[]) AS asked (holder_id, operation_id)
-            JOIN allocation USING (holder_id, operation_id)
-            JOIN lot ON lot.holder_id = allocation.holder_id AND lot.id = allocation.lot_id
-            ORDER BY lot.id""",  # noqa: S608
-        *columns,
-    ):
-        lot = _lot(books, row)
-        books.operations[lot.holder_id, row["by"]].allocations.append((lot, row["amount"]))
-    await _load_returns(connection, books, columns)
-
-
-async def _load_returns(connection: asyncpg.Connection, books: Books, columns: list[list[Any]]) -> None:
-    """What came back of past operations; a reversal without a row of its own took the whole."""
-    reversals = await connection.fetch(
-        """SELECT r.holder_id, r.reverses, r.id, t.returned, t.undone, t.due, t.whole,
-                  (SELECT coalesce(abs(sum(e.amount)), 0)::bigint FROM entry e
-                   WHERE e.holder_id = r.holder_id AND e.operation_id = r.id AND e.account = 'POINTS'
-                     AND e.currency = (SELECT currency FROM entry f WHERE f.holder_id = r.holder_id
-                                       AND f.operation_id = r.reverses AND f.seq = 0)) AS recovered
-           FROM unnest($1::uuid[], $2::uuid[]) AS asked (holder_id, reverses)
-           JOIN operation r USING (holder_id, reverses)
-           LEFT JOIN operation_return t ON t.holder_id = r.holder_id AND t.operation_id = r.id ORDER BY r.id""",
-        *columns,
-    )
-    if not reversals:
-        return
-    lots: dict[UUID, list[tuple[LotState, int]]] = defaultdict(list)
-    for row in await connection.fetch(
-        """SELECT holder_id, operation_id, lot_id, amount
-           FROM unnest($1::uuid[], $2::uuid[]) AS asked (holder_id, operation_id)
-           JOIN allocation USING (holder_id, operation_id)""",
-        *_columns([(row["holder_id"], row["id"]) for row in reversals]),
-    ):
-        lot = books.lots.get((row["holder_id"], row["lot_id"]))
-        if lot is not None:
-            lots[row["operation_id"]].append((lot, row["amount"]))
-    for row in reversals:
-        original = books.operations[row["holder_id"], row["reverses"]]
-        if row["returned"] is None:
-            original.reversed_by = row["id"]
-        else:
-            figures = {name: row[name] for name in ("undone", "due", "recovered", "whole")}
-            original.note(return_of(row["id"], row["returned"], **figures), lots[row["id"]])
-
-
-def _lot(books: Books, row: asyncpg.Record) -> LotState:
-    """The one state of this lot in these books, whoever asked for it."""
-    identity = (row["holder_id"], row["id"])
-    lot = books.lots.get(identity)
-    if lot is None:
-        lot = books.lots[identity] = LotState(*list(row)[:15])
-    return lot
 
 
 @dataclass(slots=True)
@@ -300,6 +212,8 @@ async def write(connection: asyncpg.Connection, batch: Batch, books: Books, post
     accounts: set[tuple[UUID, str, str]] = set()
     ended: dict[tuple[UUID, UUID], HoldState] = {}
     running = dict(posted)
+    slidings: dict[UUID, Sliding] = {}
+    matured: dict[tuple[UUID, UUID, int], PendingState] = {}
     for effect in batch.effects:
         operation = effect.operation
         holder_id, operation_id = operation["holder_id"], operation["id"]
@@ -325,6 +239,12 @@ async def write(connection: asyncpg.Connection, batch: Batch, books: Books, post
                 changed[holder_id, lot.id] = lot
         if effect.hold is not None:
             ended[holder_id, effect.hold.id] = effect.hold
+        for sliding, _ in effect.slides:
+            slidings[sliding.id] = sliding
+        for state in effect.pending:
+            others[_PENDING].append({name: getattr(state, name) for name in _PENDING_COLUMNS})
+        for state, _ in effect.matured:
+            matured[state.holder_id, state.operation_id, state.seq] = state
         for table, row in effect.rows:
             others[table].append(row)
     parts: list[Callable[[int], str]] = []
@@ -339,7 +259,7 @@ async def write(connection: asyncpg.Connection, batch: Batch, books: Books, post
     if accounts:
         parts.append(_UPSERT_ACCOUNTS)
         arguments.extend(
-            _columns(
+            turned(
                 [
                     (*account, books.accounts[account], books.held.get(account, 0), _debt(books, account))
                     for account in accounts
@@ -348,14 +268,21 @@ async def write(connection: asyncpg.Connection, batch: Batch, books: Books, post
         )
     if changed:
         parts.append(_UPDATE_LOTS)
-        arguments.extend(_columns([(lot.holder_id, lot.id, lot.remaining, lot.held) for lot in changed.values()]))
+        arguments.extend(turned([(lot.holder_id, lot.id, lot.remaining, lot.held) for lot in changed.values()]))
     if ended:
         parts.append(_END_HOLDS)
         arguments.extend(
-            _columns(
+            turned(
                 [(*key, hold.status, hold.captured, hold.captured_by, hold.ended_as_of) for key, hold in ended.items()]
             )
         )
+    if slidings:
+        parts.append(_UPSERT_SLIDING)
+        arguments.extend(turned([(s.holder_id, s.id, s.currency, s.span, s.expires_at) for s in slidings.values()]))
+    if matured:
+        parts.append(_UPDATE_PENDING)
+        states = [(*place, state.remaining, state.activated_by) for place, state in matured.items()]
+        arguments.extend(turned(states))
     if parts:
         await connection.execute(_statement(tuple(parts)), *arguments)
 
@@ -417,6 +344,21 @@ _ENTRIES, _LOTS, _ALLOCATIONS, _KEYS = (
     _Insert(table, tuple(c.name for c in table.columns if c.name not in ("spent", "created_at"))) for table in _TABLES
 )
 _LOT_VALUES = attrgetter(*_LOTS.columns)
+_PENDING = PendingGrant.metadata.tables[PendingGrant.__tablename__]
+_PENDING_COLUMNS = tuple(column.name for column in _PENDING.columns if column.name != "done")
+_UPSERT_SLIDING = _Fixed(
+    """INSERT INTO sliding_expiry (holder_id, id, currency, span, expires_at)
+       SELECT * FROM unnest({0}::uuid[], {1}::uuid[], {2}::text[], {3}::text[], {4}::timestamptz[])
+       ON CONFLICT (holder_id, id) DO UPDATE SET expires_at = excluded.expires_at""",
+    ("holder_id", "id", "currency", "span", "expires_at"),
+)
+_UPDATE_PENDING = _Fixed(
+    """UPDATE pending_grant p SET remaining = now.remaining, activated_by = now.activated_by
+       FROM unnest({0}::uuid[], {1}::uuid[], {2}::smallint[], {3}::bigint[], {4}::uuid[])
+            AS now (holder_id, operation_id, seq, remaining, activated_by)
+       WHERE p.holder_id = now.holder_id AND p.operation_id = now.operation_id AND p.seq = now.seq""",
+    ("holder_id", "operation_id", "seq", "remaining", "activated_by"),
+)
 _UPSERT_ACCOUNTS = _Fixed(
     """INSERT INTO account (holder_id, kind, currency, posted, held, debt)
        SELECT * FROM unnest({0}::uuid[], {1}::text[], {2}::text[], {3}::bigint[], {4}::bigint[], {5}::bigint[])
@@ -459,7 +401,3 @@ def _statement(parts: tuple[Any, ...]) -> str:
         texts.append(f"w{n} AS ({part(first)})")
         first += len(part.columns)
     return f"WITH {', '.join(texts)} SELECT 1"
-
-
-def _columns(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]

@@ -99,22 +99,25 @@ CHECKS = {
         FROM operation_return t
         JOIN operation r ON r.holder_id = t.holder_id AND r.id = t.operation_id
         JOIN operation o ON o.holder_id = r.holder_id AND o.id = r.reverses
-        LEFT JOIN entry e ON e.holder_id = o.holder_id AND e.operation_id = o.id AND e.seq = 0
+        LEFT JOIN LATERAL (SELECT sum(e.amount) AS amount
+                           FROM entry f JOIN entry e USING (holder_id, operation_id, currency)
+                           WHERE f.holder_id = o.holder_id AND f.operation_id = o.id AND f.seq = 0
+                             AND (e.seq = 0 OR o.kind = 'EARN')) e ON true
         GROUP BY 1, 2
         HAVING sum(t.undone) > coalesce(max(abs(e.amount)), 0) OR sum(t.due) > sum(t.undone)
             OR (bool_or(t.whole) AND sum(t.undone) < coalesce(max(abs(e.amount)), 0))""",
     "returns undo no more of what was granted beside": """
         SELECT o.holder_id, o.id::text AS kind, b.key AS currency,
-               sum((b.value ->> 0)::bigint) AS kept, coalesce(max(l.granted), 0) AS proved
+               sum((b.value ->> 0)::bigint) AS kept, coalesce(max(e.granted), 0) AS proved
         FROM operation_return t
         CROSS JOIN jsonb_each(t.returned -> 'beside') b
         JOIN operation r ON r.holder_id = t.holder_id AND r.id = t.operation_id
         JOIN operation o ON o.holder_id = r.holder_id AND o.id = r.reverses
-        LEFT JOIN LATERAL (SELECT sum(granted) AS granted FROM lot
-                           WHERE holder_id = o.holder_id AND operation_id = o.id AND currency = b.key) l ON true
+        LEFT JOIN LATERAL (SELECT sum(amount) AS granted FROM entry
+                           WHERE holder_id = o.holder_id AND operation_id = o.id AND currency = b.key) e ON true
         GROUP BY 1, 2, 3
-        HAVING sum((b.value ->> 0)::bigint) > coalesce(max(l.granted), 0)
-            OR (bool_or(t.whole) AND sum((b.value ->> 0)::bigint) < coalesce(max(l.granted), 0))
+        HAVING sum((b.value ->> 0)::bigint) > coalesce(max(e.granted), 0)
+            OR (bool_or(t.whole) AND sum((b.value ->> 0)::bigint) < coalesce(max(e.granted), 0))
             OR sum((b.value ->> 1)::bigint) > sum((b.value ->> 0)::bigint)""",
     "what paid for an order is a redemption at its merchant": """
         SELECT t.holder_id, t.operation_id::text AS kind, t.money AS currency, t.amount AS kept, 0 AS proved
@@ -122,6 +125,40 @@ CHECKS = {
         LEFT JOIN operation o ON o.holder_id = t.holder_id AND o.id = t.order_id
         LEFT JOIN operation r ON r.holder_id = t.holder_id AND r.id = t.operation_id
         WHERE o.kind IS DISTINCT FROM 'EARN' OR r.kind IS DISTINCT FROM 'REDEEM' OR o.merchant_id <> r.merchant_id""",
+    "pending account is the sum of its grants": """
+        SELECT holder_id, kind, currency, coalesce(a.posted, 0) AS kept, coalesce(p.left, 0) AS proved
+        FROM (SELECT * FROM account WHERE kind = 'PENDING') a
+        FULL JOIN (SELECT holder_id, 'PENDING' AS kind, currency, sum(remaining) AS left
+                   FROM pending_grant GROUP BY 1, 3) p
+        USING (holder_id, kind, currency)
+        WHERE coalesce(a.posted, 0) <> coalesce(p.left, 0)""",
+    "pending grants are what their earn booked": """
+        SELECT holder_id, operation_id::text AS kind, currency,
+               coalesce(p.granted, 0) AS kept, coalesce(e.amount, 0) AS proved
+        FROM (SELECT holder_id, operation_id, currency, sum(granted) AS granted FROM pending_grant GROUP BY 1, 2, 3) p
+        FULL JOIN (SELECT holder_id, operation_id, currency, sum(amount) AS amount
+                   FROM entry WHERE account = 'PENDING' AND amount > 0 GROUP BY 1, 2, 3) e
+        USING (holder_id, operation_id, currency)
+        WHERE coalesce(p.granted, 0) <> coalesce(e.amount, 0)""",
+    "pending grants keep what neither activation nor reversal took": """
+        SELECT p.holder_id, p.operation_id::text AS kind, p.currency, p.remaining AS kept, e.amount AS proved
+        FROM (SELECT holder_id, operation_id, currency, sum(remaining) AS remaining
+              FROM pending_grant GROUP BY 1, 2, 3) p
+        CROSS JOIN LATERAL (
+            SELECT coalesce(sum(e.amount), 0) AS amount FROM entry e
+            WHERE e.holder_id = p.holder_id AND e.account = 'PENDING' AND e.operation_id IN (
+                SELECT p.operation_id
+                UNION SELECT r.id FROM operation r WHERE r.holder_id = p.holder_id AND r.reverses = p.operation_id
+                UNION SELECT g.activated_by FROM pending_grant g
+                      WHERE g.holder_id = p.holder_id AND g.operation_id = p.operation_id)) e
+        WHERE p.remaining <> e.amount""",
+    "a lot that slides has a date of its wallet, not before its own": """
+        SELECT l.holder_id, l.id::text AS kind, l.currency,
+               coalesce(extract(epoch FROM s.expires_at), 0)::bigint AS kept,
+               extract(epoch FROM l.expires_at)::bigint AS proved
+        FROM lot l LEFT JOIN sliding_expiry s
+          ON s.holder_id = l.holder_id AND s.id = l.sliding_id AND s.currency = l.currency
+        WHERE l.sliding_id IS NOT NULL AND (s.id IS NULL OR s.expires_at < l.expires_at)""",
     "entry belongs to an operation": """
         SELECT e.holder_id, e.operation_id::text AS kind, e.currency, e.amount AS kept, 0 AS proved
         FROM entry e LEFT JOIN operation o ON o.id = e.operation_id AND (o.holder_id = e.holder_id
@@ -173,7 +210,7 @@ CHECKS = {
                sum(posted) AS kept, 0 AS proved
         FROM (SELECT currency, posted FROM account
               UNION ALL
-              SELECT currency, -amount FROM entry WHERE counter_account <> 'POINTS') AS total
+              SELECT currency, -amount FROM entry WHERE counter_account NOT IN ('POINTS', 'PENDING')) AS total
         GROUP BY currency HAVING sum(posted) <> 0""",
 }
 

@@ -146,6 +146,15 @@ class Page:
     has_next: bool
 
 
+async def joined_at(session: AsyncSession, member_id: uuid.UUID, merchant_id: uuid.UUID) -> datetime | None:
+    """When a member joined a merchant's programme, or else the alliance."""
+    joined = select(Membership.joined_at).where(
+        Membership.holder_id == member_id, Membership.merchant_id == merchant_id
+    )
+    member = select(Member.joined_at).where(Member.id == member_id)
+    return await session.scalar(joined) or await session.scalar(member)
+
+
 async def page(
     session: AsyncSession,
     *,

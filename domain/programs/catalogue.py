@@ -4,7 +4,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from fractions import Fraction
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -23,6 +23,10 @@ from domain.programs.model import (
     MerchantRow,
     StoreRow,
 )
+from domain.programs.terms import EarnLimits as EarnLimits
+from domain.programs.terms import ExpiryPolicy as ExpiryPolicy
+from domain.programs.terms import PendingTerms as PendingTerms
+from domain.programs.terms import expiry_terms, limit_terms, pending_terms, rule_terms
 
 PRICE_PLACES = len(str(PRICE)) - 1
 MICRO_PLACES = len(str(MICRO)) - 1
@@ -59,18 +63,6 @@ class Alliance:
     calendar: str | None
     consent: Literal["merchants", "operator"]
     cycle: CycleTerms
-
-
-@dataclass(frozen=True, slots=True)
-class ExpiryPolicy:
-    """When a lot ends. Of the other fields, those count that the kind names: see `rules.expiry_instant`."""
-
-    kind: Literal["rolling", "fixed", "end_of_year", "never"]
-    days: int = 0
-    months: int = 0
-    round_up_to: Literal["month", "quarter", "year"] | None = None
-    on: date | None = None
-    years: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +107,21 @@ class CurrencyPolicy:
     redemption: RedemptionTerms = RedemptionTerms()
     gifts: GiftPolicy | None = None
     card: int | None = None
+    limits: EarnLimits | None = None
+    pending: PendingTerms | None = None
+
+    @property
+    def plain(self) -> bool:
+        """Whether an earn is one lot that ends on a date known beforehand, however many points it has."""
+        return self.limits is None and self.pending is None and self.expiry.kind != "anniversary"
 
 
 @dataclass(frozen=True, slots=True)
 class Currency:
     """Points, or another `kind`: tier_credits, stored_value, stamps. `policies` are in time order.
 
-    `scale` is the decimal places of its smallest unit.
+    `scale` is the decimal places of its smallest unit. `sliding` are all its policies of inactivity, of whatever
+    version or rule: what activity moves.
     """
 
     code: str
@@ -130,6 +130,7 @@ class Currency:
     name: str
     scale: int
     policies: tuple[CurrencyPolicy, ...]
+    sliding: tuple[ExpiryPolicy, ...] = ()
 
     def policy_at(self, moment: datetime) -> CurrencyPolicy:
         """The policy in force at `moment`; the first one has always been."""
@@ -154,7 +155,7 @@ class Merchant:
     jurisdiction: str
     timezone: ZoneInfo
     enrol_on_purchase: bool
-    clawback: Literal["never_below_zero", "none", "unlimited"]
+    clawback: Literal["never_below_zero", "pending_only", "none", "unlimited"]
     on_return: Literal["reevaluate", "proportional"]
     unique_orders: bool
     credit_limit: int
@@ -221,8 +222,14 @@ async def load_catalogue(session: AsyncSession) -> Catalogue:
         policies[policy.currency].append(_policy(policy))
     defaults = {row.merchant_id: row.code for row in rows if row.is_default and row.kind == "points"}
     rules: dict[uuid.UUID, list[EarningRule]] = defaultdict(list)
-    for rule in await session.scalars(select(EarningRuleRow)):
-        rules[rule.merchant_id].append(_rule(rule, defaults.get(rule.merchant_id, "")))
+    sliding: dict[str, set[ExpiryPolicy]] = defaultdict(set)
+    for row in await session.scalars(select(EarningRuleRow)):
+        rule = _rule(row, defaults.get(row.merchant_id, ""))
+        rules[row.merchant_id].append(rule)
+        if rule.terms is not None and rule.terms.expiry is not None:
+            sliding[rule.currency].add(rule.terms.expiry)
+    for code, versions in policies.items():
+        sliding[code] |= {version.expiry for version in versions}
     stores: dict[uuid.UUID, dict[str, str]] = defaultdict(dict)
     for store in await session.scalars(select(StoreRow).order_by(StoreRow.code)):
         stores[store.merchant_id][store.code] = store.name
@@ -235,7 +242,7 @@ async def load_catalogue(session: AsyncSession) -> Catalogue:
         alliance=_alliance(alliance),
         merchants={merchant.code: merchant for merchant in merchants},
         merchants_by_id={merchant.id: merchant for merchant in merchants},
-        currencies={row.code: _currency(row, policies[row.code]) for row in rows},
+        currencies={row.code: _currency(row, policies[row.code], sliding[row.code]) for row in rows},
         identifier_types={declared.type: declared for declared in types},
         revision=alliance.revision,
     )
@@ -292,28 +299,23 @@ def _merchant(
     )
 
 
-def _currency(row: CurrencyRow, policies: Iterable[CurrencyPolicy]) -> Currency:
-    return Currency(row.code, row.merchant_id, row.kind, row.name, row.scale, tuple(policies))
+def _currency(row: CurrencyRow, policies: Iterable[CurrencyPolicy], expiries: Iterable[ExpiryPolicy]) -> Currency:
+    sliding = tuple(expiry for expiry in expiries if expiry.kind == "inactivity")
+    return Currency(row.code, row.merchant_id, row.kind, row.name, row.scale, tuple(policies), sliding)
 
 
 def _policy(row: CurrencyPolicyRow) -> CurrencyPolicy:
     worth = row.definition.get("worth")
-    expiry = row.definition["expiry"]
     return CurrencyPolicy(
         version=row.version,
         valid_from=row.valid_from,
         valid_to=row.valid_to,
         worth=None if worth is None else scaled(worth["amount"], PRICE_PLACES),
         worth_currency=None if worth is None else worth["currency"],
-        expiry=ExpiryPolicy(
-            kind=expiry["policy"],
-            days=expiry.get("days", 0),
-            months=expiry.get("months", 0),
-            round_up_to=expiry.get("roundUpTo"),
-            on=date.fromisoformat(expiry["on"]) if "on" in expiry else None,
-            years=expiry.get("years", 0),
-        ),
+        expiry=expiry_terms(row.definition["expiry"]),
         floor=_floor(row.definition["negative"]),
+        limits=limit_terms(row.definition.get("limits")),
+        pending=pending_terms(row.definition.get("pending")),
         redemption=_redemption(row.definition.get("redemption", {})),
         gifts=_gifts(row.definition.get("gifts")),
         card=row.definition.get("card"),
@@ -364,6 +366,7 @@ def _rule(row: EarningRuleRow, default_currency: str) -> EarningRule:
         least=0 if least is None else to_minor(least["amount"], least["currency"]),
         cap=stored.get("cap"),
         beside=stored.get("of", default_currency) != default_currency,
+        terms=rule_terms(stored),
     )
 
 

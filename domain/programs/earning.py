@@ -15,6 +15,7 @@ from math import lcm
 from typing import Literal
 
 from domain.money import half_even
+from domain.programs.terms import RuleTerms
 
 RoundingMode = Literal["floor", "half_up", "half_even", "ceiling"]
 RoundingScope = Literal["line", "order"]
@@ -57,6 +58,7 @@ class EarningRule:
     least: int = 0
     cap: int | None = None
     beside: bool = False
+    terms: RuleTerms | None = None
 
     def in_force(self, moment: datetime) -> bool:
         """Whether `moment` lies in this version's time."""
@@ -82,6 +84,7 @@ class Contribution:
     bonus: int | None = None
     least: int = 0
     cap: int | None = None
+    terms: RuleTerms | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +145,8 @@ def _tariff(rules: Sequence[EarningRule]) -> Tariff:
     contributions = []
     for rule, unit in zip(rules, units, strict=True):
         mode, scope = rule.rounding or fallback
-        by_order = scope == "order"
-        contributions.append(
-            Contribution(rule.code, rule.version, unit, ROUND[mode], by_order, rule.bonus, rule.least, rule.cap)
-        )
+        own = (rule.bonus, rule.least, rule.cap, rule.terms)
+        contributions.append(Contribution(rule.code, rule.version, unit, ROUND[mode], scope == "order", *own))
     return Tariff(tuple(contributions), factors, factors[None])
 
 

@@ -11,8 +11,9 @@ from dateutil.relativedelta import relativedelta
 
 from domain.errors import InvalidInput
 from domain.money import MAX_INTEGER, PRICE, exponent
-from domain.programs.catalogue import PRICE_PLACES, Currency, ExpiryPolicy, Merchant
+from domain.programs.catalogue import PRICE_PLACES, Currency, Merchant
 from domain.programs.earning import Contribution, Tariff
+from domain.programs.terms import ExpiryPolicy, RuleTerms
 
 Line = tuple[int, str | None]
 Tender = tuple[str, int]
@@ -24,13 +25,19 @@ MONEY_TENDERS = frozenset({"MONEY", "STORED_VALUE"})
 class Valued:
     """What a purchase earns: `points` in all, the same by rule (`decisions`: rule, version, points) and by line.
 
-    `paid` is what of it was paid in money, in minor units; None is all.
+    `paid` is what of it was paid in money, in minor units; None is all. `parts` are there where some rule has terms of
+    its own: which points under which.
     """
 
     points: int
     decisions: list[dict[str, Any]]
     lines: list[int]
     paid: int | None = None
+    parts: tuple[tuple[RuleTerms | None, int], ...] = ()
+
+    def cut_to(self, points: int) -> "Valued":
+        """As many points and no more, by line in proportion; what each rule gave stays."""
+        return self if points == self.points else replace(self, points=points, lines=_shared(points, self.lines))
 
 
 def points_for_order(currency: Currency, amount: int, money: str, moment: datetime) -> int:
@@ -107,7 +114,9 @@ def value_lines(tariff: Tariff, lines: Sequence[Line], paid: int = 1, of: int = 
             row[i] = amount * factor
 
     decisions: list[dict[str, Any]] = []
+    parts: list[tuple[RuleTerms | None, int]] = []
     by_line = [0] * len(lines)
+    special = False
     for contribution, row in zip(tariff.contributions, weights, strict=True):
         if row is None:
             continue
@@ -116,11 +125,14 @@ def value_lines(tariff: Tariff, lines: Sequence[Line], paid: int = 1, of: int = 
             row, unit = [weight * paid for weight in row], unit * of
         shares = _rounded(contribution, row, unit)
         by_line = [points + share for points, share in zip(by_line, shares, strict=True)]
-        decisions.append({"rule": contribution.code, "version": contribution.version, "points": sum(shares)})
+        given = sum(shares)
+        decisions.append({"rule": contribution.code, "version": contribution.version, "points": given})
+        parts.append((contribution.terms, given))
+        special = special or contribution.terms is not None
     points = sum(by_line)
     if points > MAX_INTEGER:
         raise InvalidInput(reason="more points than can be counted", path=("lines",))
-    return Valued(points, decisions, by_line)
+    return Valued(points, decisions, by_line, parts=tuple(parts) if special else ())
 
 
 def _paid_in_money(total: int, tenders: Sequence[Tender]) -> int:
@@ -172,18 +184,46 @@ def _refuse_other_money(merchant: Merchant, currency: str, money: str) -> None:
         raise InvalidInput(reason=f"{merchant.code} gives {currency} for {', '.join(known)}, not {money}")
 
 
-def expiry_instant(policy: ExpiryPolicy, granted_at: datetime, zone: ZoneInfo) -> datetime | None:
+def expiry_instant(
+    policy: ExpiryPolicy, granted_at: datetime, zone: ZoneInfo, joined_at: datetime | None = None
+) -> datetime | None:
     """The first instant at which a lot granted at `granted_at` is no longer valid; None is never (R3, R4).
 
     That is the first instant after its expiry date in `zone`. rolling: `days` or `months` after the day of the grant
     (31 January + 1 month is the end of February), moved to the end of that month, quarter or year by `round_up_to`;
-    fixed: the date `on`; end_of_year: 31 December, `years` later.
+    fixed: the date `on`; end_of_year: 31 December, `years` later; anniversary: the first anniversary of joining after
+    the day of the grant, `years` later (without `joined_at`, the member joins with this grant); inactivity: as rolling,
+    counted from the last activity, which is the grant until there is another.
     """
-    return _end_of_lot(policy, granted_at.astimezone(zone).date(), zone)
+    joined = (joined_at or granted_at).astimezone(zone).date() if policy.kind == "anniversary" else None
+    return _end_of_lot(policy, granted_at.astimezone(zone).date(), zone, joined)
+
+
+def active_instant(days: int, granted_at: datetime, zone: ZoneInfo) -> datetime:
+    """When points that wait `days` become active: the first instant of that day after the day of the grant."""
+    day = granted_at.astimezone(zone).date() + timedelta(days=days)
+    return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
+def period_bounds(period: str, moment: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """The day, week (from Monday) or month of `moment` in `zone`: its first instant and the first after it."""
+    day = moment.astimezone(zone).date()
+    match period:
+        case "month":
+            first, before = day.replace(day=1), day.replace(day=1) + relativedelta(months=1)
+        case "week":
+            first = day - timedelta(days=day.weekday())
+            before = first + timedelta(days=7)
+        case _:
+            first, before = day, day + timedelta(days=1)
+    return (
+        datetime.combine(first, time(), zone).astimezone(UTC),
+        datetime.combine(before, time(), zone).astimezone(UTC),
+    )
 
 
 @lru_cache(maxsize=4096)
-def _end_of_lot(policy: ExpiryPolicy, granted: date, zone: ZoneInfo) -> datetime | None:
+def _end_of_lot(policy: ExpiryPolicy, granted: date, zone: ZoneInfo, joined: date | None) -> datetime | None:
     match policy.kind:
         case "never":
             return None
@@ -192,7 +232,9 @@ def _end_of_lot(policy: ExpiryPolicy, granted: date, zone: ZoneInfo) -> datetime
             last = policy.on
         case "end_of_year":
             last = date(granted.year + policy.years, 12, 31)
-        case "rolling":
+        case "anniversary":
+            last = _anniversary(joined or granted, granted, policy.years)
+        case "rolling" | "inactivity":
             last = _period_end(granted + relativedelta(days=policy.days, months=policy.months), policy.round_up_to)
     return datetime.combine(last + timedelta(days=1), time(), zone).astimezone(UTC)
 
@@ -201,6 +243,14 @@ def day_bounds(moment: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
     """The day of `moment` in `zone`: its first instant and the first after it."""
     today = moment.astimezone(zone).date()
     return datetime.combine(today, time(), zone), datetime.combine(today + timedelta(days=1), time(), zone)
+
+
+def _anniversary(joined: date, granted: date, years: int) -> date:
+    """The first anniversary of `joined` after `granted`, and `years` on (29 February: else the 28th)."""
+    whole = granted.year - joined.year
+    if joined + relativedelta(years=whole) <= granted:
+        whole += 1
+    return joined + relativedelta(years=max(whole, 1) + years)
 
 
 def _period_end(day: date, period: str | None) -> date:

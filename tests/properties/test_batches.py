@@ -12,16 +12,19 @@ from hypothesis import strategies as st
 
 from domain.errors import Refusal
 from domain.ledger.engine import PostingEngine
+from domain.ledger.grants import Ending, Limits, Part
 from domain.ledger.request import Posted, Request
 from domain.ledger.returns import Asked
 from tests.ledger_support import (
     NOON,
+    activate,
     adjust,
     capture,
     earn,
     exchange,
     expire,
     give,
+    grant,
     hold,
     lapse,
     members,
@@ -29,24 +32,29 @@ from tests.ledger_support import (
     redeem,
     refund,
     reinstate,
+    reject,
     release,
     reverse,
     reverse_top_up,
     rows,
     take_back,
     top_up,
+    waiting,
 )
 from tests.properties.support import ENDLESS, Loop, lots_of
 
-ALONE = ["earn", "redeem", "pay", "hold", "exchange", "give", "adjust", "expire", "top_up", "refund"]
+ALONE = ["earn", "wait", "redeem", "pay", "hold", "exchange", "give", "adjust", "expire", "top_up", "refund"]
 OF_EARLIER = {
     "capture": ["hold"],
     "release": ["hold"],
     "lapse": ["hold"],
     "take_back": ["give"],
     "untop": ["top_up"],
-    "reverse": ["earn", "redeem", "pay", "capture", "exchange", "adjust"],
-    "return": ["earn", "redeem"],
+    "reverse": ["earn", "wait", "redeem", "pay", "capture", "exchange", "adjust"],
+    "return": ["earn", "wait", "redeem"],
+    "activate": ["wait"],
+    "confirm": ["wait"],
+    "reject": ["wait"],
     "reinstate": ["expire"],
     "again": ALONE,
 }
@@ -122,6 +130,9 @@ class Life:
         match verb:
             case "earn":
                 return earn(person, 9 * points, as_of=now, expires_at=ends)
+            case "wait":
+                week = Limits(1, periods=(("perWeek", 90, now, now + timedelta(days=7)),))
+                return grant(person, Part(points, Ending(ends)), waiting(points, days), limits=week, as_of=now)
             case "redeem":
                 return redeem(person, points, as_of=now)
             case "pay":
@@ -157,6 +168,10 @@ class Life:
                 return reverse_top_up(person, operation, as_of=now)
             case "return":
                 return reverse(person, operation, as_of=now, asked=Asked(points=points))
+            case "activate" | "confirm":
+                return activate(person, operation, now, confirms=verb == "confirm", days=days)
+            case "reject":
+                return reject(person, operation, as_of=now)
             case "reinstate":
                 ends = now + timedelta(days=days or 1)
                 return reinstate(person, operation, None if who else points, as_of=now, expires_at=ends)
@@ -184,6 +199,7 @@ class Life:
             "SELECT currency, amount, balance_after FROM entry WHERE holder_id = $1 ORDER BY operation_id, seq",
             "SELECT currency, points, status, captured FROM hold WHERE holder_id = $1 ORDER BY id",
             "SELECT currency, points FROM debt WHERE holder_id = $1 ORDER BY operation_id",
+            "SELECT granted, remaining FROM pending_grant WHERE holder_id = $1 ORDER BY operation_id, seq",
             "SELECT points FROM debt_payment WHERE holder_id = $1 ORDER BY operation_id, debt_id",
         )
         found: list[object] = [self.loop.run(lots_of(database, [person])) for person in self.people]

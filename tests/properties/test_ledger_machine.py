@@ -26,12 +26,14 @@ from domain.ledger.returns import Asked
 from tests.ledger_model import END, ModelHold, ModelOperation, ModelWallets
 from tests.ledger_support import (
     NOON,
+    activate,
     adjust,
     capture,
     earn,
     exchange,
     expire,
     give,
+    grant,
     hold,
     lapse,
     members,
@@ -41,11 +43,13 @@ from tests.ledger_support import (
     redeem,
     refund,
     reinstate,
+    reject,
     release,
     reverse,
     reverse_top_up,
     take_back,
     top_up,
+    waiting,
 )
 from tests.properties.support import ENDLESS, Loop, differences, lots_of
 
@@ -62,6 +66,7 @@ def test_r25_r26_r27_r28_the_ledger_is_the_model(ledger: tuple[Loop, PostingEngi
         """Random earns, spends, holds, exchanges, expiries, reversals, repeats, on two members over a few days."""
 
         done = Bundle("done")
+        waits = Bundle("waits")
         holds = Bundle("holds")
         expired = Bundle("expired")
 
@@ -106,6 +111,27 @@ def test_r25_r26_r27_r28_the_ledger_is_the_model(ledger: tuple[Loop, PostingEngi
             expected, done = self.wallets[person].opening("GRO", points, granted, self.now, expires)
             call = opening(person, points, granted, as_of=self.now, expires_at=expires)
             return self.agree(call, expected, done)
+
+        @rule(who=st.integers(0, 1), currency=CURRENCIES, points=POINTS, target=waits)
+        def earn_pending(self, who: int, currency: str, points: int) -> Any:
+            person = self.people[who]
+            expected, done = self.wallets[person].earn_pending(currency, points)
+            call = grant(person, waiting(points, None), currency=currency, as_of=self.now)
+            return self.agree(call, expected, done)
+
+        @rule(one=waits, days=DAYS, target=done)
+        def activate(self, one: tuple[uuid.UUID, uuid.UUID, ModelOperation], days: int | None) -> Any:
+            person, operation_id, done = one
+            expected = self.wallets[person].activate(done, self.now, days and self.now + timedelta(days=days))
+            call = activate(person, operation_id, self.now, confirms=True, days=days)
+            self.agree(call, expected, None)
+            return one
+
+        @rule(one=waits)
+        def reject(self, one: tuple[uuid.UUID, uuid.UUID, ModelOperation]) -> None:
+            person, operation_id, done = one
+            expected = self.wallets[person].reject(done, self.now)
+            self.agree(reject(person, operation_id, as_of=self.now), expected, None)
 
         @rule(who=st.integers(0, 1), currency=SPENT, points=POINTS, target=done)
         def redeem(self, who: int, currency: str, points: int) -> Any:
@@ -180,7 +206,7 @@ def test_r25_r26_r27_r28_the_ledger_is_the_model(ledger: tuple[Loop, PostingEngi
             person = self.people[who]
             self.agree(refund(person, amount, as_of=self.now), self.wallets[person].refund(amount), None)
 
-        @rule(one=done, endless=st.booleans())
+        @rule(one=done | waits, endless=st.booleans())
         def reverse(self, one: tuple[uuid.UUID, uuid.UUID, ModelOperation], endless: bool) -> None:
             person, operation_id, done = one
             expected = self.wallets[person].reverse(done, self.now, endless=endless)
@@ -193,7 +219,7 @@ def test_r25_r26_r27_r28_the_ledger_is_the_model(ledger: tuple[Loop, PostingEngi
                 terms = ENDLESS if endless else {}
                 self.agree(reverse(person, operation_id, as_of=self.now, **terms), expected, None)
 
-        @rule(one=done, points=POINTS)
+        @rule(one=done | waits, points=POINTS)
         def reverse_part(self, one: tuple[uuid.UUID, uuid.UUID, ModelOperation], points: int) -> None:
             person, operation_id, done = one
             if done.kind not in ("EARN", "REDEEM"):
@@ -240,9 +266,11 @@ def test_r25_r26_r27_r28_the_ledger_is_the_model(ledger: tuple[Loop, PostingEngi
             if not hasattr(self, "people"):
                 return
             kept = loop.run(posted(engine.database, self.people))
+            pending = loop.run(posted(engine.database, self.people, "PENDING"))
             for person, wallets in self.wallets.items():
                 for currency in ("GRO", "FUE", "VAL"):
                     assert kept.get((person, currency), 0) == wallets.balance(currency)
+                    assert pending.get((person, currency), 0) == wallets.pending.get(currency, 0)
                 assert loop.run(lots_of(engine.database, {person})) == sorted(
                     (lot.currency, lot.granted_at, lot.expires or END, lot.granted, lot.left, lot.depth, lot.held)
                     for lot in wallets.lots

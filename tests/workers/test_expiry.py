@@ -1,12 +1,14 @@
 """Nightly expiry: books what no wallet shows any more (R2, R3), in ranges, once."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 from sqlalchemy import select
 
+from alliance.clearing.commands import earn_request
 from alliance.runtime import Runtime
 from domain.base import new_id
 from domain.database import Database
@@ -16,7 +18,9 @@ from domain.ledger.engine import PostingEngine
 from domain.ledger.model import Entry, Lot
 from domain.ledger.queries import WalletKey, wallets
 from domain.ledger.verify import verify
-from tests.ledger_support import earn, members, redeem
+from domain.members.model import Member
+from domain.programs.terms import ExpiryPolicy, PendingTerms
+from tests.ledger_support import CLIENT, earn, key, members, redeem
 from tests.workers.support import Processes, Until, all_done, all_jobs, merchant
 from workers.actors import all_actors, expiry
 from workers.scheduler import start_due
@@ -120,3 +124,39 @@ async def test_nobody_with_points_due_is_no_job(database: Database, house: Runti
     async with database.transaction() as session:
         await expiry.expire(house, session, [HeldJob(new_id(), {"as_of": MIDNIGHT.isoformat()}, 1)])
     assert await all_jobs(database) == []
+
+
+async def test_r07_pending_points_become_active_before_lots_expire(runtime: Runtime) -> None:
+    currency = runtime.catalogue.currencies["GRO"]
+    terms = {"pending": PendingTerms(1), "expiry": ExpiryPolicy("rolling", days=1)}
+    changed = replace(currency, policies=(replace(currency.policies[0], **terms),))
+    runtime.catalogue = replace(runtime.catalogue, currencies=runtime.catalogue.currencies | {"GRO": changed})
+    people = members(5)
+    async with runtime.database.transaction() as session:
+        session.add_all(Member(id=id_, number=id_.hex, status="ACTIVE", joined_at=YESTERDAY) for id_ in people)
+    grocer = runtime.catalogue.merchants["grocer"]
+    calls = [
+        earn_request(
+            runtime,
+            member_id=id_,
+            merchant=grocer,
+            points=10,
+            occurred_at=YESTERDAY,
+            as_of=YESTERDAY,
+            key=key(),
+            client_id=CLIENT,
+        )
+        for id_ in people
+    ]
+    await runtime.engine.post_many([*calls, *(replace(call, key=key()) for call in calls)])
+    for as_of, figures in ((MIDNIGHT, (20, 0)), (MIDNIGHT + timedelta(days=2), (0, 0))):
+        async with runtime.database.transaction() as session:
+            assert await cut_due_holders(session, as_of, 2) == sorted(people)[::2]
+            args = {"as_of": as_of.isoformat(), "first": str(UUID(int=0)), "before": None}
+            job = HeldJob(new_id(), args, 1)
+            assert await expiry.expire_range(runtime, session, [job]) == {}
+        async with runtime.database.session() as session:
+            found = await wallets(session, [WalletKey(id_, "GRO", as_of) for id_ in people])
+        assert {(row.balance, row.pending) for rows in found.values() for row in rows} == {figures}
+    async with runtime.database.session() as session:
+        assert (await verify(session)).differences == []

@@ -1,17 +1,22 @@
-"""Nightly expiry (R3): books what no wallet shows any more as expired. Cut by ranges of holder_id."""
+"""The night (R3, R7): pending points that are due become active, then what no wallet shows any more is expired.
+
+Cut by ranges of holder_id; nobody waits for another range.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from alliance.clearing.grants import activate_request
 from alliance.runtime import Runtime
 from domain.errors import Refusal
 from domain.events.commands import add_jobs
 from domain.events.model import HeldJob, NewJob
 from domain.ledger.commands import Expire
-from domain.ledger.due import DueWallet, cut_due_holders, due_wallets
+from domain.ledger.due import DueWallet, cut_due_holders, due_pending, due_wallets
 from workers.actors.holds import lapse_holds
 
 #: Holders a job: so few that a night's work spreads over all workers, and that a job is done in about a second.
@@ -22,7 +27,7 @@ WALLETS_AT_ONCE = 500
 
 
 async def expire(runtime: Runtime, session: AsyncSession, jobs: Sequence[HeldJob]) -> Mapping[UUID, Exception]:
-    """Cut the holders who have points due at `as_of` into ranges, and add a job for each. Args: {as_of}."""
+    """Cut the holders who have points to activate or to expire into ranges, a job for each. Args: {as_of}."""
     for job in jobs:
         as_of = datetime.fromisoformat(job.args["as_of"])
         firsts = await cut_due_holders(session, as_of, HOLDERS_A_JOB)
@@ -36,7 +41,7 @@ async def expire(runtime: Runtime, session: AsyncSession, jobs: Sequence[HeldJob
 
 
 async def expire_range(runtime: Runtime, session: AsyncSession, jobs: Sequence[HeldJob]) -> Mapping[UUID, Exception]:
-    """Expire what is due at `as_of` in the wallets of holders from `first` to before `before` (null: to the last).
+    """Activate and expire what is due at `as_of`, of holders from `first` to before `before` (null: to the last).
 
     Holds past their time are lapsed before, so that nothing waits for them (R7). Needs no key: what has expired is not
     due again, so that a job begun anew goes on where the last one was stopped.
@@ -45,6 +50,8 @@ async def expire_range(runtime: Runtime, session: AsyncSession, jobs: Sequence[H
     for job in jobs:
         as_of = datetime.fromisoformat(job.args["as_of"])
         first, before = UUID(job.args["first"]), job.args["before"] and UUID(job.args["before"])
+        if refusal := await _activate(runtime, session, as_of, first, before):
+            failed[job.id] = refusal
         if refusal := await lapse_holds(runtime, session, as_of, first, before):
             failed[job.id] = refusal
         after: DueWallet | None = None
@@ -54,6 +61,18 @@ async def expire_range(runtime: Runtime, session: AsyncSession, jobs: Sequence[H
                 failed[job.id] = refusals[0]
             after = wallets[-1]
     return failed
+
+
+async def _activate(
+    runtime: Runtime, session: AsyncSession, as_of: datetime, first: UUID, before: UUID | None
+) -> Refusal | None:
+    """Activate what is due of each earn; the first refusal, if there is one."""
+    while grants := await due_pending(session, as_of, first, before, WALLETS_AT_ONCE):
+        earns = [list(group) for _, group in groupby(grants, key=lambda row: (row.holder_id, row.operation_id))]
+        outcomes = await runtime.engine.post_many([activate_request(runtime, due, as_of=as_of) for due in earns])
+        if refusals := [outcome for outcome in outcomes if isinstance(outcome, Refusal)]:
+            return refusals[0]
+    return None
 
 
 def _expiry(wallet: DueWallet, as_of: datetime) -> Expire:

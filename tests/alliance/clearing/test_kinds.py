@@ -4,6 +4,7 @@ import uuid
 from itertools import permutations
 from typing import Any
 
+import orjson
 import pytest
 from sqlalchemy import text
 
@@ -229,5 +230,5 @@ async def test_the_leaf_proves_every_kind(house: House) -> None:
     finally:
         await connection.close()
     assert leaf is not None
-    assert [entry["currency"] for entry in leaf[0]["entries"]] == ["GRO", "STAMP", "VIP"]
-    assert len(leaf[0]["lots"]) == 3
+    assert [orjson.loads(entry)["currency"] for entry in leaf["entries"]] == ["GRO", "STAMP", "VIP"]
+    assert len(leaf["lots"]) == 3

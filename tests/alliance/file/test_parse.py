@@ -86,9 +86,9 @@ NO_NUMBER = 'is not a number such as "12.50" (at most 12 digits and 8 places)'
         ),
         (
             CURRENCY,
-            CURRENCY[:-1] + ", expiry: {policy: inactivity}}",
-            f"{CURRENCY_PATH}.expiry.policy",
-            "'inactivity' is not supported in this version",
+            CURRENCY[:-1] + ", expiry: {policy: inactivity, months: 3, years: 1}}",
+            f"{CURRENCY_PATH}.expiry",
+            "years has no meaning in policy inactivity",
         ),
         (
             CURRENCY,
@@ -196,8 +196,7 @@ def test_what_is_wrong_is_said_where_it_is(old: str, new: str, path: str, reason
 @pytest.mark.parametrize(
     ("settings", "path", "reason"),
     [
-        ("clawback: pending_only", "clawback", "'pending_only' is not supported in this version"),
-        ("clawback: some", "clawback", "should be 'never_below_zero', 'none' or 'unlimited'"),
+        ("clawback: some", "clawback", "should be 'never_below_zero', 'pending_only', 'none' or 'unlimited'"),
         ("enrolOnPurchase: yes", "enrolOnPurchase", "write true or false"),
         ("uniqueOrder: true", "uniqueOrder", "unknown key; did you mean 'uniqueOrders'?"),
         ("uniqueOrders: true, uniqueOrders: true", "uniqueOrders", "given twice (first on line 5)"),
@@ -311,3 +310,40 @@ def test_r17_a_balance_may_go_below_zero_to_a_limit() -> None:
 
     assert negative("{limit: 500}") == {"limit": 500}
     assert negative("by_reversal") == "by_reversal"
+
+
+@pytest.mark.parametrize(
+    ("region", "policy", "clause"),
+    [
+        ("CA-ON", "{policy: rolling, months: 24}", "s. 47.1"),
+        ("CA-ON", "{policy: anniversary}", "s. 47.1"),
+        ("CA-QC", "{policy: inactivity, months: 6}", "s. 79.6.3"),
+    ],
+)
+def test_l01_what_a_jurisdiction_forbids_is_refused_with_its_clause(region: str, policy: str, clause: str) -> None:
+    text = changed(CURRENCY, f"{CURRENCY[:-1]}, expiry: {policy}}}")
+    text = text.replace("jurisdiction: US-OH", f"jurisdiction: {region}", 1)
+    [(_, path, reason)] = faults(text)
+    assert path == f"{CURRENCY_PATH}.expiry"
+    assert reason.startswith(f"{region} forbids expiry of this kind (")
+    assert clause in reason
+
+
+def test_l01_ontario_lets_points_end_by_inactivity() -> None:
+    text = changed(CURRENCY, f"{CURRENCY[:-1]}, expiry: {{policy: inactivity, months: 12}}}}")
+    assert parse(text.replace("jurisdiction: US-OH", "jurisdiction: CA-ON", 1), "two.yaml").document
+
+
+@pytest.mark.parametrize(
+    ("terms", "path", "reason"),
+    [
+        ("limits: {over: refuse}", "limits", "limits name at least one of"),
+        ("limits: {perDay: 0}", "limits.perDay", ""),
+        ("pending: {}", "pending", "pending is either days or until: event"),
+        ("pending: {days: 3, until: event}", "pending", "pending is either days or until: event"),
+    ],
+)
+def test_r09_terms_that_say_nothing_are_refused(terms: str, path: str, reason: str) -> None:
+    [(_, found, why)] = faults(changed(CURRENCY, f"{CURRENCY[:-1]}, {terms}}}"))
+    assert found == f"{CURRENCY_PATH}.{path}"
+    assert reason in why

@@ -48,9 +48,11 @@ def documented() -> dict[str, set[str]]:
 
 
 ACCEPTED = keys_of(AllianceDocument, "")
+SAME_IN = {"currencies[].policies[]": "expiry gifts limits pending redemption", "earning[]": "expiry pending"}
 SAME = {
-    f"merchants[].currencies[].policies[].{part}": f"merchants[].currencies[].{part}"
-    for part in ("expiry", "redemption", "gifts")
+    f"merchants[].{place}.{key}": f"merchants[].currencies[].{key}"
+    for place, keys in SAME_IN.items()
+    for key in keys.split()
 }
 
 

@@ -22,10 +22,25 @@ from alliance.proofs.leaves import (
 )
 from domain.database import Database
 from domain.ledger.engine import PostingEngine
+from domain.ledger.grants import Ending, Part
 from domain.ledger.merkle import leaf_hash
 from domain.ledger.request import Posted
 from tests.alliance.support import House
-from tests.ledger_support import ISSUERS, earn, exchange, give, members, redeem, reverse, rows, take_back
+from tests.ledger_support import (
+    ISSUERS,
+    NOON,
+    earn,
+    exchange,
+    give,
+    grant,
+    members,
+    redeem,
+    reverse,
+    rows,
+    take_back,
+    top_up,
+    waiting,
+)
 
 SALT = bytes(range(32))
 ODD = 'a "b" \\ /\b\f\n\r\t\x01\x1f\x7f é 漢 😀 ,"reverses":null, : '
@@ -74,10 +89,12 @@ async def spelt_out(database: Database, place: tuple[uuid.UUID, uuid.UUID]) -> t
         )
         for [text] in found:
             row = orjson.loads(text)
-            apart = {name: row.pop(name) for name in IN_TERMS.get(proved.table, "").split()}
+            apart = {name: row.pop(name) for name in IN_TERMS.get(proved.table, "").split() if name in row}
             row = {name: value for name, value in row.items() if name not in NOT_PROVED[proved.table].split()}
-            if apart:
+            if apart and proved.table == "lot":
                 terms.setdefault("funding", []).append({"lot_id": row["id"], **apart})
+            elif apart:
+                terms.setdefault("promised", []).append({"seq": row["seq"], **apart})
             (terms if proved.member == "obligations" else data).setdefault(proved.member, []).append(row)
     [data["operation"]] = data["operation"]
     await connection.close()
@@ -93,7 +110,14 @@ async def test_a_leaf_is_all_rows_of_its_operation_as_rfc_8785_writes_them(
     made = await engine.post_many([earn(ann, 50), redeem(ann, 120), exchange(ann, 10, 8), give(ann, bob, 15)])
     given = made[3]
     assert isinstance(given, Posted)
-    made += [odd, await engine.post(take_back(ann, bob, given.operation_id)), *await _indebted(engine, bob)]
+    parts = (Part(5, Ending(NOON, "9 days")), waiting(6, 3), waiting(7, None))
+    made += [
+        await engine.post(grant(ann, *parts)),
+        odd,
+        await engine.post(take_back(ann, bob, given.operation_id)),
+        *await _indebted(engine, bob),
+    ]
+    made += [await engine.post(top_up(bob, 30, bonus)) for bonus in (0, 4)]
     places = [(p.holder_id, p.operation_id) for p in made if isinstance(p, Posted) and p.operation_id]
     assert len(places) == len(made)
     for place, leaf in zip(places, await leaves_of(database, places), strict=True):

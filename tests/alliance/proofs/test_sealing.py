@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from base64 import b64encode
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import asyncpg
 import orjson
@@ -22,7 +23,7 @@ from domain.database import Database
 from domain.ledger.engine import PostingEngine
 from domain.ledger.merkle import EMPTY_ROOT, is_consistent
 from tests.alliance.support import House
-from tests.ledger_support import earn, give, members, redeem, rows
+from tests.ledger_support import ISSUERS, NOON, activate, earn, give, grant, members, redeem, rows, waiting
 from tests.log_support import others_have_ended
 
 KEYS = [PrivateKey.new("log.test")]
@@ -119,6 +120,25 @@ async def test_a_gift_is_proved_with_both_its_sides(database: Database, engine: 
     assert await differences(database) == set()
     await rows(database, "UPDATE lot SET expires_at = now() WHERE holder_id = $1", bob)
     assert await differences(database) == {"operation is as it was sealed"}
+
+
+async def test_points_that_wait_are_proved_as_they_were_granted(database: Database, engine: PostingEngine) -> None:
+    (ann,) = members(1)
+    earned = await engine.post(grant(ann, waiting(50, 3)))
+    await engine.post(activate(ann, earned.operation_id, NOON + timedelta(days=3)))
+    await sealed(database)
+    async with database.session() as session:
+        place = (ann, earned.operation_id or ann)
+        leaf = (await queries.inclusions(session, [place]))[place].leaf
+    (pending,) = leaf.data["pending"]
+    assert pending["granted"] == 50
+    assert "price" not in pending
+    assert leaf.terms["pending"] == [{"seq": 0, "funder_id": str(ISSUERS["GRO"]), "price": 0}]
+    assert await differences(database) == set()
+    await rows(database, "UPDATE pending_grant SET matures_at = matures_at + interval '1 day'")
+    found = await differences(database)
+    await rows(database, "UPDATE pending_grant SET matures_at = matures_at - interval '1 day'")
+    assert found == {"operation is as it was sealed"}
 
 
 async def test_a_log_that_grew_is_consistent_with_what_it_was(database: Database, engine: PostingEngine) -> None:

@@ -1,6 +1,7 @@
 """The proof finds what was tampered with, and names it (R25, R26)."""
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from domain.database import Database
 from domain.ledger.commands import Grant
 from domain.ledger.engine import PostingEngine
+from domain.ledger.grants import Ending, Part
 from domain.ledger.request import Posted
 from domain.ledger.returns import Asked
 from domain.ledger.verify import CHECKS, Proof, verify
@@ -15,18 +17,21 @@ from tests.domain.ledger.test_stored_value import CHECKED as STORED_VALUE
 from tests.ledger_support import (
     ISSUERS,
     NOON,
+    activate,
     adjust,
     capture,
     earn,
     exchange,
     expire,
     give,
+    grant,
     hold,
     members,
     redeem,
     reinstate,
     reverse,
     take_back,
+    waiting,
 )
 
 
@@ -58,6 +63,10 @@ OWED = "what an account owes is its debts less their payments"
 MOVED = "operation moves lots by what it moves accounts"
 RETURNS = "returns undo no more than was done, and all of it when nothing is left"
 TAMPERINGS = {
+    """INSERT INTO order_tender (holder_id, operation_id, order_id, money, amount)
+       SELECT holder_id, id, id, 'USD', 5 FROM operation WHERE kind = 'EARN'""": {
+        "what paid for an order is a redemption at its merchant"
+    },
     "UPDATE account SET posted = posted + 1 WHERE currency = 'GRO'": {
         "account is the sum of its entries",
         "account is the sum of its lots",
@@ -202,5 +211,36 @@ async def test_r26_a_return_of_what_was_granted_beside_is_proved(database: Datab
     )
 
 
+TAMPERINGS_OF_GRANTS = {
+    "UPDATE pending_grant SET remaining = remaining - 1 WHERE NOT done": {
+        "pending account is the sum of its grants",
+        "pending grants keep what neither activation nor reversal took",
+    },
+    "UPDATE pending_grant SET granted = granted + 1": {"pending grants are what their earn booked"},
+    "UPDATE pending_grant SET activated_by = NULL": {"pending grants keep what neither activation nor reversal took"},
+    "UPDATE sliding_expiry SET expires_at = expires_at - interval '1 day'": {
+        "a lot that slides has a date of its wallet, not before its own"
+    },
+}
+
+
+@pytest.mark.parametrize("tampering", TAMPERINGS_OF_GRANTS)
+async def test_r26_tampering_with_what_waits_or_slides_is_found(database: Database, tampering: str) -> None:
+    engine = PostingEngine(database)
+    await engine.start()
+    (ann,) = members(1)
+    earned = await engine.post(grant(ann, Part(9, Ending(NOON, "10 days")), waiting(8, 1), waiting(7, 2)))
+    await engine.post(activate(ann, earned.operation_id, NOON + timedelta(days=1)))
+    await engine.stop()
+    assert (await _proof(database)).differences == []
+    connection = await database.connect()
+    await connection.execute(tampering)
+    await connection.close()
+    found = (await _proof(database)).differences
+    assert {difference.check for difference in found} == TAMPERINGS_OF_GRANTS[tampering]
+    assert {difference.holder for difference in found} == {str(ann)}
+
+
 def test_every_check_finds_something() -> None:
-    assert set().union(*TAMPERINGS.values(), *GIFT_TAMPERINGS.values(), {BESIDE}, STORED_VALUE) == set(CHECKS)
+    tamperings = TAMPERINGS | GIFT_TAMPERINGS | TAMPERINGS_OF_GRANTS
+    assert set().union(*tamperings.values(), {BESIDE}, STORED_VALUE) == set(CHECKS)

@@ -1,0 +1,279 @@
+"""Earns that are more than one plain lot: limits (R9), expiries of their own (R4), points that wait (R3, R7).
+
+A request says by rules' and programmes' terms what is to be; here it is decided over the books.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from domain.base import new_id
+from domain.errors import NotFound
+from domain.ledger.commands import PENDING, POINTS, Earn, effect_of, entry_of, new_lot, require_room
+from domain.ledger.errors import LimitExceeded, NotPending
+from domain.ledger.model import AccountKind, OperationKind
+from domain.ledger.request import Books, Effect, EntryState, Loader, Needs, Period, Request
+from domain.ledger.reversals import Reverse
+from domain.ledger.rules import PendingState, Sliding, share
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """When a lot ends: `at`; for one that slides, by `span`, `at` is the date as of now.
+
+    `of_joining` makes `at` of the moment of joining (None: not known), which is only loaded with the books.
+    """
+
+    at: datetime | None = None
+    span: str | None = None
+    of_joining: Callable[[datetime | None], datetime | None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Points that are not active yet: until when (None: until an event), and the expiry policy that begins then."""
+
+    matures_at: datetime | None
+    policy: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Points of an earn that end alike, or wait alike."""
+
+    points: int
+    ending: Ending
+    wait: Wait | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many points an earn may give at most (R9), as of its version; `periods` are (name, cap, first, before)."""
+
+    version: int
+    per_transaction: int | None = None
+    periods: tuple[tuple[str, int, datetime, datetime], ...] = ()
+    balance: int | None = None
+    refuse: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class EarnInParts(Earn):
+    """An earn whose points make several lots, or wait, or are limited.
+
+    `lines_of` makes what is kept of the order's lines of the points
+    granted; `joined` loads when (holder, merchant) joined.
+    """
+
+    parts: tuple[Part, ...]
+    limits: Limits | None = None
+    lines_of: Callable[[int], Any] | None = None
+    joined: Loader | None = None
+
+    def needs(self, needs: Needs) -> None:
+        """Also the wallet, what was earned in the periods that are limited, and the moment of joining."""
+        Earn.needs(self, needs)
+        wallet = (self.holder_id, self.currency)
+        if self.slides or any(part.ending.span for part in self.parts):
+            needs.wallets.add(wallet)
+        if self.limits is not None:
+            needs.earned.update(_period(self, period) for period in self.limits.periods)
+            if self.limits.balance is not None:
+                needs.wallets.add(wallet)
+        if self.joined is not None:
+            needs.other(self.joined, (self.holder_id, self.issuer_id))
+
+    def grant(self, books: Books) -> Effect:
+        """Lots for what is active and pending grants for what waits, within the limits. Raises LimitExceeded."""
+        points, decisions = self._within_limits(books)
+        require_room(books, self.holder_id, self.currency, points)
+        lines = self.lines_of(points) if self.lines_of is not None else self.lines
+        effect = self.effect(OperationKind.EARN, points, decisions=decisions, lines=lines)
+        parts = _cut(self.parts, points)
+        active = sum(part.points for part in parts if part.wait is None)
+        waiting = sum(part.points for part in parts if part.wait is not None)
+        effect.slides = self.slid(books)
+        if active:
+            effect.entries.append(entry_of(self.currency, active, self.issuer_id, AccountKind.ISSUANCE))
+        if waiting:
+            entry = EntryState(PENDING, self.currency, waiting, self.issuer_id, AccountKind.ISSUANCE.value)
+            effect.entries.append(entry)
+            effect.data["pending"] = waiting
+        if cut := self.points - points:
+            effect.data["truncated"] = cut
+        joined = _joined(self, books)
+        terms = (self.currency, self.issuer_id, self.funder_id, self.price)
+        for part in parts:
+            if part.wait is None:
+                add_lot(books, effect, *terms, part.points, part.ending, joined)
+            else:
+                effect.pending.append(self._pending(effect, part.points, part.wait))
+        return effect
+
+    def _pending(self, effect: Effect, points: int, wait: Wait) -> PendingState:
+        return PendingState(
+            self.holder_id,
+            effect.operation["id"],
+            len(effect.pending),
+            self.currency,
+            self.issuer_id,
+            self.funder_id,
+            self.price,
+            points,
+            points,
+            self.as_of,
+            wait.matures_at,
+            wait.policy,
+        )
+
+    def _within_limits(self, books: Books) -> tuple[int, list[Any] | None]:
+        """The points granted, and the decisions with what each limit took off. Raises LimitExceeded."""
+        limits, points = self.limits, self.points
+        if limits is None or not points:
+            return points, self.decisions
+        decisions = list(self.decisions or [])
+        for name, cap, used in self._used(books, limits):
+            if used + points > cap:
+                if limits.refuse:
+                    raise LimitExceeded(limit=name, cap=cap, used=used, requested=points, path=("points",))
+                room = max(0, cap - used)
+                taken_off = {"rule": f"limit:{name}", "version": limits.version, "points": room - points}
+                decisions.append(taken_off | ({"currency": self.currency} if self.beside else {}))
+                points = room
+        return points, decisions or None
+
+    def _used(self, books: Books, limits: Limits) -> Sequence[tuple[str, int, int]]:
+        """Each limit: its name, its cap and what of it is used. Pending counts towards the balance, debt against it."""
+        found: list[tuple[str, int, int]] = []
+        if limits.per_transaction is not None:
+            found.append(("perTransaction", limits.per_transaction, 0))
+        found += [(period[0], period[1], books.earned.get(_period(self, period), 0)) for period in limits.periods]
+        if limits.balance is not None:
+            lots = books.open_lots(self.holder_id, self.currency)
+            balance = sum(lot.remaining for lot in lots if lot.is_live(self.as_of))
+            balance -= books.debt(self.holder_id, self.currency)
+            balance += books.posted(self.holder_id, PENDING, self.currency)
+            found.append(("balance", limits.balance, balance))
+        return found
+
+
+@dataclass(slots=True, kw_only=True)
+class Activate(Request):
+    """Make pending points of one earn active: those that are due at `as_of`, or all if an event `confirms` them.
+
+    `endings` says, by the number of the grant, when its points end: their expiry starts now (R3).
+    """
+
+    operation_id: UUID
+    issuer_id: UUID
+    endings: Mapping[int, Ending]
+    confirms: bool = False
+    joined: Loader | None = None
+
+    def needs(self, needs: Needs) -> None:
+        """The earn, with what of it is pending; its wallet comes with it."""
+        needs.members.add(self.holder_id)
+        needs.operations.add((self.holder_id, self.operation_id))
+        if self.joined is not None:
+            needs.other(self.joined, (self.holder_id, self.issuer_id))
+        for rider in self.riders:
+            rider.needs(needs)
+
+    def decide(self, books: Books) -> Effect | None:
+        """Two entries, from pending to points. None where nothing is due; an event raises NotFound, NotPending."""
+        original = books.operation(self.holder_id, self.operation_id)
+        if original is None:
+            raise NotFound(what="operation", path=("operation",))
+        due = [
+            state
+            for state in original.pending
+            if state.remaining
+            and state.seq in self.endings
+            and (self.confirms or (state.matures_at is not None and state.matures_at <= self.as_of))
+        ]
+        if not due and self.confirms:
+            raise NotPending(path=("operation",))
+        if not due:
+            return None
+        points = sum(state.remaining for state in due)
+        place = {"store": original.store, "channel": original.channel, "order_ref": original.order_ref}
+        effect = effect_of(self, OperationKind.ACTIVATE, original.merchant_id, points, **place)
+        currency = due[0].currency
+        effect.entries.append(EntryState(PENDING, currency, -points, self.holder_id, POINTS))
+        effect.entries.append(EntryState(POINTS, currency, points, self.holder_id, PENDING))
+        for state in due:
+            effect.matured.append((state, -state.remaining))
+            terms = (state.currency, state.issuer_id, state.funder_id, state.price, state.remaining)
+            add_lot(books, effect, *terms, self.endings[state.seq], _joined(self, books))
+        for rider in self.riders:
+            rider.ride(books, effect)
+        return effect
+
+
+@dataclass(slots=True, kw_only=True)
+class Reject(Reverse):
+    """Undo an earn all of which is still pending: wholly, and nothing was ever owed for it (A1)."""
+
+    @classmethod
+    def of(cls, request: Reverse) -> "Reject":
+        """The reversal, as a rejection."""
+        return cls(**{field.name: getattr(request, field.name) for field in fields(request)} | {"clawback": {}})
+
+    def decide(self, books: Books) -> Effect:
+        """As a reversal. Also raises NotPending."""
+        original = books.operation(self.holder_id, self.operation_id)
+        if original is not None and original.reversed_by is None:
+            waiting = sum(state.remaining for state in original.pending)
+            if not waiting or original.lots:
+                raise NotPending(path=("operation",))
+        return Reverse.decide(self, books)
+
+
+def add_lot(
+    books: Books,
+    effect: Effect,
+    currency: str,
+    issuer: UUID,
+    funder: UUID,
+    price: int,
+    points: int,
+    ending: Ending,
+    joined: datetime | None = None,
+) -> None:
+    """One lot more; one that slides joins the wallet's live clock of its span, or starts one."""
+    at = ending.of_joining(joined) if ending.of_joining is not None else ending.at
+    lot = new_lot(effect, currency, points, at, issuer, funder, price)
+    if ending.span is not None and at is not None:
+        lot.sliding = _clock(books, effect, currency, ending.span, at)
+    effect.lots.append(lot)
+
+
+def _clock(books: Books, effect: Effect, currency: str, span: str, until: datetime) -> Sliding:
+    as_of = effect.operation["as_of"]
+    known = [lot.sliding for lot in (*effect.lots, *books.open_lots(effect.holder_id, currency)) if lot.remaining]
+    for sliding in known:
+        if sliding is not None and sliding.span == span and sliding.currency == currency and sliding.expires_at > as_of:
+            effect.slides.append((sliding, max(until, sliding.expires_at)))
+            return sliding
+    fresh = Sliding(effect.holder_id, new_id(), currency, span, until)
+    effect.slides.append((fresh, until))
+    return fresh
+
+
+def _joined(request: EarnInParts | Activate, books: Books) -> datetime | None:
+    if request.joined is None:
+        return None
+    found: datetime | None = books.other(request.joined, (request.holder_id, request.issuer_id))
+    return found
+
+
+def _cut(parts: Sequence[Part], points: int) -> list[Part]:
+    """The parts, cut in proportion so that they sum to `points`."""
+    shares = share(points, [part.points for part in parts])
+    return [replace(part, points=given) for part, given in zip(parts, shares, strict=True) if given]
+
+
+def _period(earn: Earn, period: tuple[str, int, datetime, datetime]) -> Period:
+    return (earn.holder_id, earn.currency, period[2], period[3])

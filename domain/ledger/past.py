@@ -1,0 +1,164 @@
+"""What past operations did, read back for the engine: entries, lots, returns, what waits, what was earned."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from domain.ledger.model import PendingGrant
+from domain.ledger.request import Books, EntryState, PastOperation, Period
+from domain.ledger.returns import return_of
+from domain.ledger.rules import LotState, PendingState, Sliding
+
+LOT = """lot.holder_id, lot.id, lot.currency, lot.operation_id, lot.issuer_id, lot.funder_id, lot.price,
+          lot.granted, lot.remaining, lot.granted_at, lot.expires_at,
+          lot.source_holder_id, lot.source_lot_id, lot.depth, lot.held"""
+SLIDING = """sliding.id AS sliding_id, sliding.span, sliding.expires_at AS until"""
+SLIDES = """LEFT JOIN sliding_expiry sliding ON sliding.holder_id = lot.holder_id AND sliding.id = lot.sliding_id"""
+_PENDING_COLUMNS = ", ".join(column.name for column in PendingGrant.__table__.columns if column.name != "done")
+
+
+async def load_operations(connection: asyncpg.Connection, books: Books, asked: list[tuple[UUID, UUID]]) -> None:
+    """Past operations with their entries, lots, allocations, and what came back of each."""
+    of = "JOIN unnest($1::uuid[], $2::uuid[]) AS asked (holder_id, operation_id) USING (holder_id, operation_id)"
+    columns = turned(asked)
+    for row in await connection.fetch(
+        """SELECT o.holder_id, o.id, o.kind, o.merchant_id, o.store, o.channel, o.order_ref, o.reverses,
+                  o.occurred_at, o.as_of, o.decisions, o.lines AS bought
+           FROM unnest($1::uuid[], $2::uuid[]) AS asked (holder_id, id)
+           JOIN operation o USING (holder_id, id)""",
+        *columns,
+    ):
+        books.operations[row["holder_id"], row["id"]] = PastOperation(**dict(row))
+    for row in await connection.fetch(
+        f"""SELECT holder_id, operation_id, account, currency, amount, counter_holder_id, counter_account
+            FROM entry {of} ORDER BY seq""",  # noqa: S608
+        *columns,
+    ):
+        holder_id, operation_id, *entry = row
+        books.operations[holder_id, operation_id].entries.append(EntryState(*entry))
+    earns = {pair: pair for pair in asked} | await _load_pending(connection, books, columns)
+    for row in await connection.fetch(
+        f"""SELECT {LOT}, {SLIDING}, coalesce(lapsed.points, 0) AS lapsed
+            FROM lot {SLIDES} JOIN unnest($1::uuid[], $2::uuid[]) AS asked (holder_id, operation_id)
+              ON lot.holder_id = asked.holder_id AND lot.operation_id = asked.operation_id
+            LEFT JOIN LATERAL (
+              SELECT -sum(a.amount)::bigint AS points FROM allocation a
+              JOIN operation o ON o.holder_id = a.holder_id AND o.id = a.operation_id AND o.kind = 'EXPIRE'
+              WHERE a.holder_id = lot.holder_id AND a.lot_id = lot.id) AS lapsed ON true
+            ORDER BY lot.id""",  # noqa: S608
+        *turned(list(earns)),
+    ):
+        lot = lot_of(books, row)
+        lot.lapsed = row["lapsed"]
+        books.operations[earns[lot.holder_id, lot.operation_id]].lots.append(lot)
+    for row in await connection.fetch(
+        f"""SELECT {LOT}, {SLIDING}, allocation.operation_id AS by, allocation.amount
+            FROM unnest($1::uuid[], $2::uuid[]) AS asked (holder_id, operation_id)
+            JOIN allocation USING (holder_id, operation_id)
+            JOIN lot ON lot.holder_id = allocation.holder_id AND lot.id = allocation.lot_id {SLIDES}
+            ORDER BY lot.id""",  # noqa: S608
+        *columns,
+    ):
+        lot = lot_of(books, row)
+        books.operations[lot.holder_id, row["by"]].allocations.append((lot, row["amount"]))
+    await _load_returns(connection, books, columns)
+
+
+async def _load_returns(connection: asyncpg.Connection, books: Books, columns: list[list[Any]]) -> None:
+    """What came back of past operations; a reversal without a row of its own took the whole."""
+    reversals = await connection.fetch(
+        """SELECT r.holder_id, r.reverses, r.id, t.returned, t.undone, t.due, t.whole,
+                  (SELECT coalesce(abs(sum(e.amount)), 0)::bigint FROM entry e
+                   WHERE e.holder_id = r.holder_id AND e.operation_id = r.id AND e.account = 'POINTS'
+                     AND e.currency = (SELECT currency FROM entry f WHERE f.holder_id = r.holder_id
+                                       AND f.operation_id = r.reverses AND f.seq = 0)) AS recovered
+           FROM unnest($1::uuid[], $2::uuid[]) AS asked (holder_id, reverses)
+           JOIN operation r USING (holder_id, reverses)
+           LEFT JOIN operation_return t ON t.holder_id = r.holder_id AND t.operation_id = r.id ORDER BY r.id""",
+        *columns,
+    )
+    if not reversals:
+        return
+    lots: dict[UUID, list[tuple[LotState, int]]] = defaultdict(list)
+    for row in await connection.fetch(
+        """SELECT holder_id, operation_id, lot_id, amount
+           FROM unnest($1::uuid[], $2::uuid[]) AS asked (holder_id, operation_id)
+           JOIN allocation USING (holder_id, operation_id)""",
+        *turned([(row["holder_id"], row["id"]) for row in reversals]),
+    ):
+        lot = books.lots.get((row["holder_id"], row["lot_id"]))
+        if lot is not None:
+            lots[row["operation_id"]].append((lot, row["amount"]))
+    for row in reversals:
+        original = books.operations[row["holder_id"], row["reverses"]]
+        if row["returned"] is None:
+            original.reversed_by = row["id"]
+        else:
+            figures = {name: row[name] for name in ("undone", "due", "recovered", "whole")}
+            original.note(return_of(row["id"], row["returned"], **figures), lots[row["id"]])
+
+
+async def _load_pending(
+    connection: asyncpg.Connection, books: Books, asked: list[list[UUID]]
+) -> dict[tuple[UUID, UUID], tuple[UUID, UUID]]:
+    """What is or was pending of these operations; and which of them each activation was for."""
+    activations = {}
+    for row in await connection.fetch(
+        f"""SELECT {_PENDING_COLUMNS} FROM pending_grant
+            JOIN unnest($1::uuid[], $2::uuid[]) AS asked (holder_id, operation_id) USING (holder_id, operation_id)
+            ORDER BY holder_id, operation_id, seq""",  # noqa: S608
+        *asked,
+    ):
+        state = PendingState(*row)
+        earn = (state.holder_id, state.operation_id)
+        books.operations[earn].pending.append(state)
+        if state.activated_by is not None:
+            activations[state.holder_id, state.activated_by] = earn
+    return activations
+
+
+async def load_earned(connection: asyncpg.Connection, periods: list[Period]) -> dict[Period, int]:
+    """What was earned in these periods, by the clock of the call, less what was taken back of it since."""
+    rows = await connection.fetch(
+        """SELECT asked.n, coalesce(sum(e.amount), 0)::bigint AS points
+           FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[])
+                WITH ORDINALITY AS asked (holder_id, currency, first, before, n)
+           LEFT JOIN LATERAL (
+             SELECT entry.amount FROM operation o
+             JOIN entry ON entry.holder_id = o.holder_id AND entry.currency = asked.currency
+              AND (entry.operation_id = o.id OR entry.operation_id IN (
+                   SELECT r.id FROM operation r WHERE r.holder_id = o.holder_id AND r.reverses = o.id))
+             WHERE o.holder_id = asked.holder_id AND o.kind = 'EARN' AND o.as_of >= first AND o.as_of < before
+           ) e ON true
+           GROUP BY asked.n""",
+        *turned(periods),
+    )
+    return {periods[row["n"] - 1]: row["points"] for row in rows}
+
+
+def lot_of(books: Books, row: asyncpg.Record) -> LotState:
+    """The one state of this lot in these books, whoever asked for it."""
+    identity = (row["holder_id"], row["id"])
+    lot = books.lots.get(identity)
+    if lot is None:
+        lot = books.lots[identity] = LotState(*list(row)[:15])
+        if row.get("sliding_id") is not None:
+            lot.sliding, lot.expires_at = _sliding(books, row), row["until"]
+    return lot
+
+
+def _sliding(books: Books, row: asyncpg.Record) -> Sliding:
+    """The one state of the date that this lot shares."""
+    identity = (row["holder_id"], row["sliding_id"])
+    sliding = books.slidings.get(identity)
+    if sliding is None:
+        sliding = books.slidings[identity] = Sliding(*identity, row["currency"], row["span"], row["until"])
+    return sliding
+
+
+def turned(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    """Rows turned, for `unnest`."""
+    return [list(column) for column in zip(*rows, strict=True)]
