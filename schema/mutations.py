@@ -66,6 +66,7 @@ from schema.refusals import (
     GiftNotWhole,
     GiftsNotAllowed,
     GivenTooOften,
+    HolderStopped,
     HoldExceeded,
     HoldLapsed,
     IdempotencyConflict,
@@ -105,6 +106,7 @@ from schema.stored_value import Refunded, RefundStoredValueInput, ToppedUp, TopU
 T = TypeVar("T")
 
 _Shared = InvalidInput | NotFound | NotAllowed | IdempotencyConflict
+_Still = MemberNotActive | HolderStopped
 
 EnrolMemberResult = Annotated[
     Enrolled | _Shared | MemberNotActive | IdentifierTaken, strawberry.union("EnrolMemberResult")
@@ -115,7 +117,7 @@ LinkIdentifierResult = Annotated[
 EarnResult = Annotated[
     Earned
     | _Shared
-    | MemberNotActive
+    | _Still
     | DuplicateOrder
     | BalanceLimitExceeded
     | LimitExceeded
@@ -134,23 +136,23 @@ RejectEarnResult = Annotated[
     strawberry.union("RejectEarnResult"),
 ]
 RedeemResult = Annotated[
-    Redeemed | _Shared | MemberNotActive | InsufficientPoints | NoAgreement | _Unspendable | StoredValueElsewhere,
+    Redeemed | _Shared | _Still | InsufficientPoints | NoAgreement | _Unspendable | StoredValueElsewhere,
     strawberry.union("RedeemResult"),
 ]
 HoldPointsResult = Annotated[
-    Held | _Shared | MemberNotActive | InsufficientPoints | NoAgreement | _Unspendable | StoredValueElsewhere,
+    Held | _Shared | _Still | InsufficientPoints | NoAgreement | _Unspendable | StoredValueElsewhere,
     strawberry.union("HoldPointsResult"),
 ]
 _HoldEnded = AlreadyCaptured | AlreadyReleased | HoldLapsed
 CaptureHoldResult = Annotated[
-    Captured | _Shared | MemberNotActive | _HoldEnded | HoldExceeded | WholeCardsOnly,
+    Captured | _Shared | _Still | _HoldEnded | HoldExceeded | WholeCardsOnly,
     strawberry.union("CaptureHoldResult"),
 ]
 ReleaseHoldResult = Annotated[Released | _Shared | _HoldEnded, strawberry.union("ReleaseHoldResult")]
 ReverseResult = Annotated[
     Reversed
     | _Shared
-    | MemberNotActive
+    | _Still
     | AlreadyReversed
     | ReturnExceedsOrder
     | NotReversible
@@ -162,7 +164,7 @@ ReverseResult = Annotated[
 TransferPointsResult = Annotated[
     Transferred
     | _Shared
-    | MemberNotActive
+    | _Still
     | InsufficientPoints
     | BalanceLimitExceeded
     | GiftsNotAllowed
@@ -172,25 +174,19 @@ TransferPointsResult = Annotated[
     strawberry.union("TransferPointsResult"),
 ]
 AdjustPointsResult = Annotated[
-    Adjusted
-    | _Shared
-    | MemberNotActive
-    | InsufficientPoints
-    | BalanceLimitExceeded
-    | NoAgreement
-    | AdjustmentLimitExceeded,
+    Adjusted | _Shared | _Still | InsufficientPoints | BalanceLimitExceeded | NoAgreement | AdjustmentLimitExceeded,
     strawberry.union("AdjustPointsResult"),
 ]
 ReinstatePointsResult = Annotated[
-    Reinstated | _Shared | MemberNotActive | BalanceLimitExceeded | NothingToReinstate,
+    Reinstated | _Shared | _Still | BalanceLimitExceeded | NothingToReinstate,
     strawberry.union("ReinstatePointsResult"),
 ]
 TopUpResult = Annotated[
-    ToppedUp | _Shared | MemberNotActive | BalanceLimitExceeded | StoredValueLimitExceeded,
+    ToppedUp | _Shared | _Still | BalanceLimitExceeded | StoredValueLimitExceeded,
     strawberry.union("TopUpResult"),
 ]
 RefundStoredValueResult = Annotated[
-    Refunded | _Shared | MemberNotActive | InsufficientPoints, strawberry.union("RefundStoredValueResult")
+    Refunded | _Shared | _Still | InsufficientPoints, strawberry.union("RefundStoredValueResult")
 ]
 QuoteExchangeResult = Annotated[
     Quoted | _Shared | NoAgreement | BelowMinimum | StoredValueNotExchanged, strawberry.union("QuoteExchangeResult")
@@ -198,7 +194,7 @@ QuoteExchangeResult = Annotated[
 ExchangePointsResult = Annotated[
     Exchanged
     | _Shared
-    | MemberNotActive
+    | _Still
     | InsufficientPoints
     | BalanceLimitExceeded
     | NoAgreement

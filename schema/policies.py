@@ -195,6 +195,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "HoldExceeded": _ERROR | _all(PARENT, "held requested"),
     "InsufficientPoints": _ERROR | _all(PARENT, "available requested"),
     "BalanceLimitExceeded": _ERROR | _all(PARENT, "limit"),
+    "HolderStopped": _ERROR,
     "MemberNotActive": _ERROR | _all(PARENT, "status"),
     "ReturnExceedsOrder": _ERROR | _all(PARENT, "left requested"),
     "NotReversible": _ERROR | _all(PARENT, "kind"),

@@ -20,6 +20,7 @@ class ErrorCode(StrEnum):
     INSUFFICIENT_POINTS = "INSUFFICIENT_POINTS"
     BALANCE_LIMIT_EXCEEDED = "BALANCE_LIMIT_EXCEEDED"
     MEMBER_NOT_ACTIVE = "MEMBER_NOT_ACTIVE"
+    HOLDER_STOPPED = "HOLDER_STOPPED"
     DUPLICATE_ORDER = "DUPLICATE_ORDER"
     ALREADY_CAPTURED = "ALREADY_CAPTURED"
     ALREADY_RELEASED = "ALREADY_RELEASED"
@@ -111,6 +112,11 @@ class BalanceLimitExceeded(UserError):
 
     limit: Points
     own = ("limit",)
+
+
+@strawberry.type(description="The books of this wallet are being put right: until then nothing is posted to it.")
+class HolderStopped(UserError):
+    """Nothing was posted; the same call may be made again later."""
 
 
 @strawberry.type(description="The member's points do not move.")

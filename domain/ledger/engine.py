@@ -294,6 +294,7 @@ class PostingEngine:
             if self._reader is None or self._reader.is_closed():
                 self._reader = await self.database.connect(statement_timeout="10s")
             books = await store.load(self._reader, _needs([request]), self.member_status)
+        books.require_going(request)
         return _posted(request, request.decide(books), dry_run=True)
 
 
@@ -323,6 +324,7 @@ def _decide(request: Request, books: Books, batch: store.Batch, answered: _Answe
         return recall() if key.asks_as(fingerprint) else IdempotencyConflict(path=("idempotencyKey",))
     result: Outcome
     try:
+        books.require_going(request)
         effect = request.decide(books)
         if books.debts and effect is not None:
             debts.pay(books, effect, request.as_of)

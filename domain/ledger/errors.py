@@ -52,6 +52,17 @@ class MemberNotActive(Refusal):
     text = {"en": "the member is {status}", "zh-CN": "会员状态为 {status}，无法操作"}
 
 
+class HolderStopped(Refusal):
+    """The books of this wallet differ, and nothing is posted to it until they are put right."""
+
+    code = "HOLDER_STOPPED"
+    text = {
+        "en": "nothing is posted to this wallet until its books are put right",
+        "zh-CN": "该账户账目有出入，核对更正之前暂停记账",
+    }
+    remembered = False
+
+
 class DuplicateOrder(Refusal):
     """The merchant declares orders unique, and this one has been booked: `operation` is the first one's id."""
 

@@ -111,7 +111,10 @@ class Entry(Base):
 
 
 class Account(Base):
-    """The posted sum of a limited account's entries, what open holds have set aside of it, and what is owed to it."""
+    """The posted sum of a limited account's entries, what open holds have set aside of it, and what is owed to it.
+
+    Nothing is posted to a holder any of whose accounts is `stopped`; a `HolderStop` says why.
+    """
 
     __tablename__ = "account"
     __table_args__ = (
@@ -127,6 +130,7 @@ class Account(Base):
     posted: Mapped[int]
     held: Mapped[int] = mapped_column(server_default=text("0"))
     debt: Mapped[int] = mapped_column(server_default=text("0"))
+    stopped: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class Lot(Base):
@@ -412,3 +416,16 @@ class TopUp(Base):
     bonus: Mapped[int]
     paid_lot_id: Mapped[uuid.UUID]
     bonus_lot_id: Mapped[uuid.UUID | None]
+
+
+class HolderStop(Base):
+    """Who stopped a holder from posting, when and why, and who released it."""
+
+    __tablename__ = "holder_stop"
+
+    holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    stopped_at: Mapped[datetime] = mapped_column(primary_key=True)
+    who: Mapped[str]
+    why: Mapped[str]
+    released_at: Mapped[datetime | None]
+    released_by: Mapped[str | None]

@@ -16,7 +16,7 @@ import asyncpg
 from sqlalchemy import Table
 
 from domain.errors import NotFound, Refusal
-from domain.ledger.errors import MemberNotActive
+from domain.ledger.errors import HolderStopped, MemberNotActive
 from domain.ledger.model import AccountKind, OperationKind
 from domain.ledger.returns import Return
 from domain.ledger.rules import HoldState, LotState, PendingState, Sliding, available
@@ -236,6 +236,7 @@ class Books:
     debts: dict[tuple[UUID, str], list[DebtState]] = field(default_factory=dict)
     earned: dict[Period, int] = field(default_factory=dict)
     slidings: dict[tuple[UUID, UUID], Sliding] = field(default_factory=dict)
+    stopped: set[UUID] = field(default_factory=set)
     others: dict[Loader, dict[Any, Any]] = field(default_factory=dict)
 
     def require_active(self, member_id: UUID, path: tuple[str, ...] = ("member",)) -> None:
@@ -247,6 +248,14 @@ class Books:
             raise NotFound(what="member", path=path)
         if status != "ACTIVE":
             raise MemberNotActive(status=status, path=path)
+
+    def require_going(self, request: "Request") -> None:
+        """Refuse what is about a holder who is stopped."""
+        if self.stopped:
+            needs = Needs({request.holder_id})
+            request.needs(needs)
+            if needs.holders & self.stopped:
+                raise HolderStopped(path=("member",))
 
     def posted(self, holder_id: UUID, kind: str, currency: str) -> int:
         """The posted sum of an account; 0 if nothing was ever posted to it."""

@@ -65,13 +65,15 @@ async def load(connection: asyncpg.Connection, needs: Needs, member_status: Load
         books.statuses = await member_status.load(connection, list(needs.members))
     owing: list[tuple[UUID, str]] = []
     for row in await connection.fetch(
-        "SELECT holder_id, kind, currency, posted, held, debt FROM account WHERE holder_id = ANY($1)",
+        "SELECT holder_id, kind, currency, posted, held, debt, stopped FROM account WHERE holder_id = ANY($1)",
         list(needs.holders),
     ):
         account = (row["holder_id"], row["kind"], row["currency"])
         books.accounts[account] = row["posted"]
         if row["held"]:
             books.held[account] = row["held"]
+        if row["stopped"]:
+            books.stopped.add(row["holder_id"])
         if row["debt"]:
             owing.append((row["holder_id"], row["currency"]))
     if owing:

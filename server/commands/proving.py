@@ -1,16 +1,18 @@
-"""The proof of the books: `tessera verify`."""
+"""The proof of the books, and what follows where they differ: `tessera verify` and `release`."""
 
 import csv
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
 
 import typer
 from rich.console import Console
 
-from server.commands.common import NO, Home, Json, answer, say, servers, with_database
+from server.commands.common import NO, Failure, Home, Json, answer, now, say, servers, with_database
 from server.commands.log import is_note, verify_file, verify_note
 
 if TYPE_CHECKING:
@@ -35,6 +37,9 @@ def verify(
     report: Annotated[
         Path | None, typer.Option(help="Write every figure that differs into this CSV file.", dir_okay=False)
     ] = None,
+    stop_differing: Annotated[
+        bool, typer.Option("--stop-differing", help="Stop posting to every holder whose figures differ.")
+    ] = False,
     home: Home = None,
     json: Json = False,
 ) -> None:
@@ -43,18 +48,62 @@ def verify(
     if checkpoint is not None:
         (verify_note if is_note(checkpoint) else verify_file)(checkpoint, key or [], json)
         return
-    with servers("tessera verify") as settings, _written(report) as listener:
+    differing: set[str] = set()
+    with servers("tessera verify") as settings, _written(report) as write:
         from alliance.verify import verify as prove
         from domain.ledger.verify import Proof
 
+        def listen(difference: "Difference") -> None:
+            write(difference)
+            if stop_differing:
+                differing.add(difference.holder)
+
         async def run(database: "Database") -> "Proof":
             async with database.session() as session:
-                return await prove(session, Proof(listener=listener), Progress())
+                return await prove(session, Proof(listener=listen), Progress())
 
         proof = with_database(settings, run)
-    answer(proof.to_json(), json, lambda console: _show(console, proof))
+        stopped = with_database(settings, lambda database: _stop(database, differing)) if differing else 0
+    told = {"stopped": stopped} if stop_differing else {}
+    answer(proof.to_json() | told, json, lambda console: _show(console, proof))
+    if stopped:
+        say(f"{stopped:,} holders are stopped: nothing is posted to them until `tessera release`")
     if not proof.balanced:
         raise typer.Exit(NO)
+
+
+async def _stop(database: "Database", holders: set[str]) -> int:
+    from domain.ledger import stops
+
+    connection = await database.connect()
+    try:
+        who, why = f"tessera verify ({getuser()})", "figures differ"
+        return await stops.stop(connection, [UUID(holder) for holder in holders], who=who, why=why, as_of=now())
+    finally:
+        await connection.close()
+
+
+def release(
+    holder: Annotated[UUID, typer.Argument(help="The holder's id, as `tessera verify` names it.")],
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Let a holder post again who was stopped."""
+    with servers("tessera release") as settings:
+        from domain.ledger import stops
+
+        async def run(database: "Database") -> bool:
+            connection = await database.connect()
+            try:
+                async with connection.transaction():
+                    return await stops.release(connection, holder, who=f"tessera release ({getuser()})", as_of=now())
+            finally:
+                await connection.close()
+
+        released = with_database(settings, run)
+    if not released:
+        raise Failure(f"{holder} is not stopped", exit_code=NO, code="NOT_FOUND")
+    answer({"released": str(holder)}, json, lambda console: console.print("Released."))
 
 
 class Progress:

@@ -17,6 +17,7 @@ from domain.events.commands import add_jobs
 from domain.events.model import HeldJob, NewJob
 from domain.ledger.commands import Expire
 from domain.ledger.due import DueWallet, cut_due_holders, due_pending, due_wallets
+from domain.ledger.errors import HolderStopped
 from workers.actors.holds import lapse_holds
 
 #: Holders a job: so few that a night's work spreads over all workers, and that a job is done in about a second.
@@ -43,8 +44,9 @@ async def expire(runtime: Runtime, session: AsyncSession, jobs: Sequence[HeldJob
 async def expire_range(runtime: Runtime, session: AsyncSession, jobs: Sequence[HeldJob]) -> Mapping[UUID, Exception]:
     """Activate and expire what is due at `as_of`, of holders from `first` to before `before` (null: to the last).
 
-    Holds past their time are lapsed before, so that nothing waits for them (R7). Needs no key: what has expired is not
-    due again, so that a job begun anew goes on where the last one was stopped.
+    Holds past their time are lapsed before, so that nothing waits for them (R7). Holders who are stopped are left
+    out. Needs no key: what has expired is not due again, so that a job begun anew goes on where the last one was
+    stopped.
     """
     failed: dict[UUID, Exception] = {}
     for job in jobs:
@@ -57,7 +59,7 @@ async def expire_range(runtime: Runtime, session: AsyncSession, jobs: Sequence[H
         after: DueWallet | None = None
         while wallets := await due_wallets(session, as_of, first, before, after, WALLETS_AT_ONCE):
             outcomes = await runtime.engine.post_many([_expiry(wallet, as_of) for wallet in wallets])
-            if refusals := [outcome for outcome in outcomes if isinstance(outcome, Refusal)]:
+            if refusals := [one for one in outcomes if isinstance(one, Refusal) and not isinstance(one, HolderStopped)]:
                 failed[job.id] = refusals[0]
             after = wallets[-1]
     return failed

@@ -11,6 +11,7 @@ from domain.errors import Refusal
 from domain.events.commands import add_jobs
 from domain.events.model import HeldJob, NewJob
 from domain.ledger.due import DueHold, cut_lapsing_holders, due_holds
+from domain.ledger.errors import HolderStopped
 from domain.ledger.holds import LapseHold
 
 #: Holders a job.
@@ -49,12 +50,12 @@ async def lapse_range(runtime: Runtime, session: AsyncSession, jobs: Sequence[He
 async def lapse_holds(
     runtime: Runtime, session: AsyncSession, as_of: datetime, first: UUID, before: UUID | None
 ) -> Refusal | None:
-    """Lapse what is due in a range; the first refusal, if there was one."""
+    """Lapse what is due in a range; the first refusal, if there was one but that a holder is stopped."""
     refusals: list[Refusal] = []
     after: DueHold | None = None
     while due := await due_holds(session, as_of, first, before, after, HOLDS_AT_ONCE):
         outcomes = await runtime.engine.post_many([_lapse(hold, as_of) for hold in due])
-        refusals += [outcome for outcome in outcomes if isinstance(outcome, Refusal)]
+        refusals += [one for one in outcomes if isinstance(one, Refusal) and not isinstance(one, HolderStopped)]
         after = due[-1]
     return refusals[0] if refusals else None
 
