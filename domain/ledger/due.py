@@ -118,9 +118,10 @@ class DuePending(NamedTuple):
 
 
 _PENDING = text("""
-    SELECT holder_id, operation_id, seq, currency, issuer_id, policy FROM pending_grant
+    SELECT holder_id, operation_id, seq, currency, issuer_id, policy FROM pending_grant p
     WHERE NOT done AND matures_at <= :as_of AND holder_id >= :first
       AND (CAST(:before AS uuid) IS NULL OR holder_id < CAST(:before AS uuid))
+      AND NOT EXISTS (SELECT FROM account a WHERE a.holder_id = p.holder_id AND a.stopped)
     ORDER BY holder_id, operation_id, seq LIMIT :size
 """)
 
@@ -128,7 +129,7 @@ _PENDING = text("""
 async def due_pending(
     session: AsyncSession, as_of: datetime, first: UUID, before: UUID | None, size: int
 ) -> Sequence[DuePending]:
-    """At most `size` pending grants that are due, of holders from `first` to before `before`."""
+    """At most `size` pending grants that are due, of holders from `first` to before `before` who are not stopped."""
     values = {"as_of": as_of, "first": first, "before": before, "size": size}
     return [DuePending(*row) for row in await session.execute(_PENDING, values)]
 

@@ -161,9 +161,12 @@ async def test_verify_names_everything_that_differs_in_a_report(
     assert report == [
         {name: str(value) for name, value in one.items()} for one in json.loads(told.stdout)["differences"]
     ]
-    assert {"check": "account is the sum of its lots", "holder": str(holder), "what": "POINTS"}.items() <= report[
-        1
-    ].items()
+    assert (report[1]["check"], report[1]["holder"]) == ("account is the sum of its lots", str(holder))
+    stopped = tessera("verify", "--stop-differing", "--json", **own_database)
+    assert (stopped.returncode, json.loads(stopped.stdout)["stopped"]) == (1, 1)
+    assert tessera("release", str(holder), **own_database).returncode == 0
+    again = tessera("release", str(holder), "--json", **own_database)
+    assert (again.returncode, json.loads(again.stdout)["error"]["code"]) == (1, "NOT_FOUND")
 
 
 def test_a_wrong_file_is_refused_with_lines(tmp_path: Path) -> None:
