@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.agreements.book import AgreementBook, load_book
+from alliance.clearing.riders import Crediting
 from domain.database import Database
 from domain.ledger.engine import PostingEngine
 from domain.programs.catalogue import Catalogue, load_catalogue
@@ -59,7 +60,8 @@ class Runtime:
         """
         database = Database(database_url, pool_size=pool_size)
         watcher: asyncio.Task[None] | None = None
-        engine = PostingEngine(database, _MemberStatus())
+        runtime: Runtime
+        engine = PostingEngine(database, _MemberStatus(), Crediting(lambda: runtime.agreements))
         try:
             await engine.start()
             async with _snapshot(database) as session:

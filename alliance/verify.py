@@ -11,6 +11,10 @@ from domain.ledger.verify import verify as verify_ledger
 from domain.programs.model import AllianceRow
 
 _CHECKS = {
+    "what is owed back is no more than was owed": """
+        SELECT holder_id, coalesce(reverses, operation_id)::text AS kind, 'millionths' AS currency,
+               sum(amount) AS kept, 0 AS proved
+        FROM obligation GROUP BY holder_id, 2, kind, debtor_id, creditor_id HAVING sum(amount) < 0""",
     "pair net is the sum of its obligations": """
         SELECT first_id AS holder_id, cycle_id || ' ' || second_id AS kind, 'millionths' AS currency,
                coalesce(p.lines + p.adjustments, 0) AS kept, coalesce(o.amount, 0) AS proved

@@ -56,6 +56,7 @@ async def take_back(context: Context, row: OperationRow, sent: Sent, key: Key) -
     other_id = entry.counter_holder_id
     giver_id, receiver_id = (other_id, row.holder_id) if row.received else (row.holder_id, other_id)
     request = reverse_gift_request(
+        context.runtime,
         giver_id=giver_id,
         receiver_id=receiver_id,
         operation_id=row.id,

@@ -19,6 +19,7 @@ class ModelLot:
     order: int
     depth: int = 0
     held: int = 0
+    maker: "ModelOperation | None" = None
 
     @property
     def free(self) -> int:
@@ -39,6 +40,12 @@ class ModelOperation:
     whole: int | None = None
     currency: str = ""
     waits: int = 0
+    got: int = 0
+
+    @property
+    def missing(self) -> int:
+        """Points of the first currency that were to be taken back, and could not be."""
+        return self.asked.get(self.made[0].currency, 0) - self.got if self.made else 0
 
 
 @dataclass
@@ -95,6 +102,7 @@ class ModelWallets:
             return "NotPending"
         points = self._drop(done, done.waits)
         done.made.append(self._grant(done.currency, points, now, expires))
+        done.made[-1].maker = done
         return points
 
     def reject(self, done: ModelOperation, now: datetime) -> int | str:
@@ -298,6 +306,10 @@ class ModelWallets:
             kept = back - self._repay(lot, back, now)
             lot.left += kept
             left.append((lot, part - kept))
+            if lot.maker is not None and lot.live(now) and lot.currency == lot.maker.made[0].currency:
+                missing = min(kept, lot.maker.missing)
+                lot.left -= missing
+                lot.maker.got += missing
         done.took = left
         return points
 
@@ -329,6 +341,10 @@ class ModelWallets:
         if endless and taken < due:
             self.debt[currency] = self.debt.get(currency, 0) + due - taken
             taken = due
+        if done.currency or currency == done.made[0].currency:
+            done.got += taken
+        for lot in made:
+            lot.maker = done
         return taken
 
     def _grant(self, currency: str, points: int, now: datetime, expires: datetime | None) -> ModelLot:

@@ -53,6 +53,7 @@ class EarnTerms:
     share: Fraction
     owed: int
     breakage_to: Literal["issuer"]
+    shortfall_to: Literal["earner", "issuer"] = "earner"
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +173,8 @@ def _exchange(item: dict[str, Any]) -> ExchangeTerms:
 
 def _earn(item: dict[str, Any], codes: Mapping[str, uuid.UUID]) -> EarnTerms:
     price, share = _price(item["issuePrice"]), Fraction(item["share"])
-    return EarnTerms(codes[item["at"]], item["of"], price, share, _owed(price, share), item["breakageTo"])
+    bears = item.get("shortfallTo", "earner")
+    return EarnTerms(codes[item["at"]], item["of"], price, share, _owed(price, share), item["breakageTo"], bears)
 
 
 def _redeem(item: dict[str, Any], codes: Mapping[str, uuid.UUID]) -> RedeemTerms:

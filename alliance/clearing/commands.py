@@ -225,7 +225,7 @@ def reverse_request(
         as_of=as_of,
         occurred_at=occurred_at,
         dry_run=dry_run,
-        riders=() if dry_run else (OwingBack(holder_id, operation_id, as_of),),
+        riders=() if dry_run else (OwingBack(holder_id, operation_id, as_of, runtime.agreements),),
         operation_id=operation_id,
         clawback={merchant.id: merchant.clawback for merchant in runtime.catalogue.merchants.values()},
         floors={kind.code: None if kind in endless else kind.policy_at(as_of).floor for kind in kinds},

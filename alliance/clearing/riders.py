@@ -1,23 +1,23 @@
 """Obligations as riders of a posting: written in the operation's transaction, into the cycle that is open then."""
 
 import uuid
-from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
 
+from alliance.agreements.book import AgreementBook
 from alliance.clearing.model import Obligation, ObligationKind
-from alliance.clearing.rules import Owed, divided, owed_json, owed_later, reversed_obligations
+from alliance.clearing.rules import Owed, divided, issuer_bears, owed_json, owed_later, reversed_obligations
 from alliance.settlement.commands import CYCLE_LOCK
 from domain.base import new_id
 from domain.errors import Refusal
-from domain.ledger.model import OperationKind
 from domain.ledger.request import Books, Effect, Needs
 
 _OBLIGATION: Any = Obligation.__table__
+_ANY = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class _OpenCycle:
@@ -39,15 +39,40 @@ class _OpenCycle:
         return dict.fromkeys(keys, cycle_id)
 
 
+@dataclass(slots=True)
+class Past:
+    """What an operation made owed, and how it went on: of its `points`, `due` were asked back and `recovered` were.
+
+    What is owed by a wallet has not been recovered. `place` is where the operation was.
+    """
+
+    points: int
+    due: int
+    recovered: int
+    place: dict[str, Any]
+    lines: list[Owed] = field(default_factory=list)
+
+    def back(self, book: AgreementBook, due: int, recovered: int) -> tuple[Owed, ...]:
+        """The negative of its lines for so much more.
+
+        A funder is credited for what is recovered, as it is; where the issuer bears the shortfall, for all that is due.
+        """
+        bears = bool(self.lines) and issuer_bears(book, self.lines[0])
+        before, more = (self.due, due) if bears else (self.recovered, recovered)
+        self.due, self.recovered = self.due + due, self.recovered + recovered
+        return reversed_obligations(self.lines, before, before + more, self.points) if self.points else ()
+
+
 class _PastObligations:
-    """What operations made owed, by (holder, operation)."""
+    """What operations made owed, by (holder, operation); nothing for those that made nothing owed."""
 
     shared_lock: tuple[int, int] | None = None
 
     async def load(
         self, connection: asyncpg.Connection, keys: Sequence[tuple[uuid.UUID, uuid.UUID]]
-    ) -> dict[tuple[uuid.UUID, uuid.UUID], list[Owed]]:
-        rows = await connection.fetch(
+    ) -> dict[tuple[uuid.UUID, uuid.UUID], Past]:
+        columns = [[holder_id for holder_id, _ in keys], [operation_id for _, operation_id in keys]]
+        lines = await connection.fetch(
             """SELECT asked.holder_id, asked.operation_id, kind, debtor_id, creditor_id, currency, points, price,
                       amount, agreement_id, agreement_version
                FROM unnest($1::uuid[], $2::uuid[]) AS asked (holder_id, operation_id)
@@ -56,14 +81,55 @@ class _PastObligations:
                  WHERE o.holder_id = asked.holder_id AND (o.operation_id = asked.operation_id OR o.operation_id IN (
                    SELECT p.activated_by FROM pending_grant p
                    WHERE p.holder_id = asked.holder_id AND p.operation_id = asked.operation_id))
+                   AND o.reverses IS NULL
                ) o ON true ORDER BY o.operation_id, o.seq""",
-            [holder_id for holder_id, _ in keys],
-            [operation_id for _, operation_id in keys],
+            *columns,
         )
-        found: dict[tuple[uuid.UUID, uuid.UUID], list[Owed]] = defaultdict(list)
-        for holder_id, operation_id, kind, *rest in rows:
-            found[holder_id, operation_id].append(Owed(ObligationKind(kind), *rest))
-        return dict(found)
+        if not lines:
+            return {}
+        found = {
+            (row[0], row[1]): Past(row["points"], row["due"], row["recovered"], row["place"])
+            for row in await _pasts(connection, columns)
+        }
+        for holder_id, operation_id, kind, *rest in lines:
+            found[holder_id, operation_id].lines.append(Owed(ObligationKind(kind), *rest))
+        return {key: past for key, past in found.items() if past.lines}
+
+
+async def _pasts(connection: asyncpg.Connection, columns: list[list[uuid.UUID]]) -> list[asyncpg.Record]:
+    """Of each operation, in its first currency: points, those asked back, those recovered; and where it was."""
+    rows: list[asyncpg.Record] = await connection.fetch(
+        """SELECT o.holder_id, o.id,
+                  (CASE WHEN o.kind = 'EARN' THEN active.points
+                        ELSE coalesce(abs(first.amount), 0) END)::bigint AS points,
+                  (coalesce(back.due, 0) - coalesce(back.dropped, 0))::bigint AS due,
+                  (coalesce(back.moved, 0) - coalesce(back.owed, 0) + coalesce(back.paid, 0))::bigint AS recovered,
+                  jsonb_build_object('merchant_id', o.merchant_id, 'order_ref', o.order_ref, 'store', o.store) AS place
+           FROM unnest($1::uuid[], $2::uuid[]) AS asked (holder_id, id)
+           JOIN operation o USING (holder_id, id)
+           LEFT JOIN entry first ON first.holder_id = o.holder_id AND first.operation_id = o.id AND first.seq = 0
+           CROSS JOIN LATERAL (
+             SELECT coalesce(sum(granted), 0) AS points FROM lot
+             WHERE lot.holder_id = o.holder_id AND lot.currency = first.currency AND (lot.operation_id = o.id
+                   OR lot.operation_id IN (SELECT p.activated_by FROM pending_grant p
+                                           WHERE p.holder_id = o.holder_id AND p.operation_id = o.id))) AS active
+           LEFT JOIN LATERAL (
+             SELECT sum(t.due) AS due, sum(e.moved) AS moved, sum(e.dropped) AS dropped,
+                    sum(d.points) AS owed, sum(p.points) AS paid
+             FROM operation r
+             LEFT JOIN operation_return t ON t.holder_id = r.holder_id AND t.operation_id = r.id
+             LEFT JOIN LATERAL (SELECT abs(sum(amount) FILTER (WHERE account = 'POINTS')) AS moved,
+                                       abs(sum(amount) FILTER (WHERE account = 'PENDING')) AS dropped
+                                FROM entry WHERE holder_id = r.holder_id AND operation_id = r.id
+                                  AND currency = first.currency) e ON true
+             LEFT JOIN debt d ON d.holder_id = r.holder_id AND d.operation_id = r.id AND d.currency = first.currency
+             LEFT JOIN LATERAL (SELECT sum(points) AS points FROM debt_payment
+                                WHERE holder_id = r.holder_id AND debt_id = r.id
+                                  AND currency = first.currency) p ON true
+             WHERE r.holder_id = o.holder_id AND r.reverses = o.id) back ON true""",
+        *columns,
+    )
+    return rows
 
 
 OPEN_CYCLE = _OpenCycle()
@@ -143,9 +209,12 @@ class OwingMatured:
             line for state, taken in effect.matured for line in owed_later(state.owed or [], -taken, state.granted)
         ]
         _write(effect, lines, books.other(OPEN_CYCLE, self.as_of))
-        if (past := books.others.get(PAST_OBLIGATIONS)) is not None:
+        if lines and (pasts := books.others.get(PAST_OBLIGATIONS)) is not None:
             earn = (effect.holder_id, effect.matured[0][0].operation_id)
-            past[earn] = [*past.get(earn, ()), *lines]
+            place = {name: effect.operation[name] for name in ("merchant_id", "order_ref", "store")}
+            past = pasts.setdefault(earn, Past(0, 0, 0, place))
+            past.lines.extend(lines)
+            past.points += sum(-taken for state, taken in effect.matured if state.currency == lines[0].currency)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +224,7 @@ class OwingBack:
     holder_id: uuid.UUID
     operation_id: uuid.UUID
     as_of: datetime
+    book: AgreementBook
 
     def needs(self, needs: Needs) -> None:
         """The open cycle, and what the original made owed."""
@@ -163,17 +233,40 @@ class OwingBack:
 
     def ride(self, books: Books, effect: Effect) -> None:
         """As much as the points that moved: all returns sum to the whole, where all of it is recovered."""
-        original = books.operation(self.holder_id, self.operation_id)
-        lines = books.other(PAST_OBLIGATIONS, (self.holder_id, self.operation_id))
-        if original is None or not lines:
+        past: Past | None = books.other(PAST_OBLIGATIONS, (self.holder_id, self.operation_id))
+        if past is None:
             return
-        points = abs(original.entries[0].amount)
-        if original.kind == OperationKind.EARN:
-            currency = original.entries[0].currency
-            points = sum(lot.granted for lot in original.lots if lot.currency == currency)
-        before = sum(one.recovered for one in original.returns)
-        back = reversed_obligations(lines, before, before + effect.recovered, points)
-        _write(effect, back, books.other(OPEN_CYCLE, self.as_of))
+        currency = past.lines[0].currency
+        dropped = 0 if effect.returned is None else effect.points - effect.recovered
+        recovered = effect.points - dropped - sum(debt.left for debt in effect.owes if debt.currency == currency)
+        due = effect.points if effect.returned is None else effect.returned.due - dropped
+        _write(effect, past.back(self.book, due, recovered), books.other(OPEN_CYCLE, self.as_of))
+
+
+@dataclass(frozen=True, slots=True)
+class Crediting:
+    """Hears what is recovered of reversed earns later, and credits their funders (A1); `book` is the one in force."""
+
+    book: Callable[[], AgreementBook]
+
+    async def load(
+        self, connection: asyncpg.Connection, books: Books, earns: Collection[tuple[uuid.UUID, uuid.UUID]]
+    ) -> None:
+        """What these earns made owed, and the open cycle, held open from now on: nobody who closes it waits for us."""
+        known = books.others.setdefault(PAST_OBLIGATIONS, {})
+        missing = [key for key in earns if key not in known]
+        known |= await PAST_OBLIGATIONS.load(connection, missing) if missing else {}
+        if known and OPEN_CYCLE not in books.others:
+            await connection.execute("SELECT pg_advisory_xact_lock_shared($1, $2)", *CYCLE_LOCK)
+            books.others[OPEN_CYCLE] = dict(await OPEN_CYCLE.load(connection, [_ANY]))
+
+    def ride(self, books: Books, effect: Effect, earn: tuple[uuid.UUID, uuid.UUID], currency: str, points: int) -> None:
+        """Lines that name the earn, at its version and price, in its place."""
+        past: Past | None = books.other(PAST_OBLIGATIONS, earn)
+        if past is None or past.lines[0].currency != currency:
+            return
+        (cycle_id,) = set(books.others[OPEN_CYCLE].values())
+        _write(effect, past.back(self.book(), 0, points), cycle_id, {"reverses": earn[1], **past.place})
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +283,11 @@ class Refusing:
         raise self.refusal
 
 
-def _write(effect: Effect, lines: Sequence[Owed], cycle_id: uuid.UUID) -> None:
+def _write(effect: Effect, lines: Sequence[Owed], cycle_id: uuid.UUID, other: Mapping[str, Any] | None = None) -> None:
+    """One row a line; `other` are columns that are not the operation's."""
     operation = effect.operation
-    for seq, line in enumerate(lines):
+    first = sum(table is _OBLIGATION for table, _ in effect.rows)
+    for seq, line in enumerate(lines, first):
         row = {
             "holder_id": operation["holder_id"],
             "operation_id": operation["id"],
@@ -214,4 +309,4 @@ def _write(effect: Effect, lines: Sequence[Owed], cycle_id: uuid.UUID) -> None:
             "reverses": operation["reverses"],
             "late": line.late,
         }
-        effect.rows.append((_OBLIGATION, row))
+        effect.rows.append((_OBLIGATION, row | dict(other or {})))

@@ -142,6 +142,15 @@ def reversed_obligations(lines: Sequence[Owed], before: int, recovered: int, of:
     )
 
 
+def issuer_bears(book: AgreementBook, line: Owed) -> bool:
+    """Whether, by the version that made this owed, a clawback's shortfall is the issuer's (`shortfallTo`)."""
+    for version in book.pairs.get(frozenset((line.debtor_id, line.creditor_id)), ()):
+        if (version.agreement_id, version.version) == (line.agreement_id, line.agreement_version):
+            terms = version.earn.get((line.debtor_id, line.currency))
+            return terms is not None and line.kind is ObligationKind.EARN and terms.shortfall_to == "issuer"
+    return False
+
+
 def is_late(occurred_at: datetime, as_of: datetime) -> bool:
     """Whether an event is flagged for coming late (A2). Raises InvalidInput if it is dated too far ahead."""
     if occurred_at - as_of > MAX_AHEAD:

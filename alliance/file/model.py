@@ -345,6 +345,7 @@ class Earn(Document):
     share: Share = "1"
     funding: Annotated[Literal["at_issue"], later("at_redemption", "split")] = "at_issue"
     breakage_to: Annotated[Literal["issuer"], later("funder")] = "issuer"
+    shortfall_to: Literal["earner", "issuer"] = "earner"
 
 
 class Redeem(Document):

@@ -51,6 +51,7 @@ def gift_request(
 
 
 def reverse_gift_request(
+    runtime: Runtime,
     *,
     giver_id: uuid.UUID,
     receiver_id: uuid.UUID,
@@ -75,4 +76,5 @@ def reverse_gift_request(
         operation_id=operation_id,
         currency=currency,
         note=reason,
+        clawback={merchant.id: merchant.clawback for merchant in runtime.catalogue.merchants.values()},
     )

@@ -21,7 +21,9 @@ def room(books: Books, holder_id: UUID, currency: str, floor: int | None, points
 
 def owe(effect: Effect, currency: str, points: int) -> None:
     """Let the operation's holder owe `points`."""
-    effect.owes.append(DebtState(effect.holder_id, effect.operation["id"], currency, points))
+    effect.owes.append(
+        DebtState(effect.holder_id, effect.operation["id"], currency, points, effect.operation["reverses"])
+    )
     row = {
         "holder_id": effect.holder_id,
         "operation_id": effect.operation["id"],
@@ -50,6 +52,8 @@ def pay(books: Books, effect: Effect, as_of: datetime) -> None:
                 effect.pays.append((debt, paid))
                 row = {"holder_id": holder_id, "operation_id": effect.operation["id"], "currency": currency}
                 effect.rows.append((_PAYMENT, row | {"debt_id": debt.operation_id, "points": paid}))
+                if books.recovery is not None and debt.earn_id is not None:
+                    books.recovery.ride(books, effect, (holder_id, debt.earn_id), currency, paid)
 
 
 def _credited(effect: Effect, holder_id: UUID, currency: str, as_of: datetime) -> list[tuple[LotState, int]]:

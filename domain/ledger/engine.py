@@ -18,7 +18,7 @@ from domain.database import Database
 from domain.errors import IdempotencyConflict, Refusal
 from domain.ledger import debts, store
 from domain.ledger.errors import Overloaded
-from domain.ledger.request import Books, Effect, Key, Loader, Needs, Outcome, Posted, Request
+from domain.ledger.request import Books, Effect, Key, Loader, Needs, Outcome, Posted, Recovery, Request
 
 MAX_BATCH = 1000
 """Requests a batch; each is about one holder or two, so the lock table (2,000 a batch are safe) is never the limit."""
@@ -96,7 +96,8 @@ class EngineStatistics:
 
 @dataclass(slots=True)
 class PostingEngine:
-    """Start it, post to it, stop it. `member_status` loads `{member id: status}`; without it all are active.
+    """Start it, post to it, stop it. `member_status` loads `{member id: status}`; without it all are active. `recovery`
+    hears what is recovered of reversed earns later.
 
     `queue_limit`: single calls that may wait. `deadline`: seconds after which a waiting call is refused.
     `patience`: seconds for which a batch is tried again while the database is away.
@@ -104,6 +105,7 @@ class PostingEngine:
 
     database: Database
     member_status: Loader | None = None
+    recovery: Recovery | None = None
     queue_limit: int = 5000
     deadline: float = 10.0
     patience: float = 30.0
@@ -281,7 +283,7 @@ class PostingEngine:
             answered: _Answered = {
                 _place(key): (row["fingerprint"], partial(_recall, row)) for key, row in known.items()
             }
-            books = await store.load(connection, needs, self.member_status)
+            books = await store.load(connection, needs, self.member_status, self.recovery)
             before = dict(books.accounts)
             batch = store.Batch()
             results = [_decide(request, books, batch, answered) for request in requests]
@@ -294,8 +296,7 @@ class PostingEngine:
             if self._reader is None or self._reader.is_closed():
                 self._reader = await self.database.connect(statement_timeout="10s")
             books = await store.load(self._reader, _needs([request]), self.member_status)
-        books.require_going(request)
-        return _posted(request, request.decide(books), dry_run=True)
+        return _posted(request, _decided(request, books)[0], dry_run=True)
 
 
 _Place = tuple[UUID, UUID, str]
@@ -324,10 +325,7 @@ def _decide(request: Request, books: Books, batch: store.Batch, answered: _Answe
         return recall() if key.asks_as(fingerprint) else IdempotencyConflict(path=("idempotencyKey",))
     result: Outcome
     try:
-        books.require_going(request)
-        effect = request.decide(books)
-        if books.debts and effect is not None:
-            debts.pay(books, effect, request.as_of)
+        effect, further = _decided(request, books)
     except Refusal as refusal:
         if key is not None and refusal.remembered and request.remembers:
             batch.refuse(key, request.holder_id, refusal)
@@ -336,13 +334,25 @@ def _decide(request: Request, books: Books, batch: store.Batch, answered: _Answe
     except Exception as fault:
         return fault
     if effect is not None:
-        books.apply(effect)
-        batch.effects.append(effect)
+        for one in (effect, *further):
+            books.apply(one)
+            batch.effects.append(one)
     result = _posted(request, effect)
     if key is not None:
         batch.remember(key, result)
         answered[_place(key)] = (key.fingerprint, partial(_repeated, result))
     return result
+
+
+def _decided(request: Request, books: Books) -> tuple[Effect | None, Sequence[Effect]]:
+    """What a request changes, what it credits going to what was owed first; and what follows from it."""
+    books.require_going(request)
+    effect = request.decide(books)
+    if effect is None:
+        return None, ()
+    if books.debts:
+        debts.pay(books, effect, request.as_of)
+    return effect, request.after(books, effect) if books.operations else ()
 
 
 def _posted(request: Request, effect: Effect | None, *, dry_run: bool = False) -> Posted:

@@ -1,7 +1,7 @@
 """Points from one member to another (R6), as requests to the posting engine: they are about two holders."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -10,6 +10,7 @@ import asyncpg
 
 from domain.base import new_id
 from domain.errors import InvalidInput, NotFound
+from domain.ledger import shortfalls
 from domain.ledger.commands import POINTS, effect_of, note_row, require_room, take_of
 from domain.ledger.errors import (
     AlreadyReversed,
@@ -168,6 +169,11 @@ class ReverseGift(Request):
     to_holder_id: UUID
     currency: str
     note: str | None = None
+    clawback: Mapping[UUID, str] = field(default_factory=dict)
+
+    def after(self, books: Books, effect: Effect) -> list[Effect]:
+        """What comes back of a reversed earn goes to its clawback first."""
+        return shortfalls.recover(books, self, effect, self.clawback)
 
     def needs(self, needs: Needs) -> None:
         """Both members, the gift, and the receiver's open lots."""

@@ -65,6 +65,26 @@ async def load_operations(connection: asyncpg.Connection, books: Books, asked: l
         lot = lot_of(books, row)
         books.operations[lot.holder_id, row["by"]].allocations.append((lot, row["amount"]))
     await _load_returns(connection, books, columns)
+    await _load_reversed(connection, books, asked)
+
+
+async def _load_reversed(connection: asyncpg.Connection, books: Books, asked: list[tuple[UUID, UUID]]) -> None:
+    """Also the earns behind the lots that these operations took from, where they were reversed themselves."""
+    taken = (lot for key in asked if key in books.operations for lot, _ in books.operations[key].allocations)
+    behind = {(lot.holder_id, lot.operation_id) for lot in taken} - books.operations.keys()
+    if not behind:
+        return
+    rows = await connection.fetch(
+        """SELECT DISTINCT holder_id, reverses
+           FROM (SELECT asked.holder_id, coalesce(p.operation_id, asked.id) AS reverses
+                 FROM unnest($1::uuid[], $2::uuid[]) AS asked (holder_id, id)
+                 LEFT JOIN operation a ON a.holder_id = asked.holder_id AND a.id = asked.id AND a.kind = 'ACTIVATE'
+                 LEFT JOIN pending_grant p ON p.holder_id = a.holder_id AND p.activated_by = a.id) AS made
+           JOIN operation USING (holder_id, reverses)""",
+        *turned(list(behind)),
+    )
+    if earns := [key for row in rows if (key := (row["holder_id"], row["reverses"])) not in books.operations]:
+        await load_operations(connection, books, earns)
 
 
 async def _load_returns(connection: asyncpg.Connection, books: Books, columns: list[list[Any]]) -> None:

@@ -6,7 +6,7 @@ would change (an `Effect`) or refuses; only then are the books changed, and the 
 
 import hmac
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, NamedTuple, Protocol
@@ -72,6 +72,18 @@ class Rider(Protocol):
         ...
 
 
+class Recovery(Protocol):
+    """How another room hears that points of a reversed earn were recovered, long after they were due."""
+
+    async def load(self, connection: asyncpg.Connection, books: "Books", earns: Collection[tuple[UUID, UUID]]) -> None:
+        """Make ready for `ride`, whichever of these earns (holder, id) it will be about."""
+        ...
+
+    def ride(self, books: "Books", effect: "Effect", earn: tuple[UUID, UUID], currency: str, points: int) -> None:
+        """`effect` recovers so many points of an earn (holder, id). Appends to `effect.rows`; refuses nothing."""
+        ...
+
+
 @dataclass(slots=True)
 class Needs:
     """What the requests of a batch will look at.
@@ -118,12 +130,13 @@ class EntryState:
 
 @dataclass(slots=True)
 class DebtState:
-    """A debt: the operation that made it, and what is left of it."""
+    """A debt: the operation that made it, what is left of it, and the earn whose reversal that operation was."""
 
     holder_id: UUID
     operation_id: UUID
     currency: str
     left: int
+    earn_id: UUID | None
 
 
 @dataclass(slots=True)
@@ -238,6 +251,7 @@ class Books:
     slidings: dict[tuple[UUID, UUID], Sliding] = field(default_factory=dict)
     stopped: set[UUID] = field(default_factory=set)
     others: dict[Loader, dict[Any, Any]] = field(default_factory=dict)
+    recovery: Recovery | None = None
 
     def require_active(self, member_id: UUID, path: tuple[str, ...] = ("member",)) -> None:
         """Refuse unless the member, whom the call names at `path`, is there and active."""
@@ -363,6 +377,10 @@ class Request(ABC):
     @abstractmethod
     def decide(self, books: Books) -> Effect | None:
         """What would change; None where there is nothing to do. Raises Refusal; changes nothing."""
+
+    def after(self, books: Books, effect: Effect) -> list[Effect]:
+        """Operations that follow at once from what was decided; asked only where past operations are looked at."""
+        return []
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from domain.errors import InvalidInput, NotFound
-from domain.ledger import debts
+from domain.ledger import debts, shortfalls
 from domain.ledger.commands import PENDING, POINTS, Taken, effect_of, note_row
 from domain.ledger.errors import AlreadyReversed, InsufficientPoints, NotReversible
 from domain.ledger.model import AccountKind, OperationKind, OperationReturn
@@ -76,6 +76,10 @@ class Reverse(Request):
             rider.ride(books, effect)
         return effect
 
+    def after(self, books: Books, effect: Effect) -> list[Effect]:
+        """What comes back of a reversed earn goes to its clawback first."""
+        return shortfalls.recover(books, self, effect, self.clawback)
+
     def _kept(self, original: PastOperation, bought: Sequence[Any] | None, points: int) -> Kept:
         """What is kept of what was bought after this return; `points` are left to undo. Raises as `give_back` does."""
         kept = kept_after(order_of(bought), original.returns)
@@ -100,7 +104,8 @@ class Reverse(Request):
     def _undo_earn(self, books: Books, original: PastOperation, effect: Effect) -> None:
         """Take back, of each currency, what the rules do not give for what is kept, as its mode says.
 
-        The shortfall is forgotten. Of the currency of its first entry an operation says how many points it granted.
+        The shortfall is forgotten, unless what was spent of these very lots comes back. Of the currency of its first
+        entry an operation says how many points it granted.
         """
         main, *others = dict.fromkeys(entry.currency for entry in original.entries) or [""]
         granted, before = original.granted(main), sum(one.undone for one in original.returns)
@@ -151,9 +156,8 @@ class Reverse(Request):
         return "unlimited" if currency in self.endless else self.clawback.get(issuers[0], "never_below_zero")
 
     def _owe(self, books: Books, effect: Effect, lot: LotState, missing: int) -> int:
-        """How much of what is missing the wallet comes to owe; nothing for points that another merchant paid for."""
-        floor = self.floors.get(lot.currency, 0) if lot.funder_id == lot.issuer_id else 0
-        points = debts.room(books, self.holder_id, lot.currency, floor, missing)
+        """How much of what is missing the wallet comes to owe."""
+        points = debts.room(books, self.holder_id, lot.currency, self.floors.get(lot.currency, 0), missing)
         if points:
             debts.owe(effect, lot.currency, points)
         return points

@@ -19,7 +19,7 @@ from domain.base import lock_key
 from domain.errors import Refusal
 from domain.ledger.model import AccountKind, Allocation, Entry, IdempotencyKey, Lot, Operation, PendingGrant
 from domain.ledger.past import LOT, SLIDES, SLIDING, load_earned, load_operations, lot_of, turned
-from domain.ledger.request import Books, DebtState, Effect, Key, Loader, Needs, Posted
+from domain.ledger.request import Books, DebtState, Effect, Key, Loader, Needs, Posted, Recovery
 from domain.ledger.rules import HoldState, LotState, PendingState, Sliding
 
 
@@ -58,8 +58,10 @@ async def find_keys(connection: asyncpg.Connection, keys: Sequence[Key]) -> dict
     return {keys[row["n"] - 1]: row for row in rows}
 
 
-async def load(connection: asyncpg.Connection, needs: Needs, member_status: Loader | None) -> Books:
-    """All that the requests said they need."""
+async def load(
+    connection: asyncpg.Connection, needs: Needs, member_status: Loader | None, recovery: Recovery | None = None
+) -> Books:
+    """All that the requests said they need, and what `recovery` does where reversed earns may be recovered."""
     books = Books()
     if member_status is not None:
         books.statuses = await member_status.load(connection, list(needs.members))
@@ -99,7 +101,16 @@ async def load(connection: asyncpg.Connection, needs: Needs, member_status: Load
         books.wallets.setdefault((lot.holder_id, lot.currency), []).append(lot)
     for loader, keys in needs.others.items():
         books.others[loader] = await loader.load(connection, list(keys))
+    if recovery is not None and (earns := _recoverable(books)):
+        await recovery.load(connection, books, earns)
+        books.recovery = recovery
     return books
+
+
+def _recoverable(books: Books) -> set[tuple[UUID, UUID]]:
+    """Earns, as (holder, id), of which more may be recovered: those that debts are owed for, and those reversed."""
+    owed = {(debt.holder_id, debt.earn_id) for debts in books.debts.values() for debt in debts if debt.earn_id}
+    return owed | {key for key, past in books.operations.items() if past.lots}
 
 
 async def _load_orders(connection: asyncpg.Connection, books: Books, orders: list[tuple[UUID, str, str]]) -> None:
@@ -148,9 +159,11 @@ async def _load_debits(
 async def _load_debts(connection: asyncpg.Connection, books: Books, owing: list[tuple[UUID, str]]) -> None:
     """What is left of the debts of these wallets, oldest first."""
     rows = await connection.fetch(
-        """SELECT d.holder_id, d.operation_id, d.currency, (d.points - coalesce(p.points, 0))::bigint AS left
+        """SELECT d.holder_id, d.operation_id, d.currency, (d.points - coalesce(p.points, 0))::bigint AS left,
+                  r.reverses
            FROM unnest($1::uuid[], $2::text[]) AS asked (holder_id, currency)
            JOIN debt d USING (holder_id, currency)
+           JOIN operation r ON r.holder_id = d.holder_id AND r.id = d.operation_id
            LEFT JOIN LATERAL (SELECT sum(points) AS points FROM debt_payment
                               WHERE holder_id = d.holder_id AND debt_id = d.operation_id
                                 AND currency = d.currency) AS p ON true

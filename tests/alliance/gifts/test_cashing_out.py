@@ -120,6 +120,7 @@ async def test_l05_a_gift_that_was_taken_back_is_in_no_ring(house: House) -> Non
     assert [ring.points for ring in await _rings(house)] == [100]
     assert back.operation_id is not None
     undone = reverse_gift_request(
+        house.runtime,
         giver_id=bob,
         receiver_id=ann,
         operation_id=back.operation_id,

@@ -1,0 +1,84 @@
+"""What a reversed earn could not take back, because it had been spent, is taken of what comes back later (R21).
+
+Points return into the very lots they were spent of. Where the earn of such a lot no longer stands, they are not the
+member's again: they go to its clawback first, as a further reversal of that earn.
+"""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from domain.ledger.commands import POINTS, effect_of
+from domain.ledger.model import OperationKind, OperationReturn
+from domain.ledger.request import Books, Effect, EntryState, PastOperation, Request
+from domain.ledger.returns import EVERYTHING, named, return_of
+from domain.ledger.rules import LotState
+
+Back = list[tuple[LotState, int]]
+
+
+def recover(books: Books, request: Request, effect: Effect, modes: Mapping[UUID, str]) -> list[Effect]:
+    """The further reversals that follow from what `effect` puts back; `modes` are the issuers', as for a reversal.
+
+    What comes back expired recovers nothing, and what pays a debt has been recovered by that.
+    """
+    back: dict[UUID, Back] = {}
+    for lot, points, source in _gains(books, effect):
+        if lot.holder_id == effect.holder_id and lot.is_live(request.as_of) and modes.get(lot.issuer_id) != "none":
+            back.setdefault(source.id, []).append((lot, points))
+    found = []
+    for earn in books.operations.values() if back else ():
+        if earn.returns and earn.lots and earn is not effect.reverses:
+            currency = earn.entries[0].currency
+            gains = [gain for lot in earn.lots if lot.currency == currency for gain in back.get(lot.id, ())]
+            taken = _first(gains, _shortfall(earn, currency))
+            if taken:
+                found.append(_clawed_back(books, request, earn, taken))
+    if found and not effect.data.get("taken"):
+        effect.data["taken"] = sum(one.points for one in found)
+    return found
+
+
+def _gains(books: Books, effect: Effect) -> list[tuple[LotState, int, LotState]]:
+    """Lots that gain, how much, and the lot that the points are of: itself, or the one that a new one stands for."""
+    gains = [(lot, points, lot) for lot, points in effect.allocations if points > 0]
+    for lot in effect.lots:
+        source = books.lots.get((lot.holder_id, lot.source_lot_id)) if lot.source_lot_id else None
+        if source is not None:
+            gains.append((lot, lot.remaining + sum(part for one, part in effect.allocations if one is lot), source))
+    return gains
+
+
+def _shortfall(earn: PastOperation, currency: str) -> int:
+    """Points of its first currency that were due and are not recovered; what still waited was dropped instead."""
+    waiting = sum(one.remaining for one in earn.pending if one.currency == currency and one.activated_by is None)
+    active = sum(lot.granted for lot in earn.lots if lot.currency == currency)
+    dropped = earn.granted(currency) - active - waiting
+    return sum(one.due - one.recovered for one in earn.returns) - dropped
+
+
+def _first(gains: Back, points: int) -> Back:
+    taken: Back = []
+    for lot, gain in gains:
+        part = min(gain, points)
+        points -= part
+        if part > 0:
+            taken.append((lot, part))
+    return taken
+
+
+def _clawed_back(books: Books, request: Request, earn: PastOperation, taken: Back) -> Effect:
+    """A reversal of the earn that recovers so many points, and undoes no more of it than was undone."""
+    points = sum(part for _, part in taken)
+    place = {"store": earn.store, "channel": earn.channel, "order_ref": earn.order_ref}
+    effect = effect_of(request, OperationKind.REVERSAL, earn.merchant_id, points, reverses=earn.id, **place)
+    first = earn.entries[0]
+    effect.entries.append(EntryState(POINTS, first.currency, -points, first.counter_holder_id, first.counter_account))
+    effect.allocations.extend((lot, -part) for lot, part in taken)
+    effect.reverses = earn
+    what, figures = named({}, EVERYTHING), {"undone": 0, "due": 0, "whole": False}
+    effect.returned = return_of(effect.operation["id"], what, recovered=points, **figures)
+    row = {"holder_id": effect.holder_id, "operation_id": effect.operation["id"], "returned": what, **figures}
+    effect.rows.append((OperationReturn.__table__, row))  # type: ignore[arg-type]
+    if books.recovery is not None:
+        books.recovery.ride(books, effect, (earn.holder_id, earn.id), first.currency, points)
+    return effect
