@@ -122,6 +122,9 @@ TAMPERINGS = {
     "UPDATE operation_return SET undone = undone + 71": {RETURNS},
     "UPDATE operation_return SET whole = true": {RETURNS},
     "UPDATE operation_return SET due = due + 1": {RETURNS},
+    "INSERT INTO order_tender SELECT holder_id, id, id, 'USD', 1 FROM operation WHERE kind = 'EARN' LIMIT 1": {
+        "what paid for an order is a redemption at its merchant"
+    },
 }
 
 
