@@ -12,9 +12,13 @@ from domain.programs.model import AllianceRow
 
 _CHECKS = {
     "what is owed back is no more than was owed": """
-        SELECT holder_id, coalesce(reverses, operation_id)::text AS kind, 'millionths' AS currency,
-               sum(amount) AS kept, 0 AS proved
-        FROM obligation GROUP BY holder_id, 2, kind, debtor_id, creditor_id HAVING sum(amount) < 0""",
+        SELECT o.holder_id, coalesce(o.reverses, p.operation_id, o.operation_id)::text AS kind,
+               'millionths' AS currency, sum(o.amount) AS kept, 0 AS proved
+        FROM obligation o
+        LEFT JOIN (SELECT DISTINCT holder_id, activated_by, operation_id FROM pending_grant) p
+             ON p.holder_id = o.holder_id AND p.activated_by = o.operation_id
+        GROUP BY o.holder_id, coalesce(o.reverses, p.operation_id, o.operation_id), o.kind, o.debtor_id, o.creditor_id
+        HAVING sum(o.amount) < 0""",
     "pair net is the sum of its obligations": """
         SELECT first_id AS holder_id, cycle_id || ' ' || second_id AS kind, 'millionths' AS currency,
                coalesce(p.lines + p.adjustments, 0) AS kept, coalesce(o.amount, 0) AS proved
