@@ -9,6 +9,7 @@ from alliance.settlement.rules import minor_unit
 from domain.ledger.verify import Progress, Proof, quiet
 from domain.ledger.verify import verify as verify_ledger
 from domain.programs.model import AllianceRow
+from domain.tiers.verify import CHECKS as TIER_CHECKS
 
 _CHECKS = {
     "what is owed back is no more than was owed": """
@@ -85,6 +86,6 @@ async def verify(session: AsyncSession, proof: Proof | None = None, progress: Pr
     unit = minor_unit(currency) if currency else 1
     await session.rollback()
     checks = {name: sql.format(unit=unit) for name, sql in _CHECKS.items()}
-    proof = await verify_ledger(session, checks | LOG_CHECKS, proof, progress)
+    proof = await verify_ledger(session, checks | LOG_CHECKS | TIER_CHECKS, proof, progress)
     await verify_log(session, proof, progress)
     return proof

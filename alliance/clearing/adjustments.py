@@ -7,6 +7,7 @@ from alliance.clearing.errors import NoAgreement
 from alliance.clearing.model import ObligationKind
 from alliance.clearing.riders import Owing, Refusing
 from alliance.clearing.rules import PRICE_OF_MILLIONTHS, is_late, obligations, versions
+from alliance.clearing.tiers import adjusting
 from alliance.runtime import Runtime
 from alliance.stored_value.rules import is_money
 from domain.errors import InvalidInput, NotAllowed, NotFound
@@ -47,6 +48,7 @@ def adjust_request(
         raise InvalidInput(reason="say why", path=("reason",))
     issuer = runtime.catalogue.merchants_by_id[kind.merchant_id]
     price, riders = _owed(runtime, merchant, kind, points, occurred_at, as_of)
+    tiers = () if dry_run else adjusting(runtime, kind.code, member_id, as_of)
     return Adjust(
         holder_id=member_id,
         key=key,
@@ -54,7 +56,7 @@ def adjust_request(
         as_of=as_of,
         occurred_at=occurred_at,
         dry_run=dry_run,
-        riders=tuple(rider for rider in riders if not dry_run or isinstance(rider, Refusing)),
+        riders=tuple(rider for rider in riders if not dry_run or isinstance(rider, Refusing)) + tiers,
         merchant_id=merchant.id,
         currency=kind.code,
         issuer_id=issuer.id,

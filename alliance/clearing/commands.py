@@ -17,6 +17,7 @@ from alliance.clearing.returns import worth_of_kept
 from alliance.clearing.riders import Owing, OwingBack, OwingDecided, OwingEarned, Refusing
 from alliance.clearing.rules import PRICE_OF_MILLIONTHS, is_late, obligations, versions
 from alliance.clearing.tenders import PaidBy, Paying
+from alliance.clearing.tiers import by_tier, returning
 from alliance.runtime import Runtime
 from alliance.stored_value.rules import elsewhere, require_earnable
 from domain.errors import InvalidInput, NotFound
@@ -35,6 +36,7 @@ Details = Callable[[Valued], Any]
 """Makes what is kept of an order's lines, anything that orjson writes as a list, of what they earn."""
 
 
+@by_tier
 def earn_request(
     runtime: Runtime,
     *,
@@ -56,12 +58,14 @@ def earn_request(
     store: str | None = None,
     order_ref: str | None = None,
     dry_run: bool = False,
+    tier: str | None = None,
 ) -> Earn:
     """Points for a purchase at `merchant`, in its own currency or in another's under an agreement (A1).
 
     Exactly one of `lines` (amount in minor units of `money`, category), `amount` (minor units) and `points`. `details`,
     one a line, are kept on the operation with the points of each. `paid_by` are the tenders that name a redemption.
-    Raises InvalidInput, NotFound; the posting refuses with NoAgreement, and as `Paying` does.
+    Where the merchant has tiers, nobody names one: the posting knows which the member has. Raises InvalidInput,
+    NotFound; the posting refuses with NoAgreement, and as `Paying` does.
     """
     if (lines is None) + (amount is None) + (points is None) != 2:
         raise InvalidInput(reason="give exactly one of lines, amount and points")
@@ -72,13 +76,13 @@ def earn_request(
         if money is None:
             raise InvalidInput(reason="an amount needs its currency", path=("amount",))
         bought = lines if lines is not None else [(amount or 0, None)]
-        valued = value_purchase(merchant, kind.code, money, bought, tenders, occurred_at)
+        valued = value_purchase(merchant, kind.code, money, bought, tenders, occurred_at, tier)
     else:
         valued = Valued(points, [], [])
     beside: tuple[Grant, ...] = ()
     if merchant.beside and points is None and money is not None:
         order = (money, bought, tenders)
-        beside, valued = _beside(runtime.catalogue, merchant, kind, valued, order, occurred_at, as_of)
+        beside, valued = _beside(runtime.catalogue, merchant, kind, valued, order, occurred_at, as_of, tier)
     issuer = runtime.catalogue.merchants_by_id[kind.merchant_id]
     policy = kind.policy_at(occurred_at)
     special = is_special(kind, policy, valued)
@@ -127,6 +131,7 @@ def _beside(
     bought: Bought,
     occurred_at: datetime,
     as_of: datetime,
+    tier: str | None,
 ) -> tuple[tuple[Grant, ...], Valued]:
     """What a purchase earns in the merchant's other currencies; and all that decided it, which then names each."""
     grants: list[Grant] = []
@@ -135,7 +140,7 @@ def _beside(
     for code in merchant.beside:
         if code == main.code or (code, money) not in merchant.earning:
             continue
-        worth = value_purchase(merchant, code, money, lines, tenders, occurred_at)
+        worth = value_purchase(merchant, code, money, lines, tenders, occurred_at, tier)
         decisions += [{**one, "currency": code} for one in worth.decisions]
         if worth.points:
             expiry = catalogue.currencies[code].policy_at(occurred_at).expiry
@@ -216,6 +221,7 @@ def reverse_request(
     Raises InvalidInput.
     """
     is_late(occurred_at, as_of)
+    owing = OwingBack(holder_id, operation_id, as_of, runtime.agreements)
     kinds = runtime.catalogue.currencies.values()
     endless = [kind for kind in kinds if kind.kind == "tier_credits"]
     return Reverse(
@@ -225,7 +231,7 @@ def reverse_request(
         as_of=as_of,
         occurred_at=occurred_at,
         dry_run=dry_run,
-        riders=() if dry_run else (OwingBack(holder_id, operation_id, as_of, runtime.agreements),),
+        riders=() if dry_run else (owing, *returning(runtime, holder_id, as_of)),
         operation_id=operation_id,
         clawback={merchant.id: merchant.clawback for merchant in runtime.catalogue.merchants.values()},
         floors={kind.code: None if kind in endless else kind.policy_at(as_of).floor for kind in kinds},

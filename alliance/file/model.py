@@ -259,6 +259,19 @@ class Lines(Document):
     category: Annotated[list[Word], Field(min_length=1), AfterValidator(distinct)]
 
 
+class When(Document):
+    """Which purchases are meant: lines of these categories, members of these tiers."""
+
+    category: Annotated[list[Word], Field(min_length=1), AfterValidator(distinct)] | None = None
+    tier: Annotated[list[Code], Field(min_length=1), AfterValidator(distinct)] | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> "When":
+        if self.category is None and self.tier is None:
+            raise refusal("when names a category or a tier")
+        return self
+
+
 class EarningRule(Document):
     """A version of a rule."""
 
@@ -277,7 +290,7 @@ class EarningRule(Document):
     round: Round | None = None
     priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
     stacks: bool = False
-    when: Lines | None = None
+    when: When | None = None
     except_: Lines | None = Field(default=None, alias="except")
     expiry: Expiry | None = None
     pending: Pending | None = None
@@ -299,6 +312,38 @@ class EarningRule(Document):
         return self
 
 
+class Level(Document):
+    """A tier, and how many credits reach it."""
+
+    code: Code
+    name: Name
+    threshold: Count
+
+
+class Months(Document):
+    """So many months, rolling."""
+
+    months: Annotated[int, Field(ge=1, le=120)]
+
+
+def _period(value: Any, handler: Callable[[Any], Any]) -> Any:
+    try:
+        return handler(value)
+    except ValidationError:
+        raise refusal("period is calendar_year, or {months: 12}") from None
+
+
+class Tiers(Document):
+    """The tiers of a merchant's programme."""
+
+    credits: Points
+    period: Annotated[Literal["calendar_year"] | Months, WrapValidator(_period)] = "calendar_year"
+    lasts: Literal["period", "balance"] = "period"
+    levels: Annotated[list[Level], Field(min_length=1), each]
+    after_return: Literal["if_lifted", "now", "at_period_end", "keep"] = "if_lifted"
+    return_days: Annotated[int, Field(ge=1, le=3_650)] = 30
+
+
 class Merchant(Document):
     """A merchant, its stores, points and rules."""
 
@@ -311,6 +356,7 @@ class Merchant(Document):
     stores: Annotated[list[Store], each] = []
     currencies: Annotated[list[Currency], each] = []
     earning: Annotated[list[EarningRule], each] = []
+    tiers: Tiers | None = None
 
     @property
     def candidates(self) -> list[Currency]:

@@ -91,6 +91,7 @@ async def _merchants(session: AsyncSession) -> list[dict[str, Any]]:
             "timezone": row.timezone,
             "settings": row.settings,
             "settlement": row.settlement,
+            "tiers": row.tiers,
             **parts[row.id],
         }
         for row in await session.scalars(select(MerchantRow).order_by(MerchantRow.code))

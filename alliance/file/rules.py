@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from itertools import pairwise
 from typing import Any, Protocol, TypeVar
 
-from alliance.file.model import Agreement, AllianceDocument, CurrencyTerms, Earn, EarningRule, Merchant, Redeem
+from alliance.file.model import Agreement, AllianceDocument, CurrencyTerms, Earn, EarningRule, Merchant, Redeem, Tiers
 from alliance.file.money_machine import money_machines
 from alliance.file.source import Path
 from alliance.file.stored_value import forbidden
@@ -114,6 +114,8 @@ class _Check:
             for terms in (currency, *currency.policies):
                 yield from self._kind(currency.kind, terms, self.places[id(terms)])
         yield from self._law(merchant)
+        if merchant.tiers is not None:
+            yield from self._tiers(merchant, merchant.tiers)
         for rule in merchant.earning:
             yield from self._rule(merchant, rule)
         for versions in _grouped(merchant.earning, lambda item: item.code):
@@ -143,8 +145,26 @@ class _Check:
             if reason := forbids_expiry(profile, expiry_terms(part.expiry.dump())):
                 yield Fault((*self.places[id(part)], "expiry"), reason)
 
+    def _tiers(self, merchant: Merchant, tiers: Tiers) -> Faults:
+        path = (*self.places[id(merchant)], "tiers")
+        credits = next((currency for currency in merchant.currencies if currency.code == tiers.credits), None)
+        if credits is None or credits.kind != "tier_credits":
+            yield Fault((*path, "credits"), "must be tier_credits of this merchant's own")
+        elif any(terms.expiry.policy != "never" for terms in (credits, *credits.policies)):
+            yield Fault((*path, "credits"), f"the period says how long these count: {tiers.credits} has no expiry")
+        if tiers.lasts == "balance" and "after_return" in tiers.model_fields_set:
+            yield Fault((*path, "afterReturn"), "has no meaning where a tier follows the balance")
+        yield from self._twice(tiers.levels, "code", lambda level: level.code)
+        for lower, level in pairwise(tiers.levels):
+            if level.threshold <= lower.threshold:
+                yield Fault((*self.places[id(level)], "threshold"), f"must be more than {lower.threshold}, before it")
+
     def _rule(self, merchant: Merchant, rule: EarningRule) -> Faults:
         path = self.places[id(rule)]
+        levels = [] if merchant.tiers is None else [level.code for level in merchant.tiers.levels]
+        for i, code in enumerate((rule.when and rule.when.tier) or ()):
+            if code not in levels:
+                yield Fault((*path, "when", "tier", i), f"no tier {code!r} of this merchant{suggestion(code, levels)}")
         if rule.of is not None:
             kinds = {currency.code: currency.kind for currency in merchant.currencies}
             if rule.of not in kinds:

@@ -3,7 +3,7 @@
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fractions import Fraction
 from typing import Any, Literal
@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.money import MICRO, PRICE, scaled, to_minor
-from domain.programs.earning import Earning, EarningRule, compile_earning
+from domain.programs.earning import Earning, EarningRule, compile_earning, compile_tiers
 from domain.programs.model import (
     AllianceRow,
     CurrencyPolicyRow,
@@ -27,6 +27,7 @@ from domain.programs.terms import EarnLimits as EarnLimits
 from domain.programs.terms import ExpiryPolicy as ExpiryPolicy
 from domain.programs.terms import PendingTerms as PendingTerms
 from domain.programs.terms import expiry_terms, limit_terms, pending_terms, rule_terms
+from domain.programs.tiering import TierProgramme, tier_programme
 
 PRICE_PLACES = len(str(PRICE)) - 1
 MICRO_PLACES = len(str(MICRO)) - 1
@@ -147,6 +148,7 @@ class Merchant:
     `beside` are its own currencies that rules grant beside the points of a purchase. By hand, one of its clients moves
     at most `adjust_limit` points at once and `adjust_per_day` a day; expired points that come back live `grace_days`.
     Merchants of one `group` take each other's stored value.
+    `by_tier` is the earning of members of tiers that rules name; all others have `earning`.
     """
 
     id: uuid.UUID
@@ -169,6 +171,8 @@ class Merchant:
     adjust_per_day: int = 10_000
     grace_days: int = 30
     beside: tuple[str, ...] = ()
+    tiers: TierProgramme | None = None
+    by_tier: Mapping[str, Mapping[tuple[str, str], Earning]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +246,7 @@ async def load_catalogue(session: AsyncSession) -> Catalogue:
         alliance=_alliance(alliance),
         merchants={merchant.code: merchant for merchant in merchants},
         merchants_by_id={merchant.id: merchant for merchant in merchants},
-        currencies={row.code: _currency(row, policies[row.code], sliding[row.code]) for row in rows},
+        currencies=_with_periods([_currency(row, policies[row.code], sliding[row.code]) for row in rows], merchants),
         identifier_types={declared.type: declared for declared in types},
         revision=alliance.revision,
     )
@@ -296,12 +300,26 @@ def _merchant(
         adjust_per_day=row.settings.get("adjustPerDay", 10_000),
         grace_days=row.settings.get("graceDays", 30),
         beside=tuple(sorted({rule.currency for rule in rules if rule.beside})),
+        tiers=tier_programme(row.tiers, row.id, ZoneInfo(row.timezone)),
+        by_tier=compile_tiers(rules),
     )
 
 
 def _currency(row: CurrencyRow, policies: Iterable[CurrencyPolicy], expiries: Iterable[ExpiryPolicy]) -> Currency:
     sliding = tuple(expiry for expiry in expiries if expiry.kind == "inactivity")
     return Currency(row.code, row.merchant_id, row.kind, row.name, row.scale, tuple(policies), sliding)
+
+
+def _with_periods(currencies: Iterable[Currency], merchants: Iterable[Merchant]) -> dict[str, Currency]:
+    """Currencies by code; the credits of tiers end with the tiers' period."""
+    known = {currency.code: currency for currency in currencies}
+    for merchant in merchants:
+        if merchant.tiers is not None:
+            months, credits = merchant.tiers.months, known[merchant.tiers.credits]
+            expiry = ExpiryPolicy("end_of_year") if months is None else ExpiryPolicy("rolling", months=months)
+            policies = tuple(replace(policy, expiry=expiry) for policy in credits.policies)
+            known[credits.code] = replace(credits, policies=policies)
+    return known
 
 
 def _policy(row: CurrencyPolicyRow) -> CurrencyPolicy:
@@ -360,7 +378,8 @@ def _rule(row: EarningRuleRow, default_currency: str) -> EarningRule:
         rounding=None if rounding is None else (rounding["mode"], rounding["by"]),
         priority=stored["priority"],
         stacks=stored["stacks"],
-        categories=frozenset(stored["when"]["category"]) if "when" in stored else None,
+        categories=_named(stored, "category"),
+        tiers=_named(stored, "tier"),
         excluded=frozenset(stored["except"]["category"]) if "except" in stored else frozenset(),
         bonus=stored.get("bonus"),
         least=0 if least is None else to_minor(least["amount"], least["currency"]),
@@ -368,6 +387,12 @@ def _rule(row: EarningRuleRow, default_currency: str) -> EarningRule:
         beside=stored.get("of", default_currency) != default_currency,
         terms=rule_terms(stored),
     )
+
+
+def _named(stored: dict[str, Any], what: str) -> frozenset[str] | None:
+    """What a rule's `when` names of this; None for all."""
+    named = stored.get("when", {}).get(what)
+    return None if named is None else frozenset(named)
 
 
 def _identifier_type(row: IdentifierTypeRow) -> IdentifierType:

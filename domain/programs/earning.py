@@ -38,7 +38,7 @@ class EarningRule:
 
     `rate` is points a minor unit of `money`. `bonus` points are given where the lines meant cost `least` minor units of
     `money` or more. `cap`: the most points that it gives for one order. `beside`: it gives another currency of the
-    merchant's than its default, beside whatever points a purchase earns.
+    merchant's than its default, beside whatever points a purchase earns. `tiers`: for members of these alone.
     """
 
     code: str
@@ -59,6 +59,7 @@ class EarningRule:
     cap: int | None = None
     beside: bool = False
     terms: RuleTerms | None = None
+    tiers: frozenset[str] | None = None
 
     def in_force(self, moment: datetime) -> bool:
         """Whether `moment` lies in this version's time."""
@@ -98,7 +99,10 @@ class Tariff:
 
 @dataclass(frozen=True, slots=True)
 class Earning:
-    """All tariffs of a merchant for one points currency and one currency of money, in time order; and their rules."""
+    """All tariffs of a merchant for one points currency and one currency of money, in time order.
+
+    `rules` are all that concern the two, for whatever tier.
+    """
 
     starts: tuple[datetime, ...]
     tariffs: tuple[Tariff, ...]
@@ -114,11 +118,21 @@ class Earning:
         return _tariff([rule for rule in self.rules if (rule.code, rule.version) in versions])
 
 
-def compile_earning(rules: Iterable[EarningRule]) -> dict[tuple[str, str], Earning]:
-    """The earning of one merchant by (points currency, currency of money)."""
+ByPair = dict[tuple[str, str], "Earning"]
+"""The earning of one merchant by (points currency, currency of money)."""
+
+
+def compile_earning(rules: Iterable[EarningRule], tier: str | None = None) -> ByPair:
+    """What a merchant's rules give to members of a tier (None: of none)."""
     rules = list(rules)
     pairs = {(rule.currency, rule.money) for rule in rules if rule.money is not None}
-    return {(points, money): _earning(_concerning(rules, points, money)) for points, money in pairs}
+    return {(points, money): _earning(_concerning(rules, points, money), tier) for points, money in pairs}
+
+
+def compile_tiers(rules: Iterable[EarningRule]) -> dict[str, ByPair]:
+    """The same for each tier that a rule names: to all others these give what they give to members of none."""
+    rules = list(rules)
+    return {tier: compile_earning(rules, tier) for tier in {tier for rule in rules for tier in rule.tiers or ()}}
 
 
 def _concerning(rules: Sequence[EarningRule], points: str, money: str) -> list[EarningRule]:
@@ -126,9 +140,10 @@ def _concerning(rules: Sequence[EarningRule], points: str, money: str) -> list[E
     return sorted(chosen, key=lambda rule: (rule.multiplier is not None, -rule.priority, rule.code, rule.version))
 
 
-def _earning(rules: Sequence[EarningRule]) -> Earning:
+def _earning(rules: Sequence[EarningRule], tier: str | None) -> Earning:
     starts = sorted({moment for rule in rules for moment in (rule.valid_from, rule.valid_to) if moment is not None})
-    tariffs = tuple(_tariff([rule for rule in rules if rule.in_force(start)]) for start in starts)
+    its = [rule for rule in rules if rule.tiers is None or tier in rule.tiers]
+    tariffs = tuple(_tariff([rule for rule in its if rule.in_force(start)]) for start in starts)
     return Earning(tuple(starts), tariffs, tuple(rules))
 
 

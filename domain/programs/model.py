@@ -31,7 +31,7 @@ class AllianceRow(Base):
 
 
 class MerchantRow(Base):
-    """A house of the alliance. `settings` and `settlement` are as in the alliance file."""
+    """A house of the alliance. `settings`, `settlement` and `tiers` are as in the alliance file."""
 
     __tablename__ = "merchant"
 
@@ -42,6 +42,7 @@ class MerchantRow(Base):
     timezone: Mapped[str]
     settings: Mapped[dict[str, Any]]
     settlement: Mapped[dict[str, Any]]
+    tiers: Mapped[dict[str, Any] | None]
 
 
 class StoreRow(Base):

@@ -78,14 +78,16 @@ def value_purchase(
     lines: Sequence[Line],
     tenders: Sequence[Tender],
     occurred_at: datetime,
+    tier: str | None = None,
 ) -> Valued:
-    """What `lines` bought at `merchant` earn in `currency` by the rules of `occurred_at` (R8, R10).
+    """What `lines` bought at `merchant` earn in `currency` by the rules of `occurred_at` (R8, R10), for a `tier`.
 
     Lines are (amount, category) and tenders (kind, amount), amounts in minor units of `money`. Points and coupons among
     the tenders earn nothing: what was paid in money is shared over the lines in proportion. Raises InvalidInput for a
     negative amount, or for a money in which this merchant has no rules though it has some in another.
     """
-    earning = merchant.earning.get((currency, money))
+    by_pair = merchant.earning if tier is None else merchant.by_tier.get(tier, merchant.earning)
+    earning = by_pair.get((currency, money))
     tariff = None if earning is None else earning.at(occurred_at)
     total = 0
     for i, (amount, _) in enumerate(lines):

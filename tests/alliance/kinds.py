@@ -16,6 +16,16 @@ RULES = """\
       - {code: stamp, version: 1, from: 2017-01-01, of: STAMP, bonus: 1, atLeast: {amount: "5.00", currency: USD}}
 """
 
+LEVELS = "levels: [{code: silver, name: Silver, threshold: 100}, {code: gold, name: Gold, threshold: 300}]"
+DOUBLE = """\
+      - {code: gold-double, version: 1, from: 2017-01-01, multiplier: 2, stacks: true, when: {tier: [gold]}}
+"""
+
+
+def with_tiers(terms: str = "") -> str:
+    """The grocer with silver from 100 credits and gold from 300, whose members earn twice the points."""
+    return file_of(rules=RULES + DOUBLE, of_grocer=f"    tiers: {{credits: VIP, {terms}{LEVELS}}}\n")
+
 
 def file_of(currencies: str = CURRENCIES, rules: str = RULES, of_grocer: str = "") -> str:
     """The sample alliance with these of the grocer's."""
@@ -35,5 +45,5 @@ async def put_in_force(runtime: Runtime, text: str) -> None:
     """Apply the file."""
     async with runtime.database.transaction() as session:
         plan = await apply(session, parse(text, "kinds.yaml"), NOON)
-    assert plan.changed, plan.lines()
+    assert not plan.refused, plan.lines()
     await runtime.refresh()

@@ -11,14 +11,16 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.clearing.grants import activate_request
+from alliance.clearing.tiers import expire_request
 from alliance.runtime import Runtime
 from domain.errors import Refusal
 from domain.events.commands import add_jobs
 from domain.events.model import HeldJob, NewJob
-from domain.ledger.commands import Expire
 from domain.ledger.due import DueWallet, cut_due_holders, due_pending, due_wallets
 from domain.ledger.errors import HolderStopped
+from domain.tiers.queries import cut_ended
 from workers.actors.holds import lapse_holds
+from workers.actors.tiers import evaluate_tiers
 
 #: Holders a job: so few that a night's work spreads over all workers, and that a job is done in about a second.
 HOLDERS_A_JOB = 2000
@@ -28,10 +30,11 @@ WALLETS_AT_ONCE = 500
 
 
 async def expire(runtime: Runtime, session: AsyncSession, jobs: Sequence[HeldJob]) -> Mapping[UUID, Exception]:
-    """Cut the holders who have points to activate or to expire into ranges, a job for each. Args: {as_of}."""
+    """Cut the holders who have points or tiers due into ranges, a job for each. Args: {as_of}."""
     for job in jobs:
         as_of = datetime.fromisoformat(job.args["as_of"])
-        firsts = await cut_due_holders(session, as_of, HOLDERS_A_JOB)
+        due = [await cut(session, as_of, HOLDERS_A_JOB) for cut in (cut_due_holders, cut_ended)]
+        firsts = sorted({first for firsts in due for first in firsts})
         ends = [*firsts[1:], None]
         ranges = [
             {"as_of": job.args["as_of"], "first": str(first), "before": end and str(end)}
@@ -44,8 +47,9 @@ async def expire(runtime: Runtime, session: AsyncSession, jobs: Sequence[HeldJob
 async def expire_range(runtime: Runtime, session: AsyncSession, jobs: Sequence[HeldJob]) -> Mapping[UUID, Exception]:
     """Activate and expire what is due at `as_of`, of holders from `first` to before `before` (null: to the last).
 
-    Holds past their time are lapsed before, so that nothing waits for them (R7). Holders who are stopped are left
-    out. Needs no key: what has expired is not due again, so that a job begun anew goes on where the last one was
+    Holds past their time are lapsed before, so that nothing waits for them, and tiers that end are followed up while
+    the credits are there; a tier that depends on credits is decided with their expiry (R7). Holders who are stopped are
+    left out. Needs no key: what has expired is not due again, so that a job begun anew goes on where the last one was
     stopped.
     """
     failed: dict[UUID, Exception] = {}
@@ -56,9 +60,11 @@ async def expire_range(runtime: Runtime, session: AsyncSession, jobs: Sequence[H
             failed[job.id] = refusal
         if refusal := await lapse_holds(runtime, session, as_of, first, before):
             failed[job.id] = refusal
+        if refusal := await evaluate_tiers(runtime, session, as_of, first, before):
+            failed[job.id] = refusal
         after: DueWallet | None = None
         while wallets := await due_wallets(session, as_of, first, before, after, WALLETS_AT_ONCE):
-            outcomes = await runtime.engine.post_many([_expiry(wallet, as_of) for wallet in wallets])
+            outcomes = await runtime.engine.post_many([expire_request(runtime, wallet, as_of) for wallet in wallets])
             if refusals := [one for one in outcomes if isinstance(one, Refusal) and not isinstance(one, HolderStopped)]:
                 failed[job.id] = refusals[0]
             after = wallets[-1]
@@ -76,14 +82,3 @@ async def _activate(
             return refusals[0]
     return None
 
-
-def _expiry(wallet: DueWallet, as_of: datetime) -> Expire:
-    return Expire(
-        key=None,
-        client_id=None,
-        holder_id=wallet.holder_id,
-        currency=wallet.currency,
-        issuer_id=wallet.issuer_id,
-        as_of=as_of,
-        occurred_at=as_of,
-    )

@@ -7,11 +7,11 @@ from typing import Any, get_args, get_origin
 import pytest
 from pydantic import BaseModel
 
-from alliance.file.model import AllianceDocument, Limit
+from alliance.file.model import AllianceDocument, Limit, Months
 from alliance.file.values import BusinessDays, Money
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "alliance-file.md"
-EXPLAINED_AS_VALUES = (Money, BusinessDays, Limit)
+EXPLAINED_AS_VALUES = (Money, BusinessDays, Limit, Months)
 
 
 def part_of(annotation: Any) -> tuple[type[BaseModel] | None, bool]:

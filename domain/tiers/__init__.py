@@ -1,0 +1,1 @@
+"""Tiers: what a member's credits have brought them to in a merchant's programme, and until when."""
