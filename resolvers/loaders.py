@@ -26,6 +26,8 @@ from domain.ledger.model import Hold
 from domain.ledger.queries import ActivityKey, EntryRow, LotRow, OperationRow, Totals, WalletFigures, WalletKey
 from domain.members import queries as members
 from domain.members.model import Member, MemberIdentifier, Membership
+from domain.programs.tiering import TierProgramme
+from domain.tiers.queries import TierStanding, standings
 from resolvers.pages import Page, Window, page
 from resolvers.reach import members_of, seen_entries, sees_currency, sees_holder
 from resolvers.viewer import Viewer
@@ -79,6 +81,15 @@ class Loaders:
         async def load(session: AsyncSession, ids: list[UUID]) -> list[list[Membership]]:
             found = await members.memberships(session, ids, members_of(self.viewer))
             return [found[id_] for id_ in ids]
+
+        return self._loader(load)
+
+    @cached_property
+    def tiers(self) -> DataLoader[tuple[UUID, TierProgramme], TierStanding]:
+        """Where members stand in programmes."""
+
+        async def load(session: AsyncSession, places: list[tuple[UUID, TierProgramme]]) -> list[TierStanding]:
+            return await standings(session, places, self.as_of)
 
         return self._loader(load)
 

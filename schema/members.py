@@ -8,7 +8,7 @@ import strawberry
 
 from domain.ledger.model import HoldStatus, OperationKind
 from domain.members import model
-from resolvers import exchanges, ids, lots, members, wallets
+from resolvers import exchanges, ids, lots, members, tiers, wallets
 from resolvers.lots import HOLD_SHAPE
 from resolvers.operations import ACTIVITY_SHAPE
 from resolvers.pages import window
@@ -18,6 +18,7 @@ from schema.holds import Hold
 from schema.merchants import Merchant, Store
 from schema.node import Connection, Info, Node
 from schema.operations import Operation
+from schema.tiers import MembershipTier
 from schema.wallets import Wallet
 
 
@@ -55,6 +56,12 @@ class Membership:
         """From the catalogue."""
         merchant = info.context.runtime.catalogue.merchants_by_id[self.row.merchant_id]
         return None if self.row.store is None else Store.of(merchant, self.row.store)
+
+    @strawberry.field(description="The member's tier there; null where the programme has none.")
+    async def tier(self, info: Info) -> MembershipTier | None:
+        """As of now."""
+        found = await tiers.standing(info.context, self.row.holder_id, self.row.merchant_id)
+        return None if found is None else MembershipTier.of(self.row.holder_id, *found)
 
     @classmethod
     def of(cls, row: model.Membership) -> Self:

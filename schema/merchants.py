@@ -12,6 +12,7 @@ from resolvers.worth import worth_of_one
 from schema.money import Money
 from schema.node import Info, Node
 from schema.scalars import CurrencyCode, Decimal, Points
+from schema.tiers import TierLevel
 
 
 @strawberry.type(description="A place where a merchant sells.")
@@ -114,6 +115,11 @@ class Merchant(Node):
         """A merchant has a handful."""
         known = info.context.runtime.catalogue.currencies
         return [PointsCurrency.of(known[code]) for code in self.row.currencies]
+
+    @strawberry.field(description="The tiers of its programme, the lowest first.")
+    def tiers(self) -> list[TierLevel]:
+        """As the alliance file says."""
+        return [] if self.row.tiers is None else [TierLevel.of(level) for level in self.row.tiers.levels]
 
     @strawberry.field(description="The kind of points it grants where nothing else is said.")
     def default_currency(self, info: Info) -> PointsCurrency | None:

@@ -62,7 +62,11 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         **_all(POINTS, "wallets wallet activity holds exchangeOptions"),
     },
     "Identifier": _all(PARENT, "type issuer value linkedAt"),
-    "Membership": _all(PARENT, "merchant number joinedAt channel store"),
+    "Membership": {**_all(PARENT, "merchant number joinedAt channel store"), **_all(POINTS, "tier")},
+    "MembershipTier": _all(PARENT, "code name since until credits next history"),
+    "TierLevel": _all(PUBLIC, "code name threshold"),
+    "TierProgress": _all(PARENT, "level missing"),
+    "TierChange": _all(PARENT, "code since until reason credits operation"),
     "Wallet": _all(
         PARENT, "id currency balance available held pending debt worth lifetime lots expiries statement holds"
     ),
@@ -88,7 +92,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "ExchangeOption": _all(PARENT, "to rate block step remainingToday expiryRule changesOn blockedBy"),
     "Quote": _all(PARENT, "id rate pointsOut pointsIn fee expiresAt"),
     "Merchant": {
-        **_all(PARENT, "id code name timezone store currencies defaultCurrency"),
+        **_all(PARENT, "id code name timezone store currencies defaultCurrency tiers"),
         **_all(by(*READERS, scope=Scope.POINTS_READ), "balances"),
     },
     "CurrencyBalances": _all(PARENT, "currency outstanding held pending debt holders ending"),

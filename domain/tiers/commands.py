@@ -1,7 +1,7 @@
 """How tiers come with what is posted: decided under the holder's lock, written in the transaction of the operation."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -13,7 +13,7 @@ from domain.ledger.commands import Earn, Expire
 from domain.ledger.request import Books, Effect, Needs, PastOperation, Request
 from domain.programs.tiering import TierProgramme
 from domain.tiers import rules
-from domain.tiers.model import MemberTier
+from domain.tiers.model import MemberTier, TierReason
 from domain.tiers.rules import INSTANT, TierState
 
 _TIER: Any = MemberTier.__table__
@@ -111,16 +111,22 @@ class Standing:
         return live - self.books.debt(self.holder_id, self.programme.credits)
 
     def settled(self, as_of: datetime) -> list[TierState]:
-        """The tiers that are due because others have ended."""
-        return rules.ended(self.programme, self.tiers, self.credits_before, as_of)
+        """The tiers that are due because others have ended, or credits have expired."""
+        return rules.settled(self.programme, self.tiers, self.credits_before, self.credits(as_of), as_of)
 
     def add(self, effect: Effect, *tiers: TierState | None) -> None:
-        """Write these with the effect; whoever comes next in the batch sees them."""
+        """Write these with the effect; whoever comes next in the batch sees them.
+
+        That credits have expired is noticed by an operation, which is then the cause.
+        """
         known = self.tiers
         for tier in tiers:
-            if tier is not None:
-                effect.rows.append((_TIER, self._row(len(known), tier)))
-                known.append(tier)
+            if tier is None:
+                continue
+            if tier.reason == TierReason.BALANCE and tier.operation_id is None:
+                tier = replace(tier, operation_id=effect.operation["id"])
+            effect.rows.append((_TIER, self._row(len(known), tier)))
+            known.append(tier)
 
     def _row(self, seq: int, tier: TierState) -> dict[str, Any]:
         place = {"holder_id": self.holder_id, "merchant_id": self.programme.merchant_id, "seq": seq}
@@ -246,17 +252,12 @@ class ExpireCredits(Expire):
         Standing.needs(needs, self.holder_id, self.programme)
 
     def decide(self, books: Books) -> Effect | None:
-        """Tiers that end, then the expiry, then the tier that depends on the balance."""
+        """Tiers that end, on credits that expire now too; the expiry; the tier that depends on what is left."""
         standing = Standing(self.programme, self.holder_id, books)
         settled = standing.settled(self.as_of)
         effect = Expire.decide(self, books)
-        tiers, credits = [*standing.tiers, *settled], standing.credits(self.as_of, effect)
-        cause = None if effect is None else effect.operation["id"]
-        fall = rules.fallen(self.programme, tiers, credits, self.as_of, cause)
-        if not settled and fall is None:
-            return effect
-        effect = effect or _unbooked(self)
-        standing.add(effect, *settled, fall)
+        if effect is not None:
+            standing.add(effect, *settled)
         return effect
 
 

@@ -1,15 +1,17 @@
 """Reads of tiers: many keys in, many rows out; and whose have ended."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.programs.tiering import TierProgramme
 from domain.tiers.model import MemberTier
-from domain.tiers.rules import TierState
+from domain.tiers.rules import INSTANT, TierState, settled
 
 Place = tuple[UUID, UUID]
 """A holder and a merchant."""
@@ -29,6 +31,46 @@ async def tiers(session: AsyncSession, places: Sequence[Place]) -> dict[Place, l
         )
         found[row.holder_id, row.merchant_id].append(state)
     return found
+
+
+class TierStanding(NamedTuple):
+    """The tiers that a member has had, up to now, and what the credits come to."""
+
+    tiers: list[TierState]
+    credits: int
+
+
+async def standings(
+    session: AsyncSession, places: Sequence[tuple[UUID, TierProgramme]], as_of: datetime
+) -> list[TierStanding]:
+    """Where members stand in programmes, as of now: whether or not the night's work has been done."""
+    known = await tiers(session, [(holder_id, programme.merchant_id) for holder_id, programme in places])
+    wanted: set[Wanted] = set()
+    now = as_of + INSTANT
+    for holder_id, programme in places:
+        ends = [now, *_ends(programme, known[holder_id, programme.merchant_id], as_of)]
+        wanted.update(Wanted(holder_id, programme.credits, end) for end in ends)
+    credits = await credits_before(session, list(wanted))
+    found = []
+    for holder_id, programme in places:
+        had = known[holder_id, programme.merchant_id]
+        at = partial(_looked_up, credits, holder_id, programme.credits)
+        found.append(TierStanding([*had, *settled(programme, had, at, at(now), as_of)], at(now)))
+    return found
+
+
+def _ends(programme: TierProgramme, had: Sequence[TierState], as_of: datetime) -> list[datetime]:
+    """When tiers end until now, if one follows the other."""
+    ends: list[datetime] = []
+    end = had[-1].until if had else None
+    while end is not None and end <= as_of:
+        ends.append(end)
+        end = programme.until(end - INSTANT)
+    return ends
+
+
+def _looked_up(credits: Mapping["Wanted", int], holder_id: UUID, currency: str, end: datetime) -> int:
+    return credits[Wanted(holder_id, currency, end)]
 
 
 class Wanted(NamedTuple):

@@ -73,6 +73,15 @@ def ended(programme: TierProgramme, tiers: Tiers, credits_at: CreditsAt, as_of: 
     return added
 
 
+def settled(
+    programme: TierProgramme, tiers: Tiers, credits_at: CreditsAt, credits: int, as_of: datetime
+) -> list[TierState]:
+    """What follows tiers that have ended, and what is left of one that depends on `credits`, now so many."""
+    added = ended(programme, tiers, credits_at, as_of)
+    fall = fallen(programme, [*tiers, *added], credits, as_of, None)
+    return added if fall is None else [*added, fall]
+
+
 def lifted(
     programme: TierProgramme, tiers: Tiers, credits: int, as_of: datetime, operation_id: UUID | None
 ) -> TierState | None:
