@@ -30,7 +30,7 @@ def forbidden(document: AllianceDocument, places: Places) -> Faults:
             path = places[id(rule)]
             if rule.currency in owners:
                 yield (*path, "currency"), "stored value is paid for, not earned"
-            if rule.when is not None and BOUGHT_VALUE in rule.when.category:
+            if rule.when is not None and BOUGHT_VALUE in (rule.when.category or ()):
                 yield (
                     (*path, "when", "category"),
                     f"lines of category {BOUGHT_VALUE} buy stored value: they earn nothing",
