@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from alliance.clearing.tiers import adjusting
 from alliance.opening import rules
 from alliance.opening.errors import RepeatedReference
 from alliance.opening.model import Asked, Columns, Row, Tally
@@ -95,6 +96,7 @@ class Import:
         for one, member in zip(good, members, strict=True):
             if isinstance(member, UUID):
                 one.request.holder_id = member
+                one.request.riders = adjusting(self.runtime, one.request.currency, member, self.as_of)
         posting = [one.request for one in asked if isinstance(one, Asked)]
         outcomes = await self.runtime.engine.post_many(posting)
         _keep(asked, [self._counted(request, one) for request, one in zip(posting, outcomes, strict=True)])

@@ -155,6 +155,7 @@ NOT_IN_LEAVES = {
     "operation_note": "may hold personal data",
     "order_tender": "says what paid for an order; both operations are proved",
     "adjustment": "counts what its operation, which is proved, moved",
+    "member_tier": "follows from the credits, which are proved; some have no operation",
 }
 """Tables that name an operation and are in no leaf, and why."""
 

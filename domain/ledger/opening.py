@@ -33,8 +33,10 @@ class Opening(Request):
     reference: str | None = None
 
     def needs(self, needs: Needs) -> None:
-        """The member's status."""
+        """The member's status, and what the riders ask for."""
         needs.members.add(self.holder_id)
+        for rider in self.riders:
+            rider.needs(needs)
 
     def decide(self, books: Books) -> Effect:
         """One entry and one lot. Raises InvalidInput, NotFound, MemberNotActive, BalanceLimitExceeded."""
@@ -60,4 +62,6 @@ class Opening(Request):
                 self.expires_at,
             )
         )
+        for rider in self.riders:
+            rider.ride(books, effect)
         return effect

@@ -58,7 +58,7 @@ class _CreditsCounted:
                     WITH ORDINALITY AS a (holder_id, currency, first, before, n)
                JOIN entry e ON e.holder_id = a.holder_id AND e.currency = a.currency
                JOIN operation o ON o.holder_id = e.holder_id AND o.id = e.operation_id
-                    AND o.kind IN ('EARN', 'ADJUST') AND o.as_of >= a.first AND o.as_of < a.before
+                    AND o.kind IN ('EARN', 'ADJUST', 'OPENING') AND o.as_of >= a.first AND o.as_of < a.before
                LEFT JOIN LATERAL (
                  SELECT sum(coalesce((t.returned -> 'beside' -> a.currency ->> 0)::bigint, t.undone)) AS undone
                  FROM operation b JOIN operation_return t ON t.holder_id = b.holder_id AND t.operation_id = b.id

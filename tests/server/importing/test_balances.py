@@ -23,6 +23,7 @@ from domain.ledger.verify import verify
 from server.commands.common import Unavailable, WrongUse
 from server.importing import tables
 from server.importing.balances import Outcome, run_import
+from tests.alliance.kinds import put_in_force, with_tiers
 from tests.ledger_support import rows as found
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -87,6 +88,14 @@ async def test_balances_come_with_their_lots(runtime: Runtime, tmp_path: Path) -
     )
     by_number = write(tmp_path / "more.csv", [row(number=number[0], points="7", reference="d")])
     assert (await bring(runtime, by_number)).to_json()["imported"]["points"] == {"GRO": 7}
+
+
+async def test_r11_credits_that_members_bring_lift_them(runtime: Runtime, tmp_path: Path) -> None:
+    await put_in_force(runtime, with_tiers())
+    rows = [row(CARD="1", currency="VIP", points="200"), row(CARD="1", currency="VIP", points="100"), row(CARD="2")]
+    await bring(runtime, write(tmp_path / "in.csv", rows))
+    lifted = await found(runtime.database, "SELECT level, credits FROM member_tier ORDER BY seq")
+    assert [tuple(one) for one in lifted] == [("silver", 200), ("gold", 300)]
 
 
 async def test_run_again_nothing_is_double(runtime: Runtime, tmp_path: Path) -> None:
