@@ -159,6 +159,20 @@ class _Check:
             if level.threshold <= lower.threshold:
                 yield Fault((*self.places[id(level)], "threshold"), f"must be more than {lower.threshold}, before it")
 
+    def _beside(self, merchant: Merchant, rule: EarningRule) -> Faults:
+        """What is granted beside the points of a purchase is active at once, and ends on a date of its currency's."""
+        granted = next(currency for currency in merchant.currencies if currency.code == rule.of)
+        if merchant.is_default(granted):
+            return
+        path = self.places[id(rule)]
+        for key in rule.model_fields_set & {"expiry", "pending"}:
+            yield Fault((*path, key), f"{rule.of} are granted beside: they are active at once, and end as they say")
+        for terms in (granted, *granted.policies):
+            sliding = terms.expiry.policy in ("anniversary", "inactivity")
+            if terms.pending is not None or terms.limits is not None or sliding:
+                yield Fault((*path, "of"), f"{rule.of} wait, are limited or slide: they are not granted beside others")
+                return
+
     def _rule(self, merchant: Merchant, rule: EarningRule) -> Faults:
         path = self.places[id(rule)]
         levels = [] if merchant.tiers is None else [level.code for level in merchant.tiers.levels]
@@ -171,6 +185,8 @@ class _Check:
                 yield Fault((*path, "of"), f"must be one of the merchant's own{suggestion(rule.of, kinds)}")
             elif kinds[rule.of] == "stored_value":
                 yield Fault((*path, "of"), "stored value is paid for, not earned")
+            else:
+                yield from self._beside(merchant, rule)
         elif rule.currency is not None:
             yield from self._known((*path, "currency"), rule.currency)
         elif merchant.code not in self.owners.values():

@@ -81,4 +81,3 @@ async def _activate(
         if refusals := [outcome for outcome in outcomes if isinstance(outcome, Refusal)]:
             return refusals[0]
     return None
-

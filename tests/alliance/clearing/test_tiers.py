@@ -16,7 +16,7 @@ from domain.money import from_minor
 from domain.tiers.queries import tiers
 from domain.tiers.rules import TierState
 from domain.tiers.verify import CHECKS
-from tests.alliance.kinds import put_in_force, with_tiers
+from tests.alliance.kinds import DOUBLE, put_in_force, with_tiers
 from tests.alliance.support import CLIENT, NOON, House, key
 
 NEW_YEAR = {year: datetime(year, 1, 1, 5, tzinfo=UTC) for year in (2017, 2018, 2019, 2020)}  # in New York
@@ -142,6 +142,22 @@ async def test_r27_a_repeated_key_lifts_once(house: House) -> None:
     assert isinstance(again, Posted)
     assert (again.operation_id, again.duplicate) == (first.operation_id, True)
     assert await told(house, member) == [("gold", "REACHED")]
+
+
+async def test_r04_points_of_a_tier_may_live_longer(house: House) -> None:
+    """By a rule for its members, with an expiry of its own."""
+    longer = """\
+      - {code: gold-base, version: 1, from: 2017-01-01, priority: 5, points: 1, per: {amount: "1.00", currency: USD},
+         when: {tier: [gold]}, expiry: {policy: rolling, months: 24}}
+"""
+    await put_in_force(house.runtime, with_tiers().replace(DOUBLE, DOUBLE + longer))
+    member = await house.member()
+    await buy(house, member, 300)
+    await buy(house, member, 10)
+    lots = await house.lots(member, "GRO")
+    ends = {2018: datetime(2018, 6, 2, 4, tzinfo=UTC), 2019: datetime(2019, 6, 2, 4, tzinfo=UTC)}
+    points = {year: sum(lot.granted for lot in lots if lot.expires_at == end) for year, end in ends.items()}
+    assert points == {2018: 310, 2019: 10}
 
 
 async def test_r19_r24_a_return_uses_the_multiplier_of_the_original(house: House) -> None:

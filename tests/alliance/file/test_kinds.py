@@ -51,6 +51,24 @@ def test_r11_a_rule_grants_the_merchants_own(of: str, path: str, reason: str) ->
     assert [(where, why) for _, where, why in faults(text)] == [(f"{RULE_PATH}.{path}".rstrip("."), reason)]
 
 
+@pytest.mark.parametrize(
+    "terms", ["limits: {perDay: 5}", "pending: {days: 3}", "expiry: {policy: inactivity, days: 9}"]
+)
+def test_r11_what_is_granted_beside_is_plain(terms: str) -> None:
+    text = beside(f"{STAMPS[:-1]}, {terms}}}").replace(RULE, RULE.replace("points: 1", "of: STA, points: 1"))
+    reason = "STA wait, are limited or slide: they are not granted beside others"
+    assert [(where, why) for _, where, why in faults(text)] == [(f"{RULE_PATH}.of", reason)]
+
+
+@pytest.mark.parametrize(("key", "terms"), [("pending", "{days: 3}"), ("expiry", "{policy: never}")])
+def test_r04_a_rule_says_nothing_else_of_what_it_grants_beside(key: str, terms: str) -> None:
+    rule = RULE.replace("points: 1", f"of: STA, {key}: {terms}, points: 1")
+    reason = "STA are granted beside: they are active at once, and end as they say"
+    assert [(where, why) for _, where, why in faults(beside(STAMPS).replace(RULE, rule))] == [
+        (f"{RULE_PATH}.{key}", reason)
+    ]
+
+
 def test_r11_agreements_are_about_points() -> None:
     text = SMALL.replace("kind: points, name: Grocer points", "kind: tier_credits, name: Credits")
     assert {(where, why) for _, where, why in faults(text)} == {
