@@ -28,6 +28,7 @@ TITLES: dict[str, dict[str, str]] = {
         OperationKind.OPENING: "Opening balance at {merchant}",
         OperationKind.TOP_UP: "Topped up at {merchant}",
         OperationKind.REFUND: "Paid back by {merchant}",
+        OperationKind.REPAIR: "Books with {merchant} put right",
         RECEIVED: "Points of {merchant} received",
     },
     "zh-CN": {
@@ -43,6 +44,7 @@ TITLES: dict[str, dict[str, str]] = {
         OperationKind.OPENING: "{merchant}期初积分",
         OperationKind.TOP_UP: "在{merchant}充值",
         OperationKind.REFUND: "{merchant}退款",
+        OperationKind.REPAIR: "{merchant}账目更正",
         RECEIVED: "收到{merchant}积分转赠",
     },
 }

@@ -131,7 +131,8 @@ PENDING = Proved(
     plain=False,
     apart=_PROMISED,
 )
-PROVED = (OPERATION, ENTRY, LOT, ALLOCATION, OBLIGATION, RETURN, DEBT, DEBT_PAYMENT, TOP_UP, PENDING)
+REPAIR = Proved("repair", "repairs", "accepted holder_id target_id", "holder_id", since=2)
+PROVED = (OPERATION, ENTRY, LOT, ALLOCATION, OBLIGATION, RETURN, DEBT, DEBT_PAYMENT, TOP_UP, PENDING, REPAIR)
 
 NOT_PROVED = {
     "operation": "xid",
@@ -143,6 +144,7 @@ NOT_PROVED = {
     "debt": "operation_id",
     "debt_payment": "operation_id",
     "top_up": "operation_id",
+    "repair": "operation_id",
     "pending_grant": "operation_id remaining activated_by done",
 }
 """By table: what changes, what is derived, what only says where the log goes on, and what all rows of a leaf share."""

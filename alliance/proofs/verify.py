@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from alliance.proofs.leaves import Rows, read, version_of
+from alliance.proofs.leaves import Rows, entry_of, read, version_of
 from alliance.proofs.model import LogCheckpoint, LogKey
 from alliance.proofs.notes import BadNote, Checkpoint, PublicKey, read_checkpoint
 from alliance.proofs.queries import driver
 from domain.ledger.merkle import HASH_SIZE, fold, grow
+from domain.ledger.model import Repair
 from domain.ledger.verify import Difference, Progress, Proof, quiet
 
 CHUNK = 5000
@@ -28,7 +30,7 @@ CHECKS = {
     "obligation belongs to an operation": """
         SELECT b.holder_id, b.operation_id::text AS kind, b.currency, b.points AS kept, 0 AS proved
         FROM obligation b LEFT JOIN operation o ON o.holder_id = b.holder_id AND o.id = b.operation_id
-        WHERE o.id IS NULL""",
+        WHERE o.id IS NULL AND NOT EXISTS (SELECT FROM repair p WHERE p.target_id = b.operation_id)""",
 }
 """What one aggregate finds; see `domain.ledger.verify.verify`."""
 
@@ -52,6 +54,7 @@ async def verify_log(session: AsyncSession, proof: Proof, progress: Progress = q
         made = await read(connection, [(leaf.holder_id, leaf.operation_id) for leaf in leaves])
         between = select(LogCheckpoint).where(LogCheckpoint.size > start, LogCheckpoint.size <= last + 1)
         checkpoints = (await session.scalars(between.order_by(LogCheckpoint.size))).all()
+        pass_.accepted = await _accepted(session, leaves)
         pass_.chunk(leaves, made, checkpoints)
         session.expunge_all()
         start, done = last + 1, done + len(leaves)
@@ -75,11 +78,21 @@ async def _public_keys(session: AsyncSession) -> list[PublicKey]:
     return keys
 
 
+async def _accepted(session: AsyncSession, leaves: Sequence[Any]) -> set[tuple[UUID, bytes]]:
+    """Of these operations, those that were repaired, and what was taken for right."""
+    if not (await session.execute(text("SELECT EXISTS (SELECT FROM repair)"))).scalar_one():
+        return set()
+    ids = [leaf.operation_id for leaf in leaves]
+    found = await session.execute(select(Repair.target_id, Repair.accepted).where(Repair.target_id.in_(ids)))
+    return {(target_id, accepted) for target_id, accepted in found}
+
+
 class _Pass:
     """One pass over the log, and where it stands."""
 
     def __init__(self, proof: Proof, keys: Sequence[PublicKey]) -> None:
         self.signed_size = 0
+        self.accepted: set[tuple[UUID, bytes]] = set()
         self._proof = proof
         self._keys = keys
         self._frontier: list[bytes] = []
@@ -103,11 +116,14 @@ class _Pass:
 
     def _leaf(self, leaf: Any, made: Rows | None) -> None:
         """The rows of an operation against its leaf."""
-        what = f"{leaf.operation_id} (leaf {leaf.place})"
-        if made is None:
-            self.differ("sealed operation is there", leaf.holder_id, what, 0, 1)
+        if made is not None and version_of(made, leaf.salt, leaf.hashes[:HASH_SIZE]) is not None:
             return
-        if version_of(made, leaf.salt, leaf.hashes[:HASH_SIZE]) is None:
+        what = f"{leaf.operation_id} (leaf {leaf.place})"
+        if (leaf.operation_id, b"" if made is None else entry_of(made, leaf.salt)) in self.accepted:
+            self._proof.repaired += 1
+        elif made is None:
+            self.differ("sealed operation is there", leaf.holder_id, what, 0, 1)
+        else:
             self.differ("operation is as it was sealed", leaf.holder_id, what, 1, 0)
 
     def _node(self, leaf: Any) -> None:

@@ -29,6 +29,7 @@ class OperationKind(StrEnum):
     TOP_UP = "TOP_UP"
     REFUND = "REFUND"
     ACTIVATE = "ACTIVATE"
+    REPAIR = "REPAIR"
 
 
 class AccountKind(StrEnum):
@@ -43,6 +44,7 @@ class AccountKind(StrEnum):
     ADJUSTMENT = "ADJUSTMENT"
     OPENING = "OPENING"
     DEPOSIT = "DEPOSIT"
+    SUSPENSE = "SUSPENSE"
 
 
 class HoldStatus(StrEnum):
@@ -429,3 +431,19 @@ class HolderStop(Base):
     why: Mapped[str]
     released_at: Mapped[datetime | None]
     released_by: Mapped[str | None]
+
+
+class Repair(Base):
+    """An operation that was booked on behalf of another, `target_id`, whose rows were changed or taken away.
+
+    `accepted` is the entry that the target's leaf would have as its rows were then (empty where it was gone): the
+    proof of the log takes that and nothing else.
+    """
+
+    __tablename__ = "repair"
+    __table_args__ = (Index("ix_repair_target", "target_id"),)
+
+    holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    operation_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    target_id: Mapped[uuid.UUID]
+    accepted: Mapped[bytes] = mapped_column(LargeBinary)

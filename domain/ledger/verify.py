@@ -79,9 +79,12 @@ CHECKS = {
     "operation moves lots by what it moves accounts": """
         SELECT holder_id, operation_id::text AS kind, currency,
                coalesce(e.amount, 0) AS kept, coalesce(m.amount, 0) AS proved
-        FROM (SELECT holder_id, operation_id, currency, sum(amount) AS amount
-              FROM entry WHERE account = 'POINTS' GROUP BY 1, 2, 3) e
-        FULL JOIN (SELECT holder_id, operation_id, currency, sum(amount) AS amount
+        FROM (SELECT e.holder_id, coalesce(p.target_id, e.operation_id) AS operation_id, e.currency,
+                     sum(e.amount) AS amount
+              FROM entry e LEFT JOIN repair p ON p.holder_id = e.holder_id AND p.operation_id = e.operation_id
+              WHERE e.account = 'POINTS' GROUP BY 1, 2, 3) e
+        FULL JOIN (SELECT moved.holder_id, coalesce(p.target_id, moved.operation_id) AS operation_id, moved.currency,
+                          sum(moved.amount) AS amount
                    FROM (SELECT holder_id, operation_id, currency, granted AS amount FROM lot
                          UNION ALL
                          SELECT t.holder_id, t.operation_id, l.currency, t.amount
@@ -90,6 +93,7 @@ CHECKS = {
                          SELECT holder_id, operation_id, currency, -points FROM debt
                          UNION ALL
                          SELECT holder_id, operation_id, currency, points FROM debt_payment) AS moved
+                   LEFT JOIN repair p ON p.holder_id = moved.holder_id AND p.operation_id = moved.operation_id
                    GROUP BY 1, 2, 3) m
         USING (holder_id, operation_id, currency)
         WHERE coalesce(e.amount, 0) <> coalesce(m.amount, 0)""",
@@ -163,7 +167,7 @@ CHECKS = {
         SELECT e.holder_id, e.operation_id::text AS kind, e.currency, e.amount AS kept, 0 AS proved
         FROM entry e LEFT JOIN operation o ON o.id = e.operation_id AND (o.holder_id = e.holder_id
              OR (e.counter_account = 'POINTS' AND o.holder_id = e.counter_holder_id))
-        WHERE o.id IS NULL""",
+        WHERE o.id IS NULL AND NOT EXISTS (SELECT FROM repair p WHERE p.target_id = e.operation_id)""",
     "opposite entries agree": """
         WITH side AS (SELECT holder_id, operation_id, currency, counter_holder_id, sum(amount) AS amount
                       FROM entry WHERE account = 'POINTS' AND counter_account = 'POINTS' GROUP BY 1, 2, 3, 4)
@@ -172,7 +176,8 @@ CHECKS = {
         FROM side one LEFT JOIN side other
           ON other.holder_id = one.counter_holder_id AND other.counter_holder_id = one.holder_id
           AND other.operation_id = one.operation_id AND other.currency = one.currency
-        WHERE one.amount <> -coalesce(other.amount, 0)""",
+        WHERE one.amount <> -coalesce(other.amount, 0)
+          AND NOT EXISTS (SELECT FROM repair p WHERE p.target_id = one.operation_id)""",
     "lot is what its source gave": """
         SELECT g.source_holder_id AS holder_id, g.source_lot_id::text AS kind, g.currency,
                g.granted AS kept, coalesce(t.amount, 0) AS proved
@@ -183,7 +188,8 @@ CHECKS = {
                    GROUP BY 1, 2, 3, 4) t
           ON t.holder_id = g.source_holder_id AND t.lot_id = g.source_lot_id
           AND t.operation_id = g.operation_id AND t.currency = g.currency
-        WHERE g.granted <> coalesce(t.amount, 0)""",
+        WHERE g.granted <> coalesce(t.amount, 0)
+          AND NOT EXISTS (SELECT FROM repair p WHERE p.target_id = g.operation_id)""",
     "top up is its two lots, of which the paid one never expires": """
         SELECT coalesce(t.holder_id, e.holder_id) AS holder_id, coalesce(t.operation_id, e.operation_id)::text AS kind,
                coalesce(t.currency, e.currency) AS currency, coalesce(t.paid, e.paid) AS kept,
@@ -229,7 +235,8 @@ class Difference:
 
 @dataclass(slots=True)
 class Proof:
-    """The verdict: how much was checked, how many figures differ (`found`), and the first of them.
+    """The verdict: how much was checked, how many figures differ (`found`), and the first of them; how many operations
+    are not as they were sealed but were `repaired`.
 
     `listener` is told each.
     """
@@ -237,6 +244,7 @@ class Proof:
     accounts: int = 0
     operations: int = 0
     found: int = 0
+    repaired: int = 0
     differences: list[Difference] = field(default_factory=list)
     listener: Callable[[Difference], None] = lambda difference: None
 
@@ -253,8 +261,9 @@ class Proof:
         self.listener(difference)
 
     def to_json(self) -> dict[str, Any]:
-        """The answer of `tessera verify --json`; `found` only where not all are listed."""
+        """The answer of `tessera verify --json`; `found` only where not all are listed, `repaired` where any is."""
         more = {"found": self.found} if self.found > len(self.differences) else {}
+        more |= {"repaired": self.repaired} if self.repaired else {}
         return {
             "balanced": self.balanced,
             "accounts": self.accounts,

@@ -1,4 +1,4 @@
-"""The proof of the books, and what follows where they differ: `tessera verify` and `release`."""
+"""The proof of the books, and what follows where they differ: `tessera verify`, `repair` and `release`."""
 
 import csv
 import time
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from getpass import getuser
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import typer
@@ -67,7 +67,7 @@ def verify(
     told = {"stopped": stopped} if stop_differing else {}
     answer(proof.to_json() | told, json, lambda console: _show(console, proof))
     if stopped:
-        say(f"{stopped:,} holders are stopped: nothing is posted to them until `tessera release`")
+        say(f"{stopped:,} holders are stopped: nothing is posted to them until `tessera repair` or `tessera release`")
     if not proof.balanced:
         raise typer.Exit(NO)
 
@@ -106,6 +106,39 @@ def release(
     answer({"released": str(holder)}, json, lambda console: console.print("Released."))
 
 
+def repair(
+    holder: Annotated[UUID, typer.Argument(help="The holder's id, as `tessera verify` names it.")],
+    why: Annotated[str, typer.Option(help="Why, in words: kept with what is booked.")] = "figures differed",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be booked.")] = False,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Book what brings a holder's books into agreement again, and let the holder post again."""
+    with servers("tessera repair") as settings:
+        from alliance.proofs.repair import put_right
+        from domain.ledger.repair import CannotRepair
+
+        async def run(database: "Database") -> list[dict[str, Any]]:
+            connection = await database.connect()
+            transaction = connection.transaction()
+            await transaction.start()
+            try:
+                who = f"tessera repair ({getuser()})"
+                booked = await put_right(connection, holder, who=who, why=why, as_of=now())
+                if not dry_run:
+                    await transaction.commit()
+                return booked
+            finally:
+                await connection.close()  # undoes what is not committed
+
+        try:
+            booked = with_database(settings, run)
+        except CannotRepair as error:
+            raise Failure(str(error), exit_code=NO, code="CANNOT_REPAIR") from None
+    told = {"holder": str(holder), "booked": booked, "dryRun": dry_run}
+    answer(told, json, lambda console: _show_booked(console, booked, dry_run))
+
+
 class Progress:
     """Tells on standard error, at most once a second, how far a long command is."""
 
@@ -139,6 +172,17 @@ def _written(report: Path | None) -> "Iterator[Callable[[Difference], None]]":
         yield lambda one: writer.writerow((one.check, one.holder, one.what, one.currency, one.kept, one.proved))
 
 
+def _show_booked(console: Console, booked: "list[dict[str, Any]]", dry_run: bool) -> None:
+    for one in booked:
+        moved = [f"{amount:+d} {currency}" for currency, amount in one["entries"].items()]
+        moved += [f"{amount:+d} of lot {lot}" for lot, amount in one["allocations"].items()]
+        target = one["onBehalfOf"] or "no operation"
+        console.print(f"on behalf of {target}: {', '.join(moved) or 'taken as it is'}", markup=False, soft_wrap=True)
+    console.print(
+        "Dry run: nothing was booked." if dry_run else f"{len(booked)} operations booked; sums are right again."
+    )
+
+
 def _show(console: Console, proof: "Proof") -> None:
     for difference in proof.differences:
         console.print(
@@ -149,5 +193,7 @@ def _show(console: Console, proof: "Proof") -> None:
         )
     if proof.found > len(proof.differences):
         console.print(f"... and {proof.found - len(proof.differences):,} more; --report FILE names them all")
+    if proof.repaired:
+        console.print(f"{proof.repaired:,} operations are not as they were sealed, and were repaired.")
     verdict = "balance" if proof.balanced else "DO NOT balance"
     console.print(f"The books {verdict}: {proof.accounts} accounts, {proof.operations} operations.")

@@ -52,7 +52,7 @@ def tessera(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
 
 def test_the_commands_that_are_promised_are_there() -> None:
     promised = """up|api|worker|relay|scheduler|migrate|verify|apply|export|token|replay|bench|client create
-        |backup|restore|release
+        |backup|restore|release|repair
         |import balances|proof|log keys|log rotate|log retire
         |cycle list|cycle close|cycle issue|cycle confirm|cycle net|cycle settle
         |report balances|report deposits|report rings
@@ -164,7 +164,11 @@ async def test_verify_names_everything_that_differs_in_a_report(
     assert (report[1]["check"], report[1]["holder"]) == ("account is the sum of its lots", str(holder))
     stopped = tessera("verify", "--stop-differing", "--json", **own_database)
     assert (stopped.returncode, json.loads(stopped.stdout)["stopped"]) == (1, 1)
-    assert tessera("release", str(holder), **own_database).returncode == 0
+    dry = tessera("repair", str(holder), "--dry-run", "--json", **own_database)
+    assert (dry.returncode, json.loads(dry.stdout)["dryRun"]) == (0, True)
+    assert tessera("verify", **own_database).returncode == 1
+    assert tessera("repair", str(holder), "--why", "a test was here", **own_database).returncode == 0
+    assert tessera("verify", **own_database).returncode == 0
     again = tessera("release", str(holder), "--json", **own_database)
     assert (again.returncode, json.loads(again.stdout)["error"]["code"]) == (1, "NOT_FOUND")
 
