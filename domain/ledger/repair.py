@@ -1,9 +1,9 @@
 """Putting the books of one holder right by booked operations, after rows were changed behind the ledger's back.
 
 History is never edited. Of what the account says, what its entries, what its lots have left and what their history
-comes to, most agree: that is the balance. Entries or allocations that are missing or too much are booked by an operation of
-their own, against the issuer's suspense account, on behalf of the operation that was damaged; sums that are kept
-beside (account, lot) are then set to what the history says.
+comes to, most agree: that is the balance. Entries or allocations that are missing or too much are booked by an
+operation of their own, against the issuer's suspense account, on behalf of the operation that was damaged; sums that
+are kept beside (account, lot) are then set to what the history says.
 """
 
 from collections import defaultdict
