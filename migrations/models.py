@@ -8,6 +8,7 @@ import alliance.settlement.model  # noqa: F401
 import domain.events.model
 import domain.ledger.model
 import domain.members.model
+import domain.notices.model
 import domain.programs.model
 import domain.tiers.model  # noqa: F401
 import server.access.model  # noqa: F401

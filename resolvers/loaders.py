@@ -26,6 +26,8 @@ from domain.ledger.model import Hold
 from domain.ledger.queries import ActivityKey, EntryRow, LotRow, OperationRow, Totals, WalletFigures, WalletKey
 from domain.members import queries as members
 from domain.members.model import Member, MemberIdentifier, Membership
+from domain.notices import queries as notices
+from domain.notices.queries import Told
 from domain.programs.tiering import TierProgramme
 from domain.tiers.queries import TierStanding, standings
 from resolvers.pages import Page, Window, page
@@ -135,6 +137,16 @@ class Loaders:
             return [found[key] for key in keys]
 
         return self.one_of(("expiries", size), load)
+
+    def notices(self, size: int) -> DataLoader[WalletKey, list[Told]]:
+        """The newest notices about wallets."""
+
+        async def load(session: AsyncSession, keys: list[WalletKey]) -> list[list[Told]]:
+            places = [(key.holder_id, key.currency) for key in keys]
+            found = await notices.newest(session, places, size)
+            return [found[place] for place in places]
+
+        return self.one_of(("notices", size), load)
 
     def lots(self, asked: Window) -> DataLoader[WalletKey, Page[LotRow]]:
         """A page of each wallet's live lots, in the order they are spent."""

@@ -29,6 +29,7 @@ TITLES: dict[str, dict[str, str]] = {
         OperationKind.TOP_UP: "Topped up at {merchant}",
         OperationKind.REFUND: "Paid back by {merchant}",
         OperationKind.REPAIR: "Books with {merchant} put right",
+        OperationKind.EXIT: "Points of {merchant} sold for change",
         RECEIVED: "Points of {merchant} received",
     },
     "zh-CN": {
@@ -45,6 +46,7 @@ TITLES: dict[str, dict[str, str]] = {
         OperationKind.TOP_UP: "在{merchant}充值",
         OperationKind.REFUND: "{merchant}退款",
         OperationKind.REPAIR: "{merchant}账目更正",
+        OperationKind.EXIT: "{merchant}积分折算为零钱",
         RECEIVED: "收到{merchant}积分转赠",
     },
 }

@@ -14,7 +14,7 @@ from domain.ledger.model import OperationKind
 from domain.ledger.request import Posted
 from domain.money import to_minor
 from domain.programs.rules import Line, Tender
-from resolvers import gifts, ids, operations, returns, stored_value
+from resolvers import exits, gifts, ids, operations, returns, stored_value
 from resolvers.acting import member_of, merchant_of, one_of
 from resolvers.context import Context
 from resolvers.sent import Sent, key_of, occurred_at
@@ -168,6 +168,8 @@ async def reverse(context: Context, sent: Sent) -> Posted:
             asked = replace(asked, order=await paid_for(session, holder_id, operation_id))
     if row.kind == OperationKind.GIFT:
         return await gifts.take_back(context, row, sent, key)
+    if row.kind == OperationKind.EXIT:
+        return await exits.take_back(context, row, sent, key)
     if row.kind == OperationKind.TOP_UP:
         return await stored_value.take_back(context, row, sent, key)
     request = reverse_request(

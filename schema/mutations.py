@@ -7,7 +7,7 @@ from uuid import UUID
 import strawberry
 
 from domain.errors import Refusal
-from resolvers import adjustments, cycles, exchanges, gifts, holds, members, pending, points, stored_value
+from resolvers import adjustments, cycles, exchanges, gifts, holds, members, notices, pending, points, stored_value
 from resolvers.context import Context
 from schema.answers import (
     Aborted,
@@ -51,6 +51,7 @@ from schema.inputs import (
 )
 from schema.members import Member
 from schema.node import Info
+from schema.notices import NoticeRecorded, RecordNoticeInput
 from schema.pending import Activated, ConfirmEarnInput, RejectEarnInput, Rejected
 from schema.refusals import (
     AdjustmentLimitExceeded,
@@ -205,6 +206,7 @@ ExchangePointsResult = Annotated[
     | TooNew,
     strawberry.union("ExchangePointsResult"),
 ]
+RecordNoticeResult = Annotated[NoticeRecorded | _Shared, strawberry.union("RecordNoticeResult")]
 CloseCycleResult = Annotated[Closed | _Shared | WrongCycleStatus, strawberry.union("CloseCycleResult")]
 IssueStatementsResult = Annotated[
     Issued | _Shared | WrongCycleStatus | EarlierCycleOpen, strawberry.union("IssueStatementsResult")
@@ -359,6 +361,12 @@ class Mutation:
         """Never a bonus (rule L4)."""
         found = await answer(info, input, stored_value.refund)
         return cast("Any", found) if isinstance(found, UserError) else Refunded.of(*found)
+
+    @strawberry.mutation(description="Keep what became of a notice that was to be sent to a member.")
+    async def record_notice(self, info: Info, input: RecordNoticeInput) -> RecordNoticeResult | None:
+        """With the proof of its delivery (rule L2)."""
+        found = await answer(info, input, notices.record)
+        return cast("Any", found) if isinstance(found, UserError) else NoticeRecorded.of(found)
 
     @strawberry.mutation(description="Ask at what rate points would be exchanged. The offer holds for a while.")
     async def quote_exchange(self, info: Info, input: QuoteExchangeInput) -> QuoteExchangeResult | None:

@@ -44,7 +44,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         **_all(PUBLIC, "_service"),
     },
     "Mutation": {
-        **_all(by("merchant", "operator", scope=Scope.MEMBERS_WRITE), "enrolMember linkIdentifier"),
+        **_all(by("merchant", "operator", scope=Scope.MEMBERS_WRITE), "enrolMember linkIdentifier recordNotice"),
         **_all(by("merchant", "operator", scope=Scope.POINTS_EARN), "earn earnBatch topUp confirmEarn rejectEarn"),
         **_all(
             by("member", "merchant", "operator", scope=Scope.POINTS_SPEND), "redeem holdPoints captureHold releaseHold"
@@ -68,10 +68,10 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "TierProgress": _all(PARENT, "level missing"),
     "TierChange": _all(PARENT, "code since until reason credits operation"),
     "Wallet": _all(
-        PARENT, "id currency balance available held pending debt worth lifetime lots expiries statement holds"
+        PARENT, "id currency balance available held pending debt worth lifetime lots expiries statement holds notices"
     ),
     "WalletTotals": _all(
-        PARENT, "earned spent expired exchangedIn exchangedOut givenIn givenOut adjusted opening toppedUp"
+        PARENT, "earned spent expired exchangedIn exchangedOut givenIn givenOut adjusted opening toppedUp exited"
     ),
     "Lot": _all(PARENT, "id granted remaining grantedAt expiresAt issuer origin"),
     "LotOrigin": _all(PARENT, "kind operation decidedBy sources"),
@@ -184,6 +184,9 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         _ERROR,
     ),
     "AlreadyCaptured": _ERROR,
+    "Notice": _all(PARENT, "id kind currency points opensAt closesAt dueAt deliveredAt reports"),
+    "NoticeReport": _all(PARENT, "outcome channel proof happenedAt"),
+    "NoticeRecorded": _all(PARENT, "notice"),
     "TooNew": _ERROR | _all(PARENT, "until"),
     "TooManyExchanges": _ERROR | _all(PARENT, "cap used"),
     "GiftRing": _all(PARENT, "members currency points given gifts firstAt lastAt"),

@@ -8,7 +8,7 @@ import strawberry
 
 from domain.errors import InvalidInput, NotFound
 from domain.programs import catalogue as programs
-from resolvers import cycles, holds, ids, lots, members, operations, proofs, rings, stored_value, wallets
+from resolvers import cycles, holds, ids, lots, members, notices, operations, proofs, rings, stored_value, wallets
 from resolvers import viewer as access
 from resolvers.cycles import CYCLE_SHAPE
 from resolvers.members import MEMBER_SHAPE
@@ -20,6 +20,7 @@ from schema.lots import Lot
 from schema.members import Member
 from schema.merchants import Merchant, PointsCurrency, Store
 from schema.node import Connection, Info, Node
+from schema.notices import Notice
 from schema.operations import Operation
 from schema.proofs import ConsistencyProof, LogCheckpoint
 from schema.rings import GiftRing
@@ -106,6 +107,9 @@ async def fetch(info: Info, global_id: str) -> Node | None:
             case "Lot" if access.Scope.POINTS_READ in context.signed_in.scopes:
                 lot = await lots.by_global_id(context, global_id)
                 return None if lot is None else Lot.of(lot)
+            case "Notice" if access.Scope.POINTS_READ in context.signed_in.scopes:
+                told = await notices.by_global_id(context, global_id)
+                return None if told is None else Notice.of(told)
             case "Merchant" if text in catalogue.merchants:
                 return Merchant.of(catalogue.merchants[text])
             case "PointsCurrency" if text in catalogue.currencies:

@@ -18,6 +18,7 @@ from schema.lots import Lot
 from schema.merchants import PointsCurrency
 from schema.money import Money
 from schema.node import Connection, Info, Node
+from schema.notices import Notice
 from schema.scalars import Points
 from schema.statements import StatementEntry
 
@@ -32,7 +33,7 @@ class ExpiryDue:
 
 @strawberry.type(description="What has gone through a wallet since it was opened; what was reversed is taken off.")
 class WalletTotals:
-    """opening + earned - spent - expired + adjusted + toppedUp + in - out: what it holds, expired lots too."""
+    """opening + earned - spent - expired + adjusted + toppedUp + exited + in - out: what it holds, expired lots too."""
 
     earned: Points
     spent: Points
@@ -44,6 +45,9 @@ class WalletTotals:
     adjusted: Points = strawberry.field(description="Given by hand, less what was taken by hand.")
     opening: Points = strawberry.field(description="Brought in from the system before this one.")
     topped_up: Points = strawberry.field(description="Paid for, with what was given on top, less what was paid back.")
+    exited: Points = strawberry.field(
+        description="Change that forced exits brought; below zero, points that they sold."
+    )
 
     @classmethod
     def of(cls, row: Totals) -> Self:
@@ -59,6 +63,7 @@ class WalletTotals:
             adjusted=Points(row.adjusted),
             opening=Points(row.opening),
             topped_up=Points(row.topped_up),
+            exited=Points(row.exited),
         )
 
 
@@ -142,6 +147,14 @@ class Wallet(Node):
         """At most 100 dates."""
         due = await expiries_of(info.context, self.key, next_dates(first))
         return [ExpiryDue(on=on, points=Points(points)) for on, points in due]
+
+    @strawberry.field(
+        description="The newest notices of points that are lost or sold, and whether they were delivered."
+    )
+    async def notices(self, info: Info, first: int = 12) -> list[Notice]:
+        """At most 100."""
+        found = await info.context.loaders.notices(next_dates(first)).load(self.key)
+        return [Notice.of(told) for told in found]
 
     @classmethod
     def of(cls, figures: WalletFigures, key: WalletKey) -> Self:

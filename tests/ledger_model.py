@@ -5,6 +5,7 @@ One class, no sets of rows, no batches: it knows lots, and what each operation d
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 
 END = datetime.max.replace(tzinfo=UTC)
 
@@ -32,6 +33,7 @@ class ModelLot:
 @dataclass
 class ModelOperation:
     kind: str
+    number: int = field(default_factory=count(1).__next__)
     made: list[ModelLot] = field(default_factory=list)
     took: list[tuple[ModelLot, int]] = field(default_factory=list)
     undone: bool = False
@@ -65,6 +67,8 @@ class ModelWallets:
     debt: dict[str, int] = field(default_factory=dict)
     paid: list[tuple[ModelLot, ModelLot | None]] = field(default_factory=list)
     pending: dict[str, int] = field(default_factory=dict)
+    moved: list[tuple[ModelOperation, int]] = field(default_factory=list)
+    exits: list[ModelOperation] = field(default_factory=list)
 
     def balance(self, currency: str) -> int:
         return sum(lot.left for lot in self.lots if lot.currency == currency) - self.debt.get(currency, 0)
@@ -84,6 +88,7 @@ class ModelWallets:
             done.made.append(self._grant(currency, points, now, expires))
         if beside[1]:
             done.made.append(self._grant(*beside, now, expires))
+        self._move(done, currency, points)
         return points, done
 
     def opening(
@@ -101,6 +106,7 @@ class ModelWallets:
         if not done.waits:
             return "NotPending"
         points = self._drop(done, done.waits)
+        self._move(done, done.currency, points)
         done.made.append(self._grant(done.currency, points, now, expires))
         done.made[-1].maker = done
         return points
@@ -120,7 +126,43 @@ class ModelWallets:
     def redeem(self, currency: str, points: int, now: datetime) -> tuple[int | str, ModelOperation | None]:
         if self.available(currency, now) < points:
             return "InsufficientPoints", None
-        return points, ModelOperation("REDEEM", took=self._spend(currency, points, now))
+        done = ModelOperation("REDEEM", took=self._spend(currency, points, now))
+        self._move(done, currency, -points)
+        return points, done
+
+    def _move(self, done: ModelOperation, currency: str, points: int) -> None:
+        """GRO that were earned or spent, or came back of either."""
+        if currency == "GRO" and done.kind in ("EARN", "REDEEM"):
+            self.moved.append((done, points))
+
+    def exit(self, times: int, now: datetime, expires: datetime | None) -> tuple[int, ModelOperation | None]:
+        """Three GRO become one VAL, if more than so many times what was spent since the last exit was earned."""
+        standing = [done for done in self.exits if not done.undone]
+        since = max((done.number for done in standing), default=0)
+        flows = [(done.kind, points) for done, points in self.moved if done.number > since]
+        earned = sum(points for kind, points in flows if kind == "EARN")
+        spent = -sum(points for kind, points in flows if kind == "REDEEM")
+        took = [(lot, lot.free) for lot in self.lots if lot.currency == "GRO" and lot.free and lot.live(now)]
+        points = sum(part for _, part in took)
+        if earned <= times * spent or points < 3 or self.debt.get("GRO"):
+            return 0, None
+        for lot, part in took:
+            lot.left -= part
+        ends = max([expires or END, *(lot.expires or END for lot, _ in took)])
+        change = self._grant("VAL", points // 3, now, None if ends == END else ends)
+        self.exits.append(ModelOperation("EXIT", made=[change], took=took))
+        return points, self.exits[-1]
+
+    def _buy_back(self, due: int, now: datetime) -> int:
+        bought = 0
+        sales = {sale.made[0].order: sale for sale in self.exits if not sale.undone}
+        for lot in self._in_spend_order([sale.made[0] for sale in sales.values()]):
+            whole = sum(part for _, part in sales[lot.order].took)
+            change = min(lot.free, (due - bought) * lot.granted // whole) if lot.live(now) else 0
+            if points := change * whole // lot.granted:
+                lot.left -= change
+                bought += points
+        return bought
 
     def pay(
         self, currency: str, points: int, unit: int, least: int, now: datetime
@@ -148,7 +190,9 @@ class ModelWallets:
             lot.left -= taken
             left -= taken
             took += [(lot, taken)] if taken else []
-        return points, ModelOperation("REDEEM", took=took)
+        done = ModelOperation("REDEEM", took=took)
+        self._move(done, hold.currency, -points)
+        return points, done
 
     def release(self, hold: ModelHold, now: datetime) -> int | str:
         if (refused := self._refused(hold, now)) is not None:
@@ -272,7 +316,7 @@ class ModelWallets:
             return "AlreadyReversed"
         if done.kind == "TOP_UP":
             return self._undo_top_up(done, now)
-        if done.kind in ("EXCHANGE", "GIFT"):
+        if done.kind in ("EXCHANGE", "GIFT", "EXIT"):
             return self._undo_whole(done, now)
         if done.whole is None:
             of_first = [lot.granted for lot in done.made if lot.currency == done.made[0].currency]
@@ -285,6 +329,7 @@ class ModelWallets:
         done.undone = done.back == whole
         if done.kind == "EARN" or done.made:
             return self._claw_back(done, now, endless)
+        self._move(done, done.took[0][0].currency if done.took else "", points)
         return self._restore(done, points, now)
 
     def _undo_whole(self, done: ModelOperation, now: datetime) -> int | str:
@@ -331,7 +376,9 @@ class ModelWallets:
         gone = sum(self.lapsed.get(lot.order, 0) + (0 if lot.live(now) else lot.free) for lot in made)
         due = max(0, back - gone - done.asked.get(currency, 0))
         done.asked[currency] = done.asked.get(currency, 0) + due
-        taken = self._drop(done, due)
+        taken = dropped = self._drop(done, due)
+        if made and currency == "GRO":
+            taken += self._buy_back(due - taken, now)
         wallet = [lot for lot in self.lots if lot.currency == currency]
         for lot in made + self._in_spend_order(wallet):
             if lot.live(now):
@@ -345,6 +392,7 @@ class ModelWallets:
             done.got += taken
         for lot in made:
             lot.maker = done
+        self._move(done, currency, dropped - taken)
         return taken
 
     def _grant(self, currency: str, points: int, now: datetime, expires: datetime | None) -> ModelLot:

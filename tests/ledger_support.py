@@ -12,6 +12,7 @@ from domain.base import new_id
 from domain.database import Database
 from domain.ledger.adjustments import Adjust, AdjustmentLimits, Reinstate
 from domain.ledger.commands import Earn, Exchange, Expire, Redeem
+from domain.ledger.exits import Exit, ReverseExit
 from domain.ledger.gifts import Gift, GiftLimits, ReverseGift
 from domain.ledger.grants import Activate, EarnInParts, Ending, Limits, Part, Reject, Wait
 from domain.ledger.holds import CaptureHold, HoldPoints, LapseHold, ReleaseHold
@@ -148,6 +149,19 @@ def reverse_top_up(holder_id: uuid.UUID, operation_id: uuid.UUID | None, **named
     """The reversal of a top up."""
     assert operation_id is not None
     return ReverseTopUp(holder_id=holder_id, operation_id=operation_id, **_common(named))
+
+
+def exit_(holder_id: uuid.UUID, times: int = 2, **named: Any) -> Exit:
+    """GRO for VAL, three points for one, if more than so many times what was spent was earned."""
+    named = {"change_expires_at": None} | named
+    place = {"currency": "GRO", "issuer_id": ISSUERS["GRO"], "into": "VAL", "price": (1, 3)}
+    return Exit(holder_id=holder_id, times=times, worth_at=lambda moment: 1, **place, **_common(named))
+
+
+def reverse_exit(holder_id: uuid.UUID, operation_id: uuid.UUID | None, **named: Any) -> ReverseExit:
+    """The reversal of an exit."""
+    assert operation_id is not None
+    return ReverseExit(holder_id=holder_id, operation_id=operation_id, currency="GRO", **_common(named))
 
 
 def day_of(moment: datetime) -> tuple[datetime, datetime]:

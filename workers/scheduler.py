@@ -94,10 +94,15 @@ async def start_due(database: Database, now: datetime) -> list[Due]:
 
 
 async def _calendar(session: AsyncSession, now: datetime) -> Sequence[Due]:
-    """Expiry at midnight in every time zone that a merchant keeps (R3), lapsed holds, and the steps of settlement."""
+    """What is due: expiry and forced exits at midnight, lapsed holds, and the steps of settlement.
+
+    Expiry has a midnight in every time zone that a merchant keeps (R3), exits one in the alliance's.
+    """
     zones = await session.scalars(select(MerchantRow.timezone).distinct().order_by(MerchantRow.timezone))
     calendar = [Due(f"expiry {zone}", latest_midnight(now, ZoneInfo(zone)), "expire") for zone in zones]
-    if await session.scalar(select(AllianceRow.id)):
+    zone = await session.scalar(select(AllianceRow.timezone))
+    if zone is not None:
+        calendar.append(Due("exits", latest_midnight(now, ZoneInfo(zone)), "exits"))
         calendar.append(Due("holds", latest_multiple(now, LAPSE_STEP), "lapse"))
         calendar.append(Due("settlement", latest_multiple(now, SETTLEMENT_STEP), "settle"))
     return calendar

@@ -18,6 +18,7 @@ from alliance.clearing.riders import Owing, OwingBack, OwingDecided, OwingEarned
 from alliance.clearing.rules import PRICE_OF_MILLIONTHS, is_late, obligations, versions
 from alliance.clearing.tenders import PaidBy, Paying
 from alliance.clearing.tiers import by_tier, returning
+from alliance.exits.commands import sold_into
 from alliance.runtime import Runtime
 from alliance.stored_value.rules import elsewhere, require_earnable
 from domain.errors import InvalidInput, NotFound
@@ -239,6 +240,7 @@ def reverse_request(
         note=reason,
         asked=asked,
         worth=worth_of_kept(runtime.catalogue),
+        sold=sold_into(runtime.catalogue),
     )
 
 

@@ -153,6 +153,14 @@ class Gifts(Document):
     wait_days: WaitDays = 0
 
 
+class ForcedExit(Document):
+    """When what a member does not spend is sold for change."""
+
+    times: Literal[2, 3] = 2
+    measure: Literal["worth", "quantity"] = "worth"
+    into: Points
+
+
 class Limit(Document):
     """How many points below zero."""
 
@@ -210,6 +218,7 @@ class CurrencyTerms(Document):
     card: Count | None = None
     limits: Limits | None = None
     pending: Pending | None = None
+    forced_exit: ForcedExit | None = None
 
     @model_validator(mode="after")
     def _redeemable(self) -> "CurrencyTerms":

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from itertools import pairwise
 from typing import Any, Protocol, TypeVar
 
+from alliance.file.exits import forbidden_exits
 from alliance.file.model import Agreement, AllianceDocument, CurrencyTerms, Earn, EarningRule, Merchant, Redeem, Tiers
 from alliance.file.money_machine import money_machines
 from alliance.file.source import Path
@@ -94,7 +95,7 @@ class _Check:
             yield from self._agreement(agreement)
         for versions in _grouped(document.agreements, lambda item: frozenset(item.merchants)):
             yield from self._versions(versions)
-        for path, reason in forbidden(document, self.places):
+        for path, reason in (*forbidden(document, self.places), *forbidden_exits(document, self.places)):
             yield Fault(path, reason)
         for machine in money_machines(document.agreements):
             yield Fault((*self.places[id(machine.exchanges[-1])], "rate"), str(machine))

@@ -30,6 +30,7 @@ class OperationKind(StrEnum):
     REFUND = "REFUND"
     ACTIVATE = "ACTIVATE"
     REPAIR = "REPAIR"
+    EXIT = "EXIT"
 
 
 class AccountKind(StrEnum):
@@ -45,6 +46,7 @@ class AccountKind(StrEnum):
     OPENING = "OPENING"
     DEPOSIT = "DEPOSIT"
     SUSPENSE = "SUSPENSE"
+    EXIT = "EXIT"
 
 
 class HoldStatus(StrEnum):
@@ -447,3 +449,26 @@ class Repair(Base):
     operation_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     target_id: Mapped[uuid.UUID]
     accepted: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class ForcedExit(Base):
+    """Points that were sold for `change`, the lot `lot_id` of `into_currency` (R13).
+
+    `waiting` are the lots, by id, that were held then: they `follows` as exits of their own.
+    """
+
+    __tablename__ = "forced_exit"
+    __table_args__ = (
+        CheckConstraint("points > 0 AND change > 0", name="points"),
+        Index("ix_forced_exit_wallet", "holder_id", "currency"),
+    )
+
+    holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    operation_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    currency: Mapped[str]
+    points: Mapped[int]
+    into_currency: Mapped[str]
+    change: Mapped[int]
+    lot_id: Mapped[uuid.UUID]
+    waiting: Mapped[list[Any]]
+    follows: Mapped[uuid.UUID | None]

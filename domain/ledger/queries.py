@@ -70,6 +70,7 @@ class Totals:
 
     So are expired points that came back. `adjusted` is the sum of what was given and taken by hand, `opening` what was
     brought in by import. `topped_up` is what was paid for stored value and the bonus on it, less what was paid back.
+    `exited` is the change that forced exits brought, or, below zero, the points that they sold.
     """
 
     earned: int = 0
@@ -82,6 +83,7 @@ class Totals:
     adjusted: int = 0
     opening: int = 0
     topped_up: int = 0
+    exited: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +246,8 @@ async def expiries(
 
 
 _TOTALS = text(f"""
-    SELECT w.n, coalesce(u.kind, o.kind) AS kind, (e.amount > 0) = (u.id IS NULL) AS inward,
+    SELECT w.n, CASE e.counter_account WHEN 'EXIT' THEN 'EXIT' ELSE coalesce(u.kind, o.kind) END AS kind,
+           (e.amount > 0) = (u.id IS NULL) AS inward,
            sum(e.amount)::bigint AS points
     FROM (SELECT w.*, p.past FROM {_WANTED}
           JOIN unnest(CAST(:pasts AS text[])) WITH ORDINALITY AS p (past, n) USING (n)) w
@@ -280,6 +283,8 @@ _TOTAL_OF = {
     ("OPENING", True): ("opening", 1),
     ("TOP_UP", True): ("topped_up", 1),
     ("REFUND", False): ("topped_up", 1),
+    ("EXIT", True): ("exited", 1),
+    ("EXIT", False): ("exited", 1),
 }
 
 _OPERATION = """

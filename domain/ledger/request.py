@@ -252,6 +252,7 @@ class Books:
     stopped: set[UUID] = field(default_factory=set)
     others: dict[Loader, dict[Any, Any]] = field(default_factory=dict)
     recovery: Recovery | None = None
+    decided: list[Effect] = field(default_factory=list)
 
     def require_active(self, member_id: UUID, path: tuple[str, ...] = ("member",)) -> None:
         """Refuse unless the member, whom the call names at `path`, is there and active."""
@@ -297,6 +298,7 @@ class Books:
 
     def apply(self, effect: Effect) -> None:
         """Carry out what was decided, so that the next request sees it."""
+        self.decided.append(effect)
         holder_id = effect.holder_id
         for entry in effect.entries:
             account = (entry.holder_id or holder_id, entry.account, entry.currency)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from domain.errors import InvalidInput, NotFound
 from domain.ledger import debts, shortfalls
+from domain.ledger.change import SOLD, buy_back
 from domain.ledger.commands import PENDING, POINTS, Taken, effect_of, note_row
 from domain.ledger.errors import AlreadyReversed, InsufficientPoints, NotReversible
 from domain.ledger.model import AccountKind, OperationKind, OperationReturn
@@ -35,8 +36,9 @@ class Reverse(Request):
 
     `clawback` is each issuer's mode for a reversed earn (R21); never below zero where it names none. `floors` says how
     much a wallet of a currency may come to owe where the mode is unlimited (R17): None is without end; `endless` are
-    the currencies that go with the earn whatever the mode (R24). `worth` says what the original's rules give for what
-    is kept; without it, points belong to what was bought in proportion.
+    the currencies that go with the earn whatever the mode (R24). `sold` names, by currency, that of the change which
+    forced exits pay: it is taken first (R13). `worth` says what the original's rules give for what is kept; without it,
+    points belong to what was bought in proportion.
     """
 
     operation_id: UUID
@@ -46,9 +48,13 @@ class Reverse(Request):
     note: str | None = None
     asked: Asked = EVERYTHING
     worth: Valuing | None = None
+    sold: Mapping[str, str] = field(default_factory=dict)
 
     def needs(self, needs: Needs) -> None:
-        """The operation, with what it did; its wallets come with it."""
+        """The operation, with what it did; its wallets come with it. And what exits sold, with their change."""
+        for currency, into in self.sold.items():
+            needs.other(SOLD, (self.holder_id, currency))
+            needs.wallets.add((self.holder_id, into))
         needs.members.add(self.holder_id)
         needs.operations.add((self.holder_id, self.operation_id))
         if self.asked.order is not None:
@@ -140,9 +146,13 @@ class Reverse(Request):
         mode = self._mode(currency, [state.issuer_id for state in (lots or waiting)])
         dropped = 0 if mode == "none" else _drop_pending(waiting, effect, due)
         taken: Taken = []
+        points = 0
         if mode in ("never_below_zero", "unlimited"):
-            taken, _ = clawback(lots, books.open_lots(self.holder_id, currency), due - dropped, self.as_of)
-        points = sum(part for _, part in taken)
+            if lots and currency in self.sold and lots[0].funder_id == lots[0].issuer_id:
+                wallet = (self.holder_id, currency)
+                points = buy_back(books, effect, wallet, lots[0].issuer_id, due - dropped, self.as_of)
+            taken, _ = clawback(lots, books.open_lots(self.holder_id, currency), due - dropped - points, self.as_of)
+        points += sum(part for _, part in taken)
         effect.allocations.extend((lot, -part) for lot, part in taken)
         if mode == "unlimited" and points + dropped < due:
             points += self._owe(books, effect, lots[0], due - dropped - points)

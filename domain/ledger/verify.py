@@ -211,6 +211,17 @@ CHECKS = {
                    FROM allocation a JOIN top_up u ON u.holder_id = a.holder_id AND u.paid_lot_id = a.lot_id
                    GROUP BY 1, 2) t ON t.holder_id = e.holder_id AND t.operation_id = e.operation_id
         WHERE e.counter_account = 'DEPOSIT' AND -e.amount <> coalesce(t.amount, 0)""",
+    "exit sells what it says, for the change that it says": """
+        SELECT coalesce(f.holder_id, o.holder_id) AS holder_id, coalesce(f.operation_id, o.id)::text AS kind,
+               coalesce(f.currency, '?') AS currency, coalesce(f.points, 0) AS kept, -coalesce(s.amount, 0) AS proved
+        FROM forced_exit f
+        FULL JOIN (SELECT holder_id, id FROM operation WHERE kind = 'EXIT') o
+             ON o.holder_id = f.holder_id AND o.id = f.operation_id
+        LEFT JOIN entry s ON s.holder_id = o.holder_id AND s.operation_id = o.id AND s.currency = f.currency
+        LEFT JOIN entry c ON c.holder_id = o.holder_id AND c.operation_id = o.id AND c.currency = f.into_currency
+        LEFT JOIN lot l ON l.holder_id = f.holder_id AND l.id = f.lot_id AND l.operation_id = f.operation_id
+        WHERE f.points IS NULL OR f.points IS DISTINCT FROM -s.amount OR f.change IS DISTINCT FROM c.amount
+           OR f.change IS DISTINCT FROM l.granted""",
     "all accounts of a currency sum to zero": """
         SELECT '00000000-0000-0000-0000-000000000000'::uuid AS holder_id, 'total' AS kind, currency,
                sum(posted) AS kept, 0 AS proved

@@ -91,6 +91,15 @@ class GiftPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class ForcedExitTerms:
+    """When points are sold (R13): once more than `times` what was spent was earned, as `measure` says, and for what."""
+
+    times: int
+    measure: Literal["worth", "quantity"]
+    into: str
+
+
+@dataclass(frozen=True, slots=True)
 class CurrencyPolicy:
     """A version of a currency's policy. `worth` is the published worth of a point, in 10^-8 of `worth_currency`.
 
@@ -110,6 +119,7 @@ class CurrencyPolicy:
     card: int | None = None
     limits: EarnLimits | None = None
     pending: PendingTerms | None = None
+    forced_exit: ForcedExitTerms | None = None
 
     @property
     def plain(self) -> bool:
@@ -337,6 +347,7 @@ def _policy(row: CurrencyPolicyRow) -> CurrencyPolicy:
         redemption=_redemption(row.definition.get("redemption", {})),
         gifts=_gifts(row.definition.get("gifts")),
         card=row.definition.get("card"),
+        forced_exit=_forced_exit(row.definition.get("forcedExit")),
     )
 
 
@@ -354,6 +365,10 @@ def _gifts(stored: dict[str, Any] | None) -> GiftPolicy | None:
     if stored is None or not stored["allowed"]:
         return None
     return GiftPolicy(stored["maxPoints"], stored["perDay"], stored["maxDepth"], stored.get("waitDays", 0))
+
+
+def _forced_exit(stored: dict[str, Any] | None) -> ForcedExitTerms | None:
+    return None if stored is None else ForcedExitTerms(stored["times"], stored["measure"], stored["into"])
 
 
 def _floor(negative: str | dict[str, int]) -> int | None:

@@ -37,3 +37,15 @@ CARD_LIMITS: Mapping[str, CardLimits] = {
 def card_limits(jurisdiction: str) -> CardLimits | None:
     """The limits of a country or a part of one, by ISO 3166; None where none are known."""
     return CARD_LIMITS.get(jurisdiction) or CARD_LIMITS.get(jurisdiction.partition("-")[0])
+
+
+FORCED_EXIT_FORBIDDEN: Mapping[str, str] = {
+    "CA-QC": "Consumer Protection Act (Quebec), s. 187.8: exchange units end by inactivity only",
+}
+"""Where points may not be sold without the member asking for it (R13), by profile, and the clause."""
+
+
+def forbids_forced_exit(jurisdiction: str) -> str:
+    """Why points may not be sold so there, with the clause; empty if they may."""
+    clause = FORCED_EXIT_FORBIDDEN.get(jurisdiction)
+    return f"{jurisdiction} forbids forced exits ({clause})" if clause else ""

@@ -22,6 +22,7 @@ from tests.ledger_support import (
     capture,
     earn,
     exchange,
+    exit_,
     expire,
     give,
     grant,
@@ -35,6 +36,7 @@ from tests.ledger_support import (
     reject,
     release,
     reverse,
+    reverse_exit,
     reverse_top_up,
     rows,
     take_back,
@@ -43,13 +45,15 @@ from tests.ledger_support import (
 )
 from tests.properties.support import ENDLESS, Loop, lots_of
 
-ALONE = ["earn", "wait", "redeem", "pay", "hold", "exchange", "give", "adjust", "expire", "top_up", "refund"]
+SOLD = {"GRO": "VAL"}
+ALONE = ["earn", "wait", "redeem", "pay", "hold", "exchange", "give", "adjust", "expire", "top_up", "refund", "exit"]
 OF_EARLIER = {
     "capture": ["hold"],
     "release": ["hold"],
     "lapse": ["hold"],
     "take_back": ["give"],
     "untop": ["top_up"],
+    "unexit": ["exit"],
     "reverse": ["earn", "wait", "redeem", "pay", "capture", "exchange", "adjust"],
     "return": ["earn", "wait", "redeem"],
     "activate": ["wait"],
@@ -147,6 +151,8 @@ class Life:
                 return adjust(person, points - 20 or 1, as_of=now, expires_at=ends)
             case "top_up":
                 return top_up(person, points, points // 3, as_of=now, bonus_expires_at=ends)
+            case "exit":
+                return exit_(person, 2 + points % 2, as_of=now, change_expires_at=ends)
             case "refund":
                 return refund(person, points if days else None, as_of=now)
         return expire(person, as_of=now)
@@ -164,10 +170,12 @@ class Life:
             case "take_back":
                 other = self.people[(self.people.index(person) + 1) % 3]
                 return take_back(person, other, operation, as_of=now)
+            case "unexit":
+                return reverse_exit(person, operation, as_of=now)
             case "untop":
                 return reverse_top_up(person, operation, as_of=now)
             case "return":
-                return reverse(person, operation, as_of=now, asked=Asked(points=points))
+                return reverse(person, operation, as_of=now, sold=SOLD, asked=Asked(points=points))
             case "activate" | "confirm":
                 return activate(person, operation, now, confirms=verb == "confirm", days=days)
             case "reject":
@@ -175,7 +183,7 @@ class Life:
             case "reinstate":
                 ends = now + timedelta(days=days or 1)
                 return reinstate(person, operation, None if who else points, as_of=now, expires_at=ends)
-        return reverse(person, operation, as_of=now, **(ENDLESS if who else {}))
+        return reverse(person, operation, as_of=now, sold=SOLD, **(ENDLESS if who else {}))
 
     def told(self) -> list[str]:
         """The answers, with the number of its step in place of each id."""

@@ -31,6 +31,7 @@ from tests.ledger_support import (
     capture,
     earn,
     exchange,
+    exit_,
     expire,
     give,
     grant,
@@ -46,6 +47,7 @@ from tests.ledger_support import (
     reject,
     release,
     reverse,
+    reverse_exit,
     reverse_top_up,
     take_back,
     top_up,
@@ -56,6 +58,7 @@ from tests.properties.support import ENDLESS, Loop, differences, lots_of
 CURRENCIES = st.sampled_from(["GRO", "FUE"])
 SPENT = st.sampled_from(["GRO", "FUE", "VAL"])
 POINTS = st.integers(1, 60)
+SOLD = {"GRO": "VAL"}
 DAYS = st.none() | st.integers(1, 6)
 
 
@@ -206,18 +209,27 @@ def test_r25_r26_r27_r28_the_ledger_is_the_model(ledger: tuple[Loop, PostingEngi
             person = self.people[who]
             self.agree(refund(person, amount, as_of=self.now), self.wallets[person].refund(amount), None)
 
+        @rule(who=st.integers(0, 1), times=st.integers(2, 3), days=DAYS, target=done)
+        def exit(self, who: int, times: int, days: int | None) -> Any:
+            """R13: what was earned and not spent is sold; a later clawback takes from the change first."""
+            person, expires = self.people[who], days and self.now + timedelta(days=days)
+            expected, done = self.wallets[person].exit(times, self.now, expires)
+            return self.agree(exit_(person, times, as_of=self.now, change_expires_at=expires), expected, done)
+
         @rule(one=done | waits, endless=st.booleans())
         def reverse(self, one: tuple[uuid.UUID, uuid.UUID, ModelOperation], endless: bool) -> None:
             person, operation_id, done = one
             expected = self.wallets[person].reverse(done, self.now, endless=endless)
-            if done.kind == "TOP_UP":
+            if done.kind == "EXIT":
+                self.agree(reverse_exit(person, operation_id, as_of=self.now), expected, None)
+            elif done.kind == "TOP_UP":
                 self.agree(reverse_top_up(person, operation_id, as_of=self.now), expected, None)
             elif done.kind == "GIFT":
                 (other,) = set(self.people) - {person}
                 self.agree(take_back(person, other, operation_id, as_of=self.now), expected, None)
             else:
                 terms = ENDLESS if endless else {}
-                self.agree(reverse(person, operation_id, as_of=self.now, **terms), expected, None)
+                self.agree(reverse(person, operation_id, as_of=self.now, sold=SOLD, **terms), expected, None)
 
         @rule(one=done | waits, points=POINTS)
         def reverse_part(self, one: tuple[uuid.UUID, uuid.UUID, ModelOperation], points: int) -> None:
@@ -225,7 +237,9 @@ def test_r25_r26_r27_r28_the_ledger_is_the_model(ledger: tuple[Loop, PostingEngi
             if done.kind not in ("EARN", "REDEEM"):
                 return
             expected = self.wallets[person].reverse(done, self.now, points)
-            self.agree(reverse(person, operation_id, as_of=self.now, asked=Asked(points=points)), expected, None)
+            self.agree(
+                reverse(person, operation_id, as_of=self.now, sold=SOLD, asked=Asked(points=points)), expected, None
+            )
 
         @rule(one=consumes(done))
         def forget(self, one: object) -> None:

@@ -63,6 +63,7 @@ def _document(root: str, name: str) -> str:
 def _input(field: Any) -> str:
     texts = {"Channel!": "STORE", "MemberRef!": '{number: "1"}', "[IdentifierInput!]!": "[]"}
     texts["Points!"] = "1"
+    texts["NoticeOutcome!"] = "DELIVERED"
     texts["MoneyInput!"] = '{amount: "1", currency: "USD"}'
     texts["IdentifierInput!"] = '{type: "x", value: "x"}'
     if "input" not in field.args:

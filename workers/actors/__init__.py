@@ -2,6 +2,7 @@
 
 from workers.actor import Actor
 from workers.actors.accrual import accrual
+from workers.actors.exits import exits, exits_range
 from workers.actors.expiry import expire, expire_range
 from workers.actors.holds import lapse, lapse_range
 from workers.actors.settlement import settle
@@ -11,6 +12,8 @@ def all_actors(fingerprint_secret: bytes) -> dict[str, Actor]:
     """The actors by name."""
     actors = (
         Actor("accrue", accrual(fingerprint_secret), batch=100),
+        Actor("exits", exits),
+        Actor("exits_range", exits_range),
         Actor("expire", expire),
         Actor("expire_range", expire_range),
         Actor("lapse", lapse),

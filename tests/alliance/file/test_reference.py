@@ -48,7 +48,10 @@ def documented() -> dict[str, set[str]]:
 
 
 ACCEPTED = keys_of(AllianceDocument, "")
-SAME_IN = {"currencies[].policies[]": "expiry gifts limits pending redemption", "earning[]": "expiry pending"}
+SAME_IN = {
+    "currencies[].policies[]": "expiry forcedExit gifts limits pending redemption",
+    "earning[]": "expiry pending",
+}
 SAME = {
     f"merchants[].{place}.{key}": f"merchants[].currencies[].{key}"
     for place, keys in SAME_IN.items()

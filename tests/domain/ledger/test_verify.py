@@ -13,6 +13,7 @@ from domain.ledger.grants import Ending, Part
 from domain.ledger.request import Posted
 from domain.ledger.returns import Asked
 from domain.ledger.verify import CHECKS, Proof, verify
+from tests.domain.ledger.test_exits import CHECKED as EXITS
 from tests.domain.ledger.test_stored_value import CHECKED as STORED_VALUE
 from tests.ledger_support import (
     ISSUERS,
@@ -163,6 +164,9 @@ async def test_r25_r26_tampering_is_found_and_named(database: Database, tamperin
 
 
 GIFT_TAMPERINGS = {
+    "INSERT INTO order_tender SELECT holder_id, id, id, 'USD', 1 FROM operation WHERE kind = 'EARN'": {
+        "what paid for an order is a redemption at its merchant",
+    },
     "UPDATE entry SET amount = 9 WHERE amount = 8 AND counter_account = 'POINTS'": {
         "account is the sum of its entries",
         "operation moves lots by what it moves accounts",
@@ -246,4 +250,4 @@ async def test_r26_tampering_with_what_waits_or_slides_is_found(database: Databa
 
 def test_every_check_finds_something() -> None:
     tamperings = TAMPERINGS | GIFT_TAMPERINGS | TAMPERINGS_OF_GRANTS
-    assert set().union(*tamperings.values(), {BESIDE}, STORED_VALUE) == set(CHECKS)
+    assert set().union(*tamperings.values(), {BESIDE}, STORED_VALUE, EXITS) == set(CHECKS)
