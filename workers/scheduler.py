@@ -94,7 +94,7 @@ async def start_due(database: Database, now: datetime) -> list[Due]:
 
 
 async def _calendar(session: AsyncSession, now: datetime) -> Sequence[Due]:
-    """What is due: expiry and forced exits at midnight, lapsed holds, and the steps of settlement.
+    """What is due: expiry and forced exits at midnight, lapsed holds, keys past their time, steps of settlement.
 
     Expiry has a midnight in every time zone that a merchant keeps (R3), exits one in the alliance's.
     """
@@ -104,6 +104,7 @@ async def _calendar(session: AsyncSession, now: datetime) -> Sequence[Due]:
     if zone is not None:
         calendar.append(Due("exits", latest_midnight(now, ZoneInfo(zone)), "exits"))
         calendar.append(Due("holds", latest_multiple(now, LAPSE_STEP), "lapse"))
+        calendar.append(Due("keys", latest_midnight(now, ZoneInfo("UTC")), "forget_keys"))
         calendar.append(Due("settlement", latest_multiple(now, SETTLEMENT_STEP), "settle"))
     return calendar
 

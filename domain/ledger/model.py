@@ -291,6 +291,7 @@ class IdempotencyKey(Base):
     """What a call was answered: the operation and its points; `outcome` holds what else is said, or the refusal."""
 
     __tablename__ = "idempotency_key"
+    __table_args__ = (Index("ix_idempotency_key_created", "created_at", postgresql_using="brin"),)
 
     client_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     subject: Mapped[uuid.UUID] = mapped_column(primary_key=True)

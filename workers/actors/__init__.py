@@ -5,6 +5,7 @@ from workers.actors.accrual import accrual
 from workers.actors.exits import exits, exits_range
 from workers.actors.expiry import expire, expire_range
 from workers.actors.holds import lapse, lapse_range
+from workers.actors.retention import forget_keys
 from workers.actors.settlement import settle
 
 
@@ -16,6 +17,7 @@ def all_actors(fingerprint_secret: bytes) -> dict[str, Actor]:
         Actor("exits_range", exits_range),
         Actor("expire", expire),
         Actor("expire_range", expire_range),
+        Actor("forget_keys", forget_keys),
         Actor("lapse", lapse),
         Actor("lapse_range", lapse_range),
         Actor("settle", settle),

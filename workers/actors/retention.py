@@ -1,0 +1,27 @@
+"""Forgetting what is kept for a time only."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from alliance.runtime import Runtime
+from domain.events.commands import add_jobs
+from domain.events.model import HeldJob, NewJob
+from domain.ledger import retention
+
+#: Keys a job: so few that none holds its locks for long.
+KEYS_A_JOB = 20_000
+
+
+async def forget_keys(runtime: Runtime, session: AsyncSession, jobs: Sequence[HeldJob]) -> Mapping[UUID, Exception]:
+    """Delete idempotency keys that are past their time at `as_of`; where there are more, another job goes on.
+
+    Args: {as_of}.
+    """
+    for job in jobs:
+        forgotten = await retention.forget_keys(session, datetime.fromisoformat(job.args["as_of"]), KEYS_A_JOB)
+        if forgotten == KEYS_A_JOB:
+            await add_jobs(session, [NewJob("forget_keys", job.args, queue="bulk")])
+    return {}
