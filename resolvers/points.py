@@ -182,6 +182,7 @@ async def reverse(context: Context, sent: Sent) -> Posted:
         client_id=context.signed_in.client_id,
         reason=sent["reason"],
         asked=asked,
+        at_fault=context.runtime.catalogue.merchants_by_id[row.merchant_id] if sent.get("merchantAtFault") else None,
         dry_run=bool(sent.get("dryRun")),
     )
     return await context.runtime.engine.post(request)

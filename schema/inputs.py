@@ -219,6 +219,10 @@ class ReverseInput:
     )
     amount: MoneyInput | None = strawberry.field(default=strawberry.UNSET, description="Money that is given back.")
     points: Points | None = strawberry.field(default=strawberry.UNSET, description="So many of the points.")
+    merchant_at_fault: bool | None = strawberry.field(
+        default=False,
+        description="Spent points come back because the merchant was at fault: they live at least `graceOnFault` days.",
+    )
     occurred_at: datetime | None = strawberry.field(default=strawberry.UNSET, description=OCCURRED_AT)
     dry_run: bool | None = strawberry.field(default=False, description=DRY_RUN)
 

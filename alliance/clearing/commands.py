@@ -30,6 +30,7 @@ from domain.ledger.reversals import Reverse
 from domain.money import from_minor
 from domain.programs.catalogue import Catalogue, Currency, Merchant
 from domain.programs.rules import Line, Tender, Valued, expiry_instant, points_for_order, value_purchase
+from domain.programs.terms import ExpiryPolicy
 
 Detail = tuple[str | None, str | None, str | None, str, str]
 """What is kept of a line: reference, sku, category, quantity and amount, the last two as they were sent."""
@@ -215,9 +216,12 @@ def reverse_request(
     client_id: uuid.UUID | None,
     reason: str | None = None,
     asked: Asked = EVERYTHING,
+    at_fault: Merchant | None = None,
     dry_run: bool = False,
 ) -> Reverse:
     """Undo what is asked of an operation, and what it made owed, in the open cycle (R18, R19, A7).
+
+    With a merchant `at_fault` (where the operation was), spent points that come back live so many days more (R20).
 
     Raises InvalidInput.
     """
@@ -241,7 +245,14 @@ def reverse_request(
         asked=asked,
         worth=worth_of_kept(runtime.catalogue),
         sold=sold_into(runtime.catalogue),
+        grace=None if at_fault is None else partial(_grace, runtime.catalogue, at_fault, as_of),
     )
+
+
+def _grace(catalogue: Catalogue, at_fault: Merchant, as_of: datetime, currency: str) -> datetime | None:
+    """Until when points live at least that come back because a merchant was at fault (R20): days of their issuer's."""
+    issuer = catalogue.merchants_by_id[catalogue.currencies[currency].merchant_id]
+    return expiry_instant(ExpiryPolicy("rolling", days=at_fault.grace_on_fault), as_of, issuer.timezone)
 
 
 def currency_of(catalogue: Catalogue, merchant: Merchant, code: str | None) -> Currency:

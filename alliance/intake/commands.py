@@ -269,7 +269,7 @@ async def _post_returns(runtime: Runtime, sender: Sender, items: list[_Returning
         earn = next((id_ for id_, kind in done if kind == "EARN"), None)
         if done:
             item.asked = item.asked if item.asked.everything else replace(item.asked, order=earn)
-            wanted.append((item, [_reversal(runtime, sender, item, id_, n) for n, (id_, _) in enumerate(done)]))
+            wanted.append((item, [_reversal(runtime, sender, item, *what, n) for n, what in enumerate(done)]))
         else:
             item.outcome = NotFound(what=f"order {item.line.of!r}", path=("of",))
     firsts = await runtime.engine.post_many([requests[0] for _, requests in wanted])
@@ -285,12 +285,15 @@ def _order(runtime: Runtime, item: _Returning) -> queries.OrderKey:
     return item.member_id, runtime.catalogue.merchants[item.line.merchant].id, item.line.of
 
 
-def _reversal(runtime: Runtime, sender: Sender, item: _Returning, operation_id: UUID, number: int) -> Request:
+def _reversal(
+    runtime: Runtime, sender: Sender, item: _Returning, operation_id: UUID, kind: str, number: int
+) -> Request:
     """A posting of a return. The first has the line's key.
 
     The further ones have spaces of keys of their own, in which no other line's key can lie.
     """
     subject = uuid5(sender.subject, str(number)) if number else sender.subject
+    at_fault = item.line.merchantAtFault is True and kind == "REDEEM"
     return reverse_request(
         runtime,
         holder_id=item.member_id,
@@ -300,6 +303,7 @@ def _reversal(runtime: Runtime, sender: Sender, item: _Returning, operation_id: 
         key=Key(sender.client_id, subject, item.key, item.fingerprint),
         client_id=sender.client_id,
         asked=item.asked,
+        at_fault=runtime.catalogue.merchants[item.line.merchant] if at_fault else None,
     )
 
 

@@ -6,7 +6,7 @@ Amounts and quantities are strings here: a JSON number would come as a float, an
 from datetime import datetime
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 Key = Annotated[str, Meta(min_length=8, max_length=200)]
 Code = Annotated[str, Meta(min_length=1, max_length=100)]
@@ -88,10 +88,12 @@ class Return(_Line, frozen=True, kw_only=True):
     """An order that came back (rule R23): `lines` or an `amount` of it, or all that is left.
 
     `restore`: also the points that were spent on it, or the part of them that belongs to what came back.
+    `merchantAtFault`: those live some days more at least.
     """
 
     type: Literal["RETURN"]
     of: Reference
     restore: bool
+    merchantAtFault: bool | UnsetType = UNSET
     lines: list[ReturnLine] | None = None
     amount: Money | None = None

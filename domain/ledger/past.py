@@ -102,23 +102,25 @@ async def _load_returns(connection: asyncpg.Connection, books: Books, columns: l
     )
     if not reversals:
         return
-    lots: dict[UUID, list[tuple[LotState, int]]] = defaultdict(list)
+    restored: dict[UUID, list[tuple[UUID, int]]] = defaultdict(list)
     for row in await connection.fetch(
-        """SELECT holder_id, operation_id, lot_id, amount
+        """SELECT operation_id, lot_id, amount
            FROM unnest($1::uuid[], $2::uuid[]) AS asked (holder_id, operation_id)
-           JOIN allocation USING (holder_id, operation_id)""",
+           JOIN allocation USING (holder_id, operation_id)
+           UNION ALL
+           SELECT operation_id, source_lot_id, granted
+           FROM unnest($1::uuid[], $2::uuid[]) AS asked (holder_id, operation_id)
+           JOIN lot USING (holder_id, operation_id) WHERE source_lot_id IS NOT NULL""",
         *turned([(row["holder_id"], row["id"]) for row in reversals]),
     ):
-        lot = books.lots.get((row["holder_id"], row["lot_id"]))
-        if lot is not None:
-            lots[row["operation_id"]].append((lot, row["amount"]))
+        restored[row["operation_id"]].append((row["lot_id"], row["amount"]))
     for row in reversals:
         original = books.operations[row["holder_id"], row["reverses"]]
         if row["returned"] is None:
             original.reversed_by = row["id"]
         else:
             figures = {name: row[name] for name in ("undone", "due", "recovered", "whole")}
-            original.note(return_of(row["id"], row["returned"], **figures), lots[row["id"]])
+            original.note(return_of(row["id"], row["returned"], **figures), restored[row["id"]])
 
 
 async def _load_pending(

@@ -6,7 +6,7 @@ would change (an `Effect`) or refuses; only then are the books changed, and the 
 
 import hmac
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, NamedTuple, Protocol
@@ -178,11 +178,11 @@ class PastOperation:
         """How many of those were asked of the wallet."""
         return sum(one.figures(currency)[1] for one in self.returns)
 
-    def note(self, one: Return, allocations: Sequence[tuple[LotState, int]]) -> None:
-        """Take in a reversal."""
+    def note(self, one: Return, restored: Iterable[tuple[UUID, int]]) -> None:
+        """Take in a reversal, with what it put back of which lot."""
         self.returns.append(one)
-        for lot, amount in allocations:
-            self.restored[lot.id] = self.restored.get(lot.id, 0) + amount
+        for lot_id, amount in restored:
+            self.restored[lot_id] = self.restored.get(lot_id, 0) + amount
         if one.whole:
             self.reversed_by = one.operation_id
 
@@ -219,6 +219,12 @@ class Effect:
     booked: bool = True
     owes: list[DebtState] = field(default_factory=list)
     pays: list[tuple[DebtState, int]] = field(default_factory=list)
+
+    @property
+    def restored(self) -> list[tuple[UUID, int]]:
+        """What it put back of which lot, by id: into it, or as a new one that stands for it."""
+        anew = [(lot.source_lot_id, lot.granted) for lot in self.lots if lot.source_lot_id is not None]
+        return [(lot.id, amount) for lot, amount in self.allocations] + anew
 
     @property
     def recovered(self) -> int:
@@ -335,7 +341,7 @@ class Books:
             self._count(effect)
         if effect.reverses is not None:
             if effect.returned is not None:
-                effect.reverses.note(effect.returned, effect.allocations)
+                effect.reverses.note(effect.returned, effect.restored)
             else:
                 effect.reverses.reversed_by = effect.operation["id"]
         if effect.order is not None:

@@ -1,10 +1,12 @@
 """Undoing what an operation did, or a part of it (R18 to R23)."""
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from domain.base import new_id
 from domain.errors import InvalidInput, NotFound
 from domain.ledger import debts, shortfalls
 from domain.ledger.change import SOLD, buy_back
@@ -49,6 +51,7 @@ class Reverse(Request):
     asked: Asked = EVERYTHING
     worth: Valuing | None = None
     sold: Mapping[str, str] = field(default_factory=dict)
+    grace: Callable[[str], datetime | None] | None = None
 
     def needs(self, needs: Needs) -> None:
         """The operation, with what it did; its wallets come with it. And what exits sold, with their change."""
@@ -103,6 +106,8 @@ class Reverse(Request):
     ) -> None:
         """Keep what came back beside the reversal; `taken` are quantities of lines."""
         what = named(taken, self.asked, beside)
+        if self.grace is not None:
+            what["fault"] = {"merchant": str(effect.operation["merchant_id"]), "by": str(self.client_id)}
         effect.returned = return_of(effect.operation["id"], what, recovered=effect.recovered, **figures)
         row = {"holder_id": self.holder_id, "operation_id": effect.operation["id"], "returned": what, **figures}
         effect.rows.append((OperationReturn.__table__, row))  # type: ignore[arg-type]
@@ -113,6 +118,8 @@ class Reverse(Request):
         The shortfall is forgotten, unless what was spent of these very lots comes back. Of the currency of its first
         entry an operation says how many points it granted.
         """
+        if self.grace is not None:
+            raise InvalidInput(reason="only points that were spent come back", path=("merchantAtFault",))
         main, *others = dict.fromkeys(entry.currency for entry in original.entries) or [""]
         granted, before = original.granted(main), sum(one.undone for one in original.returns)
         kept = self._kept(original, original.bought, granted - before)
@@ -178,12 +185,26 @@ class Reverse(Request):
         left = spent - sum(one.undone for one in original.returns)
         effect.points, taken = self._to_restore(books, original, spent, left)
         parts = put_back(original.allocations, original.restored, effect.points)
+        currency = original.entries[0].currency
         if effect.points:
-            effect.entries.append(_back(original, original.entries[0].currency, effect.points))
-            effect.allocations.extend(parts)
-        expired = sum(part for lot, part in parts if not lot.is_live(self.as_of))
+            effect.entries.append(_back(original, currency, effect.points))
+        expired = self._put_back(effect, parts, self.grace(currency) if self.grace is not None else None)
         effect.data |= {"restored": effect.points, "expired": expired}
         self._returned(effect, taken, undone=effect.points, due=effect.points, whole=effect.points == left)
+
+    def _put_back(self, effect: Effect, parts: Taken, until: datetime | None) -> int:
+        """Into the very lots; those that end before `until` stay as they are, and new ones stand for their points.
+
+        How many come back expired.
+        """
+        expired = 0
+        for lot, part in parts:
+            if until is not None and lot.expires_at is not None and lot.expires_at < until:
+                effect.lots.append(_in_place_of(effect, lot, part, until))
+            else:
+                effect.allocations.append((lot, part))
+                expired += 0 if lot.is_live(self.as_of) else part
+        return expired
 
     def _to_restore(
         self, books: Books, original: PastOperation, spent: int, left: int
@@ -228,6 +249,26 @@ _UNDO = {
     OperationKind.ADJUST.value: Reverse._undo_adjust,
     OperationKind.OPENING.value: Reverse._undo_earn,
 }
+
+
+def _in_place_of(effect: Effect, lot: LotState, points: int, until: datetime) -> LotState:
+    """A lot as that one was, but for how long it lives."""
+    return LotState(
+        lot.holder_id,
+        new_id(),
+        lot.currency,
+        effect.operation["id"],
+        lot.issuer_id,
+        lot.funder_id,
+        lot.price,
+        points,
+        points,
+        lot.granted_at,
+        until,
+        source_holder_id=lot.holder_id,
+        source_lot_id=lot.id,
+        depth=lot.depth,
+    )
 
 
 def _back(original: PastOperation, currency: str, amount: int) -> EntryState:

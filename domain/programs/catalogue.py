@@ -156,7 +156,8 @@ class Merchant:
     """A house of the alliance. Limits are in millionths of the settlement currency; stores map codes to names.
 
     `beside` are its own currencies that rules grant beside the points of a purchase. By hand, one of its clients moves
-    at most `adjust_limit` points at once and `adjust_per_day` a day; expired points that come back live `grace_days`.
+    at most `adjust_limit` points at once and `adjust_per_day` a day; expired points that come back live `grace_days`,
+    spent ones that come back because it was at fault `grace_on_fault` days at least.
     Merchants of one `group` take each other's stored value.
     `by_tier` is the earning of members of tiers that rules name; all others have `earning`.
     """
@@ -180,6 +181,7 @@ class Merchant:
     adjust_limit: int = 1_000
     adjust_per_day: int = 10_000
     grace_days: int = 30
+    grace_on_fault: int = 30
     beside: tuple[str, ...] = ()
     tiers: TierProgramme | None = None
     by_tier: Mapping[str, Mapping[tuple[str, str], Earning]] = field(default_factory=dict)
@@ -309,6 +311,7 @@ def _merchant(
         adjust_limit=row.settings.get("adjustLimit", 1_000),
         adjust_per_day=row.settings.get("adjustPerDay", 10_000),
         grace_days=row.settings.get("graceDays", 30),
+        grace_on_fault=row.settings.get("graceOnFault", 30),
         beside=tuple(sorted({rule.currency for rule in rules if rule.beside})),
         tiers=tier_programme(row.tiers, row.id, ZoneInfo(row.timezone)),
         by_tier=compile_tiers(rules),

@@ -1,16 +1,21 @@
 """Orders paid in points over the endpoint (R8, R23): a tender names the redemption that paid it."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from tests.schema.support import Client, by_card
+from tests.schema.support import NOW, Client, by_card
 
 EARNED = (
     "... on Earned { points operation { id paidWith { id kind } } wallet { balance } }"
     " ... on TenderDiffers { worth currency }"
 )
-REVERSED = "... on Reversed { taken restored shortfall operation { id } } ... on AlreadyReversed { path }"
+REVERSED = "... on Reversed { taken restored expired shortfall operation { id } } ... on AlreadyReversed { path }"
+MINE = (
+    'query($card: String!) { member(by: {identifier: {type: "CARD", issuer: "grocer", value: $card}})'
+    " { wallets { available } } }"
+)
 LINES = [
     {"ref": str(n), "quantity": "1", "amount": {"amount": amount, "currency": "USD"}}
     for n, amount in enumerate(("60.00", "40.00"), 1)
@@ -119,3 +124,13 @@ async def test_r23_without_an_order_spent_points_come_back_by_number(operator: C
     spent = await spend(operator, rich)
     refused = await back(operator, spent, lines=[{"ref": "2"}])
     assert (refused["__typename"], refused["path"]) == ("InvalidInput", ["lines"])
+
+
+async def test_r20_who_was_at_fault_is_said(operator: Client, rich: str) -> None:
+    spent = await spend(operator, rich)
+    late = operator.at(NOW + timedelta(days=400))
+    assert (await back(late, spent, points=500))["expired"] == 500
+    assert (await back(late, spent, points=500, merchantAtFault=True))["expired"] == 0
+    assert (await late.run(MINE, card=rich))["member"]["wallets"] == [{"available": 500}]
+    refused = await back(operator, (await buy(operator, rich, []))["operation"]["id"], merchantAtFault=True)
+    assert (refused["__typename"], refused["path"]) == ("InvalidInput", ["merchantAtFault"])

@@ -294,6 +294,16 @@ async def test_r08_r23_a_tender_says_what_was_spent_on_an_order(runtime: Runtime
     assert await balance(runtime) == 3000
 
 
+async def test_r20_a_return_may_say_that_the_merchant_was_at_fault(runtime: Runtime) -> None:
+    await send(runtime, purchase("0", amount="30.00"))
+    await _redeem(runtime, "order-1", 30)
+    await send(runtime, purchase("1"))
+    assert told(await send(runtime, back("2", "1", restore=True, merchantAtFault=True))) == [-10]
+    async with runtime.database.session() as session:
+        said = (await session.scalars(text("SELECT returned -> 'fault' ->> 'by' FROM operation_return"))).all()
+    assert sorted(said, key=bool) == [None, str(CLIENT)]
+
+
 def _basket(key: str, *amounts: str, quantity: str = "1", **changes: Any) -> dict[str, Any]:
     sent = purchase(key) | changes
     lines = [
