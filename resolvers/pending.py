@@ -18,7 +18,7 @@ async def confirm(context: Context, sent: Sent) -> tuple[Posted, str]:
     key = key_of(context, "confirmEarn", sent)
     row = await _earn_of(context, sent)
     async with context.runtime.database.session() as session:
-        due = await pending_of(session, row.holder_id, row.id)
+        due = await pending_of(session, [(row.holder_id, row.id)])
     if not due:
         raise NotPending(path=("operation",))
     request: Activate = activate_request(

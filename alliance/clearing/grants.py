@@ -50,24 +50,30 @@ def is_special(currency: Currency, policy: CurrencyPolicy, valued: Valued) -> bo
 
 
 def earn_in_parts(
-    plain: Earn, policy: CurrencyPolicy, valued: Valued, slides: Slides | None, zone: ZoneInfo, kept: Callable[..., Any]
+    plain: Earn,
+    policy: CurrencyPolicy,
+    valued: Valued,
+    slides: Slides | None,
+    zone: ZoneInfo,
+    kept: Callable[..., Any],
 ) -> EarnInParts:
     """The same earn by all terms of its rules and currency; `kept` makes what is kept of lines of what is valued."""
-    given: dict[tuple[ExpiryPolicy, PendingTerms | None], int] = {}
+    given: dict[tuple[ExpiryPolicy, PendingTerms | None, Limits | None], int] = {}
     for terms, points in valued.parts or ((None, valued.points),):
         expiry = (terms and terms.expiry) or policy.expiry
         pending = (terms and terms.pending) or policy.pending
-        given[expiry, pending] = given.get((expiry, pending), 0) + points
+        limits = _limits(terms.limits, terms.version, plain.as_of, zone, terms.code) if terms is not None else None
+        given[expiry, pending, limits] = given.get((expiry, pending, limits), 0) + points
     parts = tuple(
-        Part(points, ending(expiry, plain.as_of, zone), _wait(pending, expiry, plain.as_of, zone))
-        for (expiry, pending), points in given.items()
+        Part(points, ending(expiry, plain.as_of, zone), _wait(pending, expiry, plain.as_of, zone), limits)
+        for (expiry, pending, limits), points in given.items()
         if points
     )
     named: dict[str, Any] = {field.name: getattr(plain, field.name) for field in fields(Earn)}
     return EarnInParts(
         **named | {"slides": slides},
         parts=parts,
-        limits=_limits(policy, plain.as_of, zone),
+        limits=_limits(policy.limits, policy.version, plain.as_of, zone),
         lines_of=partial(_lines, valued, kept),
         joined=JOINED if any(part.ending.of_joining and part.wait is None for part in parts) else None,
     )
@@ -127,8 +133,7 @@ def _wait(pending: PendingTerms | None, expiry: ExpiryPolicy, as_of: datetime, z
     return Wait(matures_at, expiry_json(expiry))
 
 
-def _limits(policy: CurrencyPolicy, as_of: datetime, zone: ZoneInfo) -> Limits | None:
-    terms: EarnLimits | None = policy.limits
+def _limits(terms: EarnLimits | None, version: int, as_of: datetime, zone: ZoneInfo, rule: str = "") -> Limits | None:
     if terms is None:
         return None
     caps = {"day": terms.per_day, "week": terms.per_week, "month": terms.per_month}
@@ -137,7 +142,7 @@ def _limits(policy: CurrencyPolicy, as_of: datetime, zone: ZoneInfo) -> Limits |
         for period, cap in caps.items()
         if cap is not None
     )
-    return Limits(policy.version, terms.per_transaction, periods, terms.balance, terms.over == "refuse")
+    return Limits(version, terms.per_transaction, periods, terms.balance, terms.over == "refuse", rule)
 
 
 def _lines(valued: Valued, kept: Callable[..., Any], points: int) -> Any:

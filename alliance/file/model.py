@@ -191,21 +191,27 @@ class Pending(Document):
         return self
 
 
-class Limits(Document):
-    """How many points a member earns at most (R9)."""
+class RuleLimits(Document):
+    """How many points a member earns by a rule at most (R9)."""
 
     per_transaction: Count | None = None
     per_day: Count | None = None
     per_week: Count | None = None
     per_month: Count | None = None
-    balance: Count | None = None
     over: Literal["truncate", "refuse"] = "truncate"
 
     @model_validator(mode="after")
-    def _fits(self) -> "Limits":
+    def _fits(self) -> "RuleLimits":
         if not self.model_fields_set - {"over"}:
-            raise refusal("limits name at least one of perTransaction, perDay, perWeek, perMonth and balance")
+            names = ", ".join(field.alias or name for name, field in type(self).model_fields.items() if name != "over")
+            raise refusal(f"limits name at least one of {names}")
         return self
+
+
+class Limits(RuleLimits):
+    """How many points a member earns of a currency at most, and how many they may have (R9)."""
+
+    balance: Count | None = None
 
 
 class CurrencyTerms(Document):
@@ -304,6 +310,7 @@ class EarningRule(Document):
     except_: Lines | None = Field(default=None, alias="except")
     expiry: Expiry | None = None
     pending: Pending | None = None
+    limits: RuleLimits | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> "EarningRule":

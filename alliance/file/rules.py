@@ -166,7 +166,7 @@ class _Check:
         if merchant.is_default(granted):
             return
         path = self.places[id(rule)]
-        for key in rule.model_fields_set & {"expiry", "pending"}:
+        for key in rule.model_fields_set & {"expiry", "limits", "pending"}:
             yield Fault((*path, key), f"{rule.of} are granted beside: they are active at once, and end as they say")
         for terms in (granted, *granted.policies):
             sliding = terms.expiry.policy in ("anniversary", "inactivity")

@@ -16,15 +16,19 @@ from uuid import UUID, uuid5
 import msgspec
 
 from alliance.clearing.commands import earn_request, reverse_request
+from alliance.clearing.grants import activate_request
 from alliance.clearing.tenders import PaidBy
 from alliance.intake import queries, rules
-from alliance.intake.model import Purchase, Return
+from alliance.intake.model import Decision, Purchase, Return
 from alliance.runtime import Runtime
 from domain.errors import InvalidInput, NotAllowed, NotFound, Refusal
 from domain.ledger.commands import Earn
-from domain.ledger.errors import AlreadyReversed
+from domain.ledger.due import DuePending, pending_of
+from domain.ledger.errors import AlreadyReversed, NotPending
+from domain.ledger.grants import Reject
 from domain.ledger.request import Key, Outcome, Posted, Request, fingerprint_of
 from domain.ledger.returns import Asked
+from domain.ledger.reversals import Reverse
 from domain.members.commands import enrol_many
 from domain.members.model import EnrolAsk, Enrolled, IdentifierRef, Resolved
 from domain.members.queries import resolve
@@ -79,11 +83,11 @@ class _Buying:
 
 @dataclass(slots=True)
 class _Returning:
-    """A return on its way."""
+    """A return on its way, or what the points of an order waited for."""
 
     key: str
     ask: EnrolAsk
-    line: Return
+    line: Return | Decision
     asked: Asked
     fingerprint: bytes
     member_id: UUID = NOBODY
@@ -163,14 +167,15 @@ def _heard(
         ask = EnrolAsk(line.merchant, line.channel, line.store, (member,), moment)
         # What is compared when the key comes again: the fields as sent, in our order.
         fingerprint = fingerprint_of(sender.secret, _encode(line))
-        if isinstance(line, Return):
-            return _Returning(line.key, ask, line, rules.asked_of(line), fingerprint)
+        if not isinstance(line, Purchase):
+            asked = rules.asked_of(line) if isinstance(line, Return) else Asked()
+            return _Returning(line.key, ask, line, asked, fingerprint)
         return _Buying(line.key, ask, _request(runtime, sender, merchant, line, moment, fingerprint))
     except Refusal as refusal:
         return Answer(line.key, refusal)
 
 
-def _authorised(runtime: Runtime, sender: Sender, line: Purchase | Return) -> Merchant:
+def _authorised(runtime: Runtime, sender: Sender, line: Purchase | Return | Decision) -> Merchant:
     """The line's merchant. Raises NotFound if it is not there, NotAllowed for what the sender may not do."""
     merchant = runtime.catalogue.merchants.get(line.merchant)
     if merchant is None:
@@ -180,7 +185,7 @@ def _authorised(runtime: Runtime, sender: Sender, line: Purchase | Return) -> Me
     if isinstance(line, Return):
         if not sender.may_reverse:
             raise NotAllowed(reason="the sender may not report returns", path=("type",))
-    elif line.points is not None and not sender.may_give:
+    elif isinstance(line, Purchase) and line.points is not None and not sender.may_give:
         raise NotAllowed(reason="the sender may not set points", path=("points",))
     return merchant
 
@@ -260,18 +265,12 @@ async def _post_returns(runtime: Runtime, sender: Sender, items: list[_Returning
         else:
             item.member_id = member
     items = [item for item in items if item.outcome is None]
-    orders = [_order(runtime, item) for item in items]
-    async with runtime.database.session() as session:
-        found = await queries.operations_of_orders(session, orders)
     wanted: list[tuple[_Returning, list[Request]]] = []
-    for item, order in zip(items, orders, strict=True):
-        done = [(id_, kind) for id_, kind in found.get(order, []) if kind == "EARN" or item.line.restore]
-        earn = next((id_ for id_, kind in done if kind == "EARN"), None)
-        if done:
-            item.asked = item.asked if item.asked.everything else replace(item.asked, order=earn)
-            wanted.append((item, [_reversal(runtime, sender, item, *what, n) for n, what in enumerate(done)]))
+    for item, requests in zip(items, await _requests(runtime, sender, items), strict=True):
+        if isinstance(requests, Refusal):
+            item.outcome = requests
         else:
-            item.outcome = NotFound(what=f"order {item.line.of!r}", path=("of",))
+            wanted.append((item, requests))
     firsts = await runtime.engine.post_many([requests[0] for _, requests in wanted])
     accepted = [isinstance(first, Posted | AlreadyReversed) for first in firsts]
     more = [r for ok, (_, requests) in zip(accepted, wanted, strict=True) if ok for r in requests[1:]]
@@ -281,26 +280,80 @@ async def _post_returns(runtime: Runtime, sender: Sender, items: list[_Returning
         item.outcome = _combined([first, *rest])
 
 
+async def _requests(runtime: Runtime, sender: Sender, items: list[_Returning]) -> list[list[Request] | Refusal]:
+    """What each line asks of the ledger; a refusal where its order has nothing that it could be about."""
+    orders = [_order(runtime, item) for item in items]
+    async with runtime.database.session() as session:
+        found = await queries.operations_of_orders(session, orders)
+        earns = [
+            (order[0], id_)
+            for item, order in zip(items, orders, strict=True)
+            if isinstance(item.line, Decision)
+            for id_, kind in found.get(order, ())
+            if kind == "EARN"
+        ]
+        waiting = await pending_of(session, earns) if earns else ()
+    requests: list[list[Request] | Refusal] = []
+    for item, order in zip(items, orders, strict=True):
+        done = found.get(order, [])
+        if not done:
+            requests.append(NotFound(what=f"order {item.line.of!r}", path=("of",)))
+        elif isinstance(item.line, Decision):
+            ids = {id_ for id_, _ in done}
+            asked = [row for row in waiting if row.holder_id == order[0] and row.operation_id in ids]
+            requests.append(_decisions(runtime, sender, item, asked) or NotPending(path=("of",)))
+        else:
+            earn = next((id_ for id_, kind in done if kind == "EARN"), None)
+            item.asked = item.asked if item.asked.everything else replace(item.asked, order=earn)
+            undone = [(id_, kind) for id_, kind in done if kind == "EARN" or item.line.restore]
+            requests.append(
+                [_reversal(runtime, sender, item, *what, n) for n, what in enumerate(undone)]
+                or NotFound(what=f"order {item.line.of!r}", path=("of",))
+            )
+    return requests
+
+
+def _decisions(runtime: Runtime, sender: Sender, item: _Returning, asked: list[DuePending]) -> list[Request]:
+    """A request an earn of the order of which something waits; if nothing does any more, of which something did."""
+    rows = [row for row in asked if not row.done] or asked
+    requests: list[Request] = []
+    for n, (earn, of_earn) in enumerate(groupby(rows, key=lambda row: row.operation_id)):
+        if item.line.type == "REJECT":
+            requests.append(Reject.of(_reversal(runtime, sender, item, earn, "EARN", n)))
+        else:
+            key = _key(sender, item, n)
+            asked_at, client_id = item.ask.as_of, sender.client_id
+            requests.append(
+                activate_request(runtime, list(of_earn), as_of=asked_at, key=key, client_id=client_id, confirms=True)
+            )
+    return requests
+
+
 def _order(runtime: Runtime, item: _Returning) -> queries.OrderKey:
     return item.member_id, runtime.catalogue.merchants[item.line.merchant].id, item.line.of
 
 
-def _reversal(
-    runtime: Runtime, sender: Sender, item: _Returning, operation_id: UUID, kind: str, number: int
-) -> Request:
-    """A posting of a return. The first has the line's key.
+def _key(sender: Sender, item: _Returning, number: int) -> Key:
+    """The key of a line's postings. The first has the line's own.
 
     The further ones have spaces of keys of their own, in which no other line's key can lie.
     """
     subject = uuid5(sender.subject, str(number)) if number else sender.subject
-    at_fault = item.line.merchantAtFault is True and kind == "REDEEM"
+    return Key(sender.client_id, subject, item.key, item.fingerprint)
+
+
+def _reversal(
+    runtime: Runtime, sender: Sender, item: _Returning, operation_id: UUID, kind: str, number: int
+) -> Reverse:
+    """A posting of a return."""
+    at_fault = isinstance(item.line, Return) and item.line.merchantAtFault is True and kind == "REDEEM"
     return reverse_request(
         runtime,
         holder_id=item.member_id,
         operation_id=operation_id,
         occurred_at=item.line.occurredAt or item.ask.as_of,
         as_of=item.ask.as_of,
-        key=Key(sender.client_id, subject, item.key, item.fingerprint),
+        key=_key(sender, item, number),
         client_id=sender.client_id,
         asked=item.asked,
         at_fault=runtime.catalogue.merchants[item.line.merchant] if at_fault else None,
@@ -308,9 +361,12 @@ def _reversal(
 
 
 def _combined(outcomes: Sequence[Outcome]) -> Outcome:
-    """The answer to a return: its points are what was taken back, negative. What was reversed before does not count."""
+    """The answer to a return: its points are what was taken back, negative. What was reversed before does not count.
+
+    Those of a confirmed order are what became active.
+    """
     posted = [outcome for outcome in outcomes if isinstance(outcome, Posted)]
     if not posted:
         return outcomes[0]
-    taken = sum(outcome.data.get("taken", 0) for outcome in posted)
-    return replace(posted[0], points=-taken, duplicate=all(outcome.duplicate for outcome in posted))
+    points = sum(one.points if one.kind == "ACTIVATE" else -one.data.get("taken", 0) for one in posted)
+    return replace(posted[0], points=points, duplicate=all(outcome.duplicate for outcome in posted))

@@ -97,3 +97,10 @@ class Return(_Line, frozen=True, kw_only=True):
     merchantAtFault: bool | UnsetType = UNSET
     lines: list[ReturnLine] | None = None
     amount: Money | None = None
+
+
+class Decision(_Line, frozen=True, kw_only=True):
+    """What the points of an order waited for: it came (`CONFIRM`), or will not come (`REJECT`)."""
+
+    type: Literal["CONFIRM", "REJECT"]
+    of: Reference

@@ -107,7 +107,7 @@ async def due_holds(
 
 
 class DuePending(NamedTuple):
-    """A pending grant that becomes active: whose, of which earn, and under which expiry policy."""
+    """A pending grant that becomes active, or did: whose, of which earn, and under which expiry policy."""
 
     holder_id: UUID
     operation_id: UUID
@@ -115,10 +115,11 @@ class DuePending(NamedTuple):
     currency: str
     issuer_id: UUID
     policy: dict[str, Any]
+    done: bool
 
 
 _PENDING = text("""
-    SELECT holder_id, operation_id, seq, currency, issuer_id, policy FROM pending_grant p
+    SELECT holder_id, operation_id, seq, currency, issuer_id, policy, done FROM pending_grant p
     WHERE NOT done AND matures_at <= :as_of AND holder_id >= :first
       AND (CAST(:before AS uuid) IS NULL OR holder_id < CAST(:before AS uuid))
       AND NOT EXISTS (SELECT FROM account a WHERE a.holder_id = p.holder_id AND a.stopped)
@@ -135,12 +136,14 @@ async def due_pending(
 
 
 _OF_OPERATION = text("""
-    SELECT holder_id, operation_id, seq, currency, issuer_id, policy FROM pending_grant
-    WHERE NOT done AND holder_id = :holder_id AND operation_id = :operation_id ORDER BY seq
+    SELECT holder_id, operation_id, seq, currency, issuer_id, policy, done FROM pending_grant
+    JOIN unnest(CAST(:holders AS uuid[]), CAST(:operations AS uuid[])) AS asked (holder_id, operation_id)
+         USING (holder_id, operation_id)
+    ORDER BY holder_id, operation_id, seq
 """)
 
 
-async def pending_of(session: AsyncSession, holder_id: UUID, operation_id: UUID) -> Sequence[DuePending]:
-    """What is pending of one earn."""
-    values = {"holder_id": holder_id, "operation_id": operation_id}
+async def pending_of(session: AsyncSession, earns: Sequence[tuple[UUID, UUID]]) -> Sequence[DuePending]:
+    """What waits of these earns (holder, id), or waited: whoever asks again is answered the same."""
+    values = {"holders": [holder_id for holder_id, _ in earns], "operations": [id_ for _, id_ in earns]}
     return [DuePending(*row) for row in await session.execute(_OF_OPERATION, values)]

@@ -40,23 +40,28 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """Points of an earn that end alike, or wait alike."""
-
-    points: int
-    ending: Ending
-    wait: Wait | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Limits:
-    """How many points an earn may give at most (R9), as of its version; `periods` are (name, cap, first, before)."""
+    """How many points an earn may give at most (R9), as of its version; `periods` are (name, cap, first, before).
+
+    They are of a currency, or of a `rule` of the merchant's.
+    """
 
     version: int
     per_transaction: int | None = None
     periods: tuple[tuple[str, int, datetime, datetime], ...] = ()
     balance: int | None = None
     refuse: bool = False
+    rule: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Points of an earn that end alike, or wait alike; those of a rule with limits of its own stand alone."""
+
+    points: int
+    ending: Ending
+    wait: Wait | None = None
+    limits: Limits | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -78,20 +83,23 @@ class EarnInParts(Earn):
         wallet = (self.holder_id, self.currency)
         if self.slides or any(part.ending.span for part in self.parts):
             needs.wallets.add(wallet)
-        if self.limits is not None:
-            needs.earned.update(_period(self, period) for period in self.limits.periods)
-            if self.limits.balance is not None:
-                needs.wallets.add(wallet)
+        for limits in (self.limits, *(part.limits for part in self.parts)):
+            if limits is not None:
+                needs.earned.update(_period(self, limits.rule, period) for period in limits.periods)
+                if limits.balance is not None:
+                    needs.wallets.add(wallet)
         if self.joined is not None:
             needs.other(self.joined, (self.holder_id, self.issuer_id))
 
     def grant(self, books: Books) -> Effect:
         """Lots for what is active and pending grants for what waits, within the limits. Raises LimitExceeded."""
-        points, decisions = self._within_limits(books)
+        decisions = list(self.decisions or [])
+        within = [replace(part, points=self._most(books, part.limits, part.points, decisions)) for part in self.parts]
+        points = self._most(books, self.limits, sum(part.points for part in within), decisions)
         require_room(books, self.holder_id, self.currency, points)
         lines = self.lines_of(points) if self.lines_of is not None else self.lines
-        effect = self.effect(OperationKind.EARN, points, decisions=decisions, lines=lines)
-        parts = _cut(self.parts, points)
+        effect = self.effect(OperationKind.EARN, points, decisions=decisions or None, lines=lines)
+        parts = _cut(within, points)
         active = sum(part.points for part in parts if part.wait is None)
         waiting = sum(part.points for part in parts if part.wait is not None)
         effect.slides = self.slid(books)
@@ -128,35 +136,32 @@ class EarnInParts(Earn):
             wait.policy,
         )
 
-    def _within_limits(self, books: Books) -> tuple[int, list[Any] | None]:
-        """The points granted, and the decisions with what each limit took off. Raises LimitExceeded."""
-        limits, points = self.limits, self.points
-        if limits is None or not points:
-            return points, self.decisions
-        decisions = list(self.decisions or [])
-        for name, cap, used in self._used(books, limits):
+    def _most(self, books: Books, limits: Limits | None, points: int, decisions: list[Any]) -> int:
+        """How many points the limits let through; each says in `decisions` what it took off. Raises LimitExceeded."""
+        for name, cap, used in self._used(books, limits) if limits is not None and points else ():
             if used + points > cap:
-                if limits.refuse:
+                if limits is not None and limits.refuse:
                     raise LimitExceeded(limit=name, cap=cap, used=used, requested=points, path=("points",))
                 room = max(0, cap - used)
-                taken_off = {"rule": f"limit:{name}", "version": limits.version, "points": room - points}
+                taken_off = {"rule": f"limit:{name}", "version": limits and limits.version, "points": room - points}
                 decisions.append(taken_off | ({"currency": self.currency} if self.beside else {}))
                 points = room
-        return points, decisions or None
+        return points
 
     def _used(self, books: Books, limits: Limits) -> Sequence[tuple[str, int, int]]:
         """Each limit: its name, its cap and what of it is used. Pending counts towards the balance, debt against it."""
         found: list[tuple[str, int, int]] = []
         if limits.per_transaction is not None:
             found.append(("perTransaction", limits.per_transaction, 0))
-        found += [(period[0], period[1], books.earned.get(_period(self, period), 0)) for period in limits.periods]
+        for period in limits.periods:
+            found.append((period[0], period[1], books.earned.get(_period(self, limits.rule, period), 0)))
         if limits.balance is not None:
             lots = books.open_lots(self.holder_id, self.currency)
             balance = sum(lot.remaining for lot in lots if lot.is_live(self.as_of))
             balance -= books.debt(self.holder_id, self.currency)
             balance += books.posted(self.holder_id, PENDING, self.currency)
             found.append(("balance", limits.balance, balance))
-        return found
+        return [(f"{limits.rule}:{name}", cap, used) for name, cap, used in found] if limits.rule else found
 
 
 @dataclass(slots=True, kw_only=True)
@@ -271,9 +276,11 @@ def _joined(request: EarnInParts | Activate, books: Books) -> datetime | None:
 
 def _cut(parts: Sequence[Part], points: int) -> list[Part]:
     """The parts, cut in proportion so that they sum to `points`."""
+    if not points:
+        return []
     shares = share(points, [part.points for part in parts])
     return [replace(part, points=given) for part, given in zip(parts, shares, strict=True) if given]
 
 
-def _period(earn: Earn, period: tuple[str, int, datetime, datetime]) -> Period:
-    return (earn.holder_id, earn.currency, period[2], period[3])
+def _period(earn: Earn, rule: str, period: tuple[str, int, datetime, datetime]) -> Period:
+    return (earn.holder_id, earn.currency, period[2], period[3], (earn.merchant_id, rule) if rule else None)

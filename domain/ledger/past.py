@@ -144,21 +144,49 @@ async def _load_pending(
 
 async def load_earned(connection: asyncpg.Connection, periods: list[Period]) -> dict[Period, int]:
     """What was earned in these periods, by the clock of the call, less what was taken back of it since."""
-    rows = await connection.fetch(
-        """SELECT asked.n, coalesce(sum(e.amount), 0)::bigint AS points
-           FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[])
-                WITH ORDINALITY AS asked (holder_id, currency, first, before, n)
-           LEFT JOIN LATERAL (
-             SELECT entry.amount FROM operation o
-             JOIN entry ON entry.holder_id = o.holder_id AND entry.currency = asked.currency
-              AND (entry.operation_id = o.id OR entry.operation_id IN (
-                   SELECT r.id FROM operation r WHERE r.holder_id = o.holder_id AND r.reverses = o.id))
-             WHERE o.holder_id = asked.holder_id AND o.kind = 'EARN' AND o.as_of >= first AND o.as_of < before
-           ) e ON true
-           GROUP BY asked.n""",
-        *turned(periods),
-    )
-    return {periods[row["n"] - 1]: row["points"] for row in rows}
+    of_all = [period for period in periods if period[4] is None]
+    of_rules = [period for period in periods if period[4] is not None]
+    earned: dict[Period, int] = {}
+    if of_all:
+        rows = await connection.fetch(_EARNED, *turned([period[:4] for period in of_all]))
+        earned |= {of_all[row["n"] - 1]: row["points"] for row in rows}
+    if of_rules:
+        rows = await connection.fetch(_GIVEN, *turned([(*period[:4], *(period[4] or ())) for period in of_rules]))
+        earned |= {of_rules[row["n"] - 1]: row["points"] for row in rows}
+    return earned
+
+
+_EARNED = """
+    SELECT asked.n, coalesce(sum(e.amount), 0)::bigint AS points
+    FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[])
+         WITH ORDINALITY AS asked (holder_id, currency, first, before, n)
+    LEFT JOIN LATERAL (
+      SELECT entry.amount FROM operation o
+      JOIN entry ON entry.holder_id = o.holder_id AND entry.currency = asked.currency
+       AND (entry.operation_id = o.id OR entry.operation_id IN (
+            SELECT r.id FROM operation r WHERE r.holder_id = o.holder_id AND r.reverses = o.id))
+      WHERE o.holder_id = asked.holder_id AND o.kind = 'EARN' AND o.as_of >= first AND o.as_of < before
+    ) e ON true
+    GROUP BY asked.n
+"""
+
+# As request.given_by.
+_GIVEN = """
+    SELECT asked.n, coalesce(sum(d.points), 0)::bigint AS points
+    FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::uuid[], $6::text[])
+         WITH ORDINALITY AS asked (holder_id, currency, first, before, merchant_id, rule, n)
+    LEFT JOIN LATERAL (
+      SELECT (one ->> 'points')::bigint AS points
+      FROM operation o CROSS JOIN jsonb_array_elements(o.decisions) AS one
+      WHERE o.holder_id = asked.holder_id AND o.kind = 'EARN' AND o.as_of >= first AND o.as_of < before
+        AND o.merchant_id = asked.merchant_id
+        AND (one ->> 'rule' = asked.rule OR starts_with(one ->> 'rule', 'limit:' || asked.rule || ':'))
+        AND NOT EXISTS (
+          SELECT FROM operation r JOIN operation_return t ON t.holder_id = r.holder_id AND t.operation_id = r.id
+          WHERE r.holder_id = o.holder_id AND r.reverses = o.id AND t.whole)
+    ) d ON true
+    GROUP BY asked.n
+"""
 
 
 def lot_of(books: Books, row: asyncpg.Record) -> LotState:

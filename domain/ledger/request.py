@@ -22,8 +22,8 @@ from domain.ledger.returns import Return
 from domain.ledger.rules import HoldState, LotState, PendingState, Sliding, available
 from domain.money import MAX_INTEGER
 
-Period = tuple[UUID, str, datetime, datetime]
-"""What a holder earns of a currency, from an instant until before another."""
+Period = tuple[UUID, str, datetime, datetime, tuple[UUID, str] | None]
+"""What a holder earns of a currency, from an instant until before another; all of it, or by a rule of a merchant's."""
 
 
 class Key(NamedTuple):
@@ -348,16 +348,33 @@ class Books:
             self.orders[effect.order] = effect.operation["id"]
 
     def _count(self, effect: Effect) -> None:
-        """Keep the sums of limited periods: an earn takes of their room, its reversal gives it back."""
+        """Keep the sums of limited periods: an earn takes of their room, its reversal gives it back.
+
+        What a rule gave counts until the whole of its earn is undone.
+        """
+        past = effect.reverses
         kind, moment = effect.operation["kind"], effect.operation["as_of"]
-        if effect.reverses is not None:
-            kind, moment = effect.reverses.kind, effect.reverses.as_of
+        merchant_id, decisions, sign = effect.operation["merchant_id"], effect.operation["decisions"] or (), 1
+        if past is not None:
+            kind, moment, merchant_id = past.kind, past.as_of, past.merchant_id
+            whole = effect.returned is not None and effect.returned.whole
+            decisions, sign = (past.decisions or () if whole else ()), -1
         if kind != OperationKind.EARN.value:
             return
         for period in self.earned:
-            holder_id, currency, first, before = period
-            if holder_id == effect.holder_id and first <= moment < before:
+            holder_id, currency, first, before, rule = period
+            if holder_id != effect.holder_id or not first <= moment < before:
+                continue
+            if rule is None:
                 self.earned[period] += sum(entry.amount for entry in effect.entries if entry.currency == currency)
+            elif rule[0] == merchant_id:
+                self.earned[period] += sign * given_by(decisions, rule[1])
+
+
+def given_by(decisions: Sequence[Any], rule: str) -> int:
+    """What a rule gave in an earn, less what its own limits took off."""
+    named = [(str(one.get("rule")), one["points"]) for one in decisions]
+    return sum(points for name, points in named if name == rule or name.startswith(f"limit:{rule}:"))
 
 
 @dataclass(slots=True, kw_only=True)

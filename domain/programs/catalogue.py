@@ -403,7 +403,7 @@ def _rule(row: EarningRuleRow, default_currency: str) -> EarningRule:
         least=0 if least is None else to_minor(least["amount"], least["currency"]),
         cap=stored.get("cap"),
         beside=stored.get("of", default_currency) != default_currency,
-        terms=rule_terms(stored),
+        terms=rule_terms(row.code, row.version, stored),
     )
 
 

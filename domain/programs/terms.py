@@ -44,10 +44,13 @@ class EarnLimits:
 
 @dataclass(frozen=True, slots=True)
 class RuleTerms:
-    """What one rule says otherwise than its currency."""
+    """What one rule says otherwise than its currency; `limits` are its own, beside those of the currency."""
 
     expiry: ExpiryPolicy | None = None
     pending: PendingTerms | None = None
+    limits: EarnLimits | None = None
+    code: str = ""
+    version: int = 1
 
 
 def expiry_terms(stored: Mapping[str, Any]) -> ExpiryPolicy:
@@ -82,11 +85,14 @@ def limit_terms(stored: Mapping[str, Any] | None) -> EarnLimits | None:
     return EarnLimits(**{names.get(key, key): value for key, value in stored.items()})
 
 
-def rule_terms(stored: Mapping[str, Any]) -> RuleTerms | None:
-    """From a rule of the alliance file; None where it says nothing otherwise."""
-    if not stored.keys() & {"expiry", "pending"}:
+def rule_terms(code: str, version: int, stored: Mapping[str, Any]) -> RuleTerms | None:
+    """From a version of a rule of the alliance file; None where it says nothing otherwise."""
+    if not stored.keys() & {"expiry", "pending", "limits"}:
         return None
     return RuleTerms(
         expiry=expiry_terms(stored["expiry"]) if "expiry" in stored else None,
         pending=pending_terms(stored.get("pending")),
+        limits=limit_terms(stored.get("limits")),
+        code=code,
+        version=version,
     )

@@ -45,6 +45,7 @@ async def test_r03_an_earn_that_waits_is_confirmed_once(operator: Client, runtim
     done = await confirm(operator, operation, idempotencyKey="confirm-1")
     assert (done["operation"]["kind"], done["operation"]["change"]) == ("ACTIVATE", 13)
     assert done["wallet"] == {"balance": 13, "pending": 0, "lots": {"edges": [{"node": {"granted": 13}}]}}
+    assert (await confirm(operator, operation, idempotencyKey="confirm-1"))["points"] == 13
     for again in (await confirm(operator, operation), await reject(operator, operation)):
         assert (again["__typename"], again["code"]) == ("NotPending", "NOT_PENDING")
 

@@ -115,7 +115,7 @@ async def give_back(
 async def confirmed(house: House, member: uuid.UUID, earned: Posted) -> Activate:
     assert earned.operation_id is not None
     async with house.runtime.database.session() as session:
-        due = await pending_of(session, member, earned.operation_id)
+        due = await pending_of(session, [(member, earned.operation_id)])
     return activate_request(house.runtime, due, as_of=NOON, key=key(), confirms=True)
 
 
@@ -130,7 +130,7 @@ async def activate(
 ) -> Posted:
     assert earned.operation_id is not None
     async with house.runtime.database.session() as session:
-        due = await pending_of(session, member, earned.operation_id)
+        due = await pending_of(session, [(member, earned.operation_id)])
     request = activate_request(house.runtime, due, as_of=as_of)
     return await house.runtime.engine.post(request)
 

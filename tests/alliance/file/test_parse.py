@@ -337,7 +337,7 @@ def test_l01_ontario_lets_points_end_by_inactivity() -> None:
 @pytest.mark.parametrize(
     ("terms", "path", "reason"),
     [
-        ("limits: {over: refuse}", "limits", "limits name at least one of"),
+        ("limits: {over: refuse}", "limits", "limits name at least one of perTransaction, perDay, perWeek, perMonth"),
         ("limits: {perDay: 0}", "limits.perDay", ""),
         ("pending: {}", "pending", "pending is either days or until: event"),
         ("pending: {days: 3, until: event}", "pending", "pending is either days or until: event"),

@@ -1,6 +1,7 @@
 """Chunks of lines, posted: on the sample alliance, on real PostgreSQL."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -14,6 +15,7 @@ from domain.errors import Refusal
 from domain.ledger.request import Posted
 from domain.members.commands import set_status
 from domain.members.model import MemberStatus
+from domain.programs.terms import PendingTerms
 from resolvers import ids
 
 NOW = datetime(2017, 1, 2, 12, tzinfo=UTC)
@@ -332,3 +334,25 @@ async def _redeem(runtime: Runtime, order: str | None, points: int) -> Posted:
             order_ref=order,
         )
     )
+
+
+async def test_r03_a_feed_confirms_or_rejects_what_an_order_left_pending(runtime: Runtime) -> None:
+    catalogue = runtime.catalogue
+    currency = catalogue.currencies["GRO"]
+    waiting = replace(currency, policies=(replace(currency.policies[0], pending=PendingTerms(None)),))
+    runtime.catalogue = replace(catalogue, currencies=catalogue.currencies | {"GRO": waiting})
+
+    def decided(key: str, order: str, type_: str) -> dict[str, Any]:
+        sent = purchase(key, type=type_, of=f"order-{order}")
+        return {name: value for name, value in sent.items() if name not in ("orderRef", "amount")}
+
+    again = purchase("3", orderRef="order-1", amount="4.00")
+    assert told(await send(runtime, purchase("1"), again, purchase("2"))) == [10, 4, 10]
+    assert told(await send(runtime, decided("c", "1", "CONFIRM"), decided("r", "2", "REJECT"))) == [14, -10]
+    repeated = [decided("c", "1", "CONFIRM"), decided("r", "2", "REJECT"), decided("d", "1", "CONFIRM")]
+    assert told(await send(runtime, *repeated)) == ["14", "-10", "NOT_PENDING"]
+    late = [decided("e", "1", "REJECT"), decided("f", "2", "CONFIRM"), decided("g", "9", "CONFIRM")]
+    assert told(await send(runtime, *late)) == ["NOT_PENDING", "NOT_PENDING", "NOT_FOUND"]
+    async with runtime.database.session() as session:
+        kept = await session.execute(text("SELECT kind, posted FROM account ORDER BY kind"))
+    assert [tuple(row) for row in kept] == [("PENDING", 0), ("POINTS", 14)]

@@ -178,6 +178,34 @@ async def test_r09_a_reversal_gives_room_back(engine: PostingEngine) -> None:
     assert [outcome.points for outcome in outcomes if isinstance(outcome, Posted)] == [90, 100]
 
 
+async def test_r09_a_rule_has_limits_of_its_own(engine: PostingEngine, database: Database) -> None:
+    (ann,) = members(1)
+    week = (("perWeek", 50, NOON - DAY, NOON + 6 * DAY),)
+
+    def bought(base: int, double: int, **named: Any) -> EarnInParts:
+        decisions = [{"rule": "base", "version": 1, "points": base}, {"rule": "double", "version": 2, "points": double}]
+        limits = Limits(2, per_transaction=40, periods=week, rule="double", refuse=named.pop("refuse", False))
+        parts = (Part(base, Ending()), Part(double, Ending(), limits=limits))
+        return grant(ann, *parts, decisions=decisions, **named)
+
+    first = await engine.post(bought(100, 45))
+    assert first.points == 140
+    assert first.decisions[2:] == [{"rule": "limit:double:perTransaction", "version": 2, "points": -5}]
+    second, third = await engine.post_many([bought(100, 20), bought(100, 20)])
+    assert isinstance(second, Posted)
+    assert isinstance(third, Posted)
+    assert (second.points, third.points) == (110, 100)
+    with pytest.raises(LimitExceeded) as refused:
+        await engine.post(bought(100, 1, refuse=True))
+    assert refused.value.data == {"limit": "double:perWeek", "cap": 50, "used": 50, "requested": 1}
+    undo, again = reverse(ann, first.operation_id), bought(100, 60)
+    _, after = await engine.post_many([undo, again])
+    assert isinstance(after, Posted)
+    assert after.points == 140
+    assert (await engine.post(bought(0, 9))).points == 0
+    assert await figures(database, ann) == (350, 0)
+
+
 async def test_r09_r16_of_twenty_at_once_no_more_than_the_limit(engine: PostingEngine, database: Database) -> None:
     (ann,) = members(1)
     calls = [grant(ann, Part(30, Ending()), limits=per_day(100)) for _ in range(20)]
