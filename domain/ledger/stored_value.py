@@ -37,7 +37,7 @@ class ToppedUp(NamedTuple):
 
 
 class _TopUps:
-    """The top ups of a wallet of which something paid is left."""
+    """The top ups of a wallet: also those of which nothing is left, for a reversal may come first in a batch."""
 
     shared_lock: tuple[int, int] | None = None
 
@@ -45,8 +45,7 @@ class _TopUps:
         rows = await connection.fetch(
             """SELECT t.holder_id, t.currency, t.paid_lot_id, t.bonus_lot_id
                FROM unnest($1::uuid[], $2::text[]) AS asked (holder_id, currency)
-               JOIN top_up t USING (holder_id, currency)
-               JOIN lot ON lot.holder_id = t.holder_id AND lot.id = t.paid_lot_id AND NOT lot.spent""",
+               JOIN top_up t USING (holder_id, currency)""",
             *(list(column) for column in zip(*keys, strict=True)),
         )
         found: dict[Wallet, list[ToppedUp]] = {}
@@ -143,7 +142,8 @@ class Refund(Request):
         books.require_active(self.holder_id)
         lots = {lot.id: lot for lot in books.open_lots(self.holder_id, self.currency)}
         top_ups: list[ToppedUp] = books.other(TOP_UPS, (self.holder_id, self.currency)) or []
-        left = [(lots[one.paid_lot_id], lots.get(one.bonus_lot_id)) for one in top_ups]  # type: ignore[arg-type]
+        pairs = [(lots.get(one.paid_lot_id), lots.get(one.bonus_lot_id)) for one in top_ups]  # type: ignore[arg-type]
+        left = [(paid, bonus) for paid, bonus in pairs if paid is not None]
         have = sum(paid.free for paid, _ in left)
         amount = have if self.amount is None else self.amount
         if self.amount is not None and self.amount <= 0:

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +18,7 @@ PIECE = 50
 
 
 def purchases(name: str, count: int) -> list[dict[str, Any]]:
-    """A feed of purchases at two brands, by thirty members of its own; those at the filling station make owed."""
+    """A feed at two brands, by thirty members of its own; those at the filling station make owed."""
     return [
         {
             "key": f"{name}-purchase-{number}",
@@ -30,6 +31,18 @@ def purchases(name: str, count: int) -> list[dict[str, Any]]:
         }
         for number in range(count)
     ]
+
+
+def with_returns(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Instead of every tenth purchase, one before it comes back."""
+    return [_returned(lines[number - 5]) if number % 10 == 9 else line for number, line in enumerate(lines)]
+
+
+def _returned(line: dict[str, Any]) -> dict[str, Any]:
+    """All of it, or for some only a dollar."""
+    part = {"amount": {"amount": "1.00", "currency": "USD"}} if line["merchant"] == "fuel" else {}
+    place = {name: line[name] for name in ("merchant", "member", "channel")}
+    return place | part | {"key": f"{line['key']}-back", "type": "RETURN", "of": line["orderRef"], "restore": True}
 
 
 def body(lines: list[dict[str, Any]]) -> bytes:
@@ -93,8 +106,8 @@ connection.sendall(
 )
 for line in sys.stdin.buffer:  # the feed is not ended with it
     connection.sendall(b"%x\\r\\n%s\\r\\n" % (len(line), line))
-while True:
-    sys.stdout.buffer.write(connection.recv(65536))
+while answer := connection.recv(65536):  # until the API dies first
+    sys.stdout.buffer.write(answer)
     sys.stdout.flush()
 """
 
@@ -107,8 +120,9 @@ def client_that_dies(house: House, lines: list[dict[str, Any]], clock: datetime)
         assert client.stdin is not None
         assert client.stdout is not None
         half = len(lines) // 2
-        client.stdin.write(body(lines[:half]) + body(lines[half:])[:50])
-        client.stdin.close()
-        while b'"EARNED"' not in (line := client.stdout.readline()):
-            assert line
+        with suppress(BrokenPipeError):
+            client.stdin.write(body(lines[:half]) + body(lines[half:])[:50])
+            client.stdin.close()
+        while (line := client.stdout.readline()) and b'"EARNED"' not in line:
+            pass
         client.kill()

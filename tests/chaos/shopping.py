@@ -28,6 +28,8 @@ INPUTS = {
     "adjustPoints": ("AdjustPointsInput", "... on Adjusted { points operation { id } }"),
     "quoteExchange": ("QuoteExchangeInput", "... on Quoted { quote { id pointsOut pointsIn } }"),
     "exchangePoints": ("ExchangePointsInput", "... on Exchanged { pointsOut pointsIn operation { id } }"),
+    "topUp": ("TopUpInput", "... on ToppedUp { operation { id } }"),
+    "refundStoredValue": ("RefundStoredValueInput", "... on Refunded { operation { id } }"),
     "reverse": ("ReverseInput", "... on Reversed { points operation { id } }"),
 }
 """What each mutation takes, and what is asked of its success."""
@@ -61,9 +63,10 @@ class Shopper:
             identifiers = [{"type": "CARD", "issuer": "grocer", "value": card}]
             await self.do("enrolMember", merchant="grocer", channel="APP", identifiers=identifiers)
             await self.do("earn", **self.place("grocer", card), points=200)
-        doings = [self.buy, self.buy, self.spend, self.hold, self.end_hold, self.give, self.exchange, self.undo]
+        doings = [self.buy, self.buy, self.pay_in_part, self.spend, self.hold, self.end_hold, self.give, self.exchange]
+        doings += [self.adjust, self.top_up, self.refund, self.undo]
         for _ in range(steps):
-            await self.dice.choice([*doings, self.adjust])()
+            await self.dice.choice(doings)()
         return self.told
 
     async def do(self, name: str, **input: Any) -> dict[str, Any]:
@@ -87,6 +90,26 @@ class Shopper:
     async def spend(self) -> None:
         place = self.place(self.dice.choice(["grocer", "fuel"]))
         await self.do("redeem", **place, currency="GRO", points=self.dice.randint(1, 120))
+
+    async def pay_in_part(self) -> None:
+        """An order of which points paid a dollar: the earn names the redemption that did; a second one may not."""
+        place = self.place("grocer")
+        spent = await self.do("redeem", **place, points=100)
+        if "operation" in spent:
+            paid = {"kind": "POINTS", "amount": usd(1), "operation": spent["operation"]["id"]}
+            tenders = [paid, {"kind": "MONEY", "amount": usd(20)}]
+            for _ in range(2):
+                await self.do("earn", **place, amount=usd(21), tenders=tenders)
+
+    async def top_up(self) -> None:
+        place = self.place("grocer", self.cards[1])
+        await self.do("topUp", **place, paid=usd(self.dice.randint(1, 30)), bonus=usd(2))
+
+    async def refund(self) -> None:
+        amount = {"amount": usd(5)} if self.dice.random() < 0.7 else {}
+        await self.do(
+            "refundStoredValue", merchant="grocer", member=by_card(self.cards[1]), reason="asked for", **amount
+        )
 
     async def hold(self) -> None:
         points = self.dice.randint(1, 120)

@@ -24,7 +24,7 @@ from domain.events.commands import add_jobs
 from domain.events.model import NewJob
 from resolvers import ids
 from server.settings import Settings
-from tests.chaos.feeding import client_that_dies, feed, purchases
+from tests.chaos.feeding import client_that_dies, feed, purchases, with_returns
 from tests.chaos.house import CLIENT, OPERATOR, PATIENCE, House
 from tests.chaos.shopping import DOCUMENTS, Call, Shopper, calls_of
 from tests.schema.support import client_of
@@ -51,7 +51,7 @@ class Load:
     def __init__(self, seed: int, steps: int, lines: int) -> None:
         self.seed, self.steps = seed, steps
         self.clock = datetime.now(UTC)
-        self.feeds = {name: purchases(name, lines) for name in ("till", "dying")}
+        self.feeds = {name: with_returns(purchases(name, lines)) for name in ("till", "dying")}
         self.jobs = purchases("job", lines // 2)
         self.answers = SHOPPERS * steps + 2 * lines
         """About how many answers there will be."""
@@ -71,7 +71,7 @@ class Load:
 
         told = [await self.shopper(number, call) for number in range(SHOPPERS)]
         await client.http.aclose()
-        sender = Sender(CLIENT, CLIENT, b"secret", None, may_give=False, may_reverse=False)
+        sender = Sender(CLIENT, CLIENT, b"secret", None, may_give=False, may_reverse=True)
         for lines in (*self.feeds.values(), self.jobs):
             for start in range(0, len(lines), 200):
                 part = [json.dumps(line).encode() for line in lines[start : start + 200]]

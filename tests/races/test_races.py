@@ -29,10 +29,13 @@ from tests.ledger_support import (
     members,
     posted,
     redeem,
+    refund,
     reinstate,
     release,
     reverse,
+    reverse_top_up,
     rows,
+    top_up,
 )
 from tests.races import process
 
@@ -110,6 +113,22 @@ async def test_r16_debits_of_every_kind_never_spend_a_point_twice(engine: Postin
     ]
     answers = await together(lambda n: [kinds[n](member) for _ in range(5) for member in crowd])
     assert by_member(answers, "InsufficientPoints", 19 * MEMBERS) == set(crowd)
+
+
+async def test_l04_value_is_spent_or_held_or_paid_back(engine: PostingEngine, together: Together) -> None:
+    """A redemption, a hold, a refund and the reversal of the top up, each from a process of its own."""
+    crowd = members(MEMBERS)
+    made = [await engine.post(top_up(member, 100)) for member in crowd]
+    kinds: list[Callable[[Posted], Request]] = [
+        lambda one: redeem(one.holder_id, 100, "VAL"),
+        lambda one: hold(one.holder_id, 100, "VAL"),
+        lambda one: refund(one.holder_id),
+        lambda one: reverse_top_up(one.holder_id, one.operation_id),
+    ]
+    answers = await together(lambda n: [kinds[n](one) for _ in range(5) for one in made])
+    won = [answer.holder_id for answer in answers if isinstance(answer, Posted)]
+    assert sorted(won) == sorted(crowd)
+    assert {answer for answer in answers if isinstance(answer, str)} <= {"InsufficientPoints", "AlreadyReversed"}
 
 
 async def test_r14_a_hold_ends_once(engine: PostingEngine, together: Together) -> None:

@@ -169,3 +169,14 @@ async def test_r26_tampering_with_stored_value_is_found(database: Database, tamp
         await connection.close()
     async with database.session() as session:
         assert check in {difference.check for difference in (await verify(session)).differences}
+
+
+@pytest.mark.parametrize("size", [1, 2])
+async def test_r28_what_a_reversal_puts_back_is_refunded_in_the_same_batch(engine: PostingEngine, size: int) -> None:
+    (ann,) = members(1)
+    await engine.post(top_up(ann, 100, 30))
+    spent = await engine.post(redeem(ann, 130, "VAL"))
+    calls = [reverse(ann, spent.operation_id), refund(ann)]
+    answers = [answer for start in range(0, 2, size) for answer in await engine.post_many(calls[start : start + size])]
+    assert [answer.points for answer in answers if isinstance(answer, Posted)] == [130, 100]
+    assert await posted(engine.database, [ann]) == {(ann, "VAL"): 0}
