@@ -24,7 +24,7 @@ _ASKED = """
 
 
 def past(by: By, asked: str = _ASKED) -> str:
-    """Common table expressions: `w`, the wallets asked for; `past_lot`, their lots as they were; `past_debt`.
+    """Common table expressions: `w`, the wallets asked for; `past_lot`, `past_debt`, `past_pending`, what was in them.
 
     `asked` selects holder_id, currency ('' for all), as_of and n, one row a holder and n. Expired lots are in it.
     """
@@ -69,6 +69,21 @@ def past(by: By, asked: str = _ASKED) -> str:
               SELECT later.n, p.currency, p.points FROM later JOIN debt_payment p USING (holder_id, operation_id)
              ) AS owed
         GROUP BY 1, 2
+    ),
+    past_pending AS (
+        SELECT n, holder_id, currency, sum(points)::bigint AS points
+        FROM (SELECT w.n, a.holder_id, a.currency, a.posted AS points
+              FROM w JOIN account a ON a.holder_id = w.holder_id AND w.currency IN ('', a.currency)
+              WHERE a.kind = 'PENDING'
+              UNION ALL
+              SELECT w.n, e.holder_id, e.currency, -e.amount
+              FROM w JOIN later USING (n, holder_id) JOIN entry e USING (holder_id, operation_id)
+              WHERE e.account = 'PENDING' AND w.currency IN ('', e.currency)
+             ) AS waits
+        WHERE EXISTS (
+            SELECT FROM pending_grant g WHERE g.holder_id = waits.holder_id AND g.currency = waits.currency
+            AND NOT EXISTS (SELECT FROM later WHERE later.n = waits.n AND later.operation_id = g.operation_id))
+        GROUP BY 1, 2, 3
     )"""  # noqa: S608 - no value is formatted in
 
 
@@ -78,10 +93,14 @@ LIVE = "(expires_at IS NULL OR expires_at > as_of)"
 def _wallets_statement(by: By) -> TextClause:
     return text(f"""
         WITH {past(by)}
-        SELECT l.n, l.holder_id, l.currency, coalesce(sum(l.remaining - l.held) FILTER (WHERE {LIVE}), 0)::bigint,
-               sum(l.held)::bigint, coalesce(d.points, 0)
-        FROM past_lot l LEFT JOIN past_debt d ON d.n = l.n AND d.currency = l.currency
-        GROUP BY l.n, l.holder_id, l.currency, d.points ORDER BY l.n, l.currency
+        SELECT n, k.holder_id, currency, coalesce(k.free, 0), coalesce(k.held, 0), coalesce(d.points, 0),
+               coalesce(k.pending, 0)
+        FROM (SELECT n, currency, coalesce(l.holder_id, p.holder_id) AS holder_id, l.free, l.held, p.points AS pending
+              FROM (SELECT n, holder_id, currency, sum(held)::bigint AS held,
+                           coalesce(sum(remaining - held) FILTER (WHERE {LIVE}), 0)::bigint AS free
+                    FROM past_lot GROUP BY 1, 2, 3) l
+              FULL JOIN past_pending p USING (n, currency)) k
+        LEFT JOIN past_debt d USING (n, currency) ORDER BY n, currency
     """)  # noqa: S608 - no value is formatted in
 
 
@@ -130,8 +149,8 @@ _EXPIRIES = {by: _expiries_statement(by) for by in BYS}
 async def wallets(session: AsyncSession, keys: Sequence[WalletKey], by: By) -> dict[WalletKey, list[WalletFigures]]:
     """As queries.wallets, of what there was at each key's `as_of`."""
     found: dict[WalletKey, list[WalletFigures]] = {key: [] for key in keys}
-    for n, holder_id, currency, free, held, debt in await session.execute(_WALLETS[by], _values(keys)):
-        found[keys[n - 1]].append(WalletFigures(holder_id, currency, free, held, debt=debt))
+    for n, holder_id, currency, free, held, debt, pending in await session.execute(_WALLETS[by], _values(keys)):
+        found[keys[n - 1]].append(WalletFigures(holder_id, currency, free, held, pending, debt))
     return found
 
 

@@ -30,7 +30,7 @@ class Balances:
 
 _HOLDERS = """
     SELECT holder_id, '' AS currency, CAST(:as_of AS timestamptz) AS as_of, 1 AS n
-    FROM account WHERE kind = 'POINTS' AND currency = ANY(CAST(:currencies AS text[])) GROUP BY holder_id
+    FROM account WHERE kind IN ('POINTS', 'PENDING') AND currency = ANY(CAST(:currencies AS text[])) GROUP BY holder_id
 """
 
 
@@ -47,12 +47,13 @@ def _statement(by: By) -> TextClause:
             FROM past_lot l JOIN zoned z USING (currency)
         )
         SELECT z.currency, k.month, coalesce(k.points, 0), coalesce(k.held, 0), coalesce(k.holders, 0),
-               coalesce(d.points, 0)
+               coalesce(d.points, 0), coalesce(p.points, 0)
         FROM zoned z
         LEFT JOIN (SELECT currency, month, sum(points)::bigint AS points, sum(held)::bigint AS held,
                           count(DISTINCT holder_id) AS holders
                    FROM kept WHERE points > 0 GROUP BY GROUPING SETS ((currency), (currency, month))) k USING (currency)
         LEFT JOIN past_debt d USING (currency)
+        LEFT JOIN (SELECT currency, sum(points)::bigint AS points FROM past_pending GROUP BY 1) p USING (currency)
         ORDER BY z.currency, k.month
     """)  # noqa: S608 - no value is formatted in
 
@@ -64,10 +65,10 @@ async def balances(session: AsyncSession, zones: Mapping[str, str], as_of: datet
     """What there is of these currencies at `as_of`, each with its issuer's time zone (IANA), in the order of codes."""
     found = {code: Balances(code) for code in sorted(zones)}
     values = {"currencies": list(zones), "zones": list(zones.values()), "as_of": as_of}
-    for currency, month, points, held, holders, debt in await session.execute(_BALANCES[by], values):
+    for currency, month, points, held, holders, debt, pending in await session.execute(_BALANCES[by], values):
         into = found[currency]
         if month is None:
-            into.outstanding, into.held, into.holders, into.debt = points, held, holders, debt
+            into.outstanding, into.held, into.holders, into.debt, into.pending = points, held, holders, debt, pending
         else:
             into.ending[month] = points
     return list(found.values())

@@ -18,18 +18,21 @@ from domain.ledger.request import Posted, Request
 from domain.ledger.statements import By
 from tests.ledger_support import (
     ISSUERS,
+    activate,
     adjust,
     capture,
     earn,
     exchange,
     expire,
     give,
+    grant,
     hold,
     lapse,
     members,
     redeem,
     release,
     reverse,
+    waiting,
 )
 
 STEP = st.tuples(
@@ -47,6 +50,8 @@ STEP = st.tuples(
             "expire",
             "adjust",
             "reverse",
+            "wait",
+            "confirm",
         ]
     ),
     st.integers(0, 1),
@@ -83,8 +88,8 @@ async def test_a_wallet_of_the_past_is_what_it_showed(
         if call is None:
             continue
         (answer,) = await engine.post_many([call])
-        if isinstance(answer, Posted) and what in ("earn", "hold"):
-            (earns if what == "earn" else holds).append(answer)
+        if isinstance(answer, Posted) and what in ("earn", "wait", "hold"):
+            (holds if what == "hold" else earns).append(answer)
         await _look(engine.database, people, now, shown["as_of"])
         await _look(engine.database, people, None, shown["booked_at"])
     for by, then in shown.items():
@@ -107,6 +112,13 @@ def _call(
     match what:
         case "earn":
             return earn(person, 3 * points, as_of=now, expires_at=expires)
+        case "wait":
+            return grant(person, waiting(points, None), as_of=now)
+        case "confirm" if earns:
+            one = earns[points % len(earns)]
+            return activate(one.holder_id, one.operation_id, now, confirms=True, days=points)
+        case "confirm":
+            return None
         case "redeem":
             return redeem(person, points, as_of=now)
         case "hold":
