@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import asyncpg
 import orjson
@@ -24,6 +24,15 @@ _SESSION = {"application_name": "tessera", "TimeZone": "UTC"}
 
 def _dumps(value: object) -> str:
     return orjson.dumps(value).decode()
+
+
+# jsonb on the wire: a version, then JSON. COPY takes nothing but this binary form.
+def _packed(value: object) -> bytes:
+    return b"\x01" + orjson.dumps(value)
+
+
+def _unpacked(sent: bytes) -> Any:
+    return orjson.loads(sent[1:])
 
 
 class Database:
@@ -67,7 +76,9 @@ class Database:
         """A connection of one's own, JSON decoded, with these server settings."""
         dsn = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
         connection = await asyncpg.connect(dsn, timeout=10, server_settings=_SESSION | settings)
-        await connection.set_type_codec("jsonb", encoder=_dumps, decoder=orjson.loads, schema="pg_catalog")
+        await connection.set_type_codec(
+            "jsonb", encoder=_packed, decoder=_unpacked, schema="pg_catalog", format="binary"
+        )
         return connection
 
     def standing(self) -> "StandingReader":

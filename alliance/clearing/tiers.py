@@ -66,7 +66,8 @@ def evaluate_requests(runtime: Runtime, places: Sequence[Place], as_of: datetime
 def expire_request(runtime: Runtime, wallet: DueWallet, as_of: datetime) -> Expire:
     """The expiry of a wallet; with that of the credits of tiers goes what depends on them."""
     programme = _programme_of(runtime, wallet.currency)
-    due: dict[str, Any] = wallet._asdict() | _by_nobody(as_of)
+    due: dict[str, Any] = {"holder_id": wallet.holder_id, "currency": wallet.currency, "issuer_id": wallet.issuer_id}
+    due |= _by_nobody(as_of)
     return Expire(**due) if programme is None else ExpireCredits(programme=programme, **due)
 
 

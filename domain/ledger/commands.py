@@ -231,8 +231,8 @@ class Expire(Request):
     issuer_id: UUID
 
     def needs(self, needs: Needs) -> None:
-        """The wallet's open lots."""
-        needs.wallets.add((self.holder_id, self.currency))
+        """The lots that are due."""
+        needs.expiry((self.holder_id, self.currency), self.as_of)
 
     def decide(self, books: Books) -> Effect | None:
         """One entry against the issuer's breakage; None where nothing is due."""

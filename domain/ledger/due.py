@@ -10,11 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 
 class DueWallet(NamedTuple):
-    """A wallet with lots to expire, and who issued its currency."""
+    """A wallet with lots to expire, how many, and who issued its currency."""
 
     holder_id: UUID
     currency: str
     issuer_id: UUID
+    lots: int
 
 
 # A lot that slides never ends before its own date: so the index finds it, and the wallet's clock decides.
@@ -39,12 +40,12 @@ async def cut_due_holders(session: AsyncSession, as_of: datetime, size: int) -> 
 
 
 _WALLETS = text(f"""
-    SELECT DISTINCT ON (holder_id, currency) holder_id, currency, issuer_id FROM lot l
+    SELECT holder_id, currency, any_value(issuer_id), count(*) FROM lot l
     WHERE {_PAST} AND holder_id >= :first
       AND (CAST(:before AS uuid) IS NULL OR holder_id < CAST(:before AS uuid))
       AND (CAST(:after_holder AS uuid) IS NULL
            OR (holder_id, currency) > (CAST(:after_holder AS uuid), CAST(:after_currency AS text)))
-    ORDER BY holder_id, currency LIMIT :size
+    GROUP BY holder_id, currency ORDER BY holder_id, currency LIMIT :size
 """)  # noqa: S608
 
 

@@ -1,7 +1,8 @@
 """The posting engine: one writer a process; whatever queued while the last batch was written is the next batch.
 
 A batch is one transaction: lock the holders, find duplicates, load, decide one after the other, write. So a batch is
-the sequence of its requests, and each succeeds or is refused on its own.
+the sequence of its requests, and each succeeds or is refused on its own. A large one is two transactions at the same
+time, if it falls into two halves that have nothing to do with each other.
 """
 
 import asyncio
@@ -9,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
+from itertools import islice, repeat
 from uuid import UUID
 
 import asyncpg
@@ -22,6 +23,10 @@ from domain.ledger.request import Books, Effect, Key, Loader, Needs, Outcome, Po
 
 MAX_BATCH = 1000
 """Requests a batch; each is about one holder or two, so the lock table (2,000 a batch are safe) is never the limit."""
+
+SPLIT = 600
+"""From so many requests on a batch is written as two at the same time, if its halves share nothing: while the database
+writes one, the other is decided."""
 
 FEED_SHARE = 250
 """Requests of feeds in a batch that single calls wait for: a feed slows them, but by little."""
@@ -115,7 +120,7 @@ class PostingEngine:
     _fed: int = 0
     _work: asyncio.Event = field(default_factory=asyncio.Event)
     _room: asyncio.Condition = field(default_factory=asyncio.Condition)
-    _connection: asyncpg.Connection | None = None
+    _connections: list[asyncpg.Connection | None] = field(default_factory=lambda: [None, None])
     _reader: asyncpg.Connection | None = None
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
     _writer: asyncio.Task[None] | None = None
@@ -131,10 +136,10 @@ class PostingEngine:
         if writer is not None:
             self._work.set()
             await asyncio.gather(writer, return_exceptions=True)
-        for connection in (self._connection, self._reader):
+        for connection in (*self._connections, self._reader):
             if connection is not None:
                 await connection.close(timeout=5)
-        self._connection = self._reader = None
+        self._connections, self._reader = [None, None], None
 
     @property
     def queued(self) -> int:
@@ -227,7 +232,7 @@ class PostingEngine:
         loop = asyncio.get_running_loop()
         started = loop.time()
         requests = [request for part in parts for request in part.requests]
-        results = iter(await self._post_surely(requests))
+        results = iter(await self._post_all(requests))
         self.statistics.batches += 1
         self.statistics.requests += len(requests)
         self.statistics.largest_batch = max(self.statistics.largest_batch, len(requests))
@@ -237,8 +242,21 @@ class PostingEngine:
         for part in parts:
             part.settle(list(islice(results, len(part.requests))))
 
-    async def _post_surely(self, requests: list[Request]) -> Sequence[Result]:
-        """Post a batch, again where that can help.
+    async def _post_all(self, requests: list[Request]) -> Sequence[Result]:
+        """Post a batch; in two halves, each with its connection, if it is large and they are independent."""
+        halves = _halves(requests) if len(requests) >= SPLIT else None
+        if halves is None:
+            return await self._post_surely(requests)
+        posting = [self._post_surely(list(half.values()), lane) for lane, half in enumerate(halves)]
+        results: dict[int, Result] = {}
+        for half, posted in zip(halves, await asyncio.gather(*posting, return_exceptions=True), strict=True):
+            if isinstance(posted, BaseException) and not isinstance(posted, Exception):
+                raise posted
+            results.update(zip(half, repeat(posted) if isinstance(posted, Exception) else posted, strict=False))
+        return [results[place] for place in range(len(requests))]
+
+    async def _post_surely(self, requests: list[Request], lane: int = 0) -> Sequence[Result]:
+        """Post a batch, or half of one, again where that can help.
 
         A lost connection may have committed: the batch is run again, and finds its keys in the table. What fails for
         a reason that is nobody's refusal is tried one by one, so that it fails alone.
@@ -248,12 +266,11 @@ class PostingEngine:
         collisions = 0
         while True:
             try:
-                connection = await self._connected()
-                return await self._post(connection, requests)
+                return await self._post(await self._connected(lane), requests)
             except _LOST:
-                if self._connection is not None:
-                    self._connection.terminate()
-                    self._connection = None
+                if (lost := self._connections[lane]) is not None:
+                    lost.terminate()
+                    self._connections[lane] = None
                 if loop.time() > give_up or self._writer is None:
                     raise
                 await asyncio.sleep(0.2)
@@ -266,12 +283,13 @@ class PostingEngine:
                         raise  # whoever holds a lock too long would be waited for once a request
                 if len(requests) == 1:
                     return [fault]
-                return [(await self._post_surely([request]))[0] for request in requests]
+                return [(await self._post_surely([request], lane))[0] for request in requests]
 
-    async def _connected(self) -> asyncpg.Connection:
-        if self._connection is None or self._connection.is_closed():
-            self._connection = await self.database.connect(**_WRITER)
-        return self._connection
+    async def _connected(self, lane: int = 0) -> asyncpg.Connection:
+        connection = self._connections[lane]
+        if connection is None or connection.is_closed():
+            connection = self._connections[lane] = await self.database.connect(**_WRITER)
+        return connection
 
     async def _post(self, connection: asyncpg.Connection, requests: list[Request]) -> Sequence[Result]:
         """One batch, one transaction."""
@@ -315,6 +333,17 @@ def _needs(requests: Collection[Request]) -> Needs:
     for request in requests:
         request.needs(needs)
     return needs
+
+
+def _halves(requests: Sequence[Request]) -> tuple[dict[int, Request], dict[int, Request]] | None:
+    """The requests by place in the batch, cut by holder; None unless the halves could come in any order."""
+    halves: tuple[dict[int, Request], dict[int, Request]] = ({}, {})
+    for place, request in enumerate(requests):
+        halves[request.holder_id.bytes[-1] & 1][place] = request
+    one, other = ({_place(r.key) for r in half.values() if r.key is not None} for half in halves)
+    if one.isdisjoint(other) and _needs(halves[0].values()).shares_nothing(_needs(halves[1].values())):
+        return halves
+    return None
 
 
 def _decide(request: Request, books: Books, batch: store.Batch, answered: _Answered) -> Result:

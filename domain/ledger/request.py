@@ -90,18 +90,34 @@ class Needs:
 
     `holders` are all that they are about, each request's own among them: locked before anything is read. A request
     that changes the lots or accounts of another holder adds it here. `wallets` are read whole; of those in `debits`
-    only the lots that come first, until they hold so many points at that moment.
+    only the lots that come first, until they hold so many points at that moment; of those in `expiries` the lots that
+    are past their date by then.
     """
 
     holders: set[UUID] = field(default_factory=set)
     members: set[UUID] = field(default_factory=set)
     wallets: set[tuple[UUID, str]] = field(default_factory=set)
     debits: dict[tuple[UUID, str], tuple[int, datetime]] = field(default_factory=dict)
+    expiries: dict[tuple[UUID, str], datetime] = field(default_factory=dict)
     operations: set[tuple[UUID, UUID]] = field(default_factory=set)
     orders: set[tuple[UUID, str, str]] = field(default_factory=set)
     holds: set[tuple[UUID, UUID]] = field(default_factory=set)
     earned: set[Period] = field(default_factory=set)
     others: dict[Loader, set[Hashable]] = field(default_factory=dict)
+
+    def shares_nothing(self, other: "Needs") -> bool:
+        """Whether the requests of both may be decided without each other: no holder, order or row of another room is
+        looked at by both."""
+        return (
+            self.holders.isdisjoint(other.holders)
+            and self.orders.isdisjoint(other.orders)
+            and self.earned.isdisjoint(other.earned)
+            and all(keys.isdisjoint(other.others.get(loader, ())) for loader, keys in self.others.items())
+        )
+
+    def expiry(self, wallet: tuple[UUID, str], as_of: datetime) -> None:
+        """Ask for the lots that are past their date by then."""
+        self.expiries[wallet] = max(self.expiries.get(wallet, as_of), as_of)
 
     def debit(self, wallet: tuple[UUID, str], points: int, as_of: datetime) -> None:
         """Ask for the lots that pay for `points`; what several debits of a wallet ask for adds up.

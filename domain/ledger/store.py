@@ -22,6 +22,9 @@ from domain.ledger.past import LOT, SLIDES, SLIDING, load_earned, load_operation
 from domain.ledger.request import Books, DebtState, Effect, Key, Loader, Needs, Posted, Recovery
 from domain.ledger.rules import HoldState, LotState, PendingState, Sliding
 
+COPIED = 400
+"""From so many rows of a table on COPY costs less than being one of the parts of a statement."""
+
 
 async def lock(connection: asyncpg.Connection, holders: Collection[UUID], loaders: Iterable[Loader]) -> None:
     """Take the holders' advisory locks, sorted, and the loaders' locks shared, until the transaction ends.
@@ -97,6 +100,9 @@ async def load(
     debits = [(*wallet, *asked) for wallet, asked in needs.debits.items() if wallet not in needs.wallets]
     if debits:
         await _load_debits(connection, books, debits)
+    expiries = [(*wallet, as_of) for wallet, as_of in needs.expiries.items() if wallet not in needs.wallets]
+    if expiries:
+        await _load_expiries(connection, books, expiries)
     for lot in books.lots.values():
         books.wallets.setdefault((lot.holder_id, lot.currency), []).append(lot)
     for loader, keys in needs.others.items():
@@ -151,6 +157,22 @@ async def _load_debits(
               FROM lot WHERE lot.holder_id = asked.holder_id AND lot.currency = asked.currency AND NOT lot.spent
             ) AS lot WHERE coalesce(lot.before, 0) < asked.points""",  # noqa: S608
         *turned(debits),
+    )
+    for row in rows:
+        lot_of(books, row)
+
+
+async def _load_expiries(
+    connection: asyncpg.Connection, books: Books, expiries: list[tuple[UUID, str, datetime]]
+) -> None:
+    """The open lots of each of these wallets that are past their date at that moment, or slide and may not be."""
+    rows = await connection.fetch(
+        f"""SELECT {LOT}, {SLIDING} FROM lot
+            JOIN unnest($1::uuid[], $2::text[], $3::timestamptz[]) AS asked (holder_id, currency, as_of)
+              ON lot.holder_id = asked.holder_id AND lot.currency = asked.currency
+              AND lot.expires_at <= asked.as_of {SLIDES}
+            WHERE NOT lot.spent""",  # noqa: S608
+        *turned(expiries),
     )
     for row in rows:
         lot_of(books, row)
@@ -214,7 +236,7 @@ class Batch:
 
 
 async def write(connection: asyncpg.Connection, batch: Batch, books: Books, posted: dict[Any, int]) -> None:
-    """Insert all rows of the batch and set the accounts and lots it changed, in one statement.
+    """Insert all rows of the batch and set the accounts and lots it changed, in one statement; many rows by COPY.
 
     `posted` holds the accounts' sums as they were before the batch; `books` holds them as they are now.
     """
@@ -267,7 +289,9 @@ async def write(connection: asyncpg.Connection, batch: Batch, books: Books, post
     inserts = [(_ENTRIES, entries), (_LOTS, lots), (_ALLOCATIONS, allocations), (_KEYS, batch.keys)]
     inserts += [(_Insert(table, tuple(rows[0])), _values(rows)) for table, rows in others.items()]
     for insert, values in inserts:
-        if values:
+        if len(values) >= COPIED:
+            await connection.copy_records_to_table(insert.table.name, columns=insert.columns, records=values)
+        elif values:
             parts.append(insert)
             columns = zip(insert.columns, zip(*values, strict=True), strict=True)
             arguments.extend([*map(_json, column)] if name in insert.json else column for name, column in columns)

@@ -3,7 +3,7 @@
 import json
 import random
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from itertools import count
@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.errors import Refusal
+from domain.ledger import engine as engine_module
 from domain.ledger.commands import Grant
 from domain.ledger.engine import PostingEngine
 from domain.ledger.grants import Ending, Limits, Part
@@ -230,6 +231,14 @@ class Life:
         for table in tables:
             found += [[tuple(row) for row in self.loop.run(rows(database, table, one))] for one in self.people]
         return found
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_batches_are_split() -> Iterator[None]:
+    """As large ones are: into two transactions at the same time, where the halves share nothing."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine_module, "SPLIT", 2)
+        yield
 
 
 def the_same(ledger: tuple[Loop, PostingEngine], steps: Sequence[Step], sizes: Sequence[int]) -> None:

@@ -13,7 +13,7 @@ from alliance.runtime import Runtime
 from domain.base import new_id
 from domain.database import Database
 from domain.events.model import HeldJob, Job
-from domain.ledger.due import cut_due_holders, due_wallets
+from domain.ledger.due import DueWallet, cut_due_holders, due_wallets
 from domain.ledger.engine import PostingEngine
 from domain.ledger.model import Entry, Lot
 from domain.ledger.queries import WalletKey, wallets
@@ -160,3 +160,9 @@ async def test_r07_pending_points_become_active_before_lots_expire(runtime: Runt
         assert {(row.balance, row.pending) for rows in found.values() for row in rows} == {figures}
     async with runtime.database.session() as session:
         assert (await verify(session)).differences == []
+
+
+def test_a_posting_takes_no_more_lots_than_keep_holders_locked_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(expiry, "LOTS_AT_ONCE", 10)
+    wallets = [DueWallet(new_id(), "GRO", new_id(), lots) for lots in (4, 6, 1, 12, 3, 3)]
+    assert [[wallet.lots for wallet in some] for some in expiry._portions(wallets)] == [[4, 6], [1], [12], [3, 3]]

@@ -1,11 +1,8 @@
 """A debit reads only the lots that pay for it, and decides as if it had read them all."""
 
 import random
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import UUID
-
-import pytest
 
 from domain.database import Database
 from domain.ledger import store
@@ -13,16 +10,7 @@ from domain.ledger.engine import PostingEngine
 from domain.ledger.errors import InsufficientPoints
 from domain.ledger.request import Books, Needs, Posted
 from domain.ledger.rules import allocate, available
-from tests.ledger_support import NOON, earn, hold, members, redeem, reverse
-
-
-@pytest.fixture
-async def engine(database: Database) -> AsyncIterator[PostingEngine]:
-    """An engine that takes every holder for an active member."""
-    opened = PostingEngine(database)
-    await opened.start()
-    yield opened
-    await opened.stop()
+from tests.ledger_support import NOON, earn, expire, hold, members, redeem, reverse
 
 
 async def loaded(database: Database, needs: Needs) -> Books:
@@ -104,3 +92,16 @@ async def test_a_wallet_that_owes_is_read_whole(database: Database, engine: Post
     assert isinstance(refused, InsufficientPoints)
     assert refused.data["available"] == 22
     assert isinstance(spent, Posted)
+
+
+async def test_an_expiry_reads_only_the_lots_that_are_due(database: Database, engine: PostingEngine) -> None:
+    [holder] = members(1)
+    ends = [None, *(NOON + timedelta(days=days) for days in (-2, 0, 1))]
+    await engine.post_many([earn(holder, 10, expires_at=end, as_of=NOON - timedelta(days=3)) for end in ends])
+    needs = Needs({holder})
+    needs.expiry((holder, "GRO"), NOON - timedelta(days=1))
+    needs.expiry((holder, "GRO"), NOON)
+
+    found = (await loaded(database, needs)).open_lots(holder, "GRO")
+    assert sorted(lot.expires_at for lot in found if lot.expires_at) == ends[1:3]
+    assert (await engine.post(expire(holder, as_of=NOON))).points == 20

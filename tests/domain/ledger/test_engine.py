@@ -333,8 +333,8 @@ async def test_a_server_that_has_no_connection_left_is_waited_for(
         raise asyncpg.TooManyConnectionsError("sorry, too many clients already")
 
     monkeypatch.setattr(Database, "connect", full)
-    assert engine._connection is not None
-    engine._connection.terminate()
+    assert engine._connections[0] is not None
+    engine._connections[0].terminate()
     (ann,) = members(1)
     assert (await engine.post(earn(ann, 10))).points == 10
 
