@@ -25,12 +25,16 @@ log = structlog.get_logger()
 
 
 class _MemberStatus:
-    """Loads members' statuses for the engine; the ledger itself knows holders, not members."""
+    """Loads the statuses of members and pools for the engine; the ledger itself knows holders."""
 
     shared_lock = None
 
     async def load(self, connection: asyncpg.Connection, keys: Sequence[UUID]) -> dict[UUID, str]:
-        rows = await connection.fetch("SELECT id, status FROM member WHERE id = ANY($1)", keys)
+        rows = await connection.fetch(
+            """SELECT id, status FROM member WHERE id = ANY($1)
+               UNION ALL SELECT id, status FROM pool WHERE id = ANY($1)""",
+            keys,
+        )
         return {row["id"]: row["status"] for row in rows}
 
 

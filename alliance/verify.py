@@ -8,6 +8,7 @@ from alliance.proofs.verify import verify_log
 from alliance.settlement.rules import minor_unit
 from domain.ledger.verify import Progress, Proof, quiet
 from domain.ledger.verify import verify as verify_ledger
+from domain.pools.verify import CHECKS as POOL_CHECKS
 from domain.programs.model import AllianceRow
 from domain.tiers.verify import CHECKS as TIER_CHECKS
 
@@ -86,6 +87,6 @@ async def verify(session: AsyncSession, proof: Proof | None = None, progress: Pr
     unit = minor_unit(currency) if currency else 1
     await session.rollback()
     checks = {name: sql.format(unit=unit) for name, sql in _CHECKS.items()}
-    proof = await verify_ledger(session, checks | LOG_CHECKS | TIER_CHECKS, proof, progress)
+    proof = await verify_ledger(session, checks | LOG_CHECKS | POOL_CHECKS | TIER_CHECKS, proof, progress)
     await verify_log(session, proof, progress)
     return proof

@@ -9,6 +9,7 @@ import domain.events.model
 import domain.ledger.model
 import domain.members.model
 import domain.notices.model
+import domain.pools.model
 import domain.programs.model
 import domain.tiers.model  # noqa: F401
 import server.access.model  # noqa: F401

@@ -28,6 +28,8 @@ from domain.members import queries as members
 from domain.members.model import Member, MemberIdentifier, Membership
 from domain.notices import queries as notices
 from domain.notices.queries import Told
+from domain.pools import queries as pools
+from domain.pools.model import PoolRow
 from domain.programs.tiering import TierProgramme
 from domain.tiers.queries import TierStanding, standings
 from resolvers.pages import Page, Window, page
@@ -72,6 +74,17 @@ class Loaders:
         async def load(session: AsyncSession, ids: list[UUID]) -> list[Member | None]:
             near = [id_ for id_ in ids if sees_holder(self.viewer, id_)]
             found = await members.by_ids(session, near, members_of(self.viewer)) if near else {}
+            return [found.get(id_) for id_ in ids]
+
+        return self._loader(load)
+
+    @cached_property
+    def pools(self) -> DataLoader[UUID, PoolRow | None]:
+        """Pools in reach: a member's own, a merchant's own."""
+
+        async def load(session: AsyncSession, ids: list[UUID]) -> list[PoolRow | None]:
+            member_id = self.viewer.member_id if self.viewer.kind == "member" else None
+            found = await pools.pools(session, ids, merchant_id=members_of(self.viewer), member_id=member_id)
             return [found.get(id_) for id_ in ids]
 
         return self._loader(load)
@@ -178,6 +191,9 @@ class Loaders:
 
         async def load(session: AsyncSession, keys: list[OperationKey]) -> list[OperationRow | None]:
             near = [key for key in keys if sees_holder(self.viewer, key[0])]
+            if len(near) < len(keys):
+                pooled = await pools.pools(session, list({key[0] for key in keys}), member_id=self.viewer.member_id)
+                near += [key for key in keys if key[0] in pooled]
             found = await ledger.operations(session, near) if near else {}
             foreign = [key for key, row in found.items() if self.viewer.kind == "merchant" and not self._is_at_own(row)]
             if foreign:

@@ -14,6 +14,7 @@ from resolvers.context import Context
 from resolvers.loaders import later
 from resolvers.pages import Page, Window, page
 from resolvers.reach import members_of, sees_currency
+from resolvers.wallets import in_reach
 
 HOLD_SHAPE = (UUID,)
 
@@ -25,7 +26,7 @@ async def by_global_id(context: Context, global_id: str) -> LotRow | None:
 
 async def one(context: Context, holder_id: UUID, lot_id: UUID) -> LotRow | None:
     """A lot, if its holder and its currency are in reach."""
-    if await context.loaders.members.load(holder_id) is None:
+    if not await in_reach(context, holder_id):
         return None
     found = await _lots(context).load((holder_id, lot_id))
     seen = found is not None and sees_currency(context.signed_in, context.runtime.catalogue, found.currency)

@@ -17,6 +17,7 @@ from domain.programs.rules import Line, Tender
 from resolvers import exits, gifts, ids, operations, returns, stored_value
 from resolvers.acting import member_of, merchant_of, one_of
 from resolvers.context import Context
+from resolvers.pools import spender
 from resolvers.sent import Sent, key_of, occurred_at
 from resolvers.viewer import Scope
 
@@ -140,6 +141,7 @@ async def redeem(context: Context, sent: Sent) -> tuple[Posted, str]:
         store=sent.get("store"),
         order_ref=sent.get("orderRef"),
         dry_run=bool(sent.get("dryRun")),
+        pool_id=await spender(context, member_id, sent),
     )
     return await context.runtime.engine.post(request), request.currency
 

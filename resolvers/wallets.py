@@ -62,12 +62,19 @@ async def by_global_id(context: Context, rest: bytes) -> tuple[WalletFigures, Wa
         holder_id = UUID(bytes=rest[:16])
         currency, _, moment = rest[16:].decode().partition(PAST)
         as_of = datetime.fromisoformat(moment) if moment else None
-        if await context.loaders.members.load(holder_id) is None:
+        if not await in_reach(context, holder_id):
             return None
         figures = await one(context, holder_id, currency, as_of)
     except (ValueError, InvalidInput):
         return None
     return None if figures is None else (figures, key_of(context, figures, as_of))
+
+
+async def in_reach(context: Context, holder_id: UUID) -> bool:
+    """Whether a holder, a member or a pool, is in reach."""
+    if await context.loaders.members.load(holder_id) is not None:
+        return True
+    return await context.loaders.pools.load(holder_id) is not None
 
 
 def key_of(context: Context, figures: WalletFigures, as_of: datetime | None = None) -> WalletKey:

@@ -149,6 +149,9 @@ class RedeemInput:
     currency: str | None = strawberry.field(
         default=strawberry.UNSET, description="Whose points: default the merchant's own; another's under an agreement."
     )
+    pool: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET, description="Points of this pool, where the member may spend them; not their own."
+    )
     points: Points | None = strawberry.UNSET
     order_amount: MoneyInput | None = strawberry.field(
         default=strawberry.UNSET,

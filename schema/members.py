@@ -8,7 +8,7 @@ import strawberry
 
 from domain.ledger.model import HoldStatus, OperationKind
 from domain.members import model
-from resolvers import exchanges, ids, lots, members, tiers, wallets
+from resolvers import exchanges, ids, lots, members, pools, tiers, wallets
 from resolvers.lots import HOLD_SHAPE
 from resolvers.operations import ACTIVITY_SHAPE
 from resolvers.pages import window
@@ -18,6 +18,7 @@ from schema.holds import Hold
 from schema.merchants import Merchant, Store
 from schema.node import Connection, Info, Node
 from schema.operations import Operation
+from schema.pools import Pool
 from schema.tiers import MembershipTier
 from schema.wallets import Wallet
 
@@ -141,6 +142,11 @@ class Member(Node):
         asked = window(HOLD_SHAPE, first, after, last, before)
         page = await lots.holds(info.context, self.holder_id, currency, status, asked)
         return Connection[Hold].of(page, lambda row: Hold.of(row, info.context.as_of))
+
+    @strawberry.field(description="The pools they are in now.")
+    async def pools(self, info: Info) -> list[Pool]:
+        """A merchant sees those of its own points."""
+        return [Pool.of(row) for row in await pools.of_member(info.context, self.holder_id)]
 
     @strawberry.field(description="What points of a kind may be exchanged for, as of now.")
     async def exchange_options(

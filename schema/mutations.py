@@ -7,7 +7,19 @@ from uuid import UUID
 import strawberry
 
 from domain.errors import Refusal
-from resolvers import adjustments, cycles, exchanges, gifts, holds, members, notices, pending, points, stored_value
+from resolvers import (
+    adjustments,
+    cycles,
+    exchanges,
+    gifts,
+    holds,
+    members,
+    notices,
+    pending,
+    points,
+    pools,
+    stored_value,
+)
 from resolvers.context import Context
 from schema.answers import (
     Aborted,
@@ -53,9 +65,23 @@ from schema.members import Member
 from schema.node import Info
 from schema.notices import NoticeRecorded, RecordNoticeInput
 from schema.pending import Activated, ConfirmEarnInput, RejectEarnInput, Rejected
+from schema.pooling import (
+    AddPoolMemberInput,
+    ClosePoolInput,
+    Contributed,
+    CreatePoolInput,
+    PoolClosed,
+    PoolCreated,
+    PoolMemberAdded,
+    PoolMemberRemoved,
+    PoolTransferInput,
+    RemovePoolMemberInput,
+    Withdrawn,
+)
 from schema.refusals import (
     AdjustmentLimitExceeded,
     AlreadyCaptured,
+    AlreadyInPool,
     AlreadyReleased,
     AlreadyReversed,
     BalanceLimitExceeded,
@@ -82,9 +108,13 @@ from schema.refusals import (
     NotATender,
     NotFound,
     NothingToReinstate,
+    NotInPool,
     NotPending,
     NotReversible,
     NotSpendable,
+    PoolFull,
+    PoolNotActive,
+    PoolNotEmpty,
     QuoteExpired,
     QuoteUsed,
     ReturnExceedsOrder,
@@ -131,13 +161,14 @@ EarnResult = Annotated[
     strawberry.union("EarnResult"),
 ]
 _Unspendable = NotSpendable | WholeCardsOnly
+_NotOfPool = PoolNotActive | NotInPool
 ConfirmEarnResult = Annotated[Activated | _Shared | NotPending, strawberry.union("ConfirmEarnResult")]
 RejectEarnResult = Annotated[
     Rejected | _Shared | MemberNotActive | NotPending | AlreadyReversed | NotReversible,
     strawberry.union("RejectEarnResult"),
 ]
 RedeemResult = Annotated[
-    Redeemed | _Shared | _Still | InsufficientPoints | NoAgreement | _Unspendable | StoredValueElsewhere,
+    Redeemed | _Shared | _Still | InsufficientPoints | NoAgreement | _Unspendable | StoredValueElsewhere | _NotOfPool,
     strawberry.union("RedeemResult"),
 ]
 HoldPointsResult = Annotated[
@@ -162,17 +193,22 @@ ReverseResult = Annotated[
     | GiftNotWhole,
     strawberry.union("ReverseResult"),
 ]
-TransferPointsResult = Annotated[
-    Transferred
-    | _Shared
-    | _Still
-    | InsufficientPoints
-    | BalanceLimitExceeded
-    | GiftsNotAllowed
-    | GiftLimitExceeded
-    | GivenTooOften
-    | TooNew,
-    strawberry.union("TransferPointsResult"),
+_NotGiven = (
+    _Still | InsufficientPoints | BalanceLimitExceeded | GiftsNotAllowed | GiftLimitExceeded | GivenTooOften | TooNew
+)
+TransferPointsResult = Annotated[Transferred | _Shared | _NotGiven, strawberry.union("TransferPointsResult")]
+CreatePoolResult = Annotated[PoolCreated | _Shared | MemberNotActive, strawberry.union("CreatePoolResult")]
+AddPoolMemberResult = Annotated[
+    PoolMemberAdded | _Shared | _NotOfPool | MemberNotActive | AlreadyInPool | PoolFull,
+    strawberry.union("AddPoolMemberResult"),
+]
+RemovePoolMemberResult = Annotated[PoolMemberRemoved | _Shared | _NotOfPool, strawberry.union("RemovePoolMemberResult")]
+ClosePoolResult = Annotated[PoolClosed | _Shared | _NotOfPool | PoolNotEmpty, strawberry.union("ClosePoolResult")]
+ContributeToPoolResult = Annotated[
+    Contributed | _Shared | _NotGiven | _NotOfPool, strawberry.union("ContributeToPoolResult")
+]
+WithdrawFromPoolResult = Annotated[
+    Withdrawn | _Shared | _NotGiven | _NotOfPool, strawberry.union("WithdrawFromPoolResult")
 ]
 AdjustPointsResult = Annotated[
     Adjusted | _Shared | _Still | InsufficientPoints | BalanceLimitExceeded | NoAgreement | AdjustmentLimitExceeded,
@@ -337,6 +373,42 @@ class Mutation:
         """They keep their dates (rule R6)."""
         found = await answer(info, input, gifts.transfer)
         return cast("Any", found) if isinstance(found, UserError) else Transferred.of(*found)
+
+    @strawberry.mutation(description="Make a pool, into which members put points together.")
+    async def create_pool(self, info: Info, input: CreatePoolInput) -> CreatePoolResult | None:
+        """Its owner says who else is in it."""
+        found = await answer(info, input, pools.create)
+        return cast("Any", found) if isinstance(found, UserError) else PoolCreated.of(found)
+
+    @strawberry.mutation(description="Let a member into a pool.")
+    async def add_pool_member(self, info: Info, input: AddPoolMemberInput) -> AddPoolMemberResult | None:
+        """As SPENDER or CONTRIBUTOR."""
+        found = await answer(info, input, pools.add_member)
+        return cast("Any", found) if isinstance(found, UserError) else PoolMemberAdded.of(found)
+
+    @strawberry.mutation(description="Let a member go, or leave: what was put in stays.")
+    async def remove_pool_member(self, info: Info, input: RemovePoolMemberInput) -> RemovePoolMemberResult | None:
+        """All but the owner."""
+        found = await answer(info, input, pools.remove_member)
+        return cast("Any", found) if isinstance(found, UserError) else PoolMemberRemoved.of(found)
+
+    @strawberry.mutation(description="Close an empty pool.")
+    async def close_pool(self, info: Info, input: ClosePoolInput) -> ClosePoolResult | None:
+        """For good."""
+        found = await answer(info, input, pools.close)
+        return cast("Any", found) if isinstance(found, UserError) else PoolClosed.of(found)
+
+    @strawberry.mutation(description="Put a member's points into a pool they are in.")
+    async def contribute_to_pool(self, info: Info, input: PoolTransferInput) -> ContributeToPoolResult | None:
+        """They keep their dates (rule R6)."""
+        found = await answer(info, input, pools.contribute)
+        return cast("Any", found) if isinstance(found, UserError) else Contributed.of(*found)
+
+    @strawberry.mutation(description="Take points out of a pool, to the wallet of its owner or a spender.")
+    async def withdraw_from_pool(self, info: Info, input: PoolTransferInput) -> WithdrawFromPoolResult | None:
+        """They keep their dates (rule R6)."""
+        found = await answer(info, input, pools.withdraw)
+        return cast("Any", found) if isinstance(found, UserError) else Withdrawn.of(*found)
 
     @strawberry.mutation(description="Give or take points by hand.")
     async def adjust_points(self, info: Info, input: AdjustPointsInput) -> AdjustPointsResult | None:

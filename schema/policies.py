@@ -51,7 +51,10 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         ),
         **_all(by("merchant", "operator", scope=Scope.POINTS_REVERSE), "reverse refundStoredValue"),
         **_all(by("member", "merchant", "operator", scope=Scope.POINTS_EXCHANGE), "quoteExchange exchangePoints"),
-        **_all(by("member", "merchant", "operator", scope=Scope.POINTS_TRANSFER), "transferPoints"),
+        **_all(
+            by("member", "merchant", "operator", scope=Scope.POINTS_TRANSFER),
+            "transferPoints createPool addPoolMember removePoolMember closePool contributeToPool withdrawFromPool",
+        ),
         **_all(by("merchant", "operator", scope=Scope.POINTS_ADJUST), "adjustPoints reinstatePoints"),
         **_all(by("merchant", "operator", scope=Scope.SETTLEMENT_WRITE), "confirmStatement"),
         **_all(OPERATING, "closeCycle issueStatements netCycle settleCycle abortCycle"),
@@ -59,7 +62,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "Viewer": _all(PARENT, "kind scopes merchant member"),
     "Member": {
         **_all(PARENT, "id number status joinedAt identifiers memberships"),
-        **_all(POINTS, "wallets wallet activity holds exchangeOptions"),
+        **_all(POINTS, "wallets wallet activity holds exchangeOptions pools"),
     },
     "Identifier": _all(PARENT, "type issuer value linkedAt"),
     "Membership": {**_all(PARENT, "merchant number joinedAt channel store"), **_all(POINTS, "tier")},
@@ -71,9 +74,19 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         PARENT, "id currency balance available held pending debt worth lifetime lots expiries statement holds notices"
     ),
     "WalletTotals": _all(
-        PARENT, "earned spent expired exchangedIn exchangedOut givenIn givenOut adjusted opening toppedUp exited"
+        PARENT, "earned spent expired exchangedIn exchangedOut givenIn givenOut adjusted opening toppedUp exited pooled"
     ),
     "Lot": _all(PARENT, "id granted remaining grantedAt expiresAt issuer origin"),
+    "Pool": _all(PARENT, "id name status createdAt merchant members wallets activity"),
+    "PoolMember": _all(PARENT, "role joinedAt leftAt member number"),
+    **{name: _all(PARENT, "pool") for name in ("PoolCreated", "PoolMemberAdded", "PoolMemberRemoved", "PoolClosed")},
+    "Contributed": _all(PARENT, "operation points wallet pool"),
+    "Withdrawn": _all(PARENT, "operation points wallet pool"),
+    "PoolNotActive": _ERROR,
+    "NotInPool": _ERROR | _all(PARENT, "role"),
+    "AlreadyInPool": _ERROR,
+    "PoolNotEmpty": _ERROR | _all(PARENT, "points"),
+    "PoolFull": _ERROR | _all(PARENT, "most"),
     "LotOrigin": _all(PARENT, "kind operation decidedBy sources"),
     "LotSource": _all(PARENT, "points lot"),
     "StatementEntry": _all(PARENT, "change balanceAfter occurredAt bookedAt title operation"),

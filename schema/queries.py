@@ -8,7 +8,20 @@ import strawberry
 
 from domain.errors import InvalidInput, NotFound
 from domain.programs import catalogue as programs
-from resolvers import cycles, holds, ids, lots, members, notices, operations, proofs, rings, stored_value, wallets
+from resolvers import (
+    cycles,
+    holds,
+    ids,
+    lots,
+    members,
+    notices,
+    operations,
+    pools,
+    proofs,
+    rings,
+    stored_value,
+    wallets,
+)
 from resolvers import viewer as access
 from resolvers.cycles import CYCLE_SHAPE
 from resolvers.members import MEMBER_SHAPE
@@ -22,6 +35,7 @@ from schema.merchants import Merchant, PointsCurrency, Store
 from schema.node import Connection, Info, Node
 from schema.notices import Notice
 from schema.operations import Operation
+from schema.pools import Pool
 from schema.proofs import ConsistencyProof, LogCheckpoint
 from schema.rings import GiftRing
 from schema.scalars import CurrencyCode, LogIndex
@@ -104,6 +118,9 @@ async def fetch(info: Info, global_id: str) -> Node | None:
             case "Hold" if access.Scope.POINTS_READ in context.signed_in.scopes:
                 hold = await holds.by_global_id(context, global_id)
                 return None if hold is None else Hold.of(hold, context.as_of)
+            case "Pool" if access.Scope.POINTS_READ in context.signed_in.scopes:
+                pool = await pools.by_global_id(context, global_id)
+                return None if pool is None else Pool.of(pool)
             case "Lot" if access.Scope.POINTS_READ in context.signed_in.scopes:
                 lot = await lots.by_global_id(context, global_id)
                 return None if lot is None else Lot.of(lot)

@@ -58,6 +58,12 @@ class ErrorCode(StrEnum):
     TENDER_USED = "TENDER_USED"
     TENDER_DIFFERS = "TENDER_DIFFERS"
 
+    POOL_NOT_ACTIVE = "POOL_NOT_ACTIVE"
+    NOT_IN_POOL = "NOT_IN_POOL"
+    ALREADY_IN_POOL = "ALREADY_IN_POOL"
+    POOL_NOT_EMPTY = "POOL_NOT_EMPTY"
+    POOL_FULL = "POOL_FULL"
+
 
 @strawberry.interface(description="Why a call was refused. A refusal is an answer, not a fault.")
 class UserError:
@@ -406,6 +412,40 @@ class TenderDiffers(UserError):
     worth: Decimal
     currency: CurrencyCode
     own = ("worth", "currency")
+
+
+@strawberry.type(description="The pool is closed.")
+class PoolNotActive(UserError):
+    """For good."""
+
+
+@strawberry.type(description="The member is not in the pool, or may not do this there.")
+class NotInPool(UserError):
+    """As their role has it."""
+
+    role: str = strawberry.field(description="NONE for who is not in it.")
+    own = ("role",)
+
+
+@strawberry.type(description="The member is in the pool.")
+class AlreadyInPool(UserError):
+    """See its members."""
+
+
+@strawberry.type(description="A pool is closed when nothing is left in it.")
+class PoolNotEmpty(UserError):
+    """Spend it, or take it out."""
+
+    points: Points
+    own = ("points",)
+
+
+@strawberry.type(description="So many members a pool has at most.")
+class PoolFull(UserError):
+    """Somebody may leave."""
+
+    most: int
+    own = ("most",)
 
 
 TYPES: dict[str, type[UserError]] = {kind.__name__: kind for kind in UserError.__subclasses__()}

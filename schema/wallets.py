@@ -33,7 +33,7 @@ class ExpiryDue:
 
 @strawberry.type(description="What has gone through a wallet since it was opened; what was reversed is taken off.")
 class WalletTotals:
-    """opening + earned - spent - expired + adjusted + toppedUp + exited + in - out: what it holds, expired lots too."""
+    """opening + earned - spent - expired + adjusted + toppedUp + exited + pooled + in - out: expired lots too."""
 
     earned: Points
     spent: Points
@@ -47,6 +47,9 @@ class WalletTotals:
     topped_up: Points = strawberry.field(description="Paid for, with what was given on top, less what was paid back.")
     exited: Points = strawberry.field(
         description="Change that forced exits brought; below zero, points that they sold."
+    )
+    pooled: Points = strawberry.field(
+        description="From pools, less what was put into them; of a pool, put in less out."
     )
 
     @classmethod
@@ -64,6 +67,7 @@ class WalletTotals:
             opening=Points(row.opening),
             topped_up=Points(row.topped_up),
             exited=Points(row.exited),
+            pooled=Points(row.pooled),
         )
 
 

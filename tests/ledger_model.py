@@ -232,14 +232,14 @@ class ModelWallets:
         return points, done
 
     def give(
-        self, other: "ModelWallets", currency: str, points: int, now: datetime
+        self, other: "ModelWallets", currency: str, points: int, now: datetime, deeper: bool = True
     ) -> tuple[int | str, ModelOperation | None]:
         if self.available(currency, now) < points:
             return "InsufficientPoints", None
         done = ModelOperation("GIFT", took=self._spend(currency, points, now))
         for lot, part in done.took:
             given = other._grant(currency, part, lot.granted_at, lot.expires)
-            given.depth = lot.depth + 1
+            given.depth = lot.depth + deeper
             done.made.append(given)
         return points, done
 

@@ -28,6 +28,7 @@ from domain.ledger.request import Key, Rider
 from domain.ledger.returns import EVERYTHING, Asked
 from domain.ledger.reversals import Reverse
 from domain.money import from_minor
+from domain.pools.riders import MOVERS, InPool
 from domain.programs.catalogue import Catalogue, Currency, Merchant
 from domain.programs.rules import Line, Tender, Valued, expiry_instant, points_for_order, value_purchase
 from domain.programs.terms import ExpiryPolicy
@@ -166,8 +167,11 @@ def redeem_request(
     store: str | None = None,
     order_ref: str | None = None,
     dry_run: bool = False,
+    pool_id: uuid.UUID | None = None,
 ) -> Redeem:
     """Spend points at `merchant`, its own or another's under an agreement: then their issuer owes it for them (A1).
+
+    They are the member's, or those of a pool where the member may spend.
 
     With an `order` (minor units, money) as many as it takes and the wallet has, at most `points` if they are given,
     by the terms of the currency (R15). Raises InvalidInput, NotFound; the posting refuses with NoAgreement.
@@ -179,8 +183,10 @@ def redeem_request(
     require_spendable(kind, points, occurred_at)
     exactly = points if order is None else None
     _, riders = _clear(runtime, "redeem", merchant, kind, exactly, occurred_at, as_of, dry_run)
+    if pool_id is not None:
+        riders = (InPool(pool_id, member_id, MOVERS, spends=True), *riders)
     common: dict[str, Any] = {
-        "holder_id": member_id,
+        "holder_id": pool_id or member_id,
         "key": key,
         "client_id": client_id,
         "as_of": as_of,

@@ -157,6 +157,7 @@ NOT_IN_LEAVES = {
     "operation_note": "may hold personal data",
     "order_tender": "says what paid for an order; both operations are proved",
     "forced_exit": "says which of its operation's lots, which are proved, were sold for which",
+    "pool_spend": "says who spent points of a pool; what was spent is proved",
     "adjustment": "counts what its operation, which is proved, moved",
     "member_tier": "follows from the credits, which are proved; some have no operation",
 }

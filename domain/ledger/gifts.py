@@ -1,4 +1,4 @@
-"""Points from one member to another (R6), as requests to the posting engine: they are about two holders."""
+"""Points from one holder to another (R6), as requests to the posting engine: members, or a member and a pool."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -56,7 +56,7 @@ class _GivenInDay:
                JOIN entry e ON e.holder_id = asked.holder_id AND e.counter_account = 'POINTS'
                     AND e.currency = asked.currency
                JOIN operation o ON o.holder_id = e.holder_id AND o.id = e.operation_id
-               WHERE o.kind = 'GIFT' AND o.as_of >= asked.first AND o.as_of < asked.before
+               WHERE o.kind IN ('GIFT', 'POOL_IN', 'POOL_OUT') AND o.as_of >= asked.first AND o.as_of < asked.before
                GROUP BY asked.n""",
             *(list(column) for column in zip(*keys, strict=True)),
         )
@@ -68,10 +68,10 @@ GIVEN_IN_DAY = _GivenInDay()
 
 @dataclass(slots=True, kw_only=True)
 class Gift(Request):
-    """`points` of `currency` from the holder to another member, lot by lot: they keep issuer, funder, price and dates.
+    """`points` of `currency` from the holder to another, lot by lot: they keep issuer, funder, price and dates.
 
     `issuer_id` is where the gift is recorded. Without `limits` the currency is not for giving; `day` is the span
-    that they count in.
+    that they count in. Into a pool and out of it is one gift: on the way in (POOL_IN) the depth is not counted.
     """
 
     to_holder_id: UUID
@@ -81,6 +81,11 @@ class Gift(Request):
     limits: GiftLimits | None
     day: tuple[datetime, datetime]
     note: str | None = None
+    kind: OperationKind = OperationKind.GIFT
+
+    @property
+    def _deepens(self) -> bool:
+        return self.kind != OperationKind.POOL_IN
 
     @property
     def _day(self) -> GivenDay:
@@ -110,7 +115,7 @@ class Gift(Request):
         gifts, points = self._within(books, self.limits)
         taken = self._take(books, self.limits.depth)
         require_room(books, self.to_holder_id, self.currency, self.points)
-        effect = effect_of(self, OperationKind.GIFT, self.issuer_id, self.points)
+        effect = effect_of(self, self.kind, self.issuer_id, self.points)
         move(effect, self.holder_id, self.to_holder_id, self.currency, self.points)
         effect.allocations.extend((lot, -part) for lot, part in taken)
         effect.lots.extend(self._given(effect, lot, part) for lot, part in taken)
@@ -133,7 +138,7 @@ class Gift(Request):
     def _take(self, books: Books, depth: int) -> list[tuple[LotState, int]]:
         """The lots that give, by R1, but for those whose points were given too often."""
         lots = books.open_lots(self.holder_id, self.currency)
-        fresh = [lot for lot in lots if lot.depth < depth]
+        fresh = [lot for lot in lots if lot.depth < depth or not self._deepens]
         have = books.spendable(self.holder_id, self.currency, self.as_of)
         if self.points > have:
             raise InsufficientPoints(available=have, requested=self.points, path=("points",))
@@ -157,7 +162,7 @@ class Gift(Request):
             lot.expires_at,
             source_holder_id=lot.holder_id,
             source_lot_id=lot.id,
-            depth=lot.depth + 1,
+            depth=lot.depth + int(self._deepens),
         )
 
 

@@ -27,6 +27,8 @@ class OperationKind(StrEnum):
     REINSTATE = "REINSTATE"
     OPENING = "OPENING"
     TOP_UP = "TOP_UP"
+    POOL_IN = "POOL_IN"
+    POOL_OUT = "POOL_OUT"
     REFUND = "REFUND"
     ACTIVATE = "ACTIVATE"
     REPAIR = "REPAIR"

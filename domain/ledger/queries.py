@@ -71,6 +71,7 @@ class Totals:
     So are expired points that came back. `adjusted` is the sum of what was given and taken by hand, `opening` what was
     brought in by import. `topped_up` is what was paid for stored value and the bonus on it, less what was paid back.
     `exited` is the change that forced exits brought, or, below zero, the points that they sold.
+    `pooled` is what came from pools less what was put into them, or for a pool the other way round.
     """
 
     earned: int = 0
@@ -84,6 +85,7 @@ class Totals:
     opening: int = 0
     topped_up: int = 0
     exited: int = 0
+    pooled: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +287,7 @@ _TOTAL_OF = {
     ("REFUND", False): ("topped_up", 1),
     ("EXIT", True): ("exited", 1),
     ("EXIT", False): ("exited", 1),
+    **{(kind, inward): ("pooled", 1) for kind in ("POOL_IN", "POOL_OUT") for inward in (True, False)},
 }
 
 _OPERATION = """

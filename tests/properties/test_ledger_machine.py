@@ -21,6 +21,7 @@ from hypothesis.stateful import (
 from domain.errors import Refusal
 from domain.ledger.commands import Grant
 from domain.ledger.engine import PostingEngine
+from domain.ledger.model import OperationKind
 from domain.ledger.request import Posted, Request
 from domain.ledger.returns import Asked
 from tests.ledger_model import END, ModelHold, ModelOperation, ModelWallets
@@ -77,7 +78,8 @@ def test_r25_r26_r27_r28_the_ledger_is_the_model(ledger: tuple[Loop, PostingEngi
         def begin(self) -> None:
             self.now = NOON
             self.people = members(2)
-            self.wallets = {person: ModelWallets() for person in self.people}
+            (self.pooled,) = members(1)
+            self.wallets = {holder: ModelWallets() for holder in (*self.people, self.pooled)}
             self.calls: list[tuple[Request, Posted | Refusal]] = []
 
         def post(self, call: Request) -> Posted | Refusal:
@@ -191,6 +193,20 @@ def test_r25_r26_r27_r28_the_ledger_is_the_model(ledger: tuple[Loop, PostingEngi
             expected, done = self.wallets[person].give(self.wallets[other], "GRO", points, self.now)
             return self.agree(give(person, other, points, as_of=self.now), expected, done)
 
+        @rule(who=st.integers(0, 1), points=POINTS, into=st.booleans())
+        def pool(self, who: int, points: int, into: bool) -> None:
+            """R6: a pool is one more holder, whose lots are compared as all others are."""
+            sides = (self.people[who], self.pooled) if into else (self.pooled, self.people[who])
+            giver, other = (self.wallets[side] for side in sides)
+            expected, _ = giver.give(other, "GRO", points, self.now, deeper=not into)
+            kind = OperationKind.POOL_IN if into else OperationKind.POOL_OUT
+            self.agree(give(*sides, points, as_of=self.now, kind=kind), expected, None)
+
+        @rule(points=POINTS)
+        def spend_pool(self, points: int) -> None:
+            expected, _ = self.wallets[self.pooled].redeem("GRO", points, self.now)
+            self.agree(redeem(self.pooled, points, as_of=self.now), expected, None)
+
         @rule(who=st.integers(0, 1), currency=CURRENCIES, points=POINTS | st.integers(-60, -1), days=DAYS, target=done)
         def adjust(self, who: int, currency: str, points: int, days: int | None) -> Any:
             person, expires = self.people[who], days and self.now + timedelta(days=days)
@@ -279,8 +295,8 @@ def test_r25_r26_r27_r28_the_ledger_is_the_model(ledger: tuple[Loop, PostingEngi
         def every_figure_is_the_models(self) -> None:
             if not hasattr(self, "people"):
                 return
-            kept = loop.run(posted(engine.database, self.people))
-            pending = loop.run(posted(engine.database, self.people, "PENDING"))
+            kept = loop.run(posted(engine.database, self.wallets))
+            pending = loop.run(posted(engine.database, self.wallets, "PENDING"))
             for person, wallets in self.wallets.items():
                 for currency in ("GRO", "FUE", "VAL"):
                     assert kept.get((person, currency), 0) == wallets.balance(currency)

@@ -35,6 +35,8 @@ async def test_the_page_says_what_happens(operator: Client) -> None:
         assert fits(orjson.loads(answer), found), (document, found)
         if "quoteExchange" in found:
             ids["QUOTE_ID"] = found["quoteExchange"]["quote"]["id"]
+        if "createPool" in found:
+            ids["POOL_ID"] = found["createPool"]["pool"]["id"]
         if "holdPoints" in found:
             ids["HOLD_ID"] = found["holdPoints"]["hold"]["id"]
         if "redeem" in found and "operation" in found["redeem"]:

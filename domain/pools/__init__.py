@@ -1,0 +1,1 @@
+"""Pools: members of a merchant's programme who put points together."""

@@ -1,0 +1,135 @@
+"""Making and closing pools, and who is in them. What moves their points are requests to the posting engine.
+
+Each command takes the pool's lock first, as postings do: who is in a pool does not change while its points move.
+"""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import func, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.base import lock_key, new_id
+from domain.errors import InvalidInput, NotAllowed, NotFound
+from domain.events.commands import add_event
+from domain.ledger.errors import MemberNotActive
+from domain.ledger.model import Account
+from domain.pools.errors import NOBODY, AlreadyInPool, NotInPool, PoolFull, PoolNotActive, PoolNotEmpty
+from domain.pools.model import Pool, PoolMember, PoolName, PoolRole, PoolStatus
+
+MOST_MEMBERS = 50
+LONGEST_NAME = 100
+
+
+async def create(
+    session: AsyncSession, *, merchant_id: uuid.UUID, owner_id: uuid.UUID, name: str, as_of: datetime
+) -> uuid.UUID:
+    """A new pool of points that the merchant issues, its owner in it. Raises InvalidInput, MemberNotActive."""
+    name = name.strip()
+    if not 0 < len(name) <= LONGEST_NAME:
+        raise InvalidInput(reason=f"a name has 1 to {LONGEST_NAME} characters", path=("name",))
+    await _require_active(session, owner_id, "owner")
+    pool_id = new_id()
+    row = {"id": pool_id, "merchant_id": merchant_id, "status": PoolStatus.ACTIVE.value, "created_at": as_of}
+    await session.execute(insert(Pool).values(row))
+    await session.execute(insert(PoolName).values(holder_id=pool_id, name=name))
+    await _join(session, pool_id, owner_id, PoolRole.OWNER, as_of)
+    return pool_id
+
+
+async def add_member(
+    session: AsyncSession,
+    *,
+    pool_id: uuid.UUID,
+    member_id: uuid.UUID,
+    role: PoolRole,
+    by_id: uuid.UUID | None,
+    as_of: datetime,
+) -> None:
+    """Let a member in, at `by_id`'s wish, who must be the owner; None is the merchant or the operator.
+
+    Raises NotFound, PoolNotActive, NotInPool, AlreadyInPool, PoolFull, MemberNotActive; InvalidInput for another owner.
+    """
+    roles = await _locked(session, pool_id)
+    _require_owner(roles, by_id)
+    if role == PoolRole.OWNER:
+        raise InvalidInput(reason="a pool has one owner", path=("role",))
+    if member_id in roles:
+        raise AlreadyInPool(path=("member",))
+    if len(roles) >= MOST_MEMBERS:
+        raise PoolFull(most=MOST_MEMBERS)
+    await _require_active(session, member_id, "member")
+    await _join(session, pool_id, member_id, role, as_of)
+
+
+async def remove_member(
+    session: AsyncSession, *, pool_id: uuid.UUID, member_id: uuid.UUID, by_id: uuid.UUID | None, as_of: datetime
+) -> None:
+    """Let a member go; what they put in stays. All may leave but the owner, who closes the pool instead.
+
+    Raises NotFound, PoolNotActive, NotInPool, NotAllowed for the owner.
+    """
+    roles = await _locked(session, pool_id)
+    if by_id != member_id:
+        _require_owner(roles, by_id)
+    if member_id not in roles:
+        raise NotInPool(role=NOBODY, path=("member",))
+    if roles[member_id] == PoolRole.OWNER:
+        raise NotAllowed(reason="the owner does not leave: close the pool", path=("member",))
+    await _leave(session, pool_id, member_id, as_of)
+    await add_event(session, member_id, "left pool", {"pool": str(pool_id)})
+
+
+async def close(session: AsyncSession, *, pool_id: uuid.UUID, by_id: uuid.UUID | None, as_of: datetime) -> None:
+    """Close an empty pool; nobody is in it any more. Raises NotFound, PoolNotActive, NotInPool, PoolNotEmpty."""
+    roles = await _locked(session, pool_id)
+    _require_owner(roles, by_id)
+    left = select(func.coalesce(func.sum(Account.posted), 0)).where(Account.holder_id == pool_id)
+    if points := int((await session.execute(left)).scalar_one()):
+        raise PoolNotEmpty(points=points)
+    await _leave(session, pool_id, None, as_of)
+    await session.execute(update(Pool).where(Pool.id == pool_id).values(status=PoolStatus.CLOSED.value))
+    await add_event(session, pool_id, "pool closed", {})
+
+
+async def _locked(session: AsyncSession, pool_id: uuid.UUID) -> dict[uuid.UUID, str]:
+    """Take the pool's lock; who is in it, as what. Raises NotFound, PoolNotActive."""
+    await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": lock_key(pool_id)})
+    status = await session.scalar(select(Pool.status).where(Pool.id == pool_id))
+    if status is None:
+        raise NotFound(what="pool", path=("pool",))
+    if status != PoolStatus.ACTIVE:
+        raise PoolNotActive(path=("pool",))
+    now = select(PoolMember.member_id, PoolMember.role).where(
+        PoolMember.holder_id == pool_id, PoolMember.left_at.is_(None)
+    )
+    return {row.member_id: row.role for row in await session.execute(now)}
+
+
+def _require_owner(roles: dict[uuid.UUID, str], by_id: uuid.UUID | None) -> None:
+    if by_id is not None and roles.get(by_id) != PoolRole.OWNER:
+        raise NotInPool(role=roles.get(by_id, NOBODY), path=("pool",))
+
+
+async def _require_active(session: AsyncSession, member_id: uuid.UUID, path: str) -> None:
+    status = await session.scalar(text("SELECT status FROM member WHERE id = :id"), {"id": member_id})
+    if status is None:
+        raise NotFound(what="member", path=(path,))
+    if status != "ACTIVE":
+        raise MemberNotActive(status=status, path=(path,))
+
+
+async def _join(
+    session: AsyncSession, pool_id: uuid.UUID, member_id: uuid.UUID, role: PoolRole, as_of: datetime
+) -> None:
+    row = {"holder_id": pool_id, "id": new_id(), "member_id": member_id, "role": role.value, "joined_at": as_of}
+    await session.execute(insert(PoolMember).values(row))
+    await add_event(session, member_id, "joined pool", {"pool": str(pool_id), "role": role.value})
+
+
+async def _leave(session: AsyncSession, pool_id: uuid.UUID, member_id: uuid.UUID | None, as_of: datetime) -> None:
+    """End one membership, or all."""
+    ended = update(PoolMember).where(PoolMember.holder_id == pool_id, PoolMember.left_at.is_(None))
+    if member_id is not None:
+        ended = ended.where(PoolMember.member_id == member_id)
+    await session.execute(ended.values(left_at=as_of))

@@ -1,0 +1,18 @@
+"""What `tessera verify` proves of pools."""
+
+CHECKS = {
+    "a closed pool is empty": """
+        SELECT p.id AS holder_id, a.kind, a.currency, a.posted AS kept, 0 AS proved
+        FROM pool p JOIN account a ON a.holder_id = p.id WHERE p.status = 'CLOSED' AND a.posted <> 0""",
+    "points of a pool move with its members": """
+        SELECT e.holder_id, e.operation_id::text AS kind, e.currency, e.amount AS kept, 0 AS proved
+        FROM operation o JOIN entry e ON e.holder_id = o.holder_id AND e.operation_id = o.id
+        WHERE o.kind IN ('POOL_IN', 'POOL_OUT') AND NOT EXISTS (
+            SELECT FROM pool_member m WHERE (m.holder_id, m.member_id) IN
+                ((e.holder_id, e.counter_holder_id), (e.counter_holder_id, e.holder_id)))""",
+    "what is spent of a pool is spent by one of its members": """
+        SELECT o.holder_id, o.id::text AS kind, '?' AS currency, 1 AS kept, 0 AS proved
+        FROM pool p JOIN operation o ON o.holder_id = p.id AND o.kind = 'REDEEM'
+        WHERE NOT EXISTS (SELECT FROM pool_spend s JOIN pool_member m ON m.holder_id = s.holder_id
+                          AND m.member_id = s.member_id WHERE s.holder_id = o.holder_id AND s.operation_id = o.id)""",
+}
