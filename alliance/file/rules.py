@@ -132,6 +132,11 @@ class _Check:
         if kind == "tier_credits":
             for key in given & {"worth", "redemption"}:
                 yield Fault((*path, key), "tier credits are never spent")
+        if kind == "stored_value":
+            for key in given & {"limits", "pending"}:
+                yield Fault((*path, key), "stored value is paid for, not earned")
+            if terms.expiry.policy in ("anniversary", "inactivity"):
+                yield Fault((*path, "expiry"), "the bonus of a top up ends on a date known beforehand")
         if terms.gifts.allowed and kind in ("tier_credits", "stamps"):
             yield Fault((*path, "gifts", "allowed"), f"{kind} are never given")
 

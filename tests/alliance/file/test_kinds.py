@@ -11,6 +11,7 @@ from tests.alliance.kinds import file_of, put_in_force
 
 STAMPS = "{code: STA, kind: stamps, name: Stamps}"
 CREDITS = "{code: VIP, kind: tier_credits, name: Credits}"
+VALUE = '{code: VAL, kind: stored_value, name: Card, worth: {amount: "0.01", currency: USD}}'
 SECOND = "merchants[0].currencies[1]"
 
 
@@ -30,6 +31,13 @@ def beside(currency: str) -> str:
             STAMPS[:-1] + ', card: 5, worth: {amount: "0.50", currency: USD}}',
             "card",
             "whole cards are spent: a stamp has neither worth nor redemption",
+        ),
+        (VALUE[:-1] + ", pending: {days: 3}}", "pending", "stored value is paid for, not earned"),
+        (VALUE[:-1] + ", limits: {perDay: 3}}", "limits", "stored value is paid for, not earned"),
+        (
+            VALUE[:-1] + ", expiry: {policy: inactivity, days: 9}}",
+            "expiry",
+            "the bonus of a top up ends on a date known beforehand",
         ),
         (STAMPS[:-1] + ", default: true}", "default", "points are the default where there are any"),
     ],
