@@ -65,4 +65,4 @@ def _value(tariff: Tariff, order: Order, kept: Kept) -> int:
     total, share = order.total, kept.share
     paid = total if order.paid is None else order.paid
     lines = [(amount, line.category) for amount, line in zip(kept.amounts, order.lines, strict=True)]
-    return value_lines(tariff, lines, paid * share.numerator, total * share.denominator).points
+    return value_lines(tariff, lines, paid, total, share).points

@@ -302,6 +302,7 @@ class EarningRule(Document):
     multiplier: Annotated[str, BeforeValidator(as_multiplier)] | None = None
     bonus: Annotated[int, Field(ge=0, le=10**9)] | None = None
     at_least: Money | None = None
+    base: Literal["paid", "price"] | None = None
     cap: Count | None = None
     round: Round | None = None
     priority: Annotated[int, Field(ge=-1000, le=1000)] = 0

@@ -402,6 +402,7 @@ def _rule(row: EarningRuleRow, default_currency: str) -> EarningRule:
         bonus=stored.get("bonus"),
         least=0 if least is None else to_minor(least["amount"], least["currency"]),
         cap=stored.get("cap"),
+        by_price=stored.get("base") == "price",
         beside=stored.get("of", default_currency) != default_currency,
         terms=rule_terms(row.code, row.version, stored),
     )

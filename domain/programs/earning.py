@@ -39,6 +39,7 @@ class EarningRule:
     `rate` is points a minor unit of `money`. `bonus` points are given where the lines meant cost `least` minor units of
     `money` or more. `cap`: the most points that it gives for one order. `beside`: it gives another currency of the
     merchant's than its default, beside whatever points a purchase earns. `tiers`: for members of these alone.
+    `by_price`: the whole price of a line counts, however it was paid (R8).
     """
 
     code: str
@@ -60,6 +61,7 @@ class EarningRule:
     beside: bool = False
     terms: RuleTerms | None = None
     tiers: frozenset[str] | None = None
+    by_price: bool = False
 
     def in_force(self, moment: datetime) -> bool:
         """Whether `moment` lies in this version's time."""
@@ -74,7 +76,7 @@ class EarningRule:
 class Contribution:
     """How one rule turns weights into points: `weight / unit`, rounded by line or by order, up to `cap`.
 
-    With a `bonus` it gives that, where the weights reach `least` units.
+    With a `bonus` it gives that, where the weights reach `least` units. `by_price`: however a line was paid.
     """
 
     code: str
@@ -86,6 +88,7 @@ class Contribution:
     least: int = 0
     cap: int | None = None
     terms: RuleTerms | None = None
+    by_price: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +163,7 @@ def _tariff(rules: Sequence[EarningRule]) -> Tariff:
     contributions = []
     for rule, unit in zip(rules, units, strict=True):
         mode, scope = rule.rounding or fallback
-        own = (rule.bonus, rule.least, rule.cap, rule.terms)
+        own = (rule.bonus, rule.least, rule.cap, rule.terms, rule.by_price)
         contributions.append(Contribution(rule.code, rule.version, unit, ROUND[mode], scope == "order", *own))
     return Tariff(tuple(contributions), factors, factors[None])
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -104,8 +105,11 @@ def value_purchase(
     return replace(value_lines(tariff, lines, paid, total), paid=paid)
 
 
-def value_lines(tariff: Tariff, lines: Sequence[Line], paid: int = 1, of: int = 1) -> Valued:
-    """What lines earn by a tariff, where `paid / of` of each counts. Raises InvalidInput for too many points."""
+def value_lines(
+    tariff: Tariff, lines: Sequence[Line], paid: int = 1, of: int = 1, kept: Fraction = Fraction(1)
+) -> Valued:
+    """What the part of lines that is `kept` earns by a tariff, where `paid / of` of it counts; all by a rule whose base
+    is the price. Raises InvalidInput for too many points."""
     weights: list[list[int] | None] = [None] * len(tariff.contributions)
     factors, otherwise = tariff.factors, tariff.otherwise
     for i, (amount, category) in enumerate(lines):
@@ -123,8 +127,11 @@ def value_lines(tariff: Tariff, lines: Sequence[Line], paid: int = 1, of: int = 
         if row is None:
             continue
         unit = contribution.unit
-        if paid != of:
-            row, unit = [weight * paid for weight in row], unit * of
+        part, whole = (1, 1) if contribution.by_price else (paid, of)
+        if kept != 1:
+            part, whole = part * kept.numerator, whole * kept.denominator
+        if part != whole:
+            row, unit = [weight * part for weight in row], unit * whole
         shares = _rounded(contribution, row, unit)
         by_line = [points + share for points, share in zip(by_line, shares, strict=True)]
         given = sum(shares)

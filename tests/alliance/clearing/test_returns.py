@@ -121,6 +121,16 @@ async def test_r08_r23_what_is_kept_was_paid_in_points_as_the_whole_was(house: H
     assert (await house.reverse(member, granted)).points == 20
 
 
+async def test_r08_r18_what_is_kept_is_valued_by_its_price_where_the_rule_says_so(house: House) -> None:
+    publish(house, rule("base", by_price=True))
+    member = await house.member()
+    granted = await buy(house, member, [50_00, 50_00], money_paid=80_00)
+    assert granted.points == 100
+    assert (await house.reverse(member, granted, asked=line(1))).points == 50
+    assert (await house.reverse(member, granted, asked=Asked(amount=25_00, money="USD"))).points == 25
+    assert (await house.reverse(member, granted)).points == 25
+
+
 async def test_r19_the_versions_of_the_original_count(house: House) -> None:
     """Rules published since, even if they begin in the past, leave what was decided alone."""
     base, better = rule("base"), rule("base", version=2, valid_from=NOON - days(9), rate=Fraction(9, 100))

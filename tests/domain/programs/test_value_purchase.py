@@ -139,6 +139,22 @@ def test_r08_excluded_categories_earn_nothing() -> None:
     assert by_rule(valued) == {"base": 15, "double": 15}
 
 
+def test_r08_a_rule_may_name_the_price_as_its_base() -> None:
+    """100 paid as 20 in points and 80 in money: 80 for what was paid, 100 for what it cost."""
+    paid = [("POINTS", 20_00), ("MONEY", 80_00)]
+    both = [rule(stacks=True), rule("whole", by_price=True, stacks=True)]
+    valued = earned(both, [(60_00, None), (40_00, None)], paid)
+    assert (by_rule(valued), valued.lines) == ({"base": 80, "whole": 100}, [108, 72])
+
+
+def test_r08_tax_delivery_and_gift_cards_are_stated() -> None:
+    stated = rule(excluded=frozenset({"TAX", "DELIVERY", "GIFT_CARD"}))
+    lines = [(50_00, "BREAD"), (4_00, "TAX"), (6_00, "DELIVERY"), (40_00, "GIFT_CARD")]
+    assert earned([stated], lines).lines == [50, 0, 0, 0]
+    assert earned([stated], lines, [("POINTS", 20_00), ("MONEY", 80_00)]).lines == [40, 0, 0, 0]
+    assert earned([rule()], lines).lines == [50, 4, 6, 40]
+
+
 def test_r08_nothing_was_bought() -> None:
     assert earned([rule()], []).points == 0
     assert earned([rule()], [(0, None)], [("MONEY", 0)]).points == 0
