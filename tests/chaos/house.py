@@ -20,6 +20,9 @@ from server.settings import Settings
 PATIENCE = 120
 """Seconds for what must come, however busy the machine is."""
 
+LONG = 5 * PATIENCE
+"""Seconds for what is begun again after each death."""
+
 CLIENT = UUID(int=0xFEED)
 OPERATOR = Viewer("operator", CLIENT, CLIENT, None, None, frozenset(Scope))
 

@@ -25,7 +25,7 @@ from domain.events.model import NewJob
 from resolvers import ids
 from server.settings import Settings
 from tests.chaos.feeding import client_that_dies, feed, purchases, with_returns
-from tests.chaos.house import CLIENT, OPERATOR, PATIENCE, House
+from tests.chaos.house import CLIENT, LONG, OPERATOR, PATIENCE, House
 from tests.chaos.shopping import DOCUMENTS, Call, Shopper, calls_of
 from tests.schema.support import client_of
 
@@ -100,7 +100,7 @@ class Load:
         done = text("SELECT count(*) FROM idempotency_key WHERE key LIKE 'job-%'")
         database = Database(house.database_url)
         added = False
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(LONG):
             while True:
                 try:
                     async with database.transaction() as session:
