@@ -6,6 +6,7 @@ import alliance.exchange.model
 import alliance.proofs.model
 import alliance.settlement.model  # noqa: F401
 import domain.events.model
+import domain.ledger.extensions
 import domain.ledger.model
 import domain.members.model
 import domain.notices.model

@@ -32,6 +32,7 @@ TITLES: dict[str, dict[str, str]] = {
         OperationKind.REFUND: "Paid back by {merchant}",
         OperationKind.REPAIR: "Books with {merchant} put right",
         OperationKind.EXIT: "Points of {merchant} sold for change",
+        OperationKind.EXTEND: "Points of {merchant} live longer",
         RECEIVED: "Points of {merchant} received",
     },
     "zh-CN": {
@@ -51,6 +52,7 @@ TITLES: dict[str, dict[str, str]] = {
         OperationKind.REFUND: "{merchant}退款",
         OperationKind.REPAIR: "{merchant}账目更正",
         OperationKind.EXIT: "{merchant}积分折算为零钱",
+        OperationKind.EXTEND: "{merchant}积分有效期延长",
         RECEIVED: "收到{merchant}积分转赠",
     },
 }

@@ -102,7 +102,8 @@ async def _calendar(session: AsyncSession, now: datetime) -> Sequence[Due]:
     calendar = [Due(f"expiry {zone}", latest_midnight(now, ZoneInfo(zone)), "expire") for zone in zones]
     zone = await session.scalar(select(AllianceRow.timezone))
     if zone is not None:
-        calendar.append(Due("exits", latest_midnight(now, ZoneInfo(zone)), "exits"))
+        midnight = latest_midnight(now, ZoneInfo(zone))
+        calendar += [Due("exits", midnight, "exits"), Due("notices", midnight, "notices")]
         calendar.append(Due("holds", latest_multiple(now, LAPSE_STEP), "lapse"))
         calendar.append(Due("keys", latest_midnight(now, ZoneInfo("UTC")), "forget_keys"))
         calendar.append(Due("settlement", latest_multiple(now, SETTLEMENT_STEP), "settle"))

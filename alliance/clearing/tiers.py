@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import wraps
 from typing import Any, ParamSpec
 
+from alliance.notices.commands import window_of
 from alliance.runtime import Runtime
 from domain.ledger.commands import Earn, Expire
 from domain.ledger.due import DueWallet
@@ -64,10 +65,11 @@ def evaluate_requests(runtime: Runtime, places: Sequence[Place], as_of: datetime
 
 
 def expire_request(runtime: Runtime, wallet: DueWallet, as_of: datetime) -> Expire:
-    """The expiry of a wallet; with that of the credits of tiers goes what depends on them."""
+    """The expiry of a wallet, where need be of what its holder was told; with tier credits goes what hangs on them."""
     programme = _programme_of(runtime, wallet.currency)
     due: dict[str, Any] = {"holder_id": wallet.holder_id, "currency": wallet.currency, "issuer_id": wallet.issuer_id}
     due |= _by_nobody(as_of)
+    due["window"] = window_of(runtime.catalogue, wallet.currency, as_of)
     return Expire(**due) if programme is None else ExpireCredits(programme=programme, **due)
 
 

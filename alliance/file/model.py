@@ -154,6 +154,18 @@ class Gifts(Document):
     wait_days: WaitDays = 0
 
 
+class Notice(Document):
+    """When members have to be told before their points end."""
+
+    days: Annotated[list[Annotated[int, Field(ge=0, le=365)]], Field(min_length=2, max_length=2)]
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Notice":
+        if self.days[0] >= self.days[1]:
+            raise refusal("days are the least and the most, such as [30, 60]")
+        return self
+
+
 class ForcedExit(Document):
     """When what a member does not spend is sold for change."""
 
@@ -226,6 +238,7 @@ class CurrencyTerms(Document):
     limits: Limits | None = None
     pending: Pending | None = None
     forced_exit: ForcedExit | None = None
+    notice: Notice | None = None
 
     @model_validator(mode="after")
     def _redeemable(self) -> "CurrencyTerms":

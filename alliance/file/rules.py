@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 from alliance.file.exits import forbidden_exits
 from alliance.file.model import Agreement, AllianceDocument, CurrencyTerms, Earn, EarningRule, Merchant, Redeem, Tiers
 from alliance.file.money_machine import money_machines
+from alliance.file.notices import missing_notices
 from alliance.file.source import Path
 from alliance.file.stored_value import forbidden
 from alliance.file.values import Money
@@ -95,7 +96,8 @@ class _Check:
             yield from self._agreement(agreement)
         for versions in _grouped(document.agreements, lambda item: frozenset(item.merchants)):
             yield from self._versions(versions)
-        for path, reason in (*forbidden(document, self.places), *forbidden_exits(document, self.places)):
+        faults = (forbidden, forbidden_exits, missing_notices)
+        for path, reason in (fault for find in faults for fault in find(document, self.places)):
             yield Fault(path, reason)
         for machine in money_machines(document.agreements):
             yield Fault((*self.places[id(machine.exchanges[-1])], "rate"), str(machine))

@@ -156,6 +156,7 @@ NOT_IN_LEAVES = {
     "order_reference": "made from the operation, which is proved",
     "operation_note": "may hold personal data",
     "order_tender": "says what paid for an order; both operations are proved",
+    "extension": "says why its operation's lots, which are proved, live longer",
     "forced_exit": "says which of its operation's lots, which are proved, were sold for which",
     "pool_spend": "says who spent points of a pool; what was spent is proved",
     "adjustment": "counts what its operation, which is proved, moved",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from sqlalchemy import Table
@@ -220,26 +220,39 @@ class Exchange(AtMerchant):
         return self.ride(books, effect)
 
 
+class Window(Protocol):
+    """When holders have to be told before points end: see extensions.NoticeWindow."""
+
+    def needs(self, needs: Needs, wallet: tuple[UUID, str]) -> None:
+        """Ask for what was delivered about a wallet."""
+
+    def was_told(self, books: Books, wallet: tuple[UUID, str], ends: datetime) -> bool:
+        """Whether the holder was told in time that points end then."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Expire(Request):
     """Book the expiry of all lots of one wallet that are past their date; nothing to do is no operation.
 
-    What is held waits for its hold (R14).
+    What is held waits for its hold (R14), and, where holders have to be told in a `window`, what nobody told (R7).
     """
 
     currency: str
     issuer_id: UUID
+    window: Window | None = None
 
     def needs(self, needs: Needs) -> None:
-        """The lots that are due."""
+        """The lots that are due, and what their holder was told."""
         needs.expiry((self.holder_id, self.currency), self.as_of)
+        if self.window is not None:
+            self.window.needs(needs, (self.holder_id, self.currency))
 
     def decide(self, books: Books) -> Effect | None:
         """One entry against the issuer's breakage; None where nothing is due."""
         due = [
             (lot, -lot.free)
             for lot in books.open_lots(self.holder_id, self.currency)
-            if lot.free and not lot.is_live(self.as_of)
+            if lot.free and not lot.is_live(self.as_of) and self._was_told(books, lot)
         ]
         if not due:
             return None
@@ -248,6 +261,11 @@ class Expire(Request):
         effect.entries.append(entry_of(self.currency, -points, self.issuer_id, AccountKind.BREAKAGE))
         effect.allocations.extend(due)
         return effect
+
+    def _was_told(self, books: Books, lot: LotState) -> bool:
+        if self.window is None or lot.expires_at is None:
+            return True
+        return self.window.was_told(books, (self.holder_id, self.currency), lot.expires_at)
 
 
 def effect_of(request: Request, kind: OperationKind, merchant_id: UUID, points: int, **more: Any) -> Effect:

@@ -33,6 +33,7 @@ class OperationKind(StrEnum):
     ACTIVATE = "ACTIVATE"
     REPAIR = "REPAIR"
     EXIT = "EXIT"
+    EXTEND = "EXTEND"
 
 
 class AccountKind(StrEnum):

@@ -211,6 +211,15 @@ CHECKS = {
                    FROM allocation a JOIN top_up u ON u.holder_id = a.holder_id AND u.paid_lot_id = a.lot_id
                    GROUP BY 1, 2) t ON t.holder_id = e.holder_id AND t.operation_id = e.operation_id
         WHERE e.counter_account = 'DEPOSIT' AND -e.amount <> coalesce(t.amount, 0)""",
+    "dates move as an extension says": """
+        SELECT coalesce(x.holder_id, o.holder_id) AS holder_id, coalesce(x.operation_id, o.id)::text AS kind,
+               coalesce(x.currency, '?') AS currency, coalesce(x.points, 0) AS kept, coalesce(l.points, 0) AS proved
+        FROM extension x
+        FULL JOIN (SELECT holder_id, id FROM operation WHERE kind = 'EXTEND') o
+             ON o.holder_id = x.holder_id AND o.id = x.operation_id
+        LEFT JOIN LATERAL (SELECT sum(granted)::bigint AS points, bool_and(lot.expires_at = x.ends_at) AS so FROM lot
+                           WHERE lot.holder_id = o.holder_id AND lot.operation_id = o.id) l ON true
+        WHERE x.points IS NULL OR o.id IS NULL OR l.so IS FALSE OR coalesce(l.points, 0) > x.points""",
     "exit sells what it says, for the change that it says": """
         SELECT coalesce(f.holder_id, o.holder_id) AS holder_id, coalesce(f.operation_id, o.id)::text AS kind,
                coalesce(f.currency, '?') AS currency, coalesce(f.points, 0) AS kept, -coalesce(s.amount, 0) AS proved

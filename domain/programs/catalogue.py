@@ -120,6 +120,7 @@ class CurrencyPolicy:
     limits: EarnLimits | None = None
     pending: PendingTerms | None = None
     forced_exit: ForcedExitTerms | None = None
+    notice: tuple[int, int] | None = None
 
     @property
     def plain(self) -> bool:
@@ -351,6 +352,7 @@ def _policy(row: CurrencyPolicyRow) -> CurrencyPolicy:
         gifts=_gifts(row.definition.get("gifts")),
         card=row.definition.get("card"),
         forced_exit=_forced_exit(row.definition.get("forcedExit")),
+        notice=_notice(row.definition.get("notice")),
     )
 
 
@@ -368,6 +370,11 @@ def _gifts(stored: dict[str, Any] | None) -> GiftPolicy | None:
     if stored is None or not stored["allowed"]:
         return None
     return GiftPolicy(stored["maxPoints"], stored["perDay"], stored["maxDepth"], stored.get("waitDays", 0))
+
+
+def _notice(stored: dict[str, Any] | None) -> tuple[int, int] | None:
+    """Days before points end: at least, and at most."""
+    return None if stored is None else (stored["days"][0], stored["days"][1])
 
 
 def _forced_exit(stored: dict[str, Any] | None) -> ForcedExitTerms | None:

@@ -49,3 +49,9 @@ def forbids_forced_exit(jurisdiction: str) -> str:
     """Why points may not be sold so there, with the clause; empty if they may."""
     clause = FORCED_EXIT_FORBIDDEN.get(jurisdiction)
     return f"{jurisdiction} forbids forced exits ({clause})" if clause else ""
+
+
+NOTICE_BEFORE_EXPIRY: Mapping[str, tuple[int, int, str]] = {
+    "CA-QC": (30, 60, "Regulation respecting the application of the Consumer Protection Act, s. 79.6.3"),
+}
+"""By profile: how many days before points end their holder has to be told, at least and at most, and the clause."""

@@ -21,6 +21,7 @@ DUE = {
     "expiry America/New_York": datetime(2026, 3, 1, 5, tzinfo=UTC),
     "expiry Asia/Shanghai": datetime(2026, 2, 28, 16, tzinfo=UTC),
     "exits": datetime(2026, 3, 1, 5, tzinfo=UTC),
+    "notices": datetime(2026, 3, 1, 5, tzinfo=UTC),
     "holds": datetime(2026, 3, 1, 12, 5, tzinfo=UTC),
     "keys": datetime(2026, 3, 1, tzinfo=UTC),
     "settlement": datetime(2026, 3, 1, 12, tzinfo=UTC),

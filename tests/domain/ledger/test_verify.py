@@ -13,6 +13,7 @@ from domain.ledger.grants import Ending, Part
 from domain.ledger.request import Posted
 from domain.ledger.returns import Asked
 from domain.ledger.verify import CHECKS, Proof, verify
+from tests.alliance.notices.test_notices import CHECKED as NOTICES
 from tests.domain.ledger.test_exits import CHECKED as EXITS
 from tests.domain.ledger.test_stored_value import CHECKED as STORED_VALUE
 from tests.ledger_support import (
@@ -250,4 +251,4 @@ async def test_r26_tampering_with_what_waits_or_slides_is_found(database: Databa
 
 def test_every_check_finds_something() -> None:
     tamperings = TAMPERINGS | GIFT_TAMPERINGS | TAMPERINGS_OF_GRANTS
-    assert set().union(*tamperings.values(), {BESIDE}, STORED_VALUE, EXITS) == set(CHECKS)
+    assert set().union(*tamperings.values(), {BESIDE}, STORED_VALUE, EXITS, NOTICES) == set(CHECKS)

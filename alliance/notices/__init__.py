@@ -1,0 +1,1 @@
+"""Who is to be told before points end, and dates that move where nobody was."""

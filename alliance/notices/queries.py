@@ -1,0 +1,70 @@
+"""Points whose holders are to be told that they end, and those whose date has to move, over all holders (L2, R7)."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.ledger.extensions import NoticeWindow
+from domain.ledger.queries import ENDS
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Points of a wallet that end together; `no_channel`: the last report says that nobody can be reached."""
+
+    holder_id: uuid.UUID
+    ends: datetime
+    points: int
+    no_channel: bool
+
+
+_ENDING = """
+    SELECT l.holder_id, l.ends, sum(l.remaining - l.held)::bigint AS points, coalesce(n.no_channel, false)
+    FROM (SELECT l.holder_id, l.currency, l.remaining, l.held, {ends} AS ends FROM lot l
+          WHERE NOT l.spent AND l.remaining > l.held AND l.currency = :currency AND l.expires_at IS NOT NULL
+            AND l.expires_at <= :latest) l
+    LEFT JOIN LATERAL (
+        SELECT n.id, (SELECT r.outcome = 'NO_CHANNEL' FROM notice_report r
+                      WHERE r.holder_id = n.holder_id AND r.notice_id = n.id ORDER BY r.id DESC LIMIT 1) AS no_channel,
+               EXISTS (SELECT FROM notice_report r WHERE r.holder_id = n.holder_id AND r.notice_id = n.id
+                       AND r.outcome = 'DELIVERED' AND r.happened_at >= n.opens_at
+                       AND r.happened_at <= n.closes_at) AS told
+        FROM notice n WHERE n.holder_id = l.holder_id AND n.kind = 'EXPIRY' AND n.currency = l.currency
+          AND n.due_at = l.ends
+    ) n ON true
+    WHERE l.ends <= :latest AND {which}
+      AND (CAST(:after AS uuid) IS NULL OR l.holder_id > CAST(:after AS uuid))
+    GROUP BY 1, 2, 4 ORDER BY 1, 2
+"""
+_PAGE = "SELECT * FROM ({}) due WHERE holder_id IN (SELECT holder_id FROM ({}) p GROUP BY 1 ORDER BY 1 LIMIT :size)"
+
+
+def _paged(which: str) -> str:
+    ending = _ENDING.format(ends=ENDS, which=which)
+    return _PAGE.format(ending, ending) + " ORDER BY holder_id, ends"
+
+
+_TO_TELL = text(_paged("n.id IS NULL AND l.ends > :closed"))
+_UNTOLD = text(_paged("n.told IS NOT TRUE AND (l.ends < :closed OR n.no_channel)"))
+
+
+async def to_tell(
+    session: AsyncSession, currency: str, window: NoticeWindow, as_of: datetime, after: uuid.UUID | None, size: int
+) -> Sequence[Ending]:
+    """Points that end within the window from `as_of` on, of which there is no notice: of `size` holders after one."""
+    values = {"currency": currency, "latest": as_of + window.longest, "closed": as_of + window.shortest}
+    rows = await session.execute(_TO_TELL, values | {"after": after, "size": size})
+    return [Ending(*row) for row in rows]
+
+
+async def untold(
+    session: AsyncSession, currency: str, window: NoticeWindow, as_of: datetime, after: uuid.UUID | None, size: int
+) -> Sequence[Ending]:
+    """Points whose window closed without a delivery, or whose holder cannot be reached: of `size` holders after one."""
+    values = {"currency": currency, "latest": as_of + window.longest, "closed": as_of + window.shortest}
+    rows = await session.execute(_UNTOLD, values | {"after": after, "size": size})
+    return [Ending(*row) for row in rows]
