@@ -133,7 +133,7 @@ async def test_points_that_wait_are_proved_as_they_were_granted(database: Databa
     (pending,) = leaf.data["pending"]
     assert pending["granted"] == 50
     assert "price" not in pending
-    assert leaf.terms["pending"] == [{"seq": 0, "funder_id": str(ISSUERS["GRO"]), "price": 0}]
+    assert leaf.terms["promised"] == [{"seq": 0, "funder_id": str(ISSUERS["GRO"]), "price": 0}]
     assert await differences(database) == set()
     await rows(database, "UPDATE pending_grant SET matures_at = matures_at + interval '1 day'")
     found = await differences(database)
