@@ -9,7 +9,7 @@ from benchmarks.outcome import Outcome, Result, middle, ratio
 from benchmarks.requests import plain_body
 from benchmarks.serving import loaded, operator_token, serving
 
-CONNECTIONS = 16
+CONNECTIONS = 8
 LOTS = 5
 
 CARDS = """{ members(first: 20) { edges { node { id number
