@@ -67,7 +67,7 @@ def _bench(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_short_run_measures_everything() -> None:
-    tiny = ("--seconds", "1", "--rounds", "1", "--purchases", "2000", "--wallets", "3000")
+    tiny = ("--seconds", "1", "--rounds", "1", "--purchases", "2000", "--wallets", "30000")
     run = _bench("ledger", *tiny)
     assert run.returncode == 0, run.stderr
     told = json.loads(run.stdout)
