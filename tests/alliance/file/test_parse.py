@@ -321,7 +321,7 @@ def test_r17_a_balance_may_go_below_zero_to_a_limit() -> None:
     ],
 )
 def test_l01_what_a_jurisdiction_forbids_is_refused_with_its_clause(region: str, policy: str, clause: str) -> None:
-    text = changed(CURRENCY, f"{CURRENCY[:-1]}, expiry: {policy}}}")
+    text = changed(CURRENCY, f"{CURRENCY[:-1]}, expiry: {policy}, notice: {{days: [30, 60]}}}}")
     text = text.replace("jurisdiction: US-OH", f"jurisdiction: {region}", 1)
     [(_, path, reason)] = faults(text)
     assert path == f"{CURRENCY_PATH}.expiry"
