@@ -14,12 +14,15 @@ from itertools import islice, repeat
 from uuid import UUID
 
 import asyncpg
+import structlog
 
 from domain.database import Database
 from domain.errors import IdempotencyConflict, Refusal
 from domain.ledger import debts, store
-from domain.ledger.errors import Overloaded
+from domain.ledger.errors import Overloaded, Unposted
 from domain.ledger.request import Books, Effect, Key, Loader, Needs, Outcome, Posted, Recovery, Request
+
+log = structlog.get_logger("engine")
 
 MAX_BATCH = 1000
 """Requests a batch; each is about one holder or two, so the lock table (2,000 a batch are safe) is never the limit."""
@@ -161,9 +164,9 @@ class PostingEngine:
         return await call.answer
 
     async def post_many(self, requests: Sequence[Request]) -> list[Outcome]:
-        """Post a feed's requests, in order, waiting for room in the queue. Raises only faults.
+        """Post a feed's requests, in order, waiting for room in the queue. One that is at fault itself is Unposted.
 
-        One of them is Overloaded, from an engine that stops; what was queued by then is posted.
+        Raises outages, and Overloaded from an engine that stops; what was queued by then is posted.
         """
         feeds: list[_Feed] = []
         for start in range(0, len(requests), MAX_BATCH):
@@ -178,9 +181,13 @@ class PostingEngine:
         outcomes: list[Outcome] = []
         for feed in feeds:
             for result in await feed.answer:
-                if not isinstance(result, Posted | Refusal):
+                if isinstance(result, Posted | Refusal):
+                    outcomes.append(result)
+                elif isinstance(result, _LOST) or _may_pass(result):
                     raise result
-                outcomes.append(result)
+                else:
+                    log.error("not posted", exc_info=result)
+                    outcomes.append(Unposted())
         return outcomes
 
     def _require_running(self) -> None:
@@ -279,7 +286,7 @@ class PostingEngine:
                     collisions += 1
                     if collisions <= 5:
                         continue
-                    if not isinstance(fault, asyncpg.UniqueViolationError):
+                    if _may_pass(fault):
                         raise  # whoever holds a lock too long would be waited for once a request
                 if len(requests) == 1:
                     return [fault]
@@ -322,6 +329,11 @@ _Place = tuple[UUID, UUID, str]
 # What each key was answered, made anew for everyone who asks again: a caller may put its path before a refusal's. Only
 # made once the fingerprint is known to be ours: the keys of other mutations lie in the same table.
 _Answered = dict[_Place, tuple[bytes, Callable[[], Outcome]]]
+
+
+def _may_pass(fault: Exception) -> bool:
+    """Whether others are in the way, who will go."""
+    return isinstance(fault, _TRANSIENT) and not isinstance(fault, asyncpg.UniqueViolationError)
 
 
 def _place(key: Key) -> _Place:

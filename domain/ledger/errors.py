@@ -11,6 +11,14 @@ class Overloaded(Exception):
         super().__init__(f"the posting queue is full, try again in {retry_after} s")
 
 
+class Unposted(Refusal):
+    """The answer of a feed to what could not be posted for a reason that is ours: the same key may be tried again."""
+
+    code = "INTERNAL"
+    text = {"en": "this could not be posted; try it again", "zh-CN": "未能入账，请重试"}
+    remembered = False
+
+
 class InsufficientPoints(Refusal):
     """A debit asks for more than is available: `available`, `requested`."""
 

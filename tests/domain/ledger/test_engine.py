@@ -19,6 +19,7 @@ from domain.ledger.errors import (
     MemberNotActive,
     NotReversible,
     Overloaded,
+    Unposted,
 )
 from domain.ledger.keys import remember
 from domain.ledger.model import OperationNote
@@ -245,6 +246,18 @@ async def test_one_request_that_breaks_does_not_break_its_batch(engine: PostingE
     assert isinstance(answers[0], Posted)
     assert isinstance(answers[2], Posted)
     assert not isinstance(answers[1], Posted | Refusal)
+
+
+async def test_one_request_of_a_feed_that_breaks_does_not_break_the_feed(
+    engine: PostingEngine, database: Database
+) -> None:
+    ann, bob = members(2)
+    broken = earn(ann, 5, channel=object())
+    answers = await engine.post_many([earn(bob, 5), broken, earn(ann, 7)])
+    assert [type(answer) for answer in answers] == [Posted, Unposted, Posted]
+    assert await posted(database, [ann, bob]) == {(ann, "GRO"): 7, (bob, "GRO"): 5}
+    mended = replace(broken, channel=None)
+    assert isinstance(await engine.post(mended), Posted)
 
 
 async def test_r27_a_connection_lost_after_commit_posts_once(
