@@ -15,6 +15,7 @@ import aiohttp
 import orjson
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from alliance.intake.commands import Sender, take
 from alliance.proofs import bundle
@@ -125,6 +126,18 @@ async def kill_by(house: House, load: Load, victims: list[str], progress: Callab
         await asyncio.to_thread(house.kill, victim)
 
 
+async def is_back(database: Database) -> None:
+    """Wait until a database that may just have been killed takes calls again."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                async with database.session() as session:
+                    await session.execute(text("SELECT"))
+                return
+            except (OSError, SQLAlchemyError):
+                await asyncio.sleep(0.1)
+
+
 async def books(database: Database) -> list[list[tuple[Any, ...]]]:
     """All that the load comes to, without what is different each time: ids and times."""
     card = "(SELECT holder_id, value FROM member_identifier WHERE type = 'CARD') AS card"
@@ -185,6 +198,7 @@ async def a_round(runtime: Runtime, house: House, load: Load, victims: list[str]
     assert told.result() == expected
     database = Database(house.database_url)
     try:
+        await is_back(database)
         assert await books(database) == await books(runtime.database)
         await proved(house, database)
     finally:
