@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.agreements.book import AgreementBook, load_book
+from alliance.clearing.law import StricterExpiry
 from alliance.clearing.riders import Crediting
 from domain.database import Database
 from domain.ledger.engine import PostingEngine
@@ -25,17 +26,17 @@ log = structlog.get_logger()
 
 
 class _MemberStatus:
-    """Loads the statuses of members and pools for the engine; the ledger itself knows holders."""
+    """Loads status and jurisdiction of members and pools for the engine; the ledger itself knows holders."""
 
     shared_lock = None
 
-    async def load(self, connection: asyncpg.Connection, keys: Sequence[UUID]) -> dict[UUID, str]:
+    async def load(self, connection: asyncpg.Connection, keys: Sequence[UUID]) -> dict[UUID, tuple[str, str | None]]:
         rows = await connection.fetch(
-            """SELECT id, status FROM member WHERE id = ANY($1)
-               UNION ALL SELECT id, status FROM pool WHERE id = ANY($1)""",
+            """SELECT id, status, jurisdiction FROM member WHERE id = ANY($1)
+               UNION ALL SELECT id, status, NULL FROM pool WHERE id = ANY($1)""",
             keys,
         )
-        return {row["id"]: row["status"] for row in rows}
+        return {id_: (status, jurisdiction) for id_, status, jurisdiction in rows}
 
 
 @asynccontextmanager
@@ -66,6 +67,7 @@ class Runtime:
         watcher: asyncio.Task[None] | None = None
         runtime: Runtime
         engine = PostingEngine(database, _MemberStatus(), Crediting(lambda: runtime.agreements))
+        engine.law = StricterExpiry(lambda: runtime.catalogue)
         try:
             await engine.start()
             async with _snapshot(database) as session:

@@ -99,6 +99,7 @@ async def enrol(context: Context, sent: Sent) -> dict[str, Any]:
         store=sent.get("store"),
         identifiers=tuple(identifier_of(identifier) for identifier in sent["identifiers"]),
         as_of=context.as_of,
+        jurisdiction=sent.get("jurisdiction"),
     )
 
     async def act(session: AsyncSession) -> dict[str, Any]:

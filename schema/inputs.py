@@ -97,6 +97,10 @@ class EnrolMemberInput:
     channel: Channel
     store: str | None = strawberry.UNSET
     identifiers: list[IdentifierInput] = strawberry.field(description="1 to 10, all of one person.")
+    jurisdiction: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Where they live, by ISO 3166, such as CA-ON: its law protects what they earn from now on.",
+    )
     occurred_at: datetime | None = strawberry.field(default=strawberry.UNSET, description=OCCURRED_AT)
 
 

@@ -77,6 +77,7 @@ class Member(Node):
     number: str
     status: model.MemberStatus
     joined_at: datetime
+    jurisdiction: str | None = strawberry.field(description="By whose law they are protected; null: not known.")
     holder_id: strawberry.Private[UUID]
 
     @strawberry.field(description="What they are recognised by.")
@@ -169,5 +170,6 @@ class Member(Node):
             number=row.number,
             status=model.MemberStatus(row.status),
             joined_at=row.joined_at,
+            jurisdiction=row.jurisdiction,
             holder_id=row.id,
         )

@@ -61,7 +61,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     },
     "Viewer": _all(PARENT, "kind scopes merchant member"),
     "Member": {
-        **_all(PARENT, "id number status joinedAt identifiers memberships"),
+        **_all(PARENT, "id number status joinedAt jurisdiction identifiers memberships"),
         **_all(POINTS, "wallets wallet activity holds exchangeOptions pools"),
     },
     "Identifier": _all(PARENT, "type issuer value linkedAt"),

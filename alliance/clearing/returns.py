@@ -48,8 +48,8 @@ def original_tariff(catalogue: Catalogue, original: PastOperation, currency: str
 
 
 def _by_rule(decision: dict[str, Any]) -> bool:
-    """Whether a rule decided: neither an agreement nor a limit, which takes off what rules gave."""
-    return not str(decision.get("rule", "limit:")).startswith("limit:")
+    """Whether a rule decided: neither an agreement nor a limit, which takes off what rules gave, nor a law."""
+    return not str(decision.get("rule", "limit:")).startswith(("limit:", "law:"))
 
 
 def _decisions(tariff: Tariff, order: Order) -> dict[tuple[str, int], int]:

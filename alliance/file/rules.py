@@ -10,7 +10,17 @@ from itertools import pairwise
 from typing import Any, Protocol, TypeVar
 
 from alliance.file.exits import forbidden_exits
-from alliance.file.model import Agreement, AllianceDocument, CurrencyTerms, Earn, EarningRule, Merchant, Redeem, Tiers
+from alliance.file.model import (
+    Agreement,
+    AllianceDocument,
+    CurrencyTerms,
+    Earn,
+    EarningRule,
+    Merchant,
+    Policy,
+    Redeem,
+    Tiers,
+)
 from alliance.file.money_machine import money_machines
 from alliance.file.notices import missing_notices
 from alliance.file.source import Path
@@ -143,13 +153,14 @@ class _Check:
             yield Fault((*path, "gifts", "allowed"), f"{kind} are never given")
 
     def _law(self, merchant: Merchant) -> Faults:
-        """What the profile of the merchant's jurisdiction forbids (L1)."""
-        profile = profile_of(merchant.jurisdiction)
+        """What the merchant's jurisdiction forbids when a version starts (L1); what has no start follows the newest."""
         versions = [policy for currency in merchant.currencies for policy in currency.policies]
         parts: list[CurrencyTerms | EarningRule] = [*merchant.currencies, *versions, *merchant.earning]
         for part in parts:
             if part.expiry is None:
                 continue
+            start = part.from_ if isinstance(part, Policy | EarningRule) else date.max
+            profile = profile_of(merchant.jurisdiction, start)
             if reason := forbids_expiry(profile, expiry_terms(part.expiry.dump())):
                 yield Fault((*self.places[id(part)], "expiry"), reason)
 

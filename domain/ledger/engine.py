@@ -20,7 +20,7 @@ from domain.database import Database
 from domain.errors import IdempotencyConflict, Refusal
 from domain.ledger import debts, store
 from domain.ledger.errors import Overloaded, Unposted
-from domain.ledger.request import Books, Effect, Key, Loader, Needs, Outcome, Posted, Recovery, Request
+from domain.ledger.request import Books, Effect, Key, Law, Loader, Needs, Outcome, Posted, Recovery, Request
 
 log = structlog.get_logger("engine")
 
@@ -104,8 +104,9 @@ class EngineStatistics:
 
 @dataclass(slots=True)
 class PostingEngine:
-    """Start it, post to it, stop it. `member_status` loads `{member id: status}`; without it all are active. `recovery`
-    hears what is recovered of reversed earns later.
+    """Start it, post to it, stop it. `member_status` loads `{member id: (status, jurisdiction or None)}`; without it
+    all are active. `recovery` hears what is recovered of reversed earns later; `law` what is granted to those with a
+    jurisdiction.
 
     `queue_limit`: single calls that may wait. `deadline`: seconds after which a waiting call is refused.
     `patience`: seconds for which a batch is tried again while the database is away.
@@ -114,6 +115,7 @@ class PostingEngine:
     database: Database
     member_status: Loader | None = None
     recovery: Recovery | None = None
+    law: Law | None = None
     queue_limit: int = 5000
     deadline: float = 10.0
     patience: float = 30.0
@@ -308,7 +310,7 @@ class PostingEngine:
             answered: _Answered = {
                 _place(key): (row["fingerprint"], partial(_recall, row)) for key, row in known.items()
             }
-            books = await store.load(connection, needs, self.member_status, self.recovery)
+            books = await store.load(connection, needs, self.member_status, self.recovery, self.law)
             before = dict(books.accounts)
             batch = store.Batch()
             results = [_decide(request, books, batch, answered) for request in requests]
@@ -320,7 +322,7 @@ class PostingEngine:
         async with self._reading:
             if self._reader is None or self._reader.is_closed():
                 self._reader = await self.database.connect(statement_timeout="10s")
-            books = await store.load(self._reader, _needs([request]), self.member_status)
+            books = await store.load(self._reader, _needs([request]), self.member_status, law=self.law)
         return _posted(request, _decided(request, books)[0], dry_run=True)
 
 
@@ -391,6 +393,8 @@ def _decided(request: Request, books: Books) -> tuple[Effect | None, Sequence[Ef
     effect = request.decide(books)
     if effect is None:
         return None, ()
+    if books.law is not None:
+        books.law.ride(books, effect)
     if books.debts:
         debts.pay(books, effect, request.as_of)
     return effect, request.after(books, effect) if books.operations else ()

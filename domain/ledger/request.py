@@ -84,6 +84,14 @@ class Recovery(Protocol):
         ...
 
 
+class Law(Protocol):
+    """How the law that protects a holder changes what is granted to them: `Books.jurisdictions` says whose."""
+
+    def ride(self, books: "Books", effect: "Effect") -> None:
+        """Change when new lots of the effect end, if the law does; refuses nothing."""
+        ...
+
+
 @dataclass(slots=True)
 class Needs:
     """What the requests of a batch will look at.
@@ -260,7 +268,9 @@ class Effect:
 class Books:
     """The state that a batch is decided over. Changed only by `apply`, one decided operation after the other."""
 
-    statuses: dict[UUID, str] | None = None
+    statuses: dict[UUID, tuple[str, str | None]] | None = None
+    jurisdictions: dict[UUID, str] = field(default_factory=dict)
+    law: Law | None = None
     accounts: dict[tuple[UUID, str, str], int] = field(default_factory=dict)
     held: dict[tuple[UUID, str, str], int] = field(default_factory=dict)
     wallets: dict[tuple[UUID, str], list[LotState]] = field(default_factory=dict)
@@ -280,10 +290,10 @@ class Books:
         """Refuse unless the member, whom the call names at `path`, is there and active."""
         if self.statuses is None:
             return
-        status = self.statuses.get(member_id)
-        if status is None:
+        known = self.statuses.get(member_id)
+        if known is None:
             raise NotFound(what="member", path=path)
-        if status != "ACTIVE":
+        if (status := known[0]) != "ACTIVE":
             raise MemberNotActive(status=status, path=path)
 
     def require_going(self, request: "Request") -> None:

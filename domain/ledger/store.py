@@ -19,7 +19,7 @@ from domain.base import lock_key
 from domain.errors import Refusal
 from domain.ledger.model import AccountKind, Allocation, Entry, IdempotencyKey, Lot, Operation, PendingGrant
 from domain.ledger.past import LOT, SLIDES, SLIDING, load_earned, load_operations, lot_of, turned
-from domain.ledger.request import Books, DebtState, Effect, Key, Loader, Needs, Posted, Recovery
+from domain.ledger.request import Books, DebtState, Effect, Key, Law, Loader, Needs, Posted, Recovery
 from domain.ledger.rules import HoldState, LotState, PendingState, Sliding
 
 COPIED = 400
@@ -62,12 +62,21 @@ async def find_keys(connection: asyncpg.Connection, keys: Sequence[Key]) -> dict
 
 
 async def load(
-    connection: asyncpg.Connection, needs: Needs, member_status: Loader | None, recovery: Recovery | None = None
+    connection: asyncpg.Connection,
+    needs: Needs,
+    member_status: Loader | None,
+    recovery: Recovery | None = None,
+    law: Law | None = None,
 ) -> Books:
-    """All that the requests said they need, and what `recovery` does where reversed earns may be recovered."""
+    """All that the requests said they need, and what `recovery` does where reversed earns may be recovered.
+
+    `law` only where it protects one of the members.
+    """
     books = Books()
     if member_status is not None:
         books.statuses = await member_status.load(connection, list(needs.members))
+        books.jurisdictions = {id_: where for id_, (_, where) in books.statuses.items() if where is not None}
+        books.law = law if books.jurisdictions else None
     owing: list[tuple[UUID, str]] = []
     for row in await connection.fetch(
         "SELECT holder_id, kind, currency, posted, held, debt, stopped FROM account WHERE holder_id = ANY($1)",

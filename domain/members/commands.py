@@ -61,6 +61,13 @@ _CREATE = text("""
     FROM unnest(CAST(:ids AS uuid[]), CAST(:numbers AS text[]), CAST(:joined AS timestamptz[]))
         AS created (id, number, joined_at)
 """)
+_SETTLE = text("""
+    UPDATE member SET jurisdiction = named.jurisdiction
+    FROM (SELECT id, asked.jurisdiction
+          FROM unnest(CAST(:ids AS uuid[]), CAST(:named AS text[])) AS asked (id, jurisdiction) JOIN member USING (id)
+          ORDER BY id FOR NO KEY UPDATE OF member) AS named
+    WHERE member.id = named.id
+""")
 _JOIN = text("""
     INSERT INTO membership (holder_id, merchant_id, number, joined_at, channel, store)
     SELECT holder_id, merchant_id, number, joined_at, channel, store
@@ -147,6 +154,9 @@ async def _written(session: AsyncSession, plan: Plan) -> bool:
             "joined": [want.ask.as_of for want in wants],
         }
         await session.execute(_CREATE, created)
+    if plan.jurisdictions:
+        named = {"ids": list(plan.jurisdictions), "named": list(plan.jurisdictions.values())}
+        await session.execute(_SETTLE, named)
     if plan.joins:
         asks = [want.ask for _, want in plan.joins.values()]
         joins = {

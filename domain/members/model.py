@@ -20,11 +20,15 @@ class MemberStatus(StrEnum):
 
 
 class Member(Base):
-    """A person. `id` is the holder of all that is theirs; `number` is what is printed, its last digit a check digit."""
+    """A person. `id` is the holder of all that is theirs; `number` is what is printed, its last digit a check digit.
+
+    `jurisdiction`: by whose law they are protected besides that of their merchants, by ISO 3166; null: not known.
+    """
 
     __tablename__ = "member"
     __table_args__ = (
         CheckConstraint("status IN ('ACTIVE', 'FROZEN', 'CLOSED')", name="status"),
+        CheckConstraint("jurisdiction ~ '^[A-Z]{2}(-[A-Z0-9]{1,3})?$'", name="jurisdiction"),
         Index("ix_member_joined", "joined_at", "id"),
         Index("ix_member_inactive", "status", "joined_at", "id", postgresql_where=text("status <> 'ACTIVE'")),
     )
@@ -33,6 +37,7 @@ class Member(Base):
     number: Mapped[str]
     status: Mapped[str]
     joined_at: Mapped[datetime]
+    jurisdiction: Mapped[str | None]
 
 
 class MemberNumber(Base):
@@ -96,13 +101,17 @@ MemberRef = uuid.UUID | str | IdentifierRef
 
 @dataclass(frozen=True, slots=True)
 class EnrolAsk:
-    """Find or create the member with these identifiers, and have them join `merchant` (a code) at `as_of`."""
+    """Find or create the member with these identifiers, and have them join `merchant` (a code) at `as_of`.
+
+    A `jurisdiction` that is named becomes theirs.
+    """
 
     merchant: str
     channel: str
     store: str | None
     identifiers: tuple[IdentifierRef, ...]
     as_of: datetime
+    jurisdiction: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Who is who: member numbers, identifiers in their one spelling, and what an enrolment comes to. Pure."""
 
+import re
 import unicodedata
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,6 +18,7 @@ from domain.programs.catalogue import Catalogue, IdentifierType, Merchant
 
 MAX_VALUE = 200
 MAX_IDENTIFIERS = 10
+_JURISDICTION = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
 
 IdentifierKey = tuple[str, str, str]
 """Type, issuer (empty where the alliance is the space), value in its one spelling: what an identifier is unique by."""
@@ -121,6 +123,9 @@ def wanted(catalogue: Catalogue, ask: EnrolAsk) -> Wanted:
         raise NotFound(what=f"store {ask.store[:40]!r}", path=("store",))
     if not 1 <= len(ask.identifiers) <= MAX_IDENTIFIERS:
         raise InvalidInput(reason=f"give 1 to {MAX_IDENTIFIERS} identifiers", path=("identifiers",))
+    if ask.jurisdiction is not None and _JURISDICTION.fullmatch(ask.jurisdiction) is None:
+        reason = "must be a country or part of one by ISO 3166, such as US-OH"
+        raise InvalidInput(reason=reason, path=("jurisdiction",))
     keys = []
     for position, ref in enumerate(ask.identifiers):
         try:
@@ -147,6 +152,7 @@ class Plan:
     created: list[tuple[uuid.UUID, str, Wanted]] = field(default_factory=list)
     links: dict[IdentifierKey, tuple[uuid.UUID, Wanted]] = field(default_factory=dict)
     joins: dict[tuple[uuid.UUID, uuid.UUID], tuple[str, Wanted]] = field(default_factory=dict)
+    jurisdictions: dict[uuid.UUID, str] = field(default_factory=dict)
 
 
 def enrolment(asks: Sequence[Wanted], known: Known, serials: Iterable[int]) -> Plan:
@@ -178,8 +184,10 @@ def _enrol(want: Wanted, known: Known, plan: Plan, serials: Iterator[int]) -> En
     missing = [key for key in want.keys if key not in known.owners]
     membership = holder_id, want.merchant.id
     joined = membership not in known.memberships
-    if status != "ACTIVE" and (missing or joined):
+    if status != "ACTIVE" and (missing or joined or want.ask.jurisdiction):
         raise MemberNotActive(status=status, path=("identifiers",))
+    if want.ask.jurisdiction is not None:
+        plan.jurisdictions[holder_id] = want.ask.jurisdiction
     for key in missing:
         known.owners[key] = holder_id
         plan.links[key] = holder_id, want

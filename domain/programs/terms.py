@@ -65,6 +65,16 @@ def expiry_terms(stored: Mapping[str, Any]) -> ExpiryPolicy:
     )
 
 
+def inactivity_of(span: str) -> ExpiryPolicy:
+    """The opposite of `ExpiryPolicy.span`."""
+    count, unit = span.split()
+    return (
+        ExpiryPolicy("inactivity", months=int(count))
+        if unit == "months"
+        else ExpiryPolicy("inactivity", days=int(count))
+    )
+
+
 def expiry_json(policy: ExpiryPolicy) -> dict[str, Any]:
     """The opposite of `expiry_terms`: what a pending earn keeps of the policy that begins when it is active."""
     named: dict[str, Any] = {"policy": policy.kind, "days": policy.days, "months": policy.months, "years": policy.years}

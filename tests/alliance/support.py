@@ -48,11 +48,12 @@ class House:
         merchant = self.runtime.catalogue.merchants_by_id.get(id_)
         return merchant.code if merchant else "operator"
 
-    async def member(self, status: str = "ACTIVE") -> uuid.UUID:
+    async def member(self, status: str = "ACTIVE", jurisdiction: str | None = None) -> uuid.UUID:
         """A new member."""
         id_ = new_id()
+        row = {"id": id_, "number": id_.hex, "status": status, "joined_at": NOON, "jurisdiction": jurisdiction}
         async with self.runtime.database.transaction() as session:
-            await session.execute(insert(Member).values(id=id_, number=id_.hex, status=status, joined_at=NOON))
+            await session.execute(insert(Member).values(row))
         return id_
 
     async def earn(self, member: uuid.UUID, at: str, points: int, of: str = "GRO", **named: Any) -> Posted:

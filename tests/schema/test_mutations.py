@@ -62,6 +62,21 @@ async def test_enrol_finds_or_creates(operator: Client, card: str) -> None:
     assert (bad["code"], bad["path"]) == ("INVALID_INPUT", ["identifiers", "1", "type"])
 
 
+async def test_r05_enrolment_says_where_a_member_lives_and_the_law_there_protects_them(operator: Client) -> None:
+    async def enrol(**named: Any) -> Any:
+        identifiers = [{"type": "CARD", "value": "ontario"}]
+        want = "... on Enrolled { member { jurisdiction } }"
+        common = {"merchant": "grocer", "channel": "APP", "identifiers": identifiers}
+        return await operator.do("enrolMember", "EnrolMemberInput", want, **common | named)
+
+    assert (await enrol())["member"] == {"jurisdiction": None}
+    bad = await enrol(jurisdiction="Ontario")
+    assert (bad["code"], bad["path"]) == ("INVALID_INPUT", ["jurisdiction"])
+    assert (await enrol(jurisdiction="CA-ON"))["member"] == {"jurisdiction": "CA-ON"}
+    assert (await enrol())["member"] == {"jurisdiction": "CA-ON"}
+    assert (await enrol(jurisdiction="US-OH"))["member"] == {"jurisdiction": "US-OH"}
+
+
 async def test_link_identifier_once_and_to_one_member(operator: Client, card: str) -> None:
     want = "... on Linked { linked member { identifiers { type issuer value } } }"
     mail = {"type": "EMAIL", "value": "Ada@Example.org"}

@@ -329,6 +329,18 @@ def test_l01_what_a_jurisdiction_forbids_is_refused_with_its_clause(region: str,
     assert clause in reason
 
 
+@pytest.mark.parametrize(("start", "forbidden"), [("2017-12-31", False), ("2018-01-01", True)])
+def test_l01_a_version_is_held_to_the_law_of_the_day_it_starts(start: str, forbidden: bool) -> None:
+    later = f"policies: [{{version: 2, from: {start}, expiry: {{policy: rolling, months: 24}}}}]"
+    text = changed(CURRENCY, f"{CURRENCY[:-1]}, {later}}}").replace("jurisdiction: US-OH", "jurisdiction: CA-ON", 1)
+    if not forbidden:
+        assert parse(text, "two.yaml").document
+        return
+    [(_, path, reason)] = faults(text)
+    assert path == f"{CURRENCY_PATH}.policies[0].expiry"
+    assert "s. 47.1" in reason
+
+
 def test_l01_ontario_lets_points_end_by_inactivity() -> None:
     text = changed(CURRENCY, f"{CURRENCY[:-1]}, expiry: {{policy: inactivity, months: 12}}}}")
     assert parse(text.replace("jurisdiction: US-OH", "jurisdiction: CA-ON", 1), "two.yaml").document

@@ -205,8 +205,10 @@ async def test_a_frozen_member_moves_nothing(database: Database) -> None:
     class Statuses:
         shared_lock = None
 
-        async def load(self, connection: asyncpg.Connection, keys: list[uuid.UUID]) -> dict[uuid.UUID, str]:
-            return {ann: "FROZEN"}
+        async def load(
+            self, connection: asyncpg.Connection, keys: list[uuid.UUID]
+        ) -> dict[uuid.UUID, tuple[str, None]]:
+            return {ann: ("FROZEN", None)}
 
     ann, nobody = members(2)
     engine = PostingEngine(database, Statuses())

@@ -220,8 +220,8 @@ class Statuses:
     def __init__(self, known: dict[Any, str]) -> None:
         self.known = known
 
-    async def load(self, connection: asyncpg.Connection, keys: Any) -> dict[Any, str]:
-        return {key: self.known[key] for key in keys if key in self.known}
+    async def load(self, connection: asyncpg.Connection, keys: Any) -> dict[Any, tuple[str, None]]:
+        return {key: (self.known[key], None) for key in keys if key in self.known}
 
 
 async def test_r06_nobody_gives_to_or_from_who_is_frozen_closed_or_unknown(database: Database) -> None:

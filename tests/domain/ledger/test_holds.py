@@ -227,8 +227,8 @@ async def test_r14_a_member_who_is_not_active_gets_back_what_was_held(database: 
         shared_lock = None
         status = "ACTIVE"
 
-        async def load(self, connection: object, keys: list[uuid.UUID]) -> dict[uuid.UUID, str]:
-            return dict.fromkeys(keys, self.status)
+        async def load(self, connection: object, keys: list[uuid.UUID]) -> dict[uuid.UUID, tuple[str, None]]:
+            return dict.fromkeys(keys, (self.status, None))
 
     frozen = Frozen()
     engine = PostingEngine(database, frozen)  # type: ignore[arg-type]
