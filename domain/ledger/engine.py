@@ -166,9 +166,9 @@ class PostingEngine:
         return await call.answer
 
     async def post_many(self, requests: Sequence[Request]) -> list[Outcome]:
-        """Post a feed's requests, in order, waiting for room in the queue. One that is at fault itself is Unposted.
+        """Post a feed's requests, in order, waiting for room in the queue. One that fails alone is Unposted.
 
-        Raises outages, and Overloaded from an engine that stops; what was queued by then is posted.
+        Raises what makes all fail, and Overloaded from an engine that stops; what was queued by then is posted.
         """
         feeds: list[_Feed] = []
         for start in range(0, len(requests), MAX_BATCH):
@@ -180,17 +180,8 @@ class PostingEngine:
             self._feeds.append(feeds[-1])
             self._fed += len(chunk)
             self._work.set()
-        outcomes: list[Outcome] = []
-        for feed in feeds:
-            for result in await feed.answer:
-                if isinstance(result, Posted | Refusal):
-                    outcomes.append(result)
-                elif isinstance(result, _LOST) or _may_pass(result):
-                    raise result
-                else:
-                    log.error("not posted", exc_info=result)
-                    outcomes.append(Unposted())
-        return outcomes
+        results = [result for feed in feeds for result in await feed.answer]
+        return _outcomes(results)
 
     def _require_running(self) -> None:
         """Raises Overloaded where nobody would ever answer."""
@@ -331,6 +322,16 @@ _Place = tuple[UUID, UUID, str]
 # What each key was answered, made anew for everyone who asks again: a caller may put its path before a refusal's. Only
 # made once the fingerprint is known to be ours: the keys of other mutations lie in the same table.
 _Answered = dict[_Place, tuple[bytes, Callable[[], Outcome]]]
+
+
+def _outcomes(results: Sequence[Result]) -> list[Outcome]:
+    """Faults as refusals; raised where nothing was answered, or it is not the request that is at fault."""
+    faults = [result for result in results if not isinstance(result, Posted | Refusal)]
+    for fault in faults:
+        if len(faults) == len(results) or isinstance(fault, _LOST) or _may_pass(fault):
+            raise fault
+        log.error("not posted", exc_info=fault)
+    return [result if isinstance(result, Posted | Refusal) else Unposted() for result in results]
 
 
 def _may_pass(fault: Exception) -> bool:
