@@ -3,6 +3,8 @@
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from alliance.archive.queries import CHECKS as ARCHIVE_CHECKS
+from alliance.archive.queries import verify_archive
 from alliance.proofs.verify import CHECKS as LOG_CHECKS
 from alliance.proofs.verify import verify_log
 from alliance.settlement.rules import minor_unit
@@ -87,6 +89,9 @@ async def verify(session: AsyncSession, proof: Proof | None = None, progress: Pr
     unit = minor_unit(currency) if currency else 1
     await session.rollback()
     checks = {name: sql.format(unit=unit) for name, sql in _CHECKS.items()}
-    proof = await verify_ledger(session, checks | LOG_CHECKS | POOL_CHECKS | TIER_CHECKS, proof, progress)
+    proof = await verify_ledger(
+        session, checks | LOG_CHECKS | ARCHIVE_CHECKS | POOL_CHECKS | TIER_CHECKS, proof, progress
+    )
     await verify_log(session, proof, progress)
+    await verify_archive(session, proof)
     return proof

@@ -1,11 +1,13 @@
 """All tables, imported so that Alembic and the tests see every one."""
 
 import alliance.agreements.model
+import alliance.archive.model
 import alliance.clearing.model
 import alliance.exchange.model
 import alliance.proofs.model
 import alliance.settlement.model  # noqa: F401
 import domain.events.model
+import domain.ledger.archived
 import domain.ledger.extensions
 import domain.ledger.model
 import domain.members.model

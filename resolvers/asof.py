@@ -8,6 +8,7 @@ from strawberry.dataloader import DataLoader
 
 from domain.errors import InvalidInput
 from domain.ledger import asof
+from domain.ledger.archived import archived_since
 from domain.ledger.queries import LotRow, WalletFigures, WalletKey
 from resolvers.context import Context
 from resolvers.loaders import later, lot_bound, lot_cursor
@@ -26,6 +27,8 @@ async def wallets(context: Context, holder_id: UUID, as_of: datetime) -> list[Wa
     """All wallets in reach that had been posted to by then."""
 
     async def load(session: AsyncSession, holders: list[UUID]) -> list[list[WalletFigures]]:
+        if await archived_since(session, holders, as_of):
+            raise InvalidInput(reason="what moved after asOf was archived", path=("asOf",))
         keys = [WalletKey(holder_id, "", as_of) for holder_id in holders]
         found = await asof.wallets(session, keys, context.past)
         return [

@@ -112,6 +112,7 @@ from schema.refusals import (
     NotPending,
     NotReversible,
     NotSpendable,
+    OperationArchived,
     PoolFull,
     PoolNotActive,
     PoolNotEmpty,
@@ -164,7 +165,7 @@ _Unspendable = NotSpendable | WholeCardsOnly
 _NotOfPool = PoolNotActive | NotInPool
 ConfirmEarnResult = Annotated[Activated | _Shared | NotPending, strawberry.union("ConfirmEarnResult")]
 RejectEarnResult = Annotated[
-    Rejected | _Shared | MemberNotActive | NotPending | AlreadyReversed | NotReversible,
+    Rejected | _Shared | MemberNotActive | NotPending | AlreadyReversed | NotReversible | OperationArchived,
     strawberry.union("RejectEarnResult"),
 ]
 RedeemResult = Annotated[
@@ -188,6 +189,7 @@ ReverseResult = Annotated[
     | AlreadyReversed
     | ReturnExceedsOrder
     | NotReversible
+    | OperationArchived
     | InsufficientPoints
     | BalanceLimitExceeded
     | GiftNotWhole,
@@ -215,7 +217,7 @@ AdjustPointsResult = Annotated[
     strawberry.union("AdjustPointsResult"),
 ]
 ReinstatePointsResult = Annotated[
-    Reinstated | _Shared | _Still | BalanceLimitExceeded | NothingToReinstate,
+    Reinstated | _Shared | _Still | BalanceLimitExceeded | NothingToReinstate | OperationArchived,
     strawberry.union("ReinstatePointsResult"),
 ]
 TopUpResult = Annotated[

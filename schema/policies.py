@@ -219,6 +219,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "MemberNotActive": _ERROR | _all(PARENT, "status"),
     "ReturnExceedsOrder": _ERROR | _all(PARENT, "left requested"),
     "NotReversible": _ERROR | _all(PARENT, "kind"),
+    "OperationArchived": _ERROR,
     "IdentifierTaken": _ERROR | _all(PARENT, "type"),
     "QuoteExpired": _ERROR | _all(PARENT, "expired"),
     "LimitExceeded": _ERROR | _all(PARENT, "limit cap used requested"),

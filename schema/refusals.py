@@ -29,6 +29,7 @@ class ErrorCode(StrEnum):
     ALREADY_REVERSED = "ALREADY_REVERSED"
     RETURN_EXCEEDS_ORDER = "RETURN_EXCEEDS_ORDER"
     NOT_REVERSIBLE = "NOT_REVERSIBLE"
+    OPERATION_ARCHIVED = "OPERATION_ARCHIVED"
     IDENTIFIER_TAKEN = "IDENTIFIER_TAKEN"
     NO_AGREEMENT = "NO_AGREEMENT"
     QUOTE_EXPIRED = "QUOTE_EXPIRED"
@@ -287,6 +288,11 @@ class LaterCycleStated(UserError):
 
     number: int
     own = ("number",)
+
+
+@strawberry.type(description="The operation was archived.")
+class OperationArchived(UserError):
+    """It was settled long ago; what it moved is in the balances, and stays."""
 
 
 @strawberry.type(description="Points of this currency are not for giving.")

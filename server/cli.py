@@ -7,6 +7,7 @@ import typer
 
 from server.commands import (
     access,
+    archive,
     backup,
     balances,
     bench,
@@ -42,6 +43,7 @@ app.command()(proving.release)
 app.command()(proving.repair)
 app.command()(backup.backup)
 app.command()(backup.restore)
+app.command()(archive.archive)
 app.command()(log.proof)
 app.add_typer(log.log, name="log")
 app.add_typer(importing.importing, name="import")

@@ -104,6 +104,7 @@ async def seal(connection: asyncpg.Connection, keys: Sequence[PrivateKey], limit
                 (index, row["holder_id"], row["id"], salt, b"".join(nodes))
                 for index, (row, salt, nodes) in enumerate(zip(rows, salts, kept, strict=True), head.size)
             ],
+            columns=("index", "holder_id", "operation_id", "salt", "hashes"),
         )
         size, root = head.size + len(rows), fold(head.frontier)
         note = Checkpoint(keys[0].name, size, root).signed(keys)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, LargeBinary, func
+from sqlalchemy import Index, LargeBinary, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.base import Base
@@ -15,17 +15,22 @@ class LogLeaf(Base):
     """An operation's place in the log. `salt`: 16 bytes of the leaf, then 16 of its terms.
 
     `hashes` are 32 bytes each: the leaf's own, then those of the complete subtrees that end with it, upwards; so every
-    node of the tree is found by the key of a leaf, and none is ever written twice.
+    node of the tree is found by the key of a leaf, and none is ever written twice. `archived_by` is the number of the
+    archive that the operation's rows have gone into: of such a leaf only hashes and salt are left here.
     """
 
     __tablename__ = "log_leaf"
-    __table_args__ = (Index("uq_log_leaf_operation", "operation_id", "holder_id", unique=True),)
+    __table_args__ = (
+        Index("uq_log_leaf_operation", "operation_id", "holder_id", unique=True),
+        Index("ix_log_leaf_archived", "archived_by", "index", postgresql_where=text("archived_by IS NOT NULL")),
+    )
 
     index: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     holder_id: Mapped[uuid.UUID]
     operation_id: Mapped[uuid.UUID]
     salt: Mapped[bytes] = mapped_column(LargeBinary)
     hashes: Mapped[bytes] = mapped_column(LargeBinary)
+    archived_by: Mapped[int | None]
 
 
 class LogCheckpoint(Base):

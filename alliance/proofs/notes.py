@@ -109,27 +109,41 @@ class Checkpoint:
     def signed(self, keys: Sequence[PrivateKey]) -> str:
         """The checkpoint as a note, with a signature of each key."""
         text = f"{self.origin}\n{self.size}\n{b64encode(self.root).decode()}\n"
-        lines = [f"{_DASH}{key.name} {b64encode(key.public.id + key.sign(text)).decode()}\n" for key in keys]
-        return f"{text}\n{''.join(lines)}"
+        return signed_note(text, keys)
+
+
+def signed_note(text: str, keys: Sequence[PrivateKey]) -> str:
+    """The text, which ends with a newline, with a signature of each key."""
+    lines = [f"{_DASH}{key.name} {b64encode(key.public.id + key.sign(text)).decode()}\n" for key in keys]
+    return f"{text}\n{''.join(lines)}"
 
 
 def read_checkpoint(note: str, keys: Iterable[PublicKey]) -> tuple[Checkpoint, PublicKey]:
     """The checkpoint of a note, and the first of the keys that signed it. Raises BadNote where none did."""
+    text, signers = read_note(note, keys)
+    checkpoint = _checkpoint(text)
+    for key in signers:
+        if key.name == checkpoint.origin:
+            return checkpoint, key
+    raise BadNote("the checkpoint is signed by none of the known keys")
+
+
+def read_note(note: str, keys: Iterable[PublicKey]) -> tuple[str, list[PublicKey]]:
+    """The text of a note, and which of the keys signed it. Raises BadNote for a signature that is not of it."""
     text, separator, rest = note.rpartition("\n\n")
     if not separator or not rest.endswith("\n"):
         raise BadNote("this is no signed note")
     text += "\n"
-    checkpoint = _checkpoint(text)
     signatures = [_signature(line) for line in rest[:-1].split("\n")]
+    signers = []
     for key in keys:
         for name, id_, signature in signatures:
             if (name, id_) != (key.name, key.id):
                 continue
             if not key.signed(text, signature):
                 raise BadNote(f"the signature of {key.name}+{key.id.hex()} is not of this checkpoint")
-            if key.name == checkpoint.origin:
-                return checkpoint, key
-    raise BadNote("the checkpoint is signed by none of the known keys")
+            signers.append(key)
+    return text, signers
 
 
 def _checkpoint(text: str) -> Checkpoint:

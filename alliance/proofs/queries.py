@@ -65,6 +65,17 @@ async def inclusions(session: AsyncSession, places: Sequence[Place]) -> dict[Pla
     return found
 
 
+async def inclusion_of(session: AsyncSession, index: int, leaf: Leaf) -> Inclusion | None:
+    """The proof for a leaf that is kept elsewhere, with the hash that the log has there; None if it has none."""
+    checkpoint = await newest_checkpoint(session)
+    if checkpoint is None or not 0 <= index < checkpoint.size:
+        return None
+    path = inclusion_ranges(index, checkpoint.size)
+    own = (index, index + 1)
+    hashes = await _hashes(session, [own, *path])
+    return Inclusion(index, hashes[own], leaf, tuple(hashes[leaves] for leaves in path), checkpoint)
+
+
 async def driver(session: AsyncSession) -> asyncpg.Connection:
     """The driver's own connection of a session, in the transaction that the session is in."""
     pooled = await (await session.connection()).get_raw_connection()

@@ -30,12 +30,14 @@ CHECKS = {
     "obligation belongs to an operation": """
         SELECT b.holder_id, b.operation_id::text AS kind, b.currency, b.points AS kept, 0 AS proved
         FROM obligation b LEFT JOIN operation o ON o.holder_id = b.holder_id AND o.id = b.operation_id
-        WHERE o.id IS NULL AND NOT EXISTS (SELECT FROM repair p WHERE p.target_id = b.operation_id)""",
+        WHERE o.id IS NULL AND NOT EXISTS (SELECT FROM repair p WHERE p.target_id = b.operation_id)
+          AND NOT EXISTS (SELECT FROM log_leaf l WHERE l.operation_id = b.operation_id AND l.holder_id = b.holder_id
+                          AND l.archived_by IS NOT NULL)""",
 }
 """What one aggregate finds; see `domain.ledger.verify.verify`."""
 
 _LEAVES = text("""
-    SELECT "index" AS place, holder_id, operation_id, salt, hashes FROM log_leaf
+    SELECT "index" AS place, holder_id, operation_id, salt, hashes, archived_by FROM log_leaf
     WHERE "index" >= :start ORDER BY "index" LIMIT :size""")
 _NOBODY = "00000000-0000-0000-0000-000000000000"
 
@@ -116,6 +118,10 @@ class _Pass:
 
     def _leaf(self, leaf: Any, made: Rows | None) -> None:
         """The rows of an operation against its leaf."""
+        if leaf.archived_by is not None:
+            if made is not None:
+                self.differ("archived operation is gone", leaf.holder_id, str(leaf.operation_id), 1, 0)
+            return
         if made is not None and version_of(made, leaf.salt, leaf.hashes[:HASH_SIZE]) is not None:
             return
         what = f"{leaf.operation_id} (leaf {leaf.place})"

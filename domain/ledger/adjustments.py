@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg
 
 from domain.base import new_id
-from domain.errors import InvalidInput, NotFound
+from domain.errors import InvalidInput
 from domain.ledger.commands import POINTS, effect_of, note_row, require_room, take
 from domain.ledger.errors import AdjustmentLimitExceeded, NothingToReinstate
 from domain.ledger.model import AccountKind, Adjustment, OperationKind, OperationReturn
@@ -199,12 +199,10 @@ class Reinstate(Request):
     def decide(self, books: Books) -> Effect:
         """One entry and a lot for each that comes back.
 
-        Raises NotFound, InvalidInput, MemberNotActive, NothingToReinstate, BalanceLimitExceeded.
+        Raises NotFound, OperationArchived, InvalidInput, MemberNotActive, NothingToReinstate, BalanceLimitExceeded.
         """
         books.require_active(self.holder_id)
-        expired = books.operation(self.holder_id, self.operation_id)
-        if expired is None:
-            raise NotFound(what="operation", path=("operation",))
+        expired = books.require_operation(self.holder_id, self.operation_id)
         if expired.kind != OperationKind.EXPIRE:
             raise InvalidInput(reason=f"an operation of kind {expired.kind} expired nothing", path=("operation",))
         back: dict[UUID, int] = books.other(REINSTATED, (self.holder_id, self.operation_id)) or {}

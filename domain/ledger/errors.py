@@ -126,6 +126,13 @@ class ReturnExceedsOrder(Refusal):
     }
 
 
+class OperationArchived(Refusal):
+    """The operation was archived: it is settled for good, and nothing of it is here to be undone."""
+
+    code = "OPERATION_ARCHIVED"
+    text = {"en": "the operation was archived and cannot be changed", "zh-CN": "该操作已归档，无法再变更"}
+
+
 class NotReversible(Refusal):
     """An operation of this `kind` cannot be reversed."""
 

@@ -1,7 +1,7 @@
 """What past operations did, read back for the engine: entries, lots, returns, what waits, what was earned."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -66,6 +66,17 @@ async def load_operations(connection: asyncpg.Connection, books: Books, asked: l
         books.operations[lot.holder_id, row["by"]].allocations.append((lot, row["amount"]))
     await _load_returns(connection, books, columns)
     await _load_reversed(connection, books, asked)
+
+
+async def load_archived(connection: asyncpg.Connection, asked: Collection[tuple[UUID, UUID]]) -> set[tuple[UUID, UUID]]:
+    """Which of these operations, that are not there, were archived: the log remembers them."""
+    rows = await connection.fetch(
+        """SELECT holder_id, operation_id FROM log_leaf
+           JOIN unnest($1::uuid[], $2::uuid[]) AS asked (holder_id, operation_id) USING (holder_id, operation_id)
+           WHERE archived_by IS NOT NULL""",
+        *turned(list(asked)),
+    )
+    return {(row["holder_id"], row["operation_id"]) for row in rows}
 
 
 async def _load_reversed(connection: asyncpg.Connection, books: Books, asked: list[tuple[UUID, UUID]]) -> None:

@@ -258,6 +258,10 @@ _TOTALS = text(f"""
          AND CASE w.past WHEN 'booked_at' THEN o.booked_at <= w.as_of WHEN 'as_of' THEN o.as_of <= w.as_of ELSE true END
     LEFT JOIN operation u ON u.holder_id = o.holder_id AND u.id = o.reverses
     GROUP BY 1, 2, 3
+    UNION ALL
+    SELECT w.n, s.kind, s.inward, sum(s.points)::bigint
+    FROM {_WANTED} JOIN archived_sum s ON s.holder_id = w.holder_id AND s.currency = w.currency
+    GROUP BY 1, 2, 3
 """)  # noqa: S608 - no value is formatted in
 
 

@@ -7,6 +7,8 @@ from datetime import datetime
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.errors import InvalidInput
+from domain.ledger.archived import archived_since
 from domain.ledger.asof import BYS, LIVE, past
 from domain.ledger.statements import By
 
@@ -62,7 +64,12 @@ _BALANCES = {by: _statement(by) for by in BYS}
 
 
 async def balances(session: AsyncSession, zones: Mapping[str, str], as_of: datetime, by: By) -> list[Balances]:
-    """What there is of these currencies at `as_of`, each with its issuer's time zone (IANA), in the order of codes."""
+    """What there is of these currencies at `as_of`, each with its issuer's time zone (IANA), in the order of codes.
+
+    Raises InvalidInput for an `as_of` before something that was archived.
+    """
+    if await archived_since(session, None, as_of):
+        raise InvalidInput(reason="what moved after asOf was archived", path=("asOf",))
     found = {code: Balances(code) for code in sorted(zones)}
     values = {"currencies": list(zones), "zones": list(zones.values()), "as_of": as_of}
     for currency, month, points, held, holders, debt, pending in await session.execute(_BALANCES[by], values):

@@ -16,7 +16,7 @@ import asyncpg
 from sqlalchemy import Table
 
 from domain.errors import NotFound, Refusal
-from domain.ledger.errors import HolderStopped, MemberNotActive
+from domain.ledger.errors import HolderStopped, MemberNotActive, OperationArchived
 from domain.ledger.model import AccountKind, OperationKind
 from domain.ledger.returns import Return
 from domain.ledger.rules import HoldState, LotState, PendingState, Sliding, available
@@ -283,6 +283,7 @@ class Books:
     slidings: dict[tuple[UUID, UUID], Sliding] = field(default_factory=dict)
     stopped: set[UUID] = field(default_factory=set)
     others: dict[Loader, dict[Any, Any]] = field(default_factory=dict)
+    archived: set[tuple[UUID, UUID]] = field(default_factory=set)
     recovery: Recovery | None = None
     decided: list[Effect] = field(default_factory=list)
 
@@ -323,6 +324,14 @@ class Books:
     def operation(self, holder_id: UUID, operation_id: UUID) -> PastOperation | None:
         """A past operation that was asked for in `Needs.operations`."""
         return self.operations.get((holder_id, operation_id))
+
+    def require_operation(self, holder_id: UUID, operation_id: UUID) -> PastOperation:
+        """A past operation that a call names. Raises NotFound, OperationArchived."""
+        if (holder_id, operation_id) in self.archived:
+            raise OperationArchived(path=("operation",))
+        if (found := self.operation(holder_id, operation_id)) is None:
+            raise NotFound(what="operation", path=("operation",))
+        return found
 
     def other(self, loader: Loader, key: Hashable) -> Any:
         """A row of another room, or None."""

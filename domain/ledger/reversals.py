@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from domain.base import new_id
-from domain.errors import InvalidInput, NotFound
+from domain.errors import InvalidInput
 from domain.ledger import debts, shortfalls
 from domain.ledger.change import SOLD, buy_back
 from domain.ledger.commands import PENDING, POINTS, Taken, effect_of, note_row
@@ -66,11 +66,12 @@ class Reverse(Request):
             rider.needs(needs)
 
     def decide(self, books: Books) -> Effect:
-        """The opposite entries. Raises NotFound, NotReversible, AlreadyReversed, and as `give_back` does."""
+        """The opposite entries.
+
+        Raises NotFound, OperationArchived, NotReversible, AlreadyReversed, and as `give_back` does.
+        """
         books.require_active(self.holder_id)
-        original = books.operation(self.holder_id, self.operation_id)
-        if original is None:
-            raise NotFound(what="operation", path=("operation",))
+        original = books.require_operation(self.holder_id, self.operation_id)
         if original.reverses is not None or original.kind not in _UNDO:
             raise NotReversible(kind=original.kind, path=("operation",))
         if original.reversed_by is not None:

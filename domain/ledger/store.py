@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from domain.base import lock_key
 from domain.errors import Refusal
 from domain.ledger.model import AccountKind, Allocation, Entry, IdempotencyKey, Lot, Operation, PendingGrant
-from domain.ledger.past import LOT, SLIDES, SLIDING, load_earned, load_operations, lot_of, turned
+from domain.ledger.past import LOT, SLIDES, SLIDING, load_archived, load_earned, load_operations, lot_of, turned
 from domain.ledger.request import Books, DebtState, Effect, Key, Law, Loader, Needs, Posted, Recovery
 from domain.ledger.rules import HoldState, LotState, PendingState, Sliding
 
@@ -97,6 +97,8 @@ async def load(
         await _load_orders(connection, books, list(needs.orders))
     if needs.operations:
         await load_operations(connection, books, list(needs.operations))
+        if gone := needs.operations - books.operations.keys():
+            books.archived = await load_archived(connection, gone)
         needs.wallets.update((o.holder_id, e.currency) for o in books.operations.values() for e in o.entries)
     if needs.holds:
         await _load_holds(connection, books, list(needs.holds))

@@ -17,7 +17,10 @@ CHECKS = {
     "account is the sum of its entries": """
         SELECT holder_id, kind, currency, coalesce(a.posted, 0) AS kept, coalesce(e.posted, 0) AS proved
         FROM account a
-        FULL JOIN (SELECT holder_id, account AS kind, currency, sum(amount) AS posted FROM entry GROUP BY 1, 2, 3) e
+        FULL JOIN (SELECT holder_id, kind, currency, sum(amount) AS posted
+                   FROM (SELECT holder_id, account AS kind, currency, amount FROM entry
+                         UNION ALL SELECT holder_id, 'POINTS', currency, points FROM archived_sum) AS moved
+                   GROUP BY 1, 2, 3) e
         USING (holder_id, kind, currency)
         WHERE coalesce(a.posted, 0) <> coalesce(e.posted, 0)""",
     "account is the sum of its lots": """
@@ -236,7 +239,9 @@ CHECKS = {
                sum(posted) AS kept, 0 AS proved
         FROM (SELECT currency, posted FROM account
               UNION ALL
-              SELECT currency, -amount FROM entry WHERE counter_account NOT IN ('POINTS', 'PENDING')) AS total
+              SELECT currency, -amount FROM entry WHERE counter_account NOT IN ('POINTS', 'PENDING')
+              UNION ALL
+              SELECT currency, -points FROM archived_sum) AS total
         GROUP BY currency HAVING sum(posted) <> 0""",
 }
 

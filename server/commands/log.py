@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
 
 import orjson
 import typer
@@ -13,11 +14,15 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from alliance.proofs.bundle import Proved
+    from alliance.proofs.model import Inclusion
     from domain.database import Database
 
 log = typer.Typer(help="The log of all operations, and the keys that sign it.", no_args_is_help=True)
 
-NOT_SEALED = "this operation is in no signed checkpoint: it is not there, or not sealed yet, or was changed since"
+NOT_SEALED = (
+    "this operation is in no signed checkpoint: it is not there, or not sealed yet, or was changed since, or archived"
+    " (then name the file with --archive)"
+)
 
 
 def proof(
@@ -30,6 +35,10 @@ def proof(
             dir_okay=False,
         ),
     ] = None,
+    archive: Annotated[
+        Path | None,
+        typer.Option(help="The file of `tessera archive` that holds the operation.", exists=True, dir_okay=False),
+    ] = None,
     terms: Annotated[bool, typer.Option(help="With prices, funding and obligations, for who may see them.")] = True,
     home: Home = None,
     json: Json = True,
@@ -40,23 +49,27 @@ def proof(
 
         async def read(database: "Database") -> dict[str, Any]:
             async with database.session() as session:
-                return await _bundle(session, operation, earlier, terms=terms)
+                return await _bundle(session, operation, earlier, archive, terms=terms)
 
         made = with_database(settings, read)
     answer(made, json, lambda console: console.print_json(data=made))
 
 
-async def _bundle(session: "AsyncSession", operation: str, earlier: str | None, *, terms: bool) -> dict[str, Any]:
+async def _bundle(
+    session: "AsyncSession", operation: str, earlier: str | None, archive: Path | None, *, terms: bool
+) -> dict[str, Any]:
     """Raises NotFound for no id of an operation, Failure for one that cannot be proved."""
     from alliance.proofs import bundle, queries
     from alliance.proofs.notes import BadNote, PublicKey, read_checkpoint
     from resolvers.ids import decode_as
 
     holder_id, operation_id = decode_as("Operation", operation, 2)
-    found = await queries.inclusions(session, [(holder_id, operation_id)])
-    if not found:
+    if archive is not None:
+        inclusion = await _archived(session, archive, holder_id, operation_id)
+    elif found := await queries.inclusions(session, [(holder_id, operation_id)]):
+        [inclusion] = found.values()
+    else:
         raise Failure(NOT_SEALED, exit_code=NO, code="NOT_FOUND")
-    [inclusion] = found.values()
     keys = await queries.public_keys(session)
     if earlier is None:
         return bundle.make(inclusion, keys, terms=terms)
@@ -68,6 +81,15 @@ async def _bundle(session: "AsyncSession", operation: str, earlier: str | None, 
     if path is None:
         raise Failure("the log never had so many leaves", exit_code=NO, code="NOT_FOUND")
     return bundle.make(inclusion, keys, terms=terms, since=(earlier, path))
+
+
+async def _archived(session: "AsyncSession", file: Path, holder_id: UUID, operation_id: UUID) -> "Inclusion":
+    from alliance.archive import queries
+
+    try:
+        return await queries.inclusion(session, queries.find(file, holder_id, operation_id))
+    except queries.NotInArchive as error:
+        raise Failure(str(error), exit_code=NO, code="NOT_FOUND") from None
 
 
 def is_note(file: Path) -> bool:

@@ -1,0 +1,1 @@
+"""The archive: operations that are finished leave the database for files, and what they prove stays."""
