@@ -36,9 +36,7 @@ async def reinstate(context: Context, sent: Sent) -> Posted:
         holder_id, operation_id = ids.decode_as("Operation", sent["operation"], 2)
     except NotFound as refusal:
         raise refusal.at("operation") from None
-    row = await operations.load(context, holder_id, operation_id)
-    if row is None:
-        raise NotFound(what="operation", path=("operation",))
+    row = await operations.require(context, holder_id, operation_id)
     if context.own_merchant_id not in (None, row.merchant_id):
         raise NotAllowed(reason="another merchant issued these points", path=("operation",))
     request = reinstate_request(

@@ -2,6 +2,9 @@
 
 from uuid import UUID
 
+from alliance.archive.queries import is_archived
+from domain.errors import NotFound
+from domain.ledger.errors import OperationArchived
 from domain.ledger.model import OperationKind
 from domain.ledger.queries import EntryRow, OperationRow
 from domain.ledger.statements import StatementRow
@@ -61,6 +64,17 @@ TITLES: dict[str, dict[str, str]] = {
 async def load(context: Context, holder_id: UUID, operation_id: UUID) -> OperationRow | None:
     """An operation in reach, or None."""
     return await context.loaders.operations.load((holder_id, operation_id))
+
+
+async def require(context: Context, holder_id: UUID, operation_id: UUID) -> OperationRow:
+    """An operation that a call would change. Raises NotFound, OperationArchived."""
+    row = await load(context, holder_id, operation_id)
+    if row is not None:
+        return row
+    async with context.runtime.database.reader() as session:
+        if await is_archived(session, holder_id, operation_id):
+            raise OperationArchived(path=("operation",))
+    raise NotFound(what="operation", path=("operation",))
 
 
 async def by_global_id(context: Context, global_id: str) -> OperationRow | None:

@@ -160,9 +160,7 @@ async def reverse(context: Context, sent: Sent) -> Posted:
         holder_id, operation_id = ids.decode_as("Operation", sent["operation"], 2)
     except NotFound as refusal:
         raise refusal.at("operation") from None
-    row = await operations.load(context, holder_id, operation_id)
-    if row is None:
-        raise NotFound(what="operation", path=("operation",))
+    row = await operations.require(context, holder_id, operation_id)
     if context.own_merchant_id not in (None, row.merchant_id):
         raise NotAllowed(reason="it happened at another merchant", path=("operation",))
     if row.kind == OperationKind.REDEEM and (asked.lines is not None or asked.amount is not None):

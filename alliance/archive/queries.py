@@ -8,12 +8,12 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.archive.model import LEAVES_OF, SUMS_OF, note_text
 from alliance.proofs.leaves import SALT_SIZE, canonical, salted_hash
-from alliance.proofs.model import Inclusion, Leaf
+from alliance.proofs.model import Inclusion, Leaf, LogLeaf
 from alliance.proofs.notes import BadNote, PublicKey, read_note
 from alliance.proofs.queries import inclusion_of, public_keys
 from domain.ledger.merkle import leaf_hash
@@ -30,6 +30,12 @@ CHECKS = {
 """What one aggregate finds; see `domain.ledger.verify.verify`."""
 
 _NOBODY = "00000000-0000-0000-0000-000000000000"
+
+
+async def is_archived(session: AsyncSession, holder_id: UUID, operation_id: UUID) -> bool:
+    """Whether an operation that is not here is in an archive."""
+    query = select(LogLeaf.archived_by).where(LogLeaf.operation_id == operation_id, LogLeaf.holder_id == holder_id)
+    return await session.scalar(query) is not None
 
 
 async def verify_archive(session: AsyncSession, proof: Proof) -> None:
