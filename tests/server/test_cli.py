@@ -52,7 +52,7 @@ def tessera(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
 
 def test_the_commands_that_are_promised_are_there() -> None:
     promised = """up|api|worker|relay|scheduler|migrate|verify|apply|export|token|replay|bench|client create
-        |backup|restore|release|repair
+        |backup|restore|archive|release|repair
         |import balances|proof|log keys|log rotate|log retire
         |cycle list|cycle close|cycle issue|cycle confirm|cycle net|cycle settle
         |report balances|report deposits|report rings
