@@ -21,16 +21,6 @@ def _all(policy: Policy | None, fields: str) -> dict[str, Policy | None]:
 
 _ERROR = _all(PARENT, "code message path")
 _ROOTS = ("Query", "Mutation")
-PLAIN_REFUSALS = (
-    "InvalidInput",
-    "NotFound",
-    "NotAllowed",
-    "IdempotencyConflict",
-    "DuplicateOrder",
-    "AlreadyReversed",
-    "NoAgreement",
-    "QuoteUsed",
-)
 
 POLICIES: dict[str, dict[str, Policy | None]] = {
     "Query": {

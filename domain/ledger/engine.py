@@ -247,16 +247,18 @@ class PostingEngine:
         halves = _halves(requests) if len(requests) >= SPLIT else None
         if halves is None:
             return await self._post_surely(requests)
-        posting = [self._post_surely(list(half.values()), lane) for lane, half in enumerate(halves)]
+        posting = [self._post_surely(list(half.values()), lane, needs) for lane, (half, needs) in enumerate(halves)]
         results: dict[int, Result] = {}
-        for half, posted in zip(halves, await asyncio.gather(*posting, return_exceptions=True), strict=True):
+        for (half, _), posted in zip(halves, await asyncio.gather(*posting, return_exceptions=True), strict=True):
             if isinstance(posted, BaseException) and not isinstance(posted, Exception):
                 raise posted
             results.update(zip(half, repeat(posted) if isinstance(posted, Exception) else posted, strict=False))
         return [results[place] for place in range(len(requests))]
 
-    async def _post_surely(self, requests: list[Request], lane: int = 0) -> Sequence[Result]:
-        """Post a batch, or half of one, again where that can help.
+    async def _post_surely(
+        self, requests: list[Request], lane: int = 0, needs: Needs | None = None
+    ) -> Sequence[Result]:
+        """Post a batch, or half of one whose needs are known, again where that can help.
 
         A lost connection may have committed: the batch is run again, and finds its keys in the table. What fails for
         a reason that is nobody's refusal is tried one by one, so that it fails alone.
@@ -266,7 +268,7 @@ class PostingEngine:
         collisions = 0
         while True:
             try:
-                return await self._post(await self._connected(lane), requests)
+                return await self._post(await self._connected(lane), requests, needs or _needs(requests))
             except _LOST:
                 if (lost := self._connections[lane]) is not None:
                     lost.terminate()
@@ -291,9 +293,8 @@ class PostingEngine:
             connection = self._connections[lane] = await self.database.connect(**_WRITER)
         return connection
 
-    async def _post(self, connection: asyncpg.Connection, requests: list[Request]) -> Sequence[Result]:
+    async def _post(self, connection: asyncpg.Connection, requests: list[Request], needs: Needs) -> Sequence[Result]:
         """One batch, one transaction."""
-        needs = _needs(requests)
         async with connection.transaction():
             await store.lock(connection, needs.holders, needs.others)
             keys = list({request.key for request in requests if request.key is not None})
@@ -350,14 +351,16 @@ def _needs(requests: Collection[Request]) -> Needs:
     return needs
 
 
-def _halves(requests: Sequence[Request]) -> tuple[dict[int, Request], dict[int, Request]] | None:
-    """The requests by place in the batch, cut by holder; None unless the halves could come in any order."""
+def _halves(requests: Sequence[Request]) -> list[tuple[dict[int, Request], Needs]] | None:
+    """The requests by place in the batch, cut by holder, and what each half needs; None unless the halves could come
+    in any order."""
     halves: tuple[dict[int, Request], dict[int, Request]] = ({}, {})
     for place, request in enumerate(requests):
         halves[request.holder_id.bytes[-1] & 1][place] = request
     one, other = ({_place(r.key) for r in half.values() if r.key is not None} for half in halves)
-    if one.isdisjoint(other) and _needs(halves[0].values()).shares_nothing(_needs(halves[1].values())):
-        return halves
+    needs = [_needs(half.values()) for half in halves]
+    if one.isdisjoint(other) and needs[0].shares_nothing(needs[1]):
+        return list(zip(halves, needs, strict=True))
     return None
 
 

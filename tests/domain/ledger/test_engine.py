@@ -269,8 +269,10 @@ async def test_r27_a_connection_lost_after_commit_posts_once(
 
     real = PostingEngine._post
 
-    async def post_and_lose(self: PostingEngine, connection: asyncpg.Connection, requests: list[Request]) -> object:
-        await real(self, connection, requests)
+    async def post_and_lose(
+        self: PostingEngine, connection: asyncpg.Connection, requests: list[Request], needs: Needs
+    ) -> object:
+        await real(self, connection, requests, needs)
         monkeypatch.setattr(PostingEngine, "_post", real)
         raise asyncpg.ConnectionDoesNotExistError("gone after commit")
 
@@ -363,10 +365,12 @@ async def test_an_engine_that_stops_answers_what_it_has_in_hand(
     begun, go_on = asyncio.Event(), asyncio.Event()
     real = PostingEngine._post
 
-    async def post_slowly(self: PostingEngine, connection: asyncpg.Connection, requests: list[Request]) -> object:
+    async def post_slowly(
+        self: PostingEngine, connection: asyncpg.Connection, requests: list[Request], needs: Needs
+    ) -> object:
         begun.set()
         await go_on.wait()
-        return await real(self, connection, requests)
+        return await real(self, connection, requests, needs)
 
     monkeypatch.setattr(PostingEngine, "_post", post_slowly)
     answer = asyncio.create_task(engine.post(earn(ann, 10)))

@@ -9,7 +9,7 @@ import pytest
 from domain.database import Database
 from domain.ledger import engine as engine_module
 from domain.ledger.engine import PostingEngine
-from domain.ledger.request import Posted, Request
+from domain.ledger.request import Needs, Posted, Request
 from tests.ledger_support import earn, give, key, members, posted, redeem, rows
 
 
@@ -88,10 +88,12 @@ async def test_a_half_that_cannot_be_written_fails_alone(
     even, odd = two_sides()
     write = PostingEngine._post
 
-    async def away(self: PostingEngine, connection: asyncpg.Connection, requests: list[Request]) -> object:
+    async def away(
+        self: PostingEngine, connection: asyncpg.Connection, requests: list[Request], needs: Needs
+    ) -> object:
         if requests[0].holder_id in odd:
             raise OSError("the database is away")
-        return await write(self, connection, requests)
+        return await write(self, connection, requests, needs)
 
     monkeypatch.setattr(PostingEngine, "_post", away)
     engine.patience = -1
