@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime, time
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from alliance.file.model import Agreement, AllianceDocument, CurrencyTerms, Merchant
+from alliance.file.agreement import Agreement
+from alliance.file.model import AllianceDocument, CurrencyTerms, Merchant
 from alliance.file.money_machine import money_machines, subsidies
 from alliance.file.values import Document
 

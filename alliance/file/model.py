@@ -14,6 +14,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import ValidationError
 
+from alliance.file.agreement import Agreement
 from alliance.file.values import (
     BusinessDays,
     Code,
@@ -26,22 +27,19 @@ from alliance.file.values import (
     Money,
     Name,
     Points,
-    Positive,
     Region,
     Share,
     TypeName,
     Version,
+    WaitDays,
     Word,
     Zone,
     as_multiplier,
     distinct,
     each,
-    later,
     positive,
     refusal,
 )
-
-WaitDays = Annotated[int, Field(ge=0, le=3_650)]
 
 
 class Cycle(Document):
@@ -397,81 +395,6 @@ class Merchant(Document):
     def is_default(self, currency: Currency) -> bool:
         """Whether that is what is meant where a caller names none."""
         return currency.default or [currency] == self.candidates
-
-
-class Exchange(Document):
-    """Points that may become another's."""
-
-    from_: Points = Field(alias="from")
-    to: Points
-    rate: Positive
-    clearing_value: Money
-    block: Count = 1
-    step: Count = 1
-    daily_cap_per_member: Count | None = None
-    per_day: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    wait_days: WaitDays = 0
-
-
-class Earn(Document):
-    """Points that a party may grant though they are the other's."""
-
-    at: Code
-    of: Points
-    issue_price: Money
-    share: Share = "1"
-    funding: Annotated[Literal["at_issue"], later("at_redemption", "split")] = "at_issue"
-    breakage_to: Annotated[Literal["issuer"], later("funder")] = "issuer"
-    shortfall_to: Literal["earner", "issuer"] = "earner"
-
-
-class Redeem(Document):
-    """Points that may be spent at a party though they are the other's."""
-
-    at: Code
-    of: Points
-    redemption_price: Money
-
-
-class Right(Document):
-    """What a party is owed for a right of the other's members."""
-
-    grantor: Code
-    at: Code
-    kind: Code
-    price: Money
-    no_show: Money | None = None
-
-
-class Fee(Document):
-    """What the operator takes."""
-
-    for_: Annotated[
-        list[Literal["earn", "redeem", "exchange", "right"]], Field(min_length=1), AfterValidator(distinct)
-    ] = Field(alias="for")
-    share: Share | None = None
-    amount: Money | None = None
-    payer: Literal["issuer", "partner"]
-
-    @model_validator(mode="after")
-    def _fits(self) -> "Fee":
-        if (self.share is None) == (self.amount is None):
-            raise refusal("a fee is either a share or an amount")
-        return self
-
-
-class Agreement(Document):
-    """A version of what two merchants agreed on."""
-
-    merchants: Annotated[list[Code], Field(min_length=2, max_length=2), AfterValidator(distinct)]
-    version: Version
-    from_: Day = Field(alias="from")
-    to: Day | None = None
-    exchange: Annotated[list[Exchange], each] = []
-    earn: Annotated[list[Earn], each] = []
-    redeem: Annotated[list[Redeem], each] = []
-    rights: Annotated[list[Right], each] = []
-    fees: Annotated[list[Fee], each] = []
 
 
 class Header(Document):

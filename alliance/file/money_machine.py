@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 
-from alliance.file.model import Agreement, Exchange
+from alliance.file.agreement import Agreement, Exchange
 
 
 @dataclass(frozen=True, slots=True)

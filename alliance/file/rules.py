@@ -9,18 +9,9 @@ from difflib import get_close_matches
 from itertools import pairwise
 from typing import Any, Protocol, TypeVar
 
+from alliance.file.agreement import Agreement, Earn, Redeem
 from alliance.file.exits import forbidden_exits
-from alliance.file.model import (
-    Agreement,
-    AllianceDocument,
-    CurrencyTerms,
-    Earn,
-    EarningRule,
-    Merchant,
-    Policy,
-    Redeem,
-    Tiers,
-)
+from alliance.file.model import AllianceDocument, CurrencyTerms, EarningRule, Merchant, Policy, Tiers
 from alliance.file.money_machine import money_machines
 from alliance.file.notices import missing_notices
 from alliance.file.source import Path

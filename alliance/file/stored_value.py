@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
-from alliance.file.model import Agreement, AllianceDocument, Currency, CurrencyTerms, Merchant
+from alliance.file.agreement import Agreement
+from alliance.file.model import AllianceDocument, Currency, CurrencyTerms, Merchant
 from alliance.file.source import Path
 from domain.money import exponent
 from domain.programs.earning import BOUGHT_VALUE

@@ -157,6 +157,7 @@ TypeName = Annotated[str, shaped(r"[A-Z][A-Z0-9_]{0,39}", "a type of capitals, d
 Region = Annotated[str, shaped(r"[A-Z]{2}(-[A-Z0-9]{1,3})?", "a country or part of one by ISO 3166, such as US-OH")]
 Version = Annotated[int, Field(ge=1, le=1_000_000)]
 Count = Annotated[int, Field(ge=1, le=10**12)]
+WaitDays = Annotated[int, Field(ge=0, le=3_650)]
 
 
 class Document(BaseModel):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alliance.file import FileErrors, parse
-from alliance.file.model import Agreement
+from alliance.file.agreement import Agreement
 from alliance.file.money_machine import money_machines
 from tests.alliance.file.alliances import SMALL
 
