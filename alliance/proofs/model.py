@@ -21,7 +21,7 @@ class LogLeaf(Base):
 
     __tablename__ = "log_leaf"
     __table_args__ = (
-        Index("uq_log_leaf_operation", "operation_id", "holder_id", unique=True),
+        Index("uq_log_leaf_operation_id", "operation_id", unique=True),
         Index("ix_log_leaf_archived", "archived_by", "index", postgresql_where=text("archived_by IS NOT NULL")),
     )
 
