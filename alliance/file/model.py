@@ -15,12 +15,11 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import ValidationError
 
 from alliance.file.agreement import Agreement
+from alliance.file.timing import CalendarDays, CalendarRegion, Cycle
 from alliance.file.values import (
-    BusinessDays,
     Code,
     Count,
     Day,
-    Days,
     DecimalText,
     Document,
     IsoCurrency,
@@ -42,16 +41,6 @@ from alliance.file.values import (
 )
 
 
-class Cycle(Document):
-    """When the alliance settles, and its deadlines."""
-
-    every: Literal["day", "week", "month"] = "week"
-    objection_days: Days = BusinessDays(business=3)
-    payment_days: Days = BusinessDays(business=5)
-    claim_days: Days = 180
-    min_payment: DecimalText = "0"
-
-
 class Alliance(Document):
     """What holds for all merchants."""
 
@@ -59,9 +48,17 @@ class Alliance(Document):
     name: Name
     settlement_currency: IsoCurrency
     timezone: Zone
-    calendar: Region | None = None
+    calendar: CalendarRegion | None = None
+    holidays: CalendarDays = []
+    working_days: CalendarDays = []
     consent: Literal["merchants", "operator"] = "merchants"
     cycle: Cycle = Cycle()
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Alliance":
+        for day in sorted({*self.holidays} & {*self.working_days}):
+            raise refusal(f"{day} is both a holiday and a working day")
+        return self
 
 
 class IdentifierType(Document):

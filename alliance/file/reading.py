@@ -6,9 +6,10 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from alliance.file.model import Alliance, AllianceDocument, Cycle, Sections
+from alliance.file.model import Alliance, AllianceDocument, Sections
 from alliance.file.rules import UNKNOWN_MONEY, Fault, check_document, suggestion
 from alliance.file.source import Items, Path, Source, dotted
+from alliance.file.timing import Cycle
 
 
 @dataclass(slots=True)

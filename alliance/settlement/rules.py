@@ -8,11 +8,8 @@ import uuid
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 from domain.money import MICRO, exponent, half_even
-from domain.programs.catalogue import Days
 
 Pair = tuple[uuid.UUID, uuid.UUID]
 
@@ -166,27 +163,3 @@ def report(pairs: Iterable[PairNet], party: uuid.UUID | None = None) -> Report:
         bilateral=sum(abs(pair.net) for pair in pairs),
         multilateral=sum(amount for amount in net.values() if amount > 0) if party is None else abs(net.get(party, 0)),
     )
-
-
-def cut_off(opened: datetime, every: str, zone: ZoneInfo) -> datetime:
-    """When a cycle that opened then is due to close: the next start of a day, a Monday or a month in `zone`."""
-    day = opened.astimezone(zone).date()
-    if every == "day":
-        return _midnight(day + timedelta(days=1), zone)
-    if every == "week":
-        return _midnight(day + timedelta(days=7 - day.weekday()), zone)
-    return _midnight((day.replace(day=1) + timedelta(days=31)).replace(day=1), zone)
-
-
-def deadline(start: datetime, days: Days, zone: ZoneInfo) -> datetime:
-    """The end of the last of `days` days after `start`. Business days are Monday to Friday."""
-    day = start.astimezone(zone).date()
-    left = days.count
-    while left:
-        day += timedelta(days=1)
-        left -= not days.business or day.weekday() < 5
-    return _midnight(day + timedelta(days=1), zone)
-
-
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    return datetime.combine(day, time(), zone)

@@ -5,16 +5,17 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from alliance.calendar import Calendar
 from alliance.settlement import commands, queries
 from alliance.settlement.model import CycleStatus, SettlementCycle
-from alliance.settlement.rules import cut_off, deadline
 from domain.programs.catalogue import Alliance
 
 
 async def close_due(session: AsyncSession, alliance: Alliance, as_of: datetime) -> SettlementCycle | None:
     """Close the open cycle if its cut-off has passed; the closed one, or None where nothing is due."""
     cycle = await queries.open_cycle(session)
-    if cycle is None or as_of < cut_off(cycle.opens_at, alliance.cycle.every, alliance.timezone):
+    calendar = Calendar.of(alliance.calendar)
+    if cycle is None or as_of < calendar.cut_off(cycle.opens_at, alliance.cycle, alliance.timezone):
         return None
     return await commands.close_cycle(
         session, who=alliance.id, why="cut-off of the calendar", as_of=as_of, cycle_id=cycle.id
@@ -38,6 +39,6 @@ async def advance_due(session: AsyncSession, alliance: Alliance, as_of: datetime
     if cycle.status == CycleStatus.CONFIRMED:
         return await commands.net_cycle(session, alliance, cycle.id, who=by, why="confirmed", as_of=as_of)
     stated = (await queries.transitions(session, [cycle.id]))[cycle.id][-1]
-    if as_of < deadline(stated.as_of, alliance.cycle.objection, alliance.timezone):
+    if as_of < Calendar.of(alliance.calendar).deadline(stated.as_of, alliance.cycle.objection, alliance.timezone):
         return None
     return await commands.confirm_statement(session, cycle.id, who=by, why="no objection in time", as_of=as_of)

@@ -4,7 +4,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime, time
 from fractions import Fraction
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -43,13 +43,27 @@ class Days:
 
 @dataclass(frozen=True, slots=True)
 class CycleTerms:
-    """How often the alliance settles and what the deadlines are. `min_payment` is in minor units."""
+    """How often the alliance settles and what the deadlines are. `min_payment` is in minor units.
 
-    every: Literal["day", "week", "month"]
+    Cycles end at `cut_off`, a time of day in the alliance's zone: on a Monday, on the 1st (and 16th), or on the last of
+    so many business days.
+    """
+
+    every: Literal["day", "week", "half_month", "month"] | Days
     objection: Days
     payment: Days
     claim: Days
     min_payment: int
+    cut_off: time = time()
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarTerms:
+    """Whose business days count: those of a region, and what the alliance itself says of some days."""
+
+    region: str | None = None
+    holidays: frozenset[date] = frozenset()
+    working_days: frozenset[date] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +75,7 @@ class Alliance:
     name: str
     settlement_currency: str
     timezone: ZoneInfo
-    calendar: str | None
+    calendar: CalendarTerms
     consent: Literal["merchants", "operator"]
     cycle: CycleTerms
 
@@ -222,7 +236,7 @@ NO_ALLIANCE = Alliance(
     name="",
     settlement_currency="XXX",
     timezone=ZoneInfo("UTC"),
-    calendar=None,
+    calendar=CalendarTerms(),
     consent="merchants",
     cycle=CycleTerms("week", Days(3, True), Days(5, True), Days(180, False), 0),
 )
@@ -273,16 +287,22 @@ def _alliance(row: AllianceRow) -> Alliance:
         name=row.name,
         settlement_currency=row.settlement_currency,
         timezone=ZoneInfo(row.timezone),
-        calendar=row.terms.get("calendar"),
+        calendar=_calendar(row.terms),
         consent=row.terms["consent"],
         cycle=CycleTerms(
-            every=cycle["every"],
+            every=_days(cycle["every"]) if isinstance(cycle["every"], dict) else cycle["every"],
             objection=_days(cycle["objectionDays"]),
             payment=_days(cycle["paymentDays"]),
             claim=_days(cycle["claimDays"]),
             min_payment=to_minor(cycle["minPayment"], row.settlement_currency),
+            cut_off=time.fromisoformat(cycle.get("cutOff", "00:00")),
         ),
     )
+
+
+def _calendar(terms: Mapping[str, Any]) -> CalendarTerms:
+    own = (frozenset(map(date.fromisoformat, terms.get(name, ()))) for name in ("holidays", "workingDays"))
+    return CalendarTerms(terms.get("calendar"), *own)
 
 
 def _days(stored: int | dict[str, int]) -> Days:

@@ -249,9 +249,10 @@ def _end_of_lot(policy: ExpiryPolicy, granted: date, zone: ZoneInfo, joined: dat
 
 
 def day_bounds(moment: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """The day of `moment` in `zone`: its first instant and the first after it."""
+    """The day of `moment` in `zone`: its first instant and the first after it, both in UTC."""
     today = moment.astimezone(zone).date()
-    return datetime.combine(today, time(), zone), datetime.combine(today + timedelta(days=1), time(), zone)
+    first, after = (datetime.combine(day, time(), zone).astimezone(UTC) for day in (today, today + timedelta(days=1)))
+    return first, after
 
 
 def _anniversary(joined: date, granted: date, years: int) -> date:

@@ -169,7 +169,12 @@ def alliances(draw: st.DrawFn) -> dict[str, Any]:
         "timezone": draw(st.sampled_from(["UTC", "America/New_York"])),
         "consent": draw(st.sampled_from(["operator", "merchants"])),
     }
-    cycle = some(every=st.sampled_from(["day", "month"]), objectionDays=st.just({"business": 2}), minPayment=cents)
+    cycle = some(
+        every=st.sampled_from(["day", "half_month", {"business": 5}]),
+        cutOff=st.just("18:15"),
+        objectionDays=st.just({"business": 2}),
+        minPayment=cents,
+    )
     agreements = [
         version | {"merchants": [f"m{a}", f"m{b}"]}
         for a in range(count)
@@ -178,7 +183,8 @@ def alliances(draw: st.DrawFn) -> dict[str, Any]:
     ]
     types = [{"type": "CARD", "issuer": "merchant", "unique": "issuer"}, {"type": "PHONE", "unique": "alliance"}]
     return {
-        "alliance": header | draw(some(cycle=cycle, calendar=st.just("US-OH"))),
+        "alliance": header
+        | draw(some(cycle=cycle, calendar=st.just("US-OH"), workingDays=st.just([date(2017, 7, 4)]))),
         "identifiers": draw(st.lists(st.sampled_from(types), unique_by=lambda item: str(item["type"]))),
         "merchants": [draw(merchants(index)) for index in range(count)],
         "agreements": agreements,

@@ -8,10 +8,11 @@ import pytest
 from pydantic import BaseModel
 
 from alliance.file.model import AllianceDocument, Limit, Months
+from alliance.file.timing import CycleDays
 from alliance.file.values import BusinessDays, Money
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "alliance-file.md"
-EXPLAINED_AS_VALUES = (Money, BusinessDays, Limit, Months)
+EXPLAINED_AS_VALUES = (Money, BusinessDays, CycleDays, Limit, Months)
 
 
 def part_of(annotation: Any) -> tuple[type[BaseModel] | None, bool]:

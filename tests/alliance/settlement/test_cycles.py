@@ -3,8 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import insert
@@ -15,12 +14,11 @@ from alliance.settlement import commands, queries
 from alliance.settlement.commands import close_cycle, confirm_statement, ensure_open_cycle
 from alliance.settlement.errors import EarlierCycleOpen, LaterCycleStated, WrongCycleStatus
 from alliance.settlement.model import CycleStatus, SettlementCycle
-from alliance.settlement.rules import Report, cut_off, deadline
+from alliance.settlement.rules import Report
 from alliance.settlement.schedule import advance_due, close_due
 from domain.base import new_id
 from domain.errors import NotFound
 from domain.ledger.model import Operation
-from domain.programs.catalogue import Days
 from tests.alliance.support import NOON, WHO, House, days
 
 CENT = 10_000
@@ -354,31 +352,6 @@ async def test_a14_a_merchant_sees_its_own_lines_positions_and_payments(house: H
     assert [{pair.first, pair.second} for pair in pairs] == [{grocer, other}]
     assert all(fuel in (payment.payer_id, payment.payee_id) for payment in paid)
     assert [line.merchant_id for line in statement.partners] == [grocer]
-
-
-NEW_YORK = ZoneInfo("America/New_York")
-
-
-@pytest.mark.parametrize(
-    ("every", "opened", "expected"),
-    [
-        ("day", datetime(2017, 3, 12, 3, tzinfo=UTC), date(2017, 3, 12)),
-        ("day", datetime(2017, 3, 12, 5, tzinfo=UTC), date(2017, 3, 13)),
-        ("week", datetime(2017, 6, 1, 16, tzinfo=UTC), date(2017, 6, 5)),
-        ("week", datetime(2017, 6, 5, 3, 59, tzinfo=UTC), date(2017, 6, 5)),
-        ("week", datetime(2017, 6, 5, 4, tzinfo=UTC), date(2017, 6, 12)),
-        ("month", datetime(2017, 1, 31, 16, tzinfo=UTC), date(2017, 2, 1)),
-        ("month", datetime(2017, 12, 1, 16, tzinfo=UTC), date(2018, 1, 1)),
-    ],
-)
-def test_a07_cut_offs_lie_at_midnight_in_the_alliances_zone(every: str, opened: datetime, expected: date) -> None:
-    assert cut_off(opened, every, NEW_YORK) == datetime(expected.year, expected.month, expected.day, tzinfo=NEW_YORK)
-
-
-def test_a10_business_days_leave_out_weekends() -> None:
-    thursday = datetime(2017, 6, 1, 16, tzinfo=UTC)
-    assert deadline(thursday, Days(3, True), NEW_YORK) == datetime(2017, 6, 7, tzinfo=NEW_YORK)
-    assert deadline(thursday, Days(3, False), NEW_YORK) == datetime(2017, 6, 5, tzinfo=NEW_YORK)
 
 
 async def test_a07_the_calendar_closes_and_silence_confirms(house: House) -> None:

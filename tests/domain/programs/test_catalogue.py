@@ -17,7 +17,7 @@ def test_the_sample_alliance(runtime: Runtime) -> None:
     catalogue = runtime.catalogue
     alliance = catalogue.alliance
     assert (alliance.code, alliance.settlement_currency, alliance.timezone.key) == ("demo", "USD", "America/New_York")
-    assert (alliance.consent, alliance.calendar) == ("operator", "US")
+    assert (alliance.consent, alliance.calendar.region) == ("operator", "US")
     assert alliance.cycle == CycleTerms("week", Days(3, True), Days(5, True), Days(180, False), 1000)
     assert catalogue.identifier_types["CARD"] == IdentifierType("CARD", "merchant", None, "issuer", True, None)
     assert catalogue.identifier_types["PHONE"] == IdentifierType("PHONE", None, "e164", "alliance", False, "code")
