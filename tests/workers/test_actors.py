@@ -119,7 +119,9 @@ async def test_a_cycle_closes_and_is_netted_by_the_calendar(database: Database, 
     assert await cycles(database) == [(1, "OPEN")]
     await settle(database, runtime, opened + timedelta(days=7))
     assert [number for number, _ in await cycles(database)] == [1, 2]
-    await settle(database, runtime, opened + timedelta(days=13))
+    await settle(database, runtime, opened + timedelta(days=13))  # the 16th was a holiday: not the third day yet
+    assert (await cycles(database))[0] == (1, "STATED")
+    await settle(database, runtime, opened + timedelta(days=14))
     (first, second, *_) = await cycles(database)
     assert first == (1, "NETTED")
     assert second[0] == 2
