@@ -5,7 +5,8 @@ import alliance.archive.model
 import alliance.clearing.model
 import alliance.exchange.model
 import alliance.proofs.model
-import alliance.settlement.model  # noqa: F401
+import alliance.settlement.model
+import alliance.statements.model  # noqa: F401
 import domain.events.model
 import domain.ledger.archived
 import domain.ledger.extensions

@@ -6,6 +6,8 @@ from functools import lru_cache
 from uuid import UUID, uuid4
 
 from alliance.runtime import Runtime
+from alliance.statements import queries as statements
+from alliance.statements.rules import Pseudonyms
 from domain.errors import LANGUAGES, Refusal
 from domain.ledger import queries as ledger
 from domain.ledger.queries import WalletFigures, WalletKey
@@ -30,6 +32,13 @@ class House:
         self.wallets: Gatherer[WalletKey, list[WalletFigures]] = Gatherer(self._wallets)
         self._members = runtime.database.standing()
         self._ledger = runtime.database.standing()
+        self._pseudonyms: Pseudonyms | None = None
+
+    async def pseudonyms(self) -> Pseudonyms:
+        """The names that merchants share; their key is read once."""
+        if self._pseudonyms is None:
+            self._pseudonyms = await statements.pseudonyms(self.runtime.database)
+        return self._pseudonyms
 
     async def _resolve(self, asks: list[MemberAsk]) -> Sequence[Resolved | Refusal]:
         catalogue = self.runtime.catalogue

@@ -1,6 +1,5 @@
 """Settlement cycles: as much of them as a viewer may see (A14), and their steps."""
 
-import hmac
 from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
@@ -8,7 +7,6 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.clearing import queries as clearing
-from alliance.clearing.model import Obligation
 from alliance.settlement import commands, queries
 from alliance.settlement.model import SettlementCycle
 from alliance.settlement.queries import MerchantStatement
@@ -16,6 +14,7 @@ from domain.errors import InvalidInput, NotFound
 from resolvers import ids
 from resolvers.acting import merchant_of
 from resolvers.context import Context
+from resolvers.obligations import SeenLine, seen
 from resolvers.once import once
 from resolvers.pages import Page, Window, page, small_number
 from resolvers.reach import members_of
@@ -52,7 +51,7 @@ async def newest(context: Context, asked: Window) -> Page[SettlementCycle]:
     return page(asked, list(found), lambda cycle: (str(cycle.number),), total)
 
 
-async def lines(context: Context, cycle: SettlementCycle, asked: Window, merchant: str | None) -> Page[Obligation]:
+async def lines(context: Context, cycle: SettlementCycle, asked: Window, merchant: str | None) -> Page[SeenLine]:
     """A page of a cycle's obligations: a merchant's own, with `merchant` those between the two of them."""
     parties = [party for party in (members_of(context.signed_in), _id_of(context, merchant)) if party is not None]
     async with context.runtime.database.reader() as session:
@@ -70,7 +69,7 @@ async def lines(context: Context, cycle: SettlementCycle, asked: Window, merchan
         async with context.runtime.database.reader() as session:
             return await clearing.count(session, cycle.id, parties)
 
-    return page(asked, list(found), lambda line: (str(line.operation_id), str(line.seq)), total)
+    return page(asked, await seen(context, found), lambda line: (str(line.row.operation_id), str(line.row.seq)), total)
 
 
 def _place(cursor: tuple[Any, ...] | None) -> clearing.Place | None:
@@ -84,13 +83,6 @@ def _id_of(context: Context, code: str | None) -> UUID | None:
     if merchant is None:
         raise NotFound(what=f"merchant {code[:40]!r}", path=("merchant",))
     return merchant.id
-
-
-def pseudonym(context: Context, line: Obligation) -> str:
-    """A name for an obligation's operation that only its two parties share, and that leads to no member."""
-    pair = b"".join(sorted((line.debtor_id.bytes, line.creditor_id.bytes)))
-    secret = context.house.fingerprint_secret
-    return hmac.digest(secret, b"line" + pair + line.operation_id.bytes, "sha256")[:12].hex()
 
 
 async def statement(context: Context, cycle: SettlementCycle, code: str) -> MerchantStatement | None:

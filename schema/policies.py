@@ -114,7 +114,9 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "NetPosition": _all(PARENT, "merchant amount"),
     "Payment": _all(PARENT, "from to amount status paidAt"),
     "Obligation": _all(
-        PARENT, "reference kind debtor creditor currency points amount occurredAt bookedAt orderRef late reverses"
+        PARENT,
+        "reference kind debtor creditor currency points amount occurredAt bookedAt orderRef late reverses member store"
+        " price agreementVersion reversedReference",
     ),
     "Statement": _all(PARENT, "merchant opening lines adjustments closing position issuedAt confirmedAt partners"),
     "PartnerBalance": _all(PARENT, "partner opening lines adjustments closing net carried"),

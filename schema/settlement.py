@@ -6,16 +6,17 @@ from uuid import UUID
 
 import strawberry
 
-from alliance.clearing.model import Obligation as ObligationRow
 from alliance.clearing.model import ObligationKind
 from alliance.settlement import model
 from alliance.settlement.queries import MerchantStatement, StatementLine
+from alliance.statements.rules import price
 from resolvers import cycles, ids
+from resolvers.obligations import SeenLine
 from resolvers.pages import window
 from schema.merchants import Merchant, PointsCurrency
 from schema.money import Money
 from schema.node import Connection, Info, Node
-from schema.scalars import Points
+from schema.scalars import Decimal, Points
 
 
 def _currency(info: Info) -> str:
@@ -63,6 +64,9 @@ class Obligation:
     """Both parties see the same line. `reference` is a name that only they share, and that leads to no member."""
 
     reference: str
+    member: str = strawberry.field(
+        description="A name for the member that only these two share, the same in all cycles."
+    )
     kind: ObligationKind
     debtor: Merchant | None
     creditor: Merchant | None
@@ -75,8 +79,14 @@ class Obligation:
     order_ref: str | None = strawberry.field(
         description="Shown to the merchant where it happened, and to the operator."
     )
+    store: str | None = strawberry.field(description="Its code, shown as the order's reference is.")
+    price: Decimal | None = strawberry.field(
+        description="What was agreed for a point, in the settlement currency; null on a fee, a share of another line."
+    )
+    agreement_version: int
     late: bool = strawberry.field(description="Sent later than the alliance accepts, and valued at the dearer price.")
     reverses: bool
+    reversed_reference: str | None = strawberry.field(description="The reference of the line that this one reverses.")
     currency_code: strawberry.Private[str]
 
     @strawberry.field(description="Whose points it was about.")
@@ -85,11 +95,12 @@ class Obligation:
         return PointsCurrency.of(info.context.runtime.catalogue.currencies[self.currency_code])
 
     @classmethod
-    def of(cls, info: Info, row: ObligationRow) -> Self:
-        """From a row."""
-        own = info.context.own_merchant_id in (None, row.merchant_id)
+    def of(cls, info: Info, line: SeenLine) -> Self:
+        """From a row, as far as the viewer may see it."""
+        row = line.row
         return cls(
-            reference=cycles.pseudonym(info.context, row),
+            reference=line.reference,
+            member=line.member,
             kind=ObligationKind(row.kind),
             debtor=_merchant(info, row.debtor_id),
             creditor=_merchant(info, row.creditor_id),
@@ -97,9 +108,13 @@ class Obligation:
             amount=Money.of_micro(row.amount, _currency(info)),
             occurred_at=row.occurred_at,
             booked_at=row.booked_at,
-            order_ref=row.order_ref if own else None,
+            order_ref=row.order_ref if line.own else None,
+            store=row.store if line.own else None,
+            price=None if row.price is None else Decimal(price(row.price)),
+            agreement_version=row.agreement_version,
             late=row.late,
             reverses=row.reverses is not None,
+            reversed_reference=line.reverses,
             currency_code=row.currency,
         )
 
@@ -214,7 +229,7 @@ class SettlementCycle(Node):
         """A merchant sees the lines it is a party to."""
         asked = window(cycles.LINE_SHAPE, first, after, last, before)
         page = await cycles.lines(info.context, self.row, asked, merchant)
-        return Connection[Obligation].of(page, lambda row: Obligation.of(info, row))
+        return Connection[Obligation].of(page, lambda line: Obligation.of(info, line))
 
     @strawberry.field(description="A merchant's statement; null for another merchant's.")
     async def statement(self, info: Info, merchant: str) -> Statement | None:

@@ -18,6 +18,7 @@ from alliance.runtime import Runtime
 from schema.app import graphql_app
 from server.access.endpoint import TokenEndpoint
 from server.access.tokens import TokenVerifier
+from server.cycle_statements import CycleStatements
 from server.ingest import ingest_app
 from server.metrics import Metrics
 from server.middleware import RequestMiddleware
@@ -86,6 +87,7 @@ def _routes(runtime: Runtime, metrics: Metrics, settings: Settings) -> list[Base
         Route("/ingest/purchases", ingest_app(runtime, verifier, settings.secret("fingerprint"))),
         Route("/oauth/token", tokens.post, methods=["POST"]),
         Route("/wallets/{id}/statement.csv", Statements(graphql.house, verifier).get),
+        Route("/statements/{cycle:int}/{file}", CycleStatements(graphql.house, verifier).get),
         Route("/log/keys", _LogKeys(runtime).get),
         Route("/healthz", _healthz),
         Route("/readyz", _Readiness(runtime).get),

@@ -20,6 +20,7 @@ from server.commands import (
     replay,
     report,
     roles,
+    statement,
     up,
 )
 from server.commands.common import DONE, NO, UNAVAILABLE, Failure
@@ -51,6 +52,7 @@ app.add_typer(access.client, name="client")
 app.command()(access.token)
 app.command()(replay.replay)
 app.add_typer(cycle.cycle, name="cycle")
+app.add_typer(statement.statement, name="statement")
 report.report.command()(balances.balances)
 app.add_typer(report.report, name="report")
 app.add_typer(jobs.jobs, name="jobs")
