@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from alliance.clearing.rules import is_late
+from alliance.clearing.rules import require_not_ahead
 from domain.errors import NotFound
 from domain.members import commands, queries, rules
 from domain.members.model import EnrolAsk, IdentifierRef, Member, MemberIdentifier, MemberStatus
@@ -92,7 +92,7 @@ async def enrol(context: Context, sent: Sent) -> dict[str, Any]:
     """Find or create a member, and have them join: `member`, `created`, `joined`. Raises a Refusal."""
     key = key_of(context, "enrolMember", sent)
     merchant = merchant_of(context, sent["merchant"])
-    is_late(occurred_at(context, sent), context.as_of)
+    require_not_ahead(occurred_at(context, sent), context.as_of)
     ask = EnrolAsk(
         merchant=merchant.code,
         channel=sent["channel"].value,

@@ -56,6 +56,7 @@ async def _earn(context: Context, sent: Sent) -> Earn:
         store=sent.get("store"),
         order_ref=sent.get("orderRef"),
         dry_run=bool(sent.get("dryRun")),
+        decided=context.signed_in.kind == "operator",
         **what,
     )
 
@@ -141,6 +142,7 @@ async def redeem(context: Context, sent: Sent) -> tuple[Posted, str]:
         store=sent.get("store"),
         order_ref=sent.get("orderRef"),
         dry_run=bool(sent.get("dryRun")),
+        decided=context.signed_in.kind == "operator",
         pool_id=await spender(context, member_id, sent),
     )
     return await context.runtime.engine.post(request), request.currency

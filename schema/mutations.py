@@ -125,6 +125,7 @@ from schema.refusals import (
     StoredValueNotExchanged,
     TenderDiffers,
     TenderUsed,
+    TooLate,
     TooManyExchanges,
     TooNew,
     UserError,
@@ -158,7 +159,8 @@ EarnResult = Annotated[
     | AlreadyReversed
     | NotATender
     | TenderUsed
-    | TenderDiffers,
+    | TenderDiffers
+    | TooLate,
     strawberry.union("EarnResult"),
 ]
 _Unspendable = NotSpendable | WholeCardsOnly
@@ -169,7 +171,15 @@ RejectEarnResult = Annotated[
     strawberry.union("RejectEarnResult"),
 ]
 RedeemResult = Annotated[
-    Redeemed | _Shared | _Still | InsufficientPoints | NoAgreement | _Unspendable | StoredValueElsewhere | _NotOfPool,
+    Redeemed
+    | _Shared
+    | _Still
+    | InsufficientPoints
+    | NoAgreement
+    | _Unspendable
+    | StoredValueElsewhere
+    | _NotOfPool
+    | TooLate,
     strawberry.union("RedeemResult"),
 ]
 HoldPointsResult = Annotated[

@@ -230,6 +230,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "WrongCycleStatus": _ERROR | _all(PARENT, "number status needed"),
     "EarlierCycleOpen": _ERROR | _all(PARENT, "number"),
     "LaterCycleStated": _ERROR | _all(PARENT, "number"),
+    "TooLate": _ERROR | _all(PARENT, "days"),
     "_Service": _all(PUBLIC, "sdl"),
 }
 

@@ -58,6 +58,7 @@ class ErrorCode(StrEnum):
     NOT_A_TENDER = "NOT_A_TENDER"
     TENDER_USED = "TENDER_USED"
     TENDER_DIFFERS = "TENDER_DIFFERS"
+    TOO_LATE = "TOO_LATE"
 
     POOL_NOT_ACTIVE = "POOL_NOT_ACTIVE"
     NOT_IN_POOL = "NOT_IN_POOL"
@@ -452,6 +453,14 @@ class PoolFull(UserError):
 
     most: int
     own = ("most",)
+
+
+@strawberry.type(description="It happened so long ago that only the operator may have it booked.")
+class TooLate(UserError):
+    """The operator decides, and sends it."""
+
+    days: int = strawberry.field(description="Up to so many days ago anybody may.")
+    own = ("days",)
 
 
 TYPES: dict[str, type[UserError]] = {kind.__name__: kind for kind in UserError.__subclasses__()}

@@ -120,6 +120,13 @@ class AgreementBook:
                 return version
         return None
 
+    def since(
+        self, one: uuid.UUID, other: uuid.UUID, version: AgreementVersion, until: datetime
+    ) -> list[AgreementVersion]:
+        """The versions between two merchants that came into force after `version`, up to `until`."""
+        pair = self.pairs.get(frozenset((one, other)), ())
+        return [later for later in pair if version.valid_from < later.valid_from <= until]
+
 
 async def load_book(session: AsyncSession) -> AgreementBook:
     """Read every version in force."""

@@ -76,10 +76,10 @@ def _owed(
 
     A late adjustment is valued at the dearer version, as an earn is (A2). Raises InvalidInput.
     """
-    late = is_late(occurred_at, as_of)
+    late = is_late(occurred_at, as_of, runtime.catalogue.alliance)
     if merchant.id == currency.merchant_id:
         return 0, ()
-    found = versions(runtime.agreements, merchant.id, currency.merchant_id, occurred_at, as_of)
+    found = versions(runtime.agreements, merchant.id, currency.merchant_id, occurred_at, as_of if late else None)
     place = (merchant.id, currency.code)
     prices = [(version.earn[place].owed, version) for version in found if place in version.earn]
     if not prices or place not in found[0].earn:

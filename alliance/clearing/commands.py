@@ -15,7 +15,7 @@ from alliance.clearing.errors import NoAgreement, NotSpendable, WholeCardsOnly
 from alliance.clearing.grants import earn_in_parts, is_special, slides_of
 from alliance.clearing.returns import worth_of_kept
 from alliance.clearing.riders import Owing, OwingBack, OwingDecided, OwingEarned, Refusing
-from alliance.clearing.rules import PRICE_OF_MILLIONTHS, is_late, obligations, versions
+from alliance.clearing.rules import PRICE_OF_MILLIONTHS, is_late, obligations, require_not_ahead, too_late, versions
 from alliance.clearing.tenders import PaidBy, Paying
 from alliance.clearing.tiers import by_tier, returning
 from alliance.exits.commands import sold_into
@@ -61,12 +61,14 @@ def earn_request(
     store: str | None = None,
     order_ref: str | None = None,
     dry_run: bool = False,
+    decided: bool = False,
     tier: str | None = None,
 ) -> Earn:
     """Points for a purchase at `merchant`, in its own currency or in another's under an agreement (A1).
 
     Exactly one of `lines` (amount in minor units of `money`, category), `amount` (minor units) and `points`. `details`,
     one a line, are kept on the operation with the points of each. `paid_by` are the tenders that name a redemption.
+    With `decided` the operator has decided that it counts, however late it comes (A2).
     Where the merchant has tiers, nobody names one: the posting knows which the member has. Raises InvalidInput,
     NotFound; the posting refuses with NoAgreement, and as `Paying` does.
     """
@@ -90,6 +92,7 @@ def earn_request(
     policy = kind.policy_at(occurred_at)
     special = is_special(kind, policy, valued)
     price, riders = _clear(runtime, "earn", merchant, kind, valued.points, occurred_at, as_of, dry_run, special)
+    riders += _in_time(occurred_at, as_of, decided)
     if paid_by and money is not None:
         riders += (Paying(runtime.catalogue, merchant.id, money, tuple(paid_by)),)
     request = Earn(
@@ -167,11 +170,12 @@ def redeem_request(
     store: str | None = None,
     order_ref: str | None = None,
     dry_run: bool = False,
+    decided: bool = False,
     pool_id: uuid.UUID | None = None,
 ) -> Redeem:
     """Spend points at `merchant`, its own or another's under an agreement: then their issuer owes it for them (A1).
 
-    They are the member's, or those of a pool where the member may spend.
+    They are the member's, or those of a pool where the member may spend. `decided` as for `earn_request`.
 
     With an `order` (minor units, money) as many as it takes and the wallet has, at most `points` if they are given,
     by the terms of the currency (R15). Raises InvalidInput, NotFound; the posting refuses with NoAgreement.
@@ -183,6 +187,7 @@ def redeem_request(
     require_spendable(kind, points, occurred_at)
     exactly = points if order is None else None
     _, riders = _clear(runtime, "redeem", merchant, kind, exactly, occurred_at, as_of, dry_run)
+    riders += _in_time(occurred_at, as_of, decided)
     if pool_id is not None:
         riders = (InPool(pool_id, member_id, MOVERS, spends=True), *riders)
     common: dict[str, Any] = {
@@ -231,7 +236,7 @@ def reverse_request(
 
     Raises InvalidInput.
     """
-    is_late(occurred_at, as_of)
+    require_not_ahead(occurred_at, as_of)
     owing = OwingBack(holder_id, operation_id, as_of, runtime.agreements)
     kinds = runtime.catalogue.currencies.values()
     endless = [kind for kind in kinds if kind.kind == "tier_credits"]
@@ -287,6 +292,12 @@ def require_store(merchant: Merchant, store: str | None) -> None:
         raise NotFound(what=f"store {store[:40]!r} of {merchant.code}", path=("store",))
 
 
+def _in_time(occurred_at: datetime, as_of: datetime, decided: bool) -> tuple[Rider, ...]:
+    """What refuses an event that comes so late that the operator has to decide about it."""
+    refusal = None if decided else too_late(occurred_at, as_of)
+    return () if refusal is None else (Refusing(refusal),)
+
+
 def _kept(details: Sequence[Detail] | Details | None, valued: Valued, amount: int | None, money: str | None) -> Any:
     """What is kept of an order, so that parts of it can come back: its lines, an amount as one of them."""
     if not valued.lines or money is None:
@@ -319,12 +330,12 @@ def _clear(
     decided with the posting. A dry run writes nothing, and takes no cycle's lock. Raises InvalidInput.
     """
     issuer_id = currency.merchant_id
-    late = is_late(occurred_at, as_of)
+    late = is_late(occurred_at, as_of, runtime.catalogue.alliance)
     if issuer_id == merchant.id:
         return 0, ()
     if (refused := elsewhere(runtime.catalogue, merchant, currency)) is not None:
         return 0, (Refusing(refused),)
-    found = versions(runtime.agreements, merchant.id, issuer_id, occurred_at, as_of)
+    found = versions(runtime.agreements, merchant.id, issuer_id, occurred_at, as_of if late else None)
     place = (merchant.id, currency.code)
     terms = [version.earn.get(place) if event == "earn" else version.redeem.get(place) for version in found]
     if not terms or terms[0] is None:

@@ -13,6 +13,16 @@ class NoAgreement(Refusal):
     }
 
 
+class TooLate(Refusal):
+    """What happened more than `days` days ago is booked only if the operator decides so: then the operator sends it."""
+
+    code = "TOO_LATE"
+    text = {
+        "en": "it happened more than {days} days ago: the operator decides whether it is booked",
+        "zh-CN": "该事件发生于 {days} 天以前：是否入账由联盟运营方决定",
+    }
+
+
 class NotSpendable(Refusal):
     """What this `currency` counts is never spent: tier credits (R11)."""
 

@@ -8,16 +8,18 @@ from fractions import Fraction
 from typing import Any
 
 from alliance.agreements.book import AgreementBook, AgreementVersion, Event
+from alliance.clearing.errors import TooLate
 from alliance.clearing.model import ObligationKind
 from domain.errors import InvalidInput
 from domain.ledger.rules import share
 from domain.money import MAX_INTEGER, half_even
+from domain.programs.catalogue import Alliance
 
 MAX_AHEAD = timedelta(minutes=5)
 """How far ahead of the edge's clock an event may be dated (A2)."""
 
-ACCEPT_LATE = timedelta(days=7)
-"""An event sent later than this is flagged, and valued at the dearer version for its sender (A2)."""
+MAX_LATE = timedelta(days=60)
+"""Of what is sent later than this, the operator decides whether it counts at all (A2)."""
 
 PRICE_OF_MILLIONTHS = 100
 """Prices are kept in 10^-8: what one point makes owed, in millionths, times this."""
@@ -151,17 +153,35 @@ def issuer_bears(book: AgreementBook, line: Owed) -> bool:
     return False
 
 
-def is_late(occurred_at: datetime, as_of: datetime) -> bool:
-    """Whether an event is flagged for coming late (A2). Raises InvalidInput if it is dated too far ahead."""
+def require_not_ahead(occurred_at: datetime, as_of: datetime) -> None:
+    """Raises InvalidInput for an event dated too far ahead (A2)."""
     if occurred_at - as_of > MAX_AHEAD:
         raise InvalidInput(reason="occurredAt is more than 5 minutes ahead", path=("occurredAt",))
-    return as_of - occurred_at > ACCEPT_LATE
+
+
+def is_late(occurred_at: datetime, as_of: datetime, alliance: Alliance) -> bool:
+    """Whether an event is flagged for coming later than `acceptLateDays` (A2). Raises InvalidInput, as above."""
+    require_not_ahead(occurred_at, as_of)
+    return as_of - occurred_at > alliance.accept_late
+
+
+def too_late(occurred_at: datetime, as_of: datetime) -> TooLate | None:
+    """The refusal of what comes so late that only the operator may have it booked (A2)."""
+    if as_of - occurred_at <= MAX_LATE:
+        return None
+    return TooLate(days=MAX_LATE.days, path=("occurredAt",))
 
 
 def versions(
-    book: AgreementBook, one: uuid.UUID, other: uuid.UUID, occurred_at: datetime, as_of: datetime
+    book: AgreementBook, one: uuid.UUID, other: uuid.UUID, occurred_at: datetime, until: datetime | None = None
 ) -> list[AgreementVersion]:
-    """The version that values an event: the one of its time; for a late event also today's, for the dearer to count."""
-    moments = [occurred_at, as_of] if is_late(occurred_at, as_of) else [occurred_at]
-    found = [book.between(one, other, moment) for moment in moments]
-    return [version for version in found if version is not None] if found[0] is not None else []
+    """The version that values an event: the one of its time, first.
+
+    For a late event, all that were in force from then `until` it came follow, for the dearest to its sender to count.
+    Nothing if there was none at its time.
+    """
+    found = book.between(one, other, occurred_at)
+    if found is None:
+        return []
+    later = () if until is None else book.since(one, other, found, until)
+    return [found, *later]

@@ -52,6 +52,7 @@ class Alliance(Document):
     holidays: CalendarDays = []
     working_days: CalendarDays = []
     consent: Literal["merchants", "operator"] = "merchants"
+    accept_late_days: Annotated[int, Field(ge=0, le=60)] = 7
     cycle: Cycle = Cycle()
 
     @model_validator(mode="after")

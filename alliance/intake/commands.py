@@ -214,6 +214,7 @@ def _request(
         points=order.points,
         tenders=order.tenders,
         paid_by=_paid_by(sender, line, order) if line.tenders else (),
+        decided=sender.merchant_id is None,
     )
 
 

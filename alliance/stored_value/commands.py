@@ -7,7 +7,7 @@ import uuid
 from datetime import datetime
 
 from alliance.clearing.commands import require_store
-from alliance.clearing.rules import is_late
+from alliance.clearing.rules import require_not_ahead
 from alliance.runtime import Runtime
 from alliance.stored_value.riders import KnownBy, WithinCardLimit
 from alliance.stored_value.rules import is_money
@@ -45,7 +45,7 @@ def top_up_request(
     It earns nothing: bought value does not become points (L5). Raises InvalidInput, NotFound, NotAllowed; the posting
     refuses with StoredValueLimitExceeded.
     """
-    is_late(occurred_at, as_of)
+    require_not_ahead(occurred_at, as_of)
     kind = stored_value_of(runtime.catalogue, merchant, currency)
     require_store(merchant, store)
     expiry = kind.policy_at(occurred_at).expiry

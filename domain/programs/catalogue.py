@@ -4,7 +4,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from fractions import Fraction
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -78,6 +78,7 @@ class Alliance:
     calendar: CalendarTerms
     consent: Literal["merchants", "operator"]
     cycle: CycleTerms
+    accept_late: timedelta = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +298,7 @@ def _alliance(row: AllianceRow) -> Alliance:
             min_payment=to_minor(cycle["minPayment"], row.settlement_currency),
             cut_off=time.fromisoformat(cycle.get("cutOff", "00:00")),
         ),
+        accept_late=timedelta(days=row.terms.get("acceptLateDays", 7)),
     )
 
 

@@ -119,7 +119,7 @@ def test_every_refusal_of_the_domain_has_a_type() -> None:
         data = dict.fromkeys(("reason", "what", "requested", "available", "limit", "status", "order", "operation"), "1")
         data |= dict.fromkeys(("kind", "type", "merchant", "event", "currency", "expired", "cap", "used"), "1")
         data |= dict.fromkeys(("minimum", "number", "needed", "depth", "points", "per", "held", "left", "card"), "1")
-        data |= dict.fromkeys(("until", "worth", "amount", "role", "most"), "1")
+        data |= dict.fromkeys(("until", "worth", "amount", "role", "most", "days"), "1")
         shown = TYPES[name].of(kind(path=("a",), **data), "zh-CN")
         assert shown.code in ErrorCode
         assert shown.message != kind(path=("a",), **data).message("en"), f"{name} is not translated"

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from alliance.agreements.book import Fee
 from alliance.clearing.commands import earn_request, redeem_request
-from alliance.clearing.errors import NoAgreement
+from alliance.clearing.errors import NoAgreement, TooLate
 from alliance.clearing.rules import share_of
 from alliance.settlement.model import CycleTransition, SettlementCycle
 from domain.errors import InvalidInput, NotFound
@@ -224,6 +224,47 @@ async def test_a02_a_late_event_is_flagged_and_dearer_for_its_sender(
     spent = await house.spend(member, "fuel", 100, occurred_at=NOON - late)
     assert await house.owed(spent) == [("SPEND", "grocer", "fuel", 100, amount)]
     assert [o.late for o in await house.obligations()] == [amount == "0.800000"]
+
+
+async def test_a02_a_late_event_goes_by_the_dearest_of_all_versions_since(house: House) -> None:
+    """The redemption price went from 0.009 down to 0.007, and up to 0.008 again: who waited for that gets 0.007."""
+    sample, low, up = house.version(), NOON - days(9), NOON - days(3)
+    house.agree(
+        house.redeeming(8_000, version=3, valid_from=up),
+        house.redeeming(7_000, version=2, valid_from=low, valid_to=up),
+        replace(sample, valid_to=low),
+    )
+    member = await house.member()
+    await house.earn(member, "grocer", 1_000)
+    spent = await house.spend(member, "fuel", 100, occurred_at=NOON - days(20))
+    assert await house.owed(spent) == [("SPEND", "grocer", "fuel", 100, "0.700000")]
+    assert [(o.agreement_version, o.late) for o in await house.obligations()] == [(2, True)]
+
+
+async def test_a02_how_late_is_accepted_is_the_alliance_s(house: House) -> None:
+    catalogue = house.runtime.catalogue
+    house.runtime.catalogue = replace(catalogue, alliance=replace(catalogue.alliance, accept_late=days(1)))
+    member = await house.member()
+    await house.earn(member, "fuel", 10, occurred_at=NOON - days(1))
+    await house.earn(member, "fuel", 10, occurred_at=NOON - days(1) - timedelta(microseconds=1))
+    assert [o.late for o in await house.obligations()] == [False, True]
+
+
+@pytest.mark.parametrize("at", ["grocer", "fuel"])
+async def test_a02_past_sixty_days_the_operator_decides(house: House, at: str) -> None:
+    member, moment, again = await house.member(), NOON - days(60), key()
+    await house.earn(member, at, 100, occurred_at=moment)
+    late = {"occurred_at": moment - timedelta(microseconds=1)}
+    for verb in (house.earn, house.spend):
+        with pytest.raises(TooLate) as refused:
+            await verb(member, at, 10, **late, key=again if verb == house.earn else key())
+        assert (refused.value.data, refused.value.path) == ({"days": 60}, ("occurredAt",))
+    with pytest.raises(TooLate):
+        await house.earn(member, at, 10, **late, key=again)
+    earned = await house.earn(member, at, 10, **late, decided=True)
+    spent = await house.spend(member, at, 10, **late, decided=True)
+    assert (earned.points, spent.points) == (10, 10)
+    assert {o.late for o in await house.obligations()} == ({True} if at == "fuel" else set())
 
 
 async def test_a02_more_than_five_minutes_ahead_is_refused(house: House) -> None:
