@@ -110,7 +110,9 @@ class Reinstated:
     """As new lots, for a while."""
 
     points: Points
-    expires_at: datetime = strawberry.field(description="The first moment at which they are gone again.")
+    expires_at: datetime | None = strawberry.field(
+        description="The first moment at which they are gone again; null is never, where a law wants it."
+    )
     posted: strawberry.Private[Posted]
 
     @strawberry.field(description="Null for a dry run.")
@@ -126,5 +128,6 @@ class Reinstated:
     @classmethod
     def of(cls, posted: Posted) -> Self:
         """From what the engine answered."""
-        expires_at = datetime.fromisoformat(posted.data["expires_at"])
+        until: str | None = posted.data["expires_at"]
+        expires_at = None if until is None else datetime.fromisoformat(until)
         return cls(points=Points(posted.points), expires_at=expires_at, posted=posted)

@@ -14,6 +14,7 @@ from domain.errors import InvalidInput, NotAllowed, NotFound
 from domain.ledger.adjustments import Adjust, AdjustmentLimits, Reinstate
 from domain.ledger.request import Key, Rider
 from domain.programs.catalogue import Currency, ExpiryPolicy, Merchant
+from domain.programs.jurisdictions import forbids_expiry, profile_of
 from domain.programs.rules import day_bounds, expiry_instant
 
 
@@ -115,12 +116,16 @@ def reinstate_request(
     client_id: uuid.UUID | None,
     dry_run: bool = False,
 ) -> Reinstate:
-    """Bring back what an operation expired (R5), until the end of the issuer's `graceDays`. Raises InvalidInput."""
+    """Bring back what an operation expired (R5), until the end of the issuer's `graceDays`.
+
+    For ever where the issuer's law lets no points end by time; the posting asks the member's. Raises InvalidInput.
+    """
     if not reason.strip():
         raise InvalidInput(reason="say why", path=("reason",))
     grace = ExpiryPolicy("rolling", days=issuer.grace_days)
-    expires_at = expiry_instant(grace, as_of, issuer.timezone)
-    assert expires_at is not None
+    today = as_of.astimezone(issuer.timezone).date()
+    forbidden = forbids_expiry(profile_of(issuer.jurisdiction, today), grace)
+    expires_at = None if forbidden else expiry_instant(grace, as_of, issuer.timezone)
     return Reinstate(
         holder_id=holder_id,
         key=key,

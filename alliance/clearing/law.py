@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from domain.ledger.model import OperationKind
 from domain.ledger.request import Books, Effect
 from domain.ledger.rules import LotState
 from domain.programs.catalogue import Catalogue
@@ -15,7 +16,8 @@ _BY_TIME = ExpiryPolicy("fixed")
 class StricterExpiry:
     """Lots that end in a way which the law of their member forbids never end.
 
-    Only what is granted anew: what was moved or comes back keeps its date (R6). Tier credits end with their period.
+    Only what gets a date anew, reinstated points among it: what was moved or put back keeps its date (R6). Tier
+    credits end with their period.
     """
 
     def __init__(self, catalogue: Callable[[], Catalogue]) -> None:
@@ -31,6 +33,8 @@ class StricterExpiry:
                 by[profile.code] = {"rule": f"law:{profile.code}", "version": profile.version, "points": 0}
         if by:
             effect.operation["decisions"] = [*(effect.operation["decisions"] or ()), *by.values()]
+            if "expires_at" in effect.data:
+                effect.data["expires_at"] = None
             shared = {lot.sliding_id for wallet in books.wallets.values() for lot in wallet}
             shared |= {lot.sliding_id for lot in effect.lots}
             effect.slides = [slide for slide in effect.slides if slide[0].id in shared]
@@ -38,7 +42,8 @@ class StricterExpiry:
     def _forbidding(self, books: Books, effect: Effect, lot: LotState) -> Profile | None:
         """The profile of the lot's member on the day of the event, in the issuer's zone, if it forbids such an end."""
         jurisdiction = books.jurisdictions.get(lot.holder_id)
-        if jurisdiction is None or lot.expires_at is None or lot.source_lot_id is not None:
+        moved = lot.source_lot_id is not None and effect.operation["kind"] != OperationKind.REINSTATE
+        if jurisdiction is None or lot.expires_at is None or moved:
             return None
         catalogue = self.catalogue()
         if catalogue.currencies[lot.currency].kind == "tier_credits":

@@ -182,12 +182,12 @@ REINSTATED = _Reinstated()
 class Reinstate(Request):
     """Bring back `points` that `operation_id` expired (None: all that are left), as lots that live until `expires_at`.
 
-    Each names the lot it was, and keeps its issuer; the issuer funds it.
+    Each names the lot it was, and keeps its issuer; the issuer funds it. `expires_at` None is never.
     """
 
     operation_id: UUID
     points: int | None
-    expires_at: datetime
+    expires_at: datetime | None
     reason: str
 
     def needs(self, needs: Needs) -> None:
@@ -215,7 +215,7 @@ class Reinstate(Request):
             EntryState(POINTS, entry.currency, points, entry.counter_holder_id, entry.counter_account)
         )
         effect.lots.extend(self._lot(effect, lot, part) for lot, part in parts)
-        effect.data |= {"currency": entry.currency, "expires_at": self.expires_at.isoformat()}
+        effect.data |= {"currency": entry.currency, "expires_at": self.expires_at and self.expires_at.isoformat()}
         effect.rows += [note_row(effect, self.reason), (_RETURN, self._return(effect, whole=points == left))]
         now = {lot.id: back.get(lot.id, 0) + part for lot, part in parts}
         books.others[REINSTATED][self.holder_id, self.operation_id] = back | now

@@ -7,12 +7,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
+from alliance.clearing.adjustments import reinstate_request
 from alliance.clearing.commands import earn_request
 from alliance.clearing.grants import activate_request
+from domain.ledger.commands import Expire
 from domain.ledger.due import pending_of
 from domain.ledger.request import Posted
 from domain.ledger.verify import verify
+from domain.members.model import Member
 from domain.programs.terms import ExpiryPolicy, PendingTerms
 from tests.alliance.clearing.test_grants import buy, give_back, rules, terms
 from tests.alliance.gifts.test_cashing_out import give
@@ -133,3 +137,43 @@ async def test_r05_points_keep_their_date_where_they_move(proved: House) -> None
     [end] = await ends(proved, giver)
     await give(proved, giver, receiver, 10, as_of=SINCE)
     assert await ends(proved, receiver) == [end]
+
+
+async def reinstated(house: House, member: uuid.UUID) -> Posted:
+    """Ten points that ended after a year, and come back."""
+    await house.earn(member, "grocer", 10, as_of=SINCE, occurred_at=SINCE)
+    issuer, later = house.runtime.catalogue.merchants["grocer"], SINCE + 400 * DAY
+    common: dict[str, Any] = {"holder_id": member, "client_id": CLIENT, "as_of": later}
+    expire = Expire(currency="GRO", issuer_id=issuer.id, key=None, occurred_at=later, **common)
+    gone = await house.runtime.engine.post(expire)
+    assert gone.operation_id is not None
+    common |= {"operation_id": gone.operation_id, "issuer": issuer, "points": None, "reason": "goodwill"}
+    return await house.runtime.engine.post(reinstate_request(house.runtime, key=key(), **common))
+
+
+@pytest.mark.parametrize(("jurisdiction", "never"), [("US-OH", False), ("CA-ON", True), ("CA-QC", True)])
+async def test_r05_l01_reinstated_points_end_as_the_members_law_lets_them(
+    proved: House, jurisdiction: str, never: bool
+) -> None:
+    """They ended where the member lived before; `graceDays` is time alone."""
+    terms(proved, expiry=BY_TIME)
+    member = await proved.member()
+    await proved.earn(member, "grocer", 10, as_of=SINCE, occurred_at=SINCE)
+    async with proved.runtime.database.transaction() as session:
+        await session.execute(update(Member).values(jurisdiction=jurisdiction))
+    law = f"law:{jurisdiction}"
+    back = await reinstated(proved, member)
+    assert back.points == (10 if never else 20), "what is earned there does not end"
+    assert back.data["expires_at"] == (None if never else "2021-08-06T04:00:00+00:00")
+    assert [one["rule"] for one in back.decisions] == ([law] if never else [])
+    *_, lot = await proved.lots(member, "GRO")
+    assert (lot.expires_at is None) == never
+
+
+async def test_r05_l01_reinstated_points_end_as_the_issuers_law_lets_them(proved: House) -> None:
+    terms(proved, expiry=BY_TIME)
+    catalogue = proved.runtime.catalogue
+    grocer = replace(catalogue.merchants["grocer"], jurisdiction="CA-ON")
+    proved.runtime.catalogue = replace(catalogue, merchants=catalogue.merchants | {"grocer": grocer})
+    back = await reinstated(proved, await proved.member())
+    assert (back.points, back.data["expires_at"]) == (10, None)
