@@ -15,6 +15,7 @@ async def take_back(context: Context, row: OperationRow, sent: Sent, key: Key) -
             raise InvalidInput(reason="an exit is undone whole", path=(part,))
     entry = (await context.loaders.entries.load((row.holder_id, row.id)))[0]
     request = reverse_exit_request(
+        context.runtime,
         holder_id=row.holder_id,
         operation_id=row.id,
         currency=entry.currency,
@@ -23,6 +24,7 @@ async def take_back(context: Context, row: OperationRow, sent: Sent, key: Key) -
         key=key,
         client_id=context.signed_in.client_id,
         reason=sent["reason"],
+        at_fault=context.runtime.catalogue.merchants_by_id[row.merchant_id] if sent.get("merchantAtFault") else None,
         dry_run=bool(sent.get("dryRun")),
     )
     return await context.runtime.engine.post(request)

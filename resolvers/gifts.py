@@ -66,6 +66,7 @@ async def take_back(context: Context, row: OperationRow, sent: Sent, key: Key) -
         key=key,
         client_id=context.signed_in.client_id,
         reason=sent["reason"],
+        at_fault=context.runtime.catalogue.merchants_by_id[row.merchant_id] if sent.get("merchantAtFault") else None,
         dry_run=bool(sent.get("dryRun")),
     )
     return await context.runtime.engine.post(request)

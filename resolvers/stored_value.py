@@ -67,6 +67,8 @@ async def take_back(context: Context, row: OperationRow, sent: Sent, key: Key) -
         if sent.get(part) is not None:
             reason = "a top up is undone whole: refundStoredValue pays back a part"
             raise InvalidInput(reason=reason, path=(part,))
+    if sent.get("merchantAtFault"):
+        raise InvalidInput(reason="only points that were spent come back", path=("merchantAtFault",))
     request = reverse_top_up_request(
         holder_id=row.holder_id,
         operation_id=row.id,

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, Literal
 
 from alliance.clearing.errors import NoAgreement, NotSpendable, WholeCardsOnly
+from alliance.clearing.fault import grace_of
 from alliance.clearing.grants import earn_in_parts, is_special, slides_of
 from alliance.clearing.returns import worth_of_kept
 from alliance.clearing.riders import Owing, OwingBack, OwingDecided, OwingEarned, Refusing
@@ -31,7 +32,6 @@ from domain.money import from_minor
 from domain.pools.riders import MOVERS, InPool
 from domain.programs.catalogue import Catalogue, Currency, Merchant
 from domain.programs.rules import Line, Tender, Valued, expiry_instant, points_for_order, value_purchase
-from domain.programs.terms import ExpiryPolicy
 
 Detail = tuple[str | None, str | None, str | None, str, str]
 """What is kept of a line: reference, sku, category, quantity and amount, the last two as they were sent."""
@@ -256,14 +256,8 @@ def reverse_request(
         asked=asked,
         worth=worth_of_kept(runtime.catalogue),
         sold=sold_into(runtime.catalogue),
-        grace=None if at_fault is None else partial(_grace, runtime.catalogue, at_fault, as_of),
+        grace=grace_of(runtime.catalogue, at_fault, as_of),
     )
-
-
-def _grace(catalogue: Catalogue, at_fault: Merchant, as_of: datetime, currency: str) -> datetime | None:
-    """Until when points live at least that come back because a merchant was at fault (R20): days of their issuer's."""
-    issuer = catalogue.merchants_by_id[catalogue.currencies[currency].merchant_id]
-    return expiry_instant(ExpiryPolicy("rolling", days=at_fault.grace_on_fault), as_of, issuer.timezone)
 
 
 def currency_of(catalogue: Catalogue, merchant: Merchant, code: str | None) -> Currency:

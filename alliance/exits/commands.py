@@ -5,11 +5,12 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from alliance.clearing.fault import grace_of
 from alliance.runtime import Runtime
 from domain.ledger.exits import Exit, FollowExit, ReverseExit
 from domain.ledger.request import Key
 from domain.money import PRICE, exponent
-from domain.programs.catalogue import Catalogue, Currency, ForcedExitTerms
+from domain.programs.catalogue import Catalogue, Currency, ForcedExitTerms, Merchant
 from domain.programs.rules import expiry_instant
 
 
@@ -75,6 +76,7 @@ def worth_at(currency: Currency, terms: ForcedExitTerms) -> Callable[[datetime],
 
 
 def reverse_exit_request(
+    runtime: Runtime,
     *,
     holder_id: uuid.UUID,
     operation_id: uuid.UUID,
@@ -84,10 +86,12 @@ def reverse_exit_request(
     key: Key | None,
     client_id: uuid.UUID | None,
     reason: str | None = None,
+    at_fault: Merchant | None = None,
     dry_run: bool = False,
 ) -> ReverseExit:
-    """Undo an exit, as long as its change is whole."""
+    """Undo an exit, as long as its change is whole. With a merchant `at_fault` its points live so many days more."""
     named: dict[str, Any] = {"key": key, "client_id": client_id, "as_of": as_of, "occurred_at": occurred_at}
+    named["grace"] = grace_of(runtime.catalogue, at_fault, as_of)
     return ReverseExit(
         holder_id=holder_id, operation_id=operation_id, currency=currency, note=reason, dry_run=dry_run, **named
     )

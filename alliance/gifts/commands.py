@@ -4,6 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Literal
 
+from alliance.clearing.fault import grace_of
 from alliance.clearing.newcomers import waiting
 from alliance.runtime import Runtime
 from domain.errors import NotFound
@@ -11,6 +12,7 @@ from domain.ledger.gifts import Gift, GiftLimits, ReverseGift
 from domain.ledger.model import OperationKind
 from domain.ledger.request import Key, Rider
 from domain.pools.riders import ALL, MOVERS, InPool
+from domain.programs.catalogue import Merchant
 from domain.programs.rules import day_bounds
 
 
@@ -102,9 +104,13 @@ def reverse_gift_request(
     key: Key | None,
     client_id: uuid.UUID | None,
     reason: str | None = None,
+    at_fault: Merchant | None = None,
     dry_run: bool = False,
 ) -> ReverseGift:
-    """Take a gift back, as long as the receiver's points are whole."""
+    """Take a gift back, as long as the receiver's points are whole.
+
+    With a merchant `at_fault` they live so many days more (R20).
+    """
     return ReverseGift(
         holder_id=giver_id,
         key=key,
@@ -117,4 +123,5 @@ def reverse_gift_request(
         currency=currency,
         note=reason,
         clawback={merchant.id: merchant.clawback for merchant in runtime.catalogue.merchants.values()},
+        grace=grace_of(runtime.catalogue, at_fault, as_of),
     )

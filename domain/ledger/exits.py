@@ -19,6 +19,7 @@ from domain.ledger.commands import POINTS, Taken, effect_of, note_row, require_r
 from domain.ledger.errors import AlreadyReversed, InsufficientPoints, NotReversible
 from domain.ledger.model import AccountKind, ForcedExit, OperationKind
 from domain.ledger.request import Books, Effect, EntryState, Needs, PastOperation, Request
+from domain.ledger.restoring import Grace, put_into, record_fault
 from domain.ledger.rules import NEVER, LotState
 
 _FORCED_EXIT: Any = ForcedExit.__table__
@@ -232,11 +233,12 @@ class FollowExit(Exit):
 
 @dataclass(slots=True, kw_only=True)
 class ReverseExit(Request):
-    """Undo an exit whose change is whole: the points return to the very lots (R20)."""
+    """Undo an exit whose change is whole: the points return to the very lots, with `grace` for some days more (R20)."""
 
     operation_id: UUID
     currency: str
     note: str | None = None
+    grace: Grace | None = None
 
     def needs(self, needs: Needs) -> None:
         """The exit; its wallets come with it."""
@@ -261,9 +263,12 @@ class ReverseExit(Request):
         for entry in original.entries:
             counter = (entry.counter_holder_id, entry.counter_account)
             effect.entries.append(EntryState(POINTS, entry.currency, -entry.amount, *counter))
-        effect.allocations.extend((lot, -part) for lot, part in original.allocations)
+        until = self.grace(self.currency) if self.grace is not None else None
+        expired = put_into(effect, [(lot, -part) for lot, part in original.allocations], until, self.as_of)
         effect.allocations.append((change, -change.granted))
-        effect.data |= {"restored": points, "taken": change.granted}
+        effect.data |= {"restored": points, "expired": expired, "taken": change.granted}
+        if self.grace is not None:
+            record_fault(effect, points)
         if self.note:
             effect.rows.append(note_row(effect, self.note))
         standing = books.other(SOLD, (self.holder_id, self.currency)) or []

@@ -23,6 +23,7 @@ from domain.ledger.errors import (
 )
 from domain.ledger.model import OperationKind
 from domain.ledger.request import Books, Effect, EntryState, Needs, PastOperation, Request
+from domain.ledger.restoring import Grace, put_into, record_fault
 from domain.ledger.rules import LotState, available
 
 
@@ -168,13 +169,14 @@ class Gift(Request):
 
 @dataclass(slots=True, kw_only=True)
 class ReverseGift(Request):
-    """Take a gift back, whole: the points return to the very lots that gave (R20)."""
+    """Take a gift back, whole: the points return to the very lots that gave, with `grace` for some days more (R20)."""
 
     operation_id: UUID
     to_holder_id: UUID
     currency: str
     note: str | None = None
     clawback: Mapping[UUID, str] = field(default_factory=dict)
+    grace: Grace | None = None
 
     def after(self, books: Books, effect: Effect) -> list[Effect]:
         """What comes back of a reversed earn goes to its clawback first."""
@@ -201,9 +203,12 @@ class ReverseGift(Request):
         effect = effect_of(self, OperationKind.REVERSAL, original.merchant_id, points, reverses=original.id)
         effect.reverses = original
         move(effect, self.to_holder_id, self.holder_id, self.currency, points)
-        effect.allocations.extend((lot, -part) for lot, part in original.allocations)
+        until = self.grace(self.currency) if self.grace is not None else None
+        expired = put_into(effect, [(lot, -part) for lot, part in original.allocations], until, self.as_of)
         effect.allocations.extend((lot, -lot.granted) for lot in given)
-        effect.data |= {"restored": points, "taken": 0}
+        effect.data |= {"restored": points, "expired": expired, "taken": 0}
+        if self.grace is not None:
+            record_fault(effect, points)
         if self.note:
             effect.rows.append(note_row(effect, self.note))
         return effect

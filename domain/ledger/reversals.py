@@ -1,12 +1,10 @@
 """Undoing what an operation did, or a part of it (R18 to R23)."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from domain.base import new_id
 from domain.errors import InvalidInput
 from domain.ledger import debts, shortfalls
 from domain.ledger.change import SOLD, buy_back
@@ -14,6 +12,7 @@ from domain.ledger.commands import PENDING, POINTS, Taken, effect_of, note_row
 from domain.ledger.errors import AlreadyReversed, InsufficientPoints, NotReversible
 from domain.ledger.model import AccountKind, OperationKind, OperationReturn
 from domain.ledger.request import Books, Effect, EntryState, Needs, PastOperation, Request
+from domain.ledger.restoring import Grace, fault_of, put_into, record_fault
 from domain.ledger.returns import (
     EVERYTHING,
     Asked,
@@ -51,7 +50,7 @@ class Reverse(Request):
     asked: Asked = EVERYTHING
     worth: Valuing | None = None
     sold: Mapping[str, str] = field(default_factory=dict)
-    grace: Callable[[str], datetime | None] | None = None
+    grace: Grace | None = None
 
     def needs(self, needs: Needs) -> None:
         """The operation, with what it did; its wallets come with it. And what exits sold, with their change."""
@@ -108,7 +107,7 @@ class Reverse(Request):
         """Keep what came back beside the reversal; `taken` are quantities of lines."""
         what = named(taken, self.asked, beside)
         if self.grace is not None:
-            what["fault"] = {"merchant": str(effect.operation["merchant_id"]), "by": str(self.client_id)}
+            what["fault"] = fault_of(effect)
         effect.returned = return_of(effect.operation["id"], what, recovered=effect.recovered, **figures)
         row = {"holder_id": self.holder_id, "operation_id": effect.operation["id"], "returned": what, **figures}
         effect.rows.append((OperationReturn.__table__, row))  # type: ignore[arg-type]
@@ -189,23 +188,9 @@ class Reverse(Request):
         currency = original.entries[0].currency
         if effect.points:
             effect.entries.append(_back(original, currency, effect.points))
-        expired = self._put_back(effect, parts, self.grace(currency) if self.grace is not None else None)
+        expired = put_into(effect, parts, self.grace(currency) if self.grace is not None else None, self.as_of)
         effect.data |= {"restored": effect.points, "expired": expired}
         self._returned(effect, taken, undone=effect.points, due=effect.points, whole=effect.points == left)
-
-    def _put_back(self, effect: Effect, parts: Taken, until: datetime | None) -> int:
-        """Into the very lots; those that end before `until` stay as they are, and new ones stand for their points.
-
-        How many come back expired.
-        """
-        expired = 0
-        for lot, part in parts:
-            if until is not None and lot.expires_at is not None and lot.expires_at < until:
-                effect.lots.append(_in_place_of(effect, lot, part, until))
-            else:
-                effect.allocations.append((lot, part))
-                expired += 0 if lot.is_live(self.as_of) else part
-        return expired
 
     def _to_restore(
         self, books: Books, original: PastOperation, spent: int, left: int
@@ -237,10 +222,16 @@ class Reverse(Request):
         whole = available(original.lots, self.as_of)
         if whole < granted:
             raise InsufficientPoints(available=whole, requested=granted, path=("operation",))
-        _restore(original, effect)
+        effect.entries.extend(_opposites(original.entries))
+        out = original.entries[0]
+        until = self.grace(out.currency) if self.grace is not None else None
+        parts = [(lot, -part) for lot, part in original.allocations]
+        effect.points = -out.amount
+        effect.data["expired"] = put_into(effect, parts, until, self.as_of)
         effect.allocations.extend((lot, -lot.granted) for lot in original.lots)
-        effect.points = -original.entries[0].amount
         effect.data |= {"restored": effect.points, "taken": granted}
+        if self.grace is not None:
+            record_fault(effect, effect.points)
 
 
 _UNDO = {
@@ -250,26 +241,6 @@ _UNDO = {
     OperationKind.ADJUST.value: Reverse._undo_adjust,
     OperationKind.OPENING.value: Reverse._undo_earn,
 }
-
-
-def _in_place_of(effect: Effect, lot: LotState, points: int, until: datetime) -> LotState:
-    """A lot as that one was, but for how long it lives."""
-    return LotState(
-        lot.holder_id,
-        new_id(),
-        lot.currency,
-        effect.operation["id"],
-        lot.issuer_id,
-        lot.funder_id,
-        lot.price,
-        points,
-        points,
-        lot.granted_at,
-        until,
-        source_holder_id=lot.holder_id,
-        source_lot_id=lot.id,
-        depth=lot.depth,
-    )
 
 
 def _back(original: PastOperation, currency: str, amount: int) -> EntryState:
@@ -291,12 +262,6 @@ def _drop_pending(waiting: Sequence[PendingState], effect: Effect, points: int) 
         issuance = AccountKind.ISSUANCE.value
         effect.entries.append(EntryState(PENDING, first.currency, -dropped, first.issuer_id, issuance))
     return dropped
-
-
-def _restore(original: PastOperation, effect: Effect) -> None:
-    """The opposite of the original's entries and allocations."""
-    effect.entries.extend(_opposites(original.entries))
-    effect.allocations.extend((lot, -part) for lot, part in original.allocations)
 
 
 def _opposites(entries: Iterable[EntryState]) -> Iterable[EntryState]:

@@ -14,6 +14,7 @@ from domain.ledger.returns import EVERYTHING, named, return_of
 from domain.ledger.rules import LotState
 
 Back = list[tuple[LotState, int]]
+_GRANTS = (OperationKind.EARN, OperationKind.ADJUST, OperationKind.OPENING)
 
 
 def recover(books: Books, request: Request, effect: Effect, modes: Mapping[UUID, str]) -> list[Effect]:
@@ -27,7 +28,7 @@ def recover(books: Books, request: Request, effect: Effect, modes: Mapping[UUID,
             back.setdefault(source.id, []).append((lot, points))
     found = []
     for earn in books.operations.values() if back else ():
-        if earn.returns and earn.lots and earn is not effect.reverses:
+        if earn.kind in _GRANTS and earn.returns and earn.lots and earn is not effect.reverses:
             currency = earn.entries[0].currency
             gains = [gain for lot in earn.lots if lot.currency == currency for gain in back.get(lot.id, ())]
             taken = _first(gains, _shortfall(earn, currency))

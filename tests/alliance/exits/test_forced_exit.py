@@ -185,7 +185,7 @@ async def test_r13_one_operation_that_is_reversible(house: House) -> None:
         await _undo(house, ann, exit_.operation_id)
     await house.reverse(ann, spent)
     back = await _undo(house, ann, exit_.operation_id)
-    assert (back.points, back.data) == (100, {"restored": 100, "taken": 100})
+    assert (back.points, back.data) == (100, {"restored": 100, "expired": 0, "taken": 100})
     assert [lot.remaining for lot in await house.lots(ann, "GRO")] == [60, 40], "the very lots"
     with pytest.raises(AlreadyReversed):
         await _undo(house, ann, exit_.operation_id)
@@ -194,7 +194,7 @@ async def test_r13_one_operation_that_is_reversible(house: House) -> None:
 
 async def _undo(house: House, holder: uuid.UUID, operation_id: uuid.UUID) -> Posted:
     request = reverse_exit_request(
-        holder_id=holder, operation_id=operation_id, currency="GRO", occurred_at=NOON, key=key(), **NAMED
+        house.runtime, holder_id=holder, operation_id=operation_id, currency="GRO", occurred_at=NOON, key=key(), **NAMED
     )
     return await house.runtime.engine.post(request)
 

@@ -1,5 +1,6 @@
 """Where the merchant was at fault, restored points live some days more at least (R20)."""
 
+import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,8 +10,28 @@ from domain.database import Database
 from domain.errors import InvalidInput
 from domain.ledger.engine import PostingEngine
 from domain.ledger.errors import AlreadyReversed
+from domain.ledger.request import Request
 from domain.ledger.returns import Asked
-from tests.ledger_support import CLIENT, ISSUERS, NOON, earn, members, posted, redeem, reverse, rows
+from domain.ledger.verify import verify
+from tests.ledger_support import (
+    CLIENT,
+    ISSUERS,
+    NOON,
+    capture,
+    earn,
+    exchange,
+    exit_,
+    give,
+    hold,
+    members,
+    posted,
+    redeem,
+    reverse,
+    reverse_exit,
+    rows,
+    take_back,
+    top_up,
+)
 
 DAY = timedelta(days=1)
 FAULT: dict[str, Any] = {"grace": lambda currency: NOON + 30 * DAY}
@@ -82,3 +103,64 @@ async def test_r20_what_was_earned_has_no_grace(engine: PostingEngine) -> None:
     granted = await engine.post(earn(ann, 10))
     with pytest.raises(InvalidInput):
         await engine.post(reverse(ann, granted.operation_id, **FAULT))
+
+
+async def _bonus_spent(engine: PostingEngine, ann: uuid.UUID, bob: uuid.UUID) -> Request:
+    await engine.post(top_up(ann, 50, 10, bonus_expires_at=NOON + DAY))
+    spent = await engine.post(redeem(ann, 30, "VAL"))
+    return reverse(ann, spent.operation_id, **FAULT)
+
+
+async def _captured(engine: PostingEngine, ann: uuid.UUID, bob: uuid.UUID) -> Request:
+    held = await engine.post(hold(ann, 10))
+    return reverse(ann, (await engine.post(capture(held, 10))).operation_id, **FAULT)
+
+
+async def _exchanged(engine: PostingEngine, ann: uuid.UUID, bob: uuid.UUID) -> Request:
+    return reverse(ann, (await engine.post(exchange(ann, 10, 8))).operation_id, **FAULT)
+
+
+async def _given(engine: PostingEngine, ann: uuid.UUID, bob: uuid.UUID) -> Request:
+    return take_back(ann, bob, (await engine.post(give(ann, bob, 10))).operation_id, **FAULT)
+
+
+async def _sold(engine: PostingEngine, ann: uuid.UUID, bob: uuid.UUID) -> Request:
+    return reverse_exit(ann, (await engine.post(exit_(ann))).operation_id, **FAULT)
+
+
+@pytest.mark.parametrize("how", [_bonus_spent, _captured, _exchanged, _given, _sold])
+async def test_r20_wherever_a_reversal_puts_points_back(engine: PostingEngine, database: Database, how: Any) -> None:
+    """Ten points, or a bonus of ten, that ended tomorrow come back as ones that end in 30 days, and it is kept why."""
+    ann, bob = members(2)
+    if how is not _bonus_spent:
+        await engine.post(earn(ann, 10, expires_at=NOON + DAY))
+    back = await engine.post(await how(engine, ann, bob))
+    assert back.data["expired"] == 0
+    currency = "VAL" if how is _bonus_spent else "GRO"
+    found = await rows(database, "SELECT remaining, expires_at FROM lot WHERE remaining > 0 AND NOT expires_at IS NULL")
+    assert [tuple(row) for row in found] == [(10, NOON + 30 * DAY)]
+    assert (await posted(database, [ann]))[ann, currency] == (60 if how is _bonus_spent else 10)
+    [said] = await rows(database, "SELECT returned, whole FROM operation_return")
+    assert (said["returned"]["fault"]["by"], said["whole"]) == (str(CLIENT), True)
+    with pytest.raises(AlreadyReversed):
+        await engine.post(await _again(database, ann, bob, how))
+    async with database.session() as session:
+        assert (await verify(session)).differences == []
+
+
+async def _again(database: Database, ann: uuid.UUID, bob: uuid.UUID, how: Any) -> Request:
+    [first] = await rows(database, "SELECT reverses FROM operation WHERE reverses IS NOT NULL")
+    if how is _given:
+        return take_back(ann, bob, first["reverses"])
+    return reverse_exit(ann, first["reverses"]) if how is _sold else reverse(ann, first["reverses"])
+
+
+async def test_r20_r21_what_comes_back_at_fault_is_still_asked_for_by_a_clawback(
+    engine: PostingEngine, database: Database
+) -> None:
+    (ann,) = members(1)
+    granted = await engine.post(earn(ann, 10, expires_at=NOON + DAY))
+    gone = await engine.post(exchange(ann, 10, 8))
+    assert (await engine.post(reverse(ann, granted.operation_id))).data["shortfall"] == 10
+    assert (await engine.post(reverse(ann, gone.operation_id, **FAULT))).points == 10
+    assert (await posted(database, [ann])) == {(ann, "GRO"): 0, (ann, "FUE"): 0}
