@@ -24,7 +24,7 @@ from domain.ledger.stored_value import Refund, ReverseTopUp, TopUp
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CLIENT = uuid.UUID(int=7)
-ISSUERS = {"GRO": uuid.UUID(int=101), "FUE": uuid.UUID(int=102), "VAL": uuid.UUID(int=101)}
+ISSUERS = {"GRO": uuid.UUID(int=101), "FUE": uuid.UUID(int=102), "VAL": uuid.UUID(int=101), "STA": uuid.UUID(int=101)}
 
 
 def key(value: str | None = None, fingerprint: bytes = b"same") -> Key:

@@ -14,6 +14,7 @@ from alliance.clearing.rules import Owed, divided, issuer_bears, owed_json, owed
 from alliance.settlement.commands import CYCLE_LOCK
 from domain.base import new_id
 from domain.errors import Refusal
+from domain.ledger.model import AccountKind
 from domain.ledger.request import Books, Effect, Needs
 
 _OBLIGATION: Any = Obligation.__table__
@@ -41,7 +42,8 @@ class _OpenCycle:
 
 @dataclass(slots=True)
 class Past:
-    """What an operation made owed, and how it went on: of its `points`, `due` were asked back and `recovered` were.
+    """What an operation made owed for one currency, and how it went on: of its `points`, `due` were asked back and
+    `recovered` were.
 
     What is owed by a wallet has not been recovered. `place` is where the operation was.
     """
@@ -64,13 +66,13 @@ class Past:
 
 
 class _PastObligations:
-    """What operations made owed, by (holder, operation); nothing for those that made nothing owed."""
+    """What operations made owed, by (holder, operation), then by currency; nothing for those that made nothing owed."""
 
     shared_lock: tuple[int, int] | None = None
 
     async def load(
         self, connection: asyncpg.Connection, keys: Sequence[tuple[uuid.UUID, uuid.UUID]]
-    ) -> dict[tuple[uuid.UUID, uuid.UUID], Past]:
+    ) -> dict[tuple[uuid.UUID, uuid.UUID], dict[str, Past]]:
         columns = [[holder_id for holder_id, _ in keys], [operation_id for _, operation_id in keys]]
         lines = await connection.fetch(
             """SELECT asked.holder_id, asked.operation_id, kind, debtor_id, creditor_id, currency, points, price,
@@ -87,47 +89,52 @@ class _PastObligations:
         )
         if not lines:
             return {}
-        found = {
-            (row[0], row[1]): Past(row["points"], row["due"], row["recovered"], row["place"])
-            for row in await _pasts(connection, columns)
-        }
+        found: dict[tuple[uuid.UUID, uuid.UUID], dict[str, Past]] = {}
+        for row in await _pasts(connection, sorted({(line[0], line[1], line["currency"]) for line in lines})):
+            past = Past(row["points"], row["due"], row["recovered"], row["place"])
+            found.setdefault((row["holder_id"], row["id"]), {})[row["currency"]] = past
         for holder_id, operation_id, kind, *rest in lines:
-            found[holder_id, operation_id].lines.append(Owed(ObligationKind(kind), *rest))
-        return {key: past for key, past in found.items() if past.lines}
+            owed = Owed(ObligationKind(kind), *rest)
+            found[holder_id, operation_id][owed.currency].lines.append(owed)
+        return found
 
 
-async def _pasts(connection: asyncpg.Connection, columns: list[list[uuid.UUID]]) -> list[asyncpg.Record]:
-    """Of each operation, in its first currency: points, those asked back, those recovered; and where it was."""
+async def _pasts(
+    connection: asyncpg.Connection, asked: Sequence[tuple[uuid.UUID, uuid.UUID, str]]
+) -> list[asyncpg.Record]:
+    """Of each (holder, operation, currency): points, those asked back, those recovered; and where it was."""
     rows: list[asyncpg.Record] = await connection.fetch(
-        """SELECT o.holder_id, o.id,
-                  (CASE WHEN o.kind = 'EARN' THEN active.points
-                        ELSE coalesce(abs(first.amount), 0) END)::bigint AS points,
+        """SELECT o.holder_id, o.id, asked.currency,
+                  (CASE WHEN o.kind = 'EARN' THEN active.points ELSE moved.points END)::bigint AS points,
                   (coalesce(back.due, 0) - coalesce(back.dropped, 0))::bigint AS due,
                   (coalesce(back.moved, 0) - coalesce(back.owed, 0) + coalesce(back.paid, 0))::bigint AS recovered,
                   jsonb_build_object('merchant_id', o.merchant_id, 'order_ref', o.order_ref, 'store', o.store) AS place
-           FROM unnest($1::uuid[], $2::uuid[]) AS asked (holder_id, id)
+           FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS asked (holder_id, id, currency)
            JOIN operation o USING (holder_id, id)
-           LEFT JOIN entry first ON first.holder_id = o.holder_id AND first.operation_id = o.id AND first.seq = 0
+           CROSS JOIN LATERAL (
+             SELECT coalesce(abs(sum(amount)), 0) AS points FROM entry
+             WHERE holder_id = o.holder_id AND operation_id = o.id AND currency = asked.currency) AS moved
            CROSS JOIN LATERAL (
              SELECT coalesce(sum(granted), 0) AS points FROM lot
-             WHERE lot.holder_id = o.holder_id AND lot.currency = first.currency AND (lot.operation_id = o.id
+             WHERE lot.holder_id = o.holder_id AND lot.currency = asked.currency AND (lot.operation_id = o.id
                    OR lot.operation_id IN (SELECT p.activated_by FROM pending_grant p
                                            WHERE p.holder_id = o.holder_id AND p.operation_id = o.id))) AS active
            LEFT JOIN LATERAL (
-             SELECT sum(t.due) AS due, sum(e.moved) AS moved, sum(e.dropped) AS dropped,
+             SELECT sum(coalesce((t.returned #>> ARRAY['beside', asked.currency, '1'])::bigint, t.due)) AS due,
+                    sum(e.moved) AS moved, sum(e.dropped) AS dropped,
                     sum(d.points) AS owed, sum(p.points) AS paid
              FROM operation r
              LEFT JOIN operation_return t ON t.holder_id = r.holder_id AND t.operation_id = r.id
              LEFT JOIN LATERAL (SELECT abs(sum(amount) FILTER (WHERE account = 'POINTS')) AS moved,
                                        abs(sum(amount) FILTER (WHERE account = 'PENDING')) AS dropped
                                 FROM entry WHERE holder_id = r.holder_id AND operation_id = r.id
-                                  AND currency = first.currency) e ON true
-             LEFT JOIN debt d ON d.holder_id = r.holder_id AND d.operation_id = r.id AND d.currency = first.currency
+                                  AND currency = asked.currency AND counter_account <> 'EXIT') e ON true
+             LEFT JOIN debt d ON d.holder_id = r.holder_id AND d.operation_id = r.id AND d.currency = asked.currency
              LEFT JOIN LATERAL (SELECT sum(points) AS points FROM debt_payment
                                 WHERE holder_id = r.holder_id AND debt_id = r.id
-                                  AND currency = first.currency) p ON true
+                                  AND currency = asked.currency) p ON true
              WHERE r.holder_id = o.holder_id AND r.reverses = o.id) back ON true""",
-        *columns,
+        *(list(column) for column in zip(*asked, strict=True)),
     )
     return rows
 
@@ -212,9 +219,11 @@ class OwingMatured:
         if lines and (pasts := books.others.get(PAST_OBLIGATIONS)) is not None:
             earn = (effect.holder_id, effect.matured[0][0].operation_id)
             place = {name: effect.operation[name] for name in ("merchant_id", "order_ref", "store")}
-            past = pasts.setdefault(earn, Past(0, 0, 0, place))
-            past.lines.extend(lines)
-            past.points += sum(-taken for state, taken in effect.matured if state.currency == lines[0].currency)
+            for line in lines:
+                pasts.setdefault(earn, {}).setdefault(line.currency, Past(0, 0, 0, place)).lines.append(line)
+            for currency in dict.fromkeys(line.currency for line in lines):
+                points = sum(-taken for state, taken in effect.matured if state.currency == currency)
+                pasts[earn][currency].points += points
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,14 +242,12 @@ class OwingBack:
 
     def ride(self, books: Books, effect: Effect) -> None:
         """As much as the points that moved: all returns sum to the whole, where all of it is recovered."""
-        past: Past | None = books.other(PAST_OBLIGATIONS, (self.holder_id, self.operation_id))
-        if past is None:
-            return
-        currency = past.lines[0].currency
-        dropped = 0 if effect.returned is None else effect.points - effect.recovered
-        recovered = effect.points - dropped - sum(debt.left for debt in effect.owes if debt.currency == currency)
-        due = effect.points if effect.returned is None else effect.returned.due - dropped
-        _write(effect, past.back(self.book, due, recovered), books.other(OPEN_CYCLE, self.as_of))
+        pasts: dict[str, Past] = books.other(PAST_OBLIGATIONS, (self.holder_id, self.operation_id)) or {}
+        for currency, past in pasts.items():
+            moved, dropped = effect.moved(currency), effect.moved(currency, AccountKind.PENDING)
+            recovered = moved - sum(debt.left for debt in effect.owes if debt.currency == currency)
+            due = moved if effect.returned is None else effect.returned.figures(currency)[1] - dropped
+            _write(effect, past.back(self.book, due, recovered), books.other(OPEN_CYCLE, self.as_of))
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,8 +269,8 @@ class Crediting:
 
     def ride(self, books: Books, effect: Effect, earn: tuple[uuid.UUID, uuid.UUID], currency: str, points: int) -> None:
         """Lines that name the earn, at its version and price, in its place."""
-        past: Past | None = books.other(PAST_OBLIGATIONS, earn)
-        if past is None or past.lines[0].currency != currency:
+        pasts: dict[str, Past] = books.other(PAST_OBLIGATIONS, earn) or {}
+        if (past := pasts.get(currency)) is None:
             return
         (cycle_id,) = set(books.others[OPEN_CYCLE].values())
         _write(effect, past.back(self.book(), 0, points), cycle_id, {"reverses": earn[1], **past.place})

@@ -102,10 +102,10 @@ async def _load_returns(connection: asyncpg.Connection, books: Books, columns: l
     """What came back of past operations; a reversal without a row of its own took the whole."""
     reversals = await connection.fetch(
         """SELECT r.holder_id, r.reverses, r.id, t.returned, t.undone, t.due, t.whole,
-                  (SELECT coalesce(abs(sum(e.amount)), 0)::bigint FROM entry e
-                   WHERE e.holder_id = r.holder_id AND e.operation_id = r.id AND e.account = 'POINTS'
-                     AND e.currency = (SELECT currency FROM entry f WHERE f.holder_id = r.holder_id
-                                       AND f.operation_id = r.reverses AND f.seq = 0)) AS recovered
+                  (SELECT coalesce(jsonb_object_agg(currency, points), '{}')
+                   FROM (SELECT e.currency, abs(sum(e.amount))::bigint AS points FROM entry e
+                         WHERE e.holder_id = r.holder_id AND e.operation_id = r.id AND e.counter_account <> 'EXIT'
+                         GROUP BY 1) AS moved) AS taken
            FROM unnest($1::uuid[], $2::uuid[]) AS asked (holder_id, reverses)
            JOIN operation r USING (holder_id, reverses)
            LEFT JOIN operation_return t ON t.holder_id = r.holder_id AND t.operation_id = r.id ORDER BY r.id""",
@@ -130,7 +130,7 @@ async def _load_returns(connection: asyncpg.Connection, books: Books, columns: l
         if row["returned"] is None:
             original.reversed_by = row["id"]
         else:
-            figures = {name: row[name] for name in ("undone", "due", "recovered", "whole")}
+            figures = {name: row[name] for name in ("undone", "due", "taken", "whole")}
             original.note(return_of(row["id"], row["returned"], **figures), restored[row["id"]])
 
 
@@ -174,27 +174,35 @@ _EARNED = """
     LEFT JOIN LATERAL (
       SELECT entry.amount FROM operation o
       JOIN entry ON entry.holder_id = o.holder_id AND entry.currency = asked.currency
-       AND (entry.operation_id = o.id OR entry.operation_id IN (
+       AND entry.counter_account <> 'EXIT' AND (entry.operation_id = o.id OR entry.operation_id IN (
             SELECT r.id FROM operation r WHERE r.holder_id = o.holder_id AND r.reverses = o.id))
       WHERE o.holder_id = asked.holder_id AND o.kind = 'EARN' AND o.as_of >= first AND o.as_of < before
     ) e ON true
     GROUP BY asked.n
 """
 
-# As request.given_by.
+# As request.given_by, less the part that was taken back (request.room_taken).
 _GIVEN = """
     SELECT asked.n, coalesce(sum(d.points), 0)::bigint AS points
     FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::uuid[], $6::text[])
          WITH ORDINALITY AS asked (holder_id, currency, first, before, merchant_id, rule, n)
     LEFT JOIN LATERAL (
-      SELECT (one ->> 'points')::bigint AS points
-      FROM operation o CROSS JOIN jsonb_array_elements(o.decisions) AS one
+      SELECT CASE WHEN moved.granted > 0 THEN ceil(given.points * moved.kept / moved.granted) ELSE given.points END
+             AS points
+      FROM operation o
+      CROSS JOIN LATERAL (
+        SELECT sum((one ->> 'points')::bigint) AS points FROM jsonb_array_elements(o.decisions) AS one
+        WHERE coalesce(one ->> 'currency', asked.currency) = asked.currency
+          AND (one ->> 'rule' = asked.rule OR starts_with(one ->> 'rule', 'limit:' || asked.rule || ':'))
+      ) AS given
+      CROSS JOIN LATERAL (
+        SELECT sum(e.amount) AS kept, sum(e.amount) FILTER (WHERE e.operation_id = o.id) AS granted FROM entry e
+        WHERE e.holder_id = o.holder_id AND e.currency = asked.currency AND e.counter_account <> 'EXIT'
+          AND (e.operation_id = o.id OR e.operation_id IN (
+               SELECT r.id FROM operation r WHERE r.holder_id = o.holder_id AND r.reverses = o.id))
+      ) AS moved
       WHERE o.holder_id = asked.holder_id AND o.kind = 'EARN' AND o.as_of >= first AND o.as_of < before
-        AND o.merchant_id = asked.merchant_id
-        AND (one ->> 'rule' = asked.rule OR starts_with(one ->> 'rule', 'limit:' || asked.rule || ':'))
-        AND NOT EXISTS (
-          SELECT FROM operation r JOIN operation_return t ON t.holder_id = r.holder_id AND t.operation_id = r.id
-          WHERE r.holder_id = o.holder_id AND r.reverses = o.id AND t.whole)
+        AND o.merchant_id = asked.merchant_id AND given.points IS NOT NULL
     ) d ON true
     GROUP BY asked.n
 """

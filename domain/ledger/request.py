@@ -202,6 +202,10 @@ class PastOperation:
         """How many of those were asked of the wallet."""
         return sum(one.figures(currency)[1] for one in self.returns)
 
+    def taken(self, currency: str) -> int:
+        """How many were taken back, active or waiting; of what was undone the wallet may not have had all."""
+        return sum(one.taken.get(currency, 0) for one in self.returns)
+
     def note(self, one: Return, restored: Iterable[tuple[UUID, int]]) -> None:
         """Take in a reversal, with what it put back of which lot."""
         self.returns.append(one)
@@ -250,12 +254,23 @@ class Effect:
         anew = [(lot.source_lot_id, lot.granted) for lot in self.lots if lot.source_lot_id is not None]
         return [(lot.id, amount) for lot, amount in self.allocations] + anew
 
+    def moved(self, currency: str, account: AccountKind = AccountKind.POINTS) -> int:
+        """Points of the holder's that it moved, either way; not those that a forced exit sold and are bought back."""
+        mine = (None, self.holder_id)
+        return abs(
+            sum(
+                one.amount
+                for one in self.entries
+                if one.account == account and one.currency == currency and one.holder_id in mine
+                if one.counter_account != AccountKind.EXIT
+            )
+        )
+
     @property
-    def recovered(self) -> int:
-        """For a reversal: the points that moved, of the original's first currency; none that were pending."""
-        first = self.reverses.entries[0].currency if self.reverses is not None and self.reverses.entries else ""
-        points = AccountKind.POINTS.value
-        return abs(sum(one.amount for one in self.entries if one.account == points and one.currency == first))
+    def taken(self) -> dict[str, int]:
+        """For a reversal: the points of each currency that it moved, and those that waited and were dropped."""
+        currencies = dict.fromkeys(entry.currency for entry in self.entries)
+        return {one: self.moved(one) + self.moved(one, AccountKind.PENDING) for one in currencies}
 
     @property
     def holder_id(self) -> UUID:
@@ -383,33 +398,45 @@ class Books:
             self.orders[effect.order] = effect.operation["id"]
 
     def _count(self, effect: Effect) -> None:
-        """Keep the sums of limited periods: an earn takes of their room, its reversal gives it back.
+        """Keep the sums of limited periods: an earn takes of their room, and what is taken back of it gives it back.
 
-        What a rule gave counts until the whole of its earn is undone.
+        In the period of the earn, whenever that is (R9).
         """
-        past = effect.reverses
-        kind, moment = effect.operation["kind"], effect.operation["as_of"]
-        merchant_id, decisions, sign = effect.operation["merchant_id"], effect.operation["decisions"] or (), 1
-        if past is not None:
-            kind, moment, merchant_id = past.kind, past.as_of, past.merchant_id
-            whole = effect.returned is not None and effect.returned.whole
-            decisions, sign = (past.decisions or () if whole else ()), -1
-        if kind != OperationKind.EARN.value:
+        past, operation = effect.reverses, effect.operation
+        if (operation["kind"] if past is None else past.kind) != OperationKind.EARN:
             return
+        if past is None:
+            moment, merchant_id, decisions = operation["as_of"], operation["merchant_id"], operation["decisions"]
+        else:
+            moment, merchant_id, decisions = past.as_of, past.merchant_id, past.decisions
         for period in self.earned:
             holder_id, currency, first, before, rule = period
             if holder_id != effect.holder_id or not first <= moment < before:
                 continue
+            moved = effect.taken.get(currency, 0)
             if rule is None:
-                self.earned[period] += sum(entry.amount for entry in effect.entries if entry.currency == currency)
+                self.earned[period] += moved if past is None else -moved
             elif rule[0] == merchant_id:
-                self.earned[period] += sign * given_by(decisions, rule[1])
+                given = given_by(decisions or (), rule[1], currency)
+                if past is None:
+                    self.earned[period] += given
+                else:
+                    granted, gone = past.granted(currency), past.taken(currency)
+                    left = room_taken(given, granted, gone + moved) - room_taken(given, granted, gone)
+                    self.earned[period] += left
 
 
-def given_by(decisions: Sequence[Any], rule: str) -> int:
+def given_by(decisions: Sequence[Any], rule: str, currency: str) -> int:
     """What a rule gave in an earn, less what its own limits took off."""
-    named = [(str(one.get("rule")), one["points"]) for one in decisions]
+    named = [(str(one.get("rule")), one["points"]) for one in decisions if one.get("currency", currency) == currency]
     return sum(points for name, points in named if name == rule or name.startswith(f"limit:{rule}:"))
+
+
+def room_taken(given: int, granted: int, taken: int) -> int:
+    """How much of a limit's room the points that a rule gave still take, when of all that an earn granted so many were
+    taken back: the same share of them, rounded up (R9).
+    """
+    return -(-given * (granted - taken) // granted) if granted else given
 
 
 @dataclass(slots=True, kw_only=True)

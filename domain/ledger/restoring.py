@@ -40,7 +40,7 @@ def record_fault(effect: Effect, points: int) -> None:
     """Keep it beside the reversal of the whole of an operation, of which `points` come back."""
     figures: dict[str, Any] = {"undone": points, "due": 0, "whole": True}
     what = named({}, EVERYTHING) | {"fault": fault_of(effect)}
-    effect.returned = return_of(effect.operation["id"], what, recovered=effect.recovered, **figures)
+    effect.returned = return_of(effect.operation["id"], what, taken=effect.taken, **figures)
     row = {"holder_id": effect.holder_id, "operation_id": effect.operation["id"], "returned": what, **figures}
     effect.rows.append((OperationReturn.__table__, row))  # type: ignore[arg-type]
 

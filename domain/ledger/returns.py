@@ -46,8 +46,9 @@ class Return:
     """What one reversal undid.
 
     `quantities` (millionths, by the line's place), `amount` and `points` are what came back. By them the rules undid
-    `undone` points, of which `due` were asked of the wallet; `recovered` were moved. `beside` are the first two of the
-    other currencies that the operation granted. After `whole`, nothing is left.
+    `undone` points, of which `due` were asked of the wallet. `beside` are these of the other currencies that the
+    operation granted. `taken` are the points of each currency that were moved for it, or waited and were dropped. After
+    `whole`, nothing is left.
     """
 
     operation_id: UUID
@@ -56,7 +57,7 @@ class Return:
     points: int
     undone: int
     due: int
-    recovered: int
+    taken: Mapping[str, int]
     whole: bool
     beside: Mapping[str, Sequence[int]] = field(default_factory=dict)
 

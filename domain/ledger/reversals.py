@@ -108,7 +108,7 @@ class Reverse(Request):
         what = named(taken, self.asked, beside)
         if self.grace is not None:
             what["fault"] = fault_of(effect)
-        effect.returned = return_of(effect.operation["id"], what, recovered=effect.recovered, **figures)
+        effect.returned = return_of(effect.operation["id"], what, taken=effect.taken, **figures)
         row = {"holder_id": self.holder_id, "operation_id": effect.operation["id"], "returned": what, **figures}
         effect.rows.append((OperationReturn.__table__, row))  # type: ignore[arg-type]
 

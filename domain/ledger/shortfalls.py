@@ -14,26 +14,29 @@ from domain.ledger.returns import EVERYTHING, named, return_of
 from domain.ledger.rules import LotState
 
 Back = list[tuple[LotState, int]]
+_NEVER_ACTIVE = ("none", "pending_only")
 _GRANTS = (OperationKind.EARN, OperationKind.ADJUST, OperationKind.OPENING)
 
 
 def recover(books: Books, request: Request, effect: Effect, modes: Mapping[UUID, str]) -> list[Effect]:
     """The further reversals that follow from what `effect` puts back; `modes` are the issuers', as for a reversal.
 
-    What comes back expired recovers nothing, and what pays a debt has been recovered by that.
+    What comes back expired recovers nothing, and what pays a debt has been recovered by that. Nor is anything taken
+    where the issuer takes nothing that is active.
     """
     back: dict[UUID, Back] = {}
     for lot, points, source in _gains(books, effect):
-        if lot.holder_id == effect.holder_id and lot.is_live(request.as_of) and modes.get(lot.issuer_id) != "none":
+        clawed = lot.is_live(request.as_of) and modes.get(lot.issuer_id) not in _NEVER_ACTIVE
+        if clawed and lot.holder_id == effect.holder_id:
             back.setdefault(source.id, []).append((lot, points))
     found = []
     for earn in books.operations.values() if back else ():
         if earn.kind in _GRANTS and earn.returns and earn.lots and earn is not effect.reverses:
-            currency = earn.entries[0].currency
-            gains = [gain for lot in earn.lots if lot.currency == currency for gain in back.get(lot.id, ())]
-            taken = _first(gains, _shortfall(earn, currency))
-            if taken:
-                found.append(_clawed_back(books, request, earn, taken))
+            for currency in dict.fromkeys(lot.currency for lot in earn.lots):
+                gains = [gain for lot in earn.lots if lot.currency == currency for gain in back.get(lot.id, ())]
+                taken = _first(gains, earn.due(currency) - earn.taken(currency))
+                if taken:
+                    found.append(_clawed_back(books, request, earn, currency, taken))
     if found and not effect.data.get("taken"):
         effect.data["taken"] = sum(one.points for one in found)
     return found
@@ -49,14 +52,6 @@ def _gains(books: Books, effect: Effect) -> list[tuple[LotState, int, LotState]]
     return gains
 
 
-def _shortfall(earn: PastOperation, currency: str) -> int:
-    """Points of its first currency that were due and are not recovered; what still waited was dropped instead."""
-    waiting = sum(one.remaining for one in earn.pending if one.currency == currency and one.activated_by is None)
-    active = sum(lot.granted for lot in earn.lots if lot.currency == currency)
-    dropped = earn.granted(currency) - active - waiting
-    return sum(one.due - one.recovered for one in earn.returns) - dropped
-
-
 def _first(gains: Back, points: int) -> Back:
     taken: Back = []
     for lot, gain in gains:
@@ -67,19 +62,19 @@ def _first(gains: Back, points: int) -> Back:
     return taken
 
 
-def _clawed_back(books: Books, request: Request, earn: PastOperation, taken: Back) -> Effect:
+def _clawed_back(books: Books, request: Request, earn: PastOperation, currency: str, taken: Back) -> Effect:
     """A reversal of the earn that recovers so many points, and undoes no more of it than was undone."""
     points = sum(part for _, part in taken)
     place = {"store": earn.store, "channel": earn.channel, "order_ref": earn.order_ref}
     effect = effect_of(request, OperationKind.REVERSAL, earn.merchant_id, points, reverses=earn.id, **place)
-    first = earn.entries[0]
-    effect.entries.append(EntryState(POINTS, first.currency, -points, first.counter_holder_id, first.counter_account))
+    granted = next(entry for entry in earn.entries if entry.currency == currency)
+    effect.entries.append(EntryState(POINTS, currency, -points, granted.counter_holder_id, granted.counter_account))
     effect.allocations.extend((lot, -part) for lot, part in taken)
     effect.reverses = earn
     what, figures = named({}, EVERYTHING), {"undone": 0, "due": 0, "whole": False}
-    effect.returned = return_of(effect.operation["id"], what, recovered=points, **figures)
+    effect.returned = return_of(effect.operation["id"], what, taken={currency: points}, **figures)
     row = {"holder_id": effect.holder_id, "operation_id": effect.operation["id"], "returned": what, **figures}
     effect.rows.append((OperationReturn.__table__, row))  # type: ignore[arg-type]
     if books.recovery is not None:
-        books.recovery.ride(books, effect, (earn.holder_id, earn.id), first.currency, points)
+        books.recovery.ride(books, effect, (earn.holder_id, earn.id), currency, points)
     return effect

@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -176,6 +177,46 @@ async def test_r09_a_reversal_gives_room_back(engine: PostingEngine) -> None:
     undo, again = reverse(ann, second.operation_id), grant(ann, Part(100, Ending()), limits=per_day(100))
     outcomes = await engine.post_many([undo, again])
     assert [outcome.points for outcome in outcomes if isinstance(outcome, Posted)] == [90, 100]
+
+
+async def test_r09_a_return_in_part_gives_room_back_in_its_day(engine: PostingEngine, database: Database) -> None:
+    """As much as is taken back, whenever: 40 of 100 two days later leave 40 of that day; what was spent leaves none."""
+    (ann,) = members(1)
+    first = await engine.post(grant(ann, Part(100, Ending()), limits=per_day(100)))
+    await engine.post(reverse(ann, first.operation_id, asked=Asked(points=40), as_of=NOON + 2 * DAY))
+    undo = reverse(ann, first.operation_id, asked=Asked(points=10))
+    some = [grant(ann, Part(100, Ending()), limits=per_day(100)) for _ in range(3)]
+    outcomes = await engine.post_many([some[0], undo, some[1]])
+    assert [one.points for one in outcomes if isinstance(one, Posted)] == [40, 10, 10]
+    await engine.post(redeem(ann, 70))
+    assert (await engine.post(reverse(ann, first.operation_id))).data == {"taken": 30, "shortfall": 20}
+    assert (await engine.post(some[2])).points == 30
+    assert await figures(database, ann) == (30, 0)
+
+
+async def test_r09_a_rules_room_comes_back_in_proportion(engine: PostingEngine) -> None:
+    """Of 150 the rule gave 50, its cap. 30 come back: a fifth of its 50; one of the rest, a part of a point: none."""
+    (ann,) = members(1)
+    week = (("perWeek", 50, NOON - DAY, NOON + 6 * DAY),)
+    parts = (Part(100, Ending()), Part(50, Ending(), limits=Limits(2, periods=week, rule="double")))
+    decisions = [{"rule": "base", "version": 1, "points": 100}, {"rule": "double", "version": 2, "points": 50}]
+
+    def more(points: int) -> EarnInParts:
+        return grant(
+            ann,
+            replace(parts[1], points=points),
+            decisions=[{"rule": "double", "version": 2, "points": points}],
+        )
+
+    first = await engine.post(grant(ann, *parts, decisions=decisions))
+    assert (await engine.post(more(5))).points == 0
+    undo = [reverse(ann, first.operation_id, asked=Asked(points=points)) for points in (15, 15, 1)]
+    outcomes = await engine.post_many([undo[0], more(50), undo[1], undo[2], more(50)])
+    assert [one.points for one in outcomes if isinstance(one, Posted)] == [15, 5, 15, 1, 5]
+    assert (await engine.post(more(50))).points == 0
+    await engine.post(redeem(ann, 129))
+    assert (await engine.post(reverse(ann, first.operation_id))).data["shortfall"] == 119
+    assert (await engine.post(more(50))).points == 0, "what was spent was had"
 
 
 async def test_r09_a_rule_has_limits_of_its_own(engine: PostingEngine, database: Database) -> None:

@@ -7,14 +7,17 @@ from typing import Any
 import pytest
 
 from domain.database import Database
+from domain.ledger.commands import Grant
 from domain.ledger.engine import PostingEngine
 from domain.ledger.request import Posted
 from domain.ledger.returns import Asked
+from domain.ledger.verify import verify
 from tests.ledger_support import (
     ISSUERS,
     NOON,
     earn,
     exchange,
+    exit_,
     expire,
     give,
     members,
@@ -115,6 +118,48 @@ async def test_r21_nothing_is_taken_where_the_issuer_never_does(engine: PostingE
     await engine.post(reverse(ann, granted.operation_id, **never))
     assert "taken" not in (await engine.post(reverse(ann, spent.operation_id, **never))).data
     assert await balance(database, ann) == 100
+
+
+async def test_r21_of_every_currency_that_an_earn_granted(engine: PostingEngine, database: Database) -> None:
+    """100 points and 10 stamps of one purchase, all of them spent; it returns, then both spends are cancelled."""
+    (ann,) = members(1)
+    granted = await engine.post(earn(ann, 100, beside=(Grant("STA", 10),)))
+    stamps = await engine.post(redeem(ann, 8, "STA"))
+    points = await engine.post(redeem(ann, 70))
+    assert (await engine.post(reverse(ann, granted.operation_id))).data == {"taken": 30, "shortfall": 70}
+    part = await engine.post(reverse(ann, stamps.operation_id, asked=Asked(points=3)))
+    assert part.data == {"restored": 3, "expired": 0, "taken": 3}
+    rest = await engine.post_many([reverse(ann, stamps.operation_id), reverse(ann, points.operation_id)])
+    assert [one.data["taken"] for one in rest if isinstance(one, Posted)] == [5, 70]
+    assert await posted(database, [ann]) == {(ann, "GRO"): 0, (ann, "STA"): 0}
+    async with database.session() as session:
+        assert (await verify(session)).differences == []
+
+
+async def test_r21_nothing_active_is_taken_later_where_only_what_waits_is(
+    engine: PostingEngine, database: Database
+) -> None:
+    (ann,) = members(1)
+    waits: dict[str, Any] = {"clawback": {ISSUERS["GRO"]: "pending_only"}}
+    granted = await engine.post(earn(ann, 100))
+    spent = await engine.post(redeem(ann, 100))
+    await engine.post(reverse(ann, granted.operation_id, **waits))
+    assert "taken" not in (await engine.post(reverse(ann, spent.operation_id, **waits))).data
+    assert await balance(database, ann) == 100
+
+
+async def test_r13_r21_what_the_change_of_an_exit_paid_for_is_not_asked_again(
+    engine: PostingEngine, database: Database
+) -> None:
+    """90 earned, 30 spent, 60 sold for 20 of change. The return takes the change, which pays for 60 of the 90."""
+    (ann,) = members(1)
+    granted = await engine.post(earn(ann, 90))
+    spent = await engine.post(redeem(ann, 30))
+    await engine.post(exit_(ann))
+    sold = {"sold": {"GRO": "VAL"}}
+    assert (await engine.post(reverse(ann, granted.operation_id, **sold))).data == {"taken": 60, "shortfall": 30}
+    assert (await engine.post(reverse(ann, spent.operation_id))).data["taken"] == 30
+    assert await posted(database, [ann]) == {(ann, "GRO"): 0, (ann, "VAL"): 0}
 
 
 @pytest.mark.parametrize("how", ["gift", "exchange"])
