@@ -110,7 +110,10 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "SettlementCycle": _all(
         PARENT,
         "id number status opensAt closesAt gross bilateral multilateral positions payments obligations statement",
-    ),
+    )
+    | _all(PARENT, "netting"),
+    "Netting": _all(PARENT, "obligations gross bilateral multilateral carried"),
+    "NettingStage": _all(PARENT, "amount payments saving"),
     "NetPosition": _all(PARENT, "merchant amount"),
     "Payment": _all(PARENT, "from to amount status paidAt"),
     "Obligation": _all(

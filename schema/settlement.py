@@ -9,6 +9,7 @@ import strawberry
 from alliance.clearing.model import ObligationKind
 from alliance.settlement import model
 from alliance.settlement.queries import MerchantStatement, StatementLine
+from alliance.settlement.rules import Report, minor_unit, saving
 from alliance.statements.rules import price
 from resolvers import cycles, ids
 from resolvers.obligations import SeenLine
@@ -177,6 +178,48 @@ class Statement:
         )
 
 
+@strawberry.type(description="What is to be paid at one stage of netting.")
+class NettingStage:
+    """`saving` is in per cent of the gross amount, with two places."""
+
+    amount: Money
+    payments: int | None = strawberry.field(description="How many payments that takes; null until it is known.")
+    saving: Decimal = strawberry.field(description="Per cent of the gross amount that need not be paid.")
+
+
+@strawberry.type(description="What netting saves. A merchant sees it of its own pairs, its own position and payments.")
+class Netting:
+    """Rule A8."""
+
+    obligations: int = strawberry.field(description="Lines that were netted.")
+    gross: NettingStage = strawberry.field(description="Each pays each what it owes it.")
+    bilateral: NettingStage = strawberry.field(description="One of each two pays the difference.")
+    multilateral: NettingStage = strawberry.field(
+        description="All is netted against all. Payments are planned when the cycle is netted."
+    )
+    carried: Money | None = strawberry.field(
+        description="Payments too small to be made, which open the next cycle; null until the cycle is netted."
+    )
+
+    @classmethod
+    def of(cls, info: Info, row: Report) -> Self:
+        """From what the settlement room counts."""
+        currency = _currency(info)
+        unit = minor_unit(currency)
+
+        def stage(amount: int, payments: int | None) -> NettingStage:
+            saved = Decimal(str(saving(row.gross, amount * unit)))
+            return NettingStage(amount=Money.of_minor(amount, currency), payments=payments, saving=saved)
+
+        return cls(
+            obligations=row.obligations,
+            gross=NettingStage(amount=Money.of_micro(row.gross, currency), payments=row.debts, saving=Decimal("0.00")),
+            bilateral=stage(row.bilateral, row.nets),
+            multilateral=stage(row.multilateral, row.payments),
+            carried=None if row.carried is None else Money.of_minor(row.carried, currency),
+        )
+
+
 @strawberry.type(description="The period to which an obligation belongs. A merchant sees its own side of it.")
 class SettlementCycle(Node):
     """Figures are provisional until the cycle is netted."""
@@ -201,6 +244,11 @@ class SettlementCycle(Node):
     async def multilateral(self, info: Info) -> Money:
         """A merchant's own position alone."""
         return Money.of_minor((await info.context.loaders.reports.load(self.row)).multilateral, _currency(info))
+
+    @strawberry.field(description="What netting saves, in amounts and in payments.")
+    async def netting(self, info: Info) -> Netting:
+        """A merchant's own pairs, position and payments alone."""
+        return Netting.of(info, await info.context.loaders.reports.load(self.row))
 
     @strawberry.field(description="Net positions; they sum to zero. A merchant sees its own.")
     async def positions(self, info: Info) -> list[NetPosition]:

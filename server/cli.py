@@ -16,6 +16,7 @@ from server.commands import (
     importing,
     jobs,
     log,
+    netting,
     proving,
     replay,
     report,
@@ -51,6 +52,7 @@ app.add_typer(importing.importing, name="import")
 app.add_typer(access.client, name="client")
 app.command()(access.token)
 app.command()(replay.replay)
+cycle.cycle.command("report")(netting.netting_report)
 app.add_typer(cycle.cycle, name="cycle")
 app.add_typer(statement.statement, name="statement")
 report.report.command()(balances.balances)

@@ -207,9 +207,21 @@ async def _stored_pairs(
 async def reports(
     session: AsyncSession, cycles: Cycles, currency: str, *, party: uuid.UUID | None = None
 ) -> dict[uuid.UUID, Report]:
-    """Gross, bilateral and multilateral of each cycle; for a party, of its own pairs and its own position alone."""
+    """What netting saves in each cycle; for a party, of its own pairs, its own position and its own payments alone."""
     nets = await pair_nets(session, cycles, currency, party=party)
-    return {cycle_id: report(pairs, party) for cycle_id, pairs in nets.items()}
+    plans = await plans_of(session, cycles, party=party)
+    return {cycle_id: report(pairs, plans.get(cycle_id), party) for cycle_id, pairs in nets.items()}
+
+
+async def plans_of(
+    session: AsyncSession, cycles: Cycles, *, party: uuid.UUID | None = None
+) -> dict[uuid.UUID, list[PlannedPayment]]:
+    """The payments that were planned for each cycle that is netted; a party's are those it makes or receives."""
+    netted = [cycle.id for cycle in cycles if not is_provisional(cycle) and cycle.status != CycleStatus.ABORTED]
+    return {
+        cycle_id: [PlannedPayment(r.payer_id, r.payee_id, r.amount, r.status == PaymentStatus.CARRIED) for r in rows]
+        for cycle_id, rows in (await payments(session, netted, party=party)).items()
+    }
 
 
 async def net_positions(

@@ -118,6 +118,17 @@ async def test_a06_a07_a08_a_cycle_from_open_to_settled(
         ("grocer", "3.10"),
         ("fuel", "-3.10"),
     }
+    netting = f"""netting {{ obligations gross {{ payments saving }} bilateral {{ payments saving }}
+        multilateral {{ payments }} carried {MONEY} }}"""
+    for viewer in (operator, fuel, grocer):
+        saved = await viewer.run(f"query ($id: ID!) {{ settlementCycle(id: $id) {{ {netting} }} }}", id=cycle["id"])
+        assert saved["settlementCycle"]["netting"] == {
+            "obligations": 3,
+            "gross": {"payments": 2, "saving": "0.00"},
+            "bilateral": {"payments": 1, "saving": "79.19"},
+            "multilateral": {"payments": 0},
+            "carried": {"amount": "3.10", "currency": "USD"},
+        }
     late = await operator.do("settleCycle", "CycleStepInput", "", cycle=cycle["id"])
     assert (late["__typename"], late["code"]) == ("WrongCycleStatus", "WRONG_CYCLE_STATUS")
 

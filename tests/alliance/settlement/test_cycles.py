@@ -147,8 +147,19 @@ async def test_a08_twelve_obligations_of_five_parties(house: House) -> None:
         saved = (await queries.reports(session, [cycle], "USD"))[cycle.id]
         own = (await queries.reports(session, [cycle], "USD", party=e))[cycle.id]
         made = (await queries.payments(session, [cycle.id]))[cycle.id]
-    assert saved == Report(gross=438_000 * CENT, bilateral=158_000, multilateral=58_000)
-    assert own == Report(gross=13_000 * CENT, bilateral=13_000, multilateral=3_000)
+    assert saved == Report(
+        gross=438_000 * CENT,
+        bilateral=158_000,
+        multilateral=58_000,
+        obligations=12,
+        debts=12,
+        nets=8,
+        payments=4,
+        carried=0,
+    )
+    assert own == Report(
+        gross=13_000 * CENT, bilateral=13_000, multilateral=3_000, obligations=2, debts=2, nets=2, payments=1, carried=0
+    )
     expected = zip(parties, (15_000, -30_000, 40_000, -28_000, 3_000), strict=True)
     assert await positions(house, cycle) == {party: (amount, 0) for party, amount in expected}
     assert len(made) <= 4

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from alliance.settlement.rules import (
     PairTotal,
-    Report,
     net_pairs,
     next_openings,
     pair_of,
@@ -65,7 +64,8 @@ balanced = st.lists(st.integers(-(10**9), 10**9), min_size=1, max_size=12).map(
 
 def test_a08_twelve_obligations_of_five_merchants():
     pairs = net_pairs(TWELVE, {}, CENT)
-    assert report(pairs) == Report(gross=4_380 * CENT, bilateral=1_580, multilateral=580)
+    found = report(pairs)
+    assert (found.gross, found.bilateral, found.multilateral) == (4_380 * CENT, 1_580, 580)
     assert len(pairs) == 8
     assert positions(pairs) == {A: 150, B: -300, C: 400, D: -280, E: 30}
     assert len(plan_payments(positions(pairs))) <= 4
