@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.agreements.book import AgreementBook, load_book
+from alliance.clearing.funding import Funders
 from alliance.clearing.law import StricterExpiry
 from alliance.clearing.riders import Crediting
 from domain.database import Database
@@ -67,6 +68,7 @@ class Runtime:
         watcher: asyncio.Task[None] | None = None
         runtime: Runtime
         engine = PostingEngine(database, _MemberStatus(), Crediting(lambda: runtime.agreements))
+        engine.funder = Funders(lambda: runtime.agreements)
         engine.law = StricterExpiry(lambda: runtime.catalogue)
         try:
             await engine.start()

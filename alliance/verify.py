@@ -21,6 +21,7 @@ _CHECKS = {
         FROM obligation o
         LEFT JOIN (SELECT DISTINCT holder_id, activated_by, operation_id FROM pending_grant) p
              ON p.holder_id = o.holder_id AND p.activated_by = o.operation_id
+        WHERE o.kind NOT IN ('FUNDING', 'BREAKAGE')
         GROUP BY o.holder_id, coalesce(o.reverses, p.operation_id, o.operation_id), o.kind, o.debtor_id, o.creditor_id
         HAVING sum(o.amount) < 0""",
     "pair net is the sum of its obligations": """

@@ -45,15 +45,38 @@ class ExchangeTerms:
 
 @dataclass(frozen=True, slots=True)
 class EarnTerms:
-    """Merchant `at` may grant `currency`, another's; of the issue price it pays `share`: it owes `owed` a point."""
+    """Merchant `at` may grant `currency`, another's; of the issue price it pays `share`, which is `owed` a point.
+
+    Of that, `at_use` is paid when the point is spent, the rest when it is issued. When a point ends unspent the funder
+    is paid back the rest (`breakage_to` "funder"), or pays `at_use` all the same ("issuer"), or each keeps what it has.
+    """
 
     at: uuid.UUID
     currency: str
     issue_price: int
     share: Fraction
     owed: int
-    breakage_to: Literal["issuer"]
+    breakage_to: Literal["issuer", "funder"] | None
     shortfall_to: Literal["earner", "issuer"] = "earner"
+    funding: Literal["at_issue", "at_redemption", "split"] = "at_issue"
+    at_use: int = 0
+
+    @property
+    def at_issue(self) -> int:
+        """What is owed of a point when it becomes active."""
+        return self.owed - self.at_use
+
+    @property
+    def at_end(self) -> int:
+        """What the funder owes of a point when it ends unspent; below zero it is paid back."""
+        if self.breakage_to == "funder":
+            return -self.at_issue
+        return self.at_use if self.breakage_to == "issuer" else 0
+
+    @property
+    def settles_later(self) -> bool:
+        """Whether anything moves after the issue."""
+        return bool(self.at_use or self.at_end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +169,7 @@ async def load_book(session: AsyncSession) -> AgreementBook:
 def _version(agreement: AgreementRow, row: AgreementVersionRow, codes: Mapping[str, uuid.UUID]) -> AgreementVersion:
     terms = row.terms
     exchange = [_exchange(item) for item in terms["exchange"]]
-    earn = [_earn(item, codes) for item in terms["earn"]]
+    earn = [earn_terms(item, codes) for item in terms["earn"]]
     redeem = [_redeem(item, codes) for item in terms["redeem"]]
     return AgreementVersion(
         agreement_id=row.agreement_id,
@@ -178,10 +201,21 @@ def _exchange(item: dict[str, Any]) -> ExchangeTerms:
     )
 
 
-def _earn(item: dict[str, Any], codes: Mapping[str, uuid.UUID]) -> EarnTerms:
-    price, share = _price(item["issuePrice"]), Fraction(item["share"])
-    bears = item.get("shortfallTo", "earner")
-    return EarnTerms(codes[item["at"]], item["of"], price, share, _owed(price, share), item["breakageTo"], bears)
+def earn_terms(item: dict[str, Any], codes: Mapping[str, uuid.UUID]) -> EarnTerms:
+    """The terms of an `earn` of an agreement, as they are stored; `codes` are the ids of merchants."""
+    price, share, funding = _price(item["issuePrice"]), Fraction(item["share"]), item["funding"]
+    at_issue = Fraction({"at_issue": 1, "at_redemption": 0}.get(funding) or item.get("atIssue", 0))
+    return EarnTerms(
+        at=codes[item["at"]],
+        currency=item["of"],
+        issue_price=price,
+        share=share,
+        owed=_owed(price, share),
+        breakage_to=item.get("breakageTo"),
+        shortfall_to=item.get("shortfallTo", "earner"),
+        funding=funding,
+        at_use=_owed(price, share * (1 - at_issue)),
+    )
 
 
 def _redeem(item: dict[str, Any], codes: Mapping[str, uuid.UUID]) -> RedeemTerms:

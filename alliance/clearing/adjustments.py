@@ -48,7 +48,7 @@ def adjust_request(
     if not reason.strip():
         raise InvalidInput(reason="say why", path=("reason",))
     issuer = runtime.catalogue.merchants_by_id[kind.merchant_id]
-    price, riders = _owed(runtime, merchant, kind, points, occurred_at, as_of)
+    price, riders, version = _owed(runtime, merchant, kind, points, occurred_at, as_of)
     tiers = () if dry_run else adjusting(runtime, kind.code, member_id, as_of)
     return Adjust(
         holder_id=member_id,
@@ -66,27 +66,29 @@ def adjust_request(
         limits=AdjustmentLimits(merchant.adjust_limit, merchant.adjust_per_day),
         day=day_bounds(as_of, merchant.timezone),
         price=price,
+        agreement_version=version,
         expires_at=expiry_instant(kind.policy_at(occurred_at).expiry, as_of, issuer.timezone),
     )
 
 
 def _owed(
     runtime: Runtime, merchant: Merchant, currency: Currency, points: int, occurred_at: datetime, as_of: datetime
-) -> tuple[int, tuple[Rider, ...]]:
-    """The price of a point that the merchant pays its issuer (10^-8), and the rider that writes what it comes to owe.
+) -> tuple[int, tuple[Rider, ...], int | None]:
+    """The price of a point that the merchant pays its issuer (10^-8), and the rider that writes what it comes to owe;
+    and the version that the lot keeps, where some of it moves later.
 
     A late adjustment is valued at the dearer version, as an earn is (A2). Raises InvalidInput.
     """
     late = is_late(occurred_at, as_of, runtime.catalogue.alliance)
     if merchant.id == currency.merchant_id:
-        return 0, ()
+        return 0, (), None
     found = versions(runtime.agreements, merchant.id, currency.merchant_id, occurred_at, as_of if late else None)
     place = (merchant.id, currency.code)
-    prices = [(version.earn[place].owed, version) for version in found if place in version.earn]
+    prices = [(version.earn[place], version) for version in found if place in version.earn]
     if not prices or place not in found[0].earn:
         refusal = NoAgreement(merchant=merchant.code, event="earn", currency=currency.code, path=("currency",))
-        return 0, (Refusing(refusal),)
-    owed, version = max(prices, key=lambda pair: pair[0])
+        return 0, (Refusing(refusal),), None
+    terms, version = max(prices, key=lambda pair: pair[0].owed)
     lines = obligations(
         "earn",
         version,
@@ -96,11 +98,13 @@ def _owed(
         operator_id=runtime.catalogue.alliance.id,
         currency=currency.code,
         points=points,
-        owed=owed,
+        owed=terms.owed,
+        at_use=terms.at_use,
         late=late,
     )
     main = tuple(line for line in lines if line.kind is not ObligationKind.FEE)
-    return owed * PRICE_OF_MILLIONTHS, (Owing(main, as_of),) if main else ()
+    riders = (Owing(main, as_of),) if main else ()
+    return terms.owed * PRICE_OF_MILLIONTHS, riders, version.version if terms.settles_later else None
 
 
 def reinstate_request(

@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
+from alliance.agreements.book import EarnTerms
 from alliance.clearing.errors import NoAgreement, NotSpendable, WholeCardsOnly
 from alliance.clearing.fault import grace_of
 from alliance.clearing.grants import earn_in_parts, is_special, slides_of
@@ -91,8 +92,8 @@ def earn_request(
     issuer = runtime.catalogue.merchants_by_id[kind.merchant_id]
     policy = kind.policy_at(occurred_at)
     special = is_special(kind, policy, valued)
-    price, riders = _clear(runtime, "earn", merchant, kind, valued.points, occurred_at, as_of, dry_run, special)
-    riders += _in_time(occurred_at, as_of, decided)
+    cleared = _clear(runtime, "earn", merchant, kind, valued.points, occurred_at, as_of, dry_run, special)
+    riders = cleared.riders + _in_time(occurred_at, as_of, decided)
     if paid_by and money is not None:
         riders += (Paying(runtime.catalogue, merchant.id, money, tuple(paid_by)),)
     request = Earn(
@@ -110,8 +111,9 @@ def earn_request(
         unique_order=merchant.unique_orders,
         currency=kind.code,
         issuer_id=issuer.id,
-        funder_id=merchant.id if price else issuer.id,
-        price=price,
+        funder_id=merchant.id if cleared.price else issuer.id,
+        price=cleared.price,
+        agreement_version=cleared.version,
         points=valued.points,
         expires_at=expiry_instant(policy.expiry, as_of, issuer.timezone),
         decisions=valued.decisions or None,
@@ -186,7 +188,7 @@ def redeem_request(
         raise InvalidInput(reason="points must be positive", path=("points",))
     require_spendable(kind, points, occurred_at)
     exactly = points if order is None else None
-    _, riders = _clear(runtime, "redeem", merchant, kind, exactly, occurred_at, as_of, dry_run)
+    riders = _clear(runtime, "redeem", merchant, kind, exactly, occurred_at, as_of, dry_run).riders
     riders += _in_time(occurred_at, as_of, decided)
     if pool_id is not None:
         riders = (InPool(pool_id, member_id, MOVERS, spends=True), *riders)
@@ -306,6 +308,16 @@ def _kept(details: Sequence[Detail] | Details | None, valued: Valued, amount: in
     return [money, paid, *((*detail, points) for detail, points in zip(details, valued.lines, strict=True))]
 
 
+class _Cleared(NamedTuple):
+    """The price of a point between merchant and issuer (10^-8), what writes the obligation, or refuses; and the version
+    that the lots keep, where something is still to move.
+    """
+
+    price: int = 0
+    riders: tuple[Rider, ...] = ()
+    version: int | None = None
+
+
 def _clear(
     runtime: Runtime,
     event: Literal["earn", "redeem"],
@@ -316,27 +328,27 @@ def _clear(
     as_of: datetime,
     dry_run: bool,
     in_parts: bool = False,
-) -> tuple[int, tuple[Rider, ...]]:
-    """The price of a point between merchant and issuer (10^-8), and what writes the obligation, or refuses.
+) -> _Cleared:
+    """What a merchant and the issuer of points come to owe each other; nothing where the two are the same.
 
-    Nothing where the two are the same. A late event is valued at the dearer version for its sender, the merchant (A2):
-    it pays the highest price for what it grants and gets the lowest for what was spent. With None for `points` they are
-    decided with the posting. A dry run writes nothing, and takes no cycle's lock. Raises InvalidInput.
+    A late event is valued at the dearer version for its sender, the merchant (A2): it pays the highest price for what
+    it grants and gets the lowest for what was spent. With None for `points` they are decided with the posting. A dry
+    run writes nothing, and takes no cycle's lock. Raises InvalidInput.
     """
     issuer_id = currency.merchant_id
     late = is_late(occurred_at, as_of, runtime.catalogue.alliance)
     if issuer_id == merchant.id:
-        return 0, ()
+        return _Cleared()
     if (refused := elsewhere(runtime.catalogue, merchant, currency)) is not None:
-        return 0, (Refusing(refused),)
+        return _Cleared(riders=(Refusing(refused),))
     found = versions(runtime.agreements, merchant.id, issuer_id, occurred_at, as_of if late else None)
     place = (merchant.id, currency.code)
     terms = [version.earn.get(place) if event == "earn" else version.redeem.get(place) for version in found]
     if not terms or terms[0] is None:
         refusal = NoAgreement(merchant=merchant.code, event=event, currency=currency.code, path=("currency",))
-        return 0, (Refusing(refusal),)
-    prices = [(term.owed, version) for term, version in zip(terms, found, strict=True) if term is not None]
-    owed, version = (max if event == "earn" else min)(prices, key=lambda pair: pair[0])
+        return _Cleared(riders=(Refusing(refusal),))
+    prices = [(term, version) for term, version in zip(terms, found, strict=True) if term is not None]
+    term, version = (max if event == "earn" else min)(prices, key=lambda pair: pair[0].owed)
     debtor_id, creditor_id = (merchant.id, issuer_id) if event == "earn" else (issuer_id, merchant.id)
     owed_for = partial(
         obligations,
@@ -347,11 +359,14 @@ def _clear(
         issuer_id=issuer_id,
         operator_id=runtime.catalogue.alliance.id,
         currency=currency.code,
-        owed=owed,
+        owed=term.owed,
+        at_use=term.at_use if isinstance(term, EarnTerms) else 0,
         late=late,
     )
+    price = term.owed * PRICE_OF_MILLIONTHS
     if points is None:
-        return owed * PRICE_OF_MILLIONTHS, () if dry_run else (OwingDecided(owed_for, as_of),)
+        return _Cleared(price, () if dry_run else (OwingDecided(owed_for, as_of),))
     lines = owed_for(points=points)
     rider = OwingEarned(owed_for, as_of) if in_parts else Owing(lines, as_of)
-    return owed * PRICE_OF_MILLIONTHS, (rider,) if lines and not dry_run else ()
+    later = isinstance(term, EarnTerms) and term.settles_later
+    return _Cleared(price, (rider,) if lines and not dry_run else (), version.version if later else None)

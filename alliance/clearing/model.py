@@ -11,11 +11,17 @@ from domain.base import Base
 
 
 class ObligationKind(StrEnum):
-    """What it is owed for. A FEE goes to the operator, as a line of its own."""
+    """What it is owed for.
+
+    FUNDING is what a funder pays when points are spent, BREAKAGE what moves when they end. A FEE goes to the operator,
+    as a line of its own.
+    """
 
     EARN = "EARN"
     SPEND = "SPEND"
     EXCHANGE = "EXCHANGE"
+    FUNDING = "FUNDING"
+    BREAKAGE = "BREAKAGE"
     FEE = "FEE"
 
 

@@ -59,7 +59,7 @@ class Past:
 
         A funder is credited for what is recovered, as it is; where the issuer bears the shortfall, for all that is due.
         """
-        bears = bool(self.lines) and issuer_bears(book, self.lines[0])
+        bears = issuer_bears(book, self.lines)
         before, more = (self.due, due) if bears else (self.recovered, recovered)
         self.due, self.recovered = self.due + due, self.recovered + recovered
         return reversed_obligations(self.lines, before, before + more, self.points) if self.points else ()
@@ -83,7 +83,7 @@ class _PastObligations:
                  WHERE o.holder_id = asked.holder_id AND (o.operation_id = asked.operation_id OR o.operation_id IN (
                    SELECT p.activated_by FROM pending_grant p
                    WHERE p.holder_id = asked.holder_id AND p.operation_id = asked.operation_id))
-                   AND o.reverses IS NULL
+                   AND o.reverses IS NULL AND o.kind NOT IN ('FUNDING', 'BREAKAGE')
                ) o ON true ORDER BY o.operation_id, o.seq""",
             *columns,
         )
@@ -156,7 +156,7 @@ class Owing:
 
     def ride(self, books: Books, effect: Effect) -> None:
         """One row a line."""
-        _write(effect, self.lines, books.other(OPEN_CYCLE, self.as_of))
+        write(effect, self.lines, books.other(OPEN_CYCLE, self.as_of))
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,7 @@ class OwingDecided:
 
     def ride(self, books: Books, effect: Effect) -> None:
         """One row a line. Raises InvalidInput for a sum that is too large."""
-        _write(effect, self.owed(points=effect.points), books.other(OPEN_CYCLE, self.as_of))
+        write(effect, self.owed(points=effect.points), books.other(OPEN_CYCLE, self.as_of))
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +195,7 @@ class OwingEarned:
         active = sum(lot.granted for lot in effect.lots if lot.currency == currency)
         weights = [active, *(state.granted for state in waiting)]
         now, *later = divided(self.owed(points=effect.points), weights)
-        _write(effect, now, books.other(OPEN_CYCLE, self.as_of))
+        write(effect, now, books.other(OPEN_CYCLE, self.as_of))
         for state, lines in zip(waiting, later, strict=True):
             state.owed = owed_json(lines) or None
 
@@ -215,7 +215,7 @@ class OwingMatured:
         lines = [
             line for state, taken in effect.matured for line in owed_later(state.owed or [], -taken, state.granted)
         ]
-        _write(effect, lines, books.other(OPEN_CYCLE, self.as_of))
+        write(effect, lines, books.other(OPEN_CYCLE, self.as_of))
         if lines and (pasts := books.others.get(PAST_OBLIGATIONS)) is not None:
             earn = (effect.holder_id, effect.matured[0][0].operation_id)
             place = {name: effect.operation[name] for name in ("merchant_id", "order_ref", "store")}
@@ -247,7 +247,7 @@ class OwingBack:
             moved, dropped = effect.moved(currency), effect.moved(currency, AccountKind.PENDING)
             recovered = moved - sum(debt.left for debt in effect.owes if debt.currency == currency)
             due = moved if effect.returned is None else effect.returned.figures(currency)[1] - dropped
-            _write(effect, past.back(self.book, due, recovered), books.other(OPEN_CYCLE, self.as_of))
+            write(effect, past.back(self.book, due, recovered), books.other(OPEN_CYCLE, self.as_of))
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,9 +263,8 @@ class Crediting:
         known = books.others.setdefault(PAST_OBLIGATIONS, {})
         missing = [key for key in earns if key not in known]
         known |= await PAST_OBLIGATIONS.load(connection, missing) if missing else {}
-        if known and OPEN_CYCLE not in books.others:
-            await connection.execute("SELECT pg_advisory_xact_lock_shared($1, $2)", *CYCLE_LOCK)
-            books.others[OPEN_CYCLE] = dict(await OPEN_CYCLE.load(connection, [_ANY]))
+        if known:
+            await hold_cycle_open(connection, books)
 
     def ride(self, books: Books, effect: Effect, earn: tuple[uuid.UUID, uuid.UUID], currency: str, points: int) -> None:
         """Lines that name the earn, at its version and price, in its place."""
@@ -273,7 +272,14 @@ class Crediting:
         if (past := pasts.get(currency)) is None:
             return
         (cycle_id,) = set(books.others[OPEN_CYCLE].values())
-        _write(effect, past.back(self.book(), 0, points), cycle_id, {"reverses": earn[1], **past.place})
+        write(effect, past.back(self.book(), 0, points), cycle_id, {"reverses": earn[1], **past.place})
+
+
+async def hold_cycle_open(connection: asyncpg.Connection, books: Books) -> None:
+    """Load the open cycle, if nobody did, and hold it open until the batch is written."""
+    if OPEN_CYCLE not in books.others:
+        await connection.execute("SELECT pg_advisory_xact_lock_shared($1, $2)", *CYCLE_LOCK)
+        books.others[OPEN_CYCLE] = dict(await OPEN_CYCLE.load(connection, [_ANY]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +296,7 @@ class Refusing:
         raise self.refusal
 
 
-def _write(effect: Effect, lines: Sequence[Owed], cycle_id: uuid.UUID, other: Mapping[str, Any] | None = None) -> None:
+def write(effect: Effect, lines: Sequence[Owed], cycle_id: uuid.UUID, other: Mapping[str, Any] | None = None) -> None:
     """One row a line; `other` are columns that are not the operation's."""
     operation = effect.operation
     first = sum(table is _OBLIGATION for table, _ in effect.rows)

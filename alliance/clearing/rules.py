@@ -55,22 +55,24 @@ def obligations(
     points: int,
     owed: int,
     late: bool = False,
+    at_use: int = 0,
 ) -> tuple[Owed, ...]:
     """What `points` make owed at `owed` millionths a point, and the operator's fees on it. What is zero is left out.
 
-    A fee that is a share is rounded half-even to the millionth. Raises InvalidInput for a sum that is too large.
+    Of it `at_use` is owed later; a fee is taken at once on the whole. One that is a share is rounded half-even to the
+    millionth. Raises InvalidInput for a sum that is too large.
     """
-    amount = points * owed
-    if amount > MAX_INTEGER:
+    if (whole := points * owed) > MAX_INTEGER:
         raise InvalidInput(reason="more points than can be settled at once", path=("points",))
+    now = owed - at_use
     main = Owed(
         kind=_KINDS[event],
         debtor_id=debtor_id,
         creditor_id=creditor_id,
         currency=currency,
         points=points,
-        price=owed * PRICE_OF_MILLIONTHS,
-        amount=amount,
+        price=now * PRICE_OF_MILLIONTHS,
+        amount=points * now,
         agreement_id=version.agreement_id,
         agreement_version=version.version,
         late=late,
@@ -83,7 +85,7 @@ def obligations(
             debtor_id=issuer_id if fee.payer == "issuer" else partner_id,
             creditor_id=operator_id,
             price=None,
-            amount=share_of(amount, fee.share) + (fee.amount if points else 0),
+            amount=share_of(whole, fee.share) + (fee.amount if points else 0),
         )
         for fee in version.fee_on(event)
     ]
@@ -144,12 +146,15 @@ def reversed_obligations(lines: Sequence[Owed], before: int, recovered: int, of:
     )
 
 
-def issuer_bears(book: AgreementBook, line: Owed) -> bool:
+def issuer_bears(book: AgreementBook, lines: Sequence[Owed]) -> bool:
     """Whether, by the version that made this owed, a clawback's shortfall is the issuer's (`shortfallTo`)."""
+    line = next((line for line in lines if line.kind is ObligationKind.EARN), None)
+    if line is None:
+        return False
     for version in book.pairs.get(frozenset((line.debtor_id, line.creditor_id)), ()):
         if (version.agreement_id, version.version) == (line.agreement_id, line.agreement_version):
             terms = version.earn.get((line.debtor_id, line.currency))
-            return terms is not None and line.kind is ObligationKind.EARN and terms.shortfall_to == "issuer"
+            return terms is not None and terms.shortfall_to == "issuer"
     return False
 
 

@@ -1,8 +1,9 @@
 """The shape of an agreement in the alliance file: every key it may have. docs/alliance-file.md says what each means."""
 
+from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from alliance.file.values import (
     Code,
@@ -17,7 +18,6 @@ from alliance.file.values import (
     WaitDays,
     distinct,
     each,
-    later,
     refusal,
 )
 
@@ -43,9 +43,33 @@ class Earn(Document):
     of: Points
     issue_price: Money
     share: Share = "1"
-    funding: Annotated[Literal["at_issue"], later("at_redemption", "split")] = "at_issue"
-    breakage_to: Annotated[Literal["issuer"], later("funder")] = "issuer"
+    funding: Literal["at_issue", "at_redemption", "split"] = "at_issue"
+    at_issue: Share | None = None
+    breakage_to: Annotated[Literal["issuer", "funder"] | None, Field(validate_default=True)] = None
     shortfall_to: Literal["earner", "issuer"] = "earner"
+
+    @field_validator("breakage_to")
+    @classmethod
+    def _kept(cls, value: str | None, info: ValidationInfo) -> str | None:
+        """Who has the money keeps it: where it is paid in two parts, each keeps its own."""
+        keeper = {"at_issue": "issuer", "at_redemption": "funder"}
+        return value or keeper.get(info.data.get("funding", ""))
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Earn":
+        if (self.funding == "split") != (self.at_issue is not None):
+            raise refusal("a split says what part is paid atIssue, and nothing else does")
+        if self.at_issue is not None and not 0 < Decimal(self.at_issue) < 1:
+            raise refusal("of a split, atIssue is more than 0 and less than 1")
+        return self
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts of the price that are paid at one time each, as shares of it."""
+        if self.at_issue is None:
+            return (self.share,)
+        first = Decimal(self.share) * Decimal(self.at_issue)
+        return str(first), str(Decimal(self.share) - first)
 
 
 class Redeem(Document):

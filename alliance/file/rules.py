@@ -243,7 +243,8 @@ class _Check:
             if not unknown and {item.at, self.owners[item.of]} != set(agreement.merchants):
                 yield Fault((*path, "of"), f"must be points of the other party, not of {self.owners[item.of]!r}")
         for earn in agreement.earn:
-            yield from self._price((*self.places[id(earn)], "issuePrice"), earn.issue_price, earn.share)
+            for part in earn.parts:
+                yield from self._price((*self.places[id(earn)], "issuePrice"), earn.issue_price, part)
         for redeem in agreement.redeem:
             yield from self._price((*self.places[id(redeem)], "redemptionPrice"), redeem.redemption_price)
 

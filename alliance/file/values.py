@@ -110,17 +110,6 @@ def shaped(pattern: str, what: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def later(*values: str) -> BeforeValidator:
-    """Values that the rules know and this version does not yet."""
-
-    def check(value: Any) -> Any:
-        if value in values:
-            raise refusal(f"{value!r} is not supported in this version")
-        return value
-
-    return BeforeValidator(check)
-
-
 def _each(value: Any, handler: Callable[[Any], list[Any]], info: ValidationInfo) -> list[Any]:
     """Check each item by itself, so that one that is wrong does not hide what is wrong with the rest."""
     reading = info.context

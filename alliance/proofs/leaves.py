@@ -42,8 +42,10 @@ _LOTS = """(SELECT DISTINCT holder_id FROM asked) AS h
                                   AND lot.operation_id = ANY($2)
                                 OFFSET 0) AS t
             JOIN asked ON t.holder_id = asked.holder_id AND t.operation_id = asked.operation_id"""
-_FUNDING = """'{"funder_id":"' || t.funder_id || '","lot_id":"' || t.id || '","price":' || t.price || '}'"""
-_PROMISED = """json_build_object('seq', t.seq, 'funder_id', t.funder_id, 'price', t.price, 'owed', t.owed)::text"""
+_FUNDING = """'{' || coalesce('"agreement_version":' || t.agreement_version || ',', '')
+              || '"funder_id":"' || t.funder_id || '","lot_id":"' || t.id || '","price":' || t.price || '}'"""
+_PROMISED = """json_build_object('seq', t.seq, 'funder_id', t.funder_id, 'price', t.price, 'owed', t.owed,
+                                   'agreement_version', t.agreement_version)::text"""
 _OTHER = "CASE t.counter_account WHEN 'POINTS' THEN t.counter_holder_id::text END"
 
 
@@ -164,7 +166,7 @@ NOT_IN_LEAVES = {
 }
 """Tables that name an operation and are in no leaf, and why."""
 
-IN_TERMS = {"lot": "funder_id price", "pending_grant": "funder_id price owed"}
+IN_TERMS = {"lot": "funder_id price agreement_version", "pending_grant": "funder_id price owed agreement_version"}
 """By table: columns that are proved among the terms, because they are between merchants."""
 
 _SINCE = {proved.member: proved.since for proved in PROVED}

@@ -72,6 +72,7 @@ class Adjust(Request):
     limits: AdjustmentLimits
     day: tuple[datetime, datetime]
     price: int = 0
+    agreement_version: int | None = None
     expires_at: datetime | None = None
 
     @property
@@ -83,6 +84,8 @@ class Adjust(Request):
         needs.members.add(self.holder_id)
         needs.holders.add(self.merchant_id)
         needs.other(ADJUSTED_IN_DAY, self._day)
+        if self.agreement_version is not None:
+            needs.funded.add((self.issuer_id, self.merchant_id, self.agreement_version))
         if self.points < 0:
             needs.wallets.add((self.holder_id, self.currency))
         for rider in self.riders:
@@ -138,6 +141,7 @@ class Adjust(Request):
             self.points,
             self.as_of,
             self.expires_at,
+            agreement_version=self.agreement_version,
         )
 
     def _row(self, effect: Effect) -> dict[str, Any]:

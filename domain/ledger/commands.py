@@ -82,7 +82,8 @@ class Grant(NamedTuple):
 class Earn(AtMerchant):
     """Grant `points` of `currency`, which `issuer_id` issues and `funder_id` pays for at `price` (10^-8) a point.
 
-    `beside` is what the merchant grants of its own other currencies for the same purchase.
+    Some of it later, by `agreement_version`, where there is one. `beside` is what the merchant grants of its own other
+    currencies for the same purchase.
     """
 
     currency: str
@@ -95,6 +96,7 @@ class Earn(AtMerchant):
     lines: list[Any] | None = None
     unique_order: bool = False
     beside: tuple[Grant, ...] = ()
+    agreement_version: int | None = None
 
     @property
     def _order(self) -> tuple[UUID, str, str] | None:
@@ -106,6 +108,8 @@ class Earn(AtMerchant):
         AtMerchant.needs(self, needs)
         if self._order:
             needs.orders.add(self._order)
+        if self.agreement_version is not None:
+            needs.funded.add((self.issuer_id, self.funder_id, self.agreement_version))
 
     def decide(self, books: Books) -> Effect:
         """An entry and a lot a currency. Raises MemberNotActive, DuplicateOrder, BalanceLimitExceeded."""
@@ -131,9 +135,8 @@ class Earn(AtMerchant):
         effect = self.effect(OperationKind.EARN, self.points, decisions=self.decisions, lines=self.lines)
         if self.points:
             effect.entries.append(entry_of(self.currency, self.points, self.issuer_id, AccountKind.ISSUANCE))
-            effect.lots.append(
-                new_lot(effect, self.currency, self.points, self.expires_at, self.issuer_id, self.funder_id, self.price)
-            )
+            funding = (self.issuer_id, self.funder_id, self.price, self.agreement_version)
+            effect.lots.append(new_lot(effect, self.currency, self.points, self.expires_at, *funding))
         return effect
 
     def _grant(self, books: Books, effect: Effect, grant: Grant) -> None:
@@ -295,7 +298,14 @@ def entry_of(currency: str, amount: int, counter_holder_id: UUID, counter: Accou
 
 
 def new_lot(
-    effect: Effect, currency: str, points: int, expires_at: datetime | None, issuer: UUID, funder: UUID, price: int
+    effect: Effect,
+    currency: str,
+    points: int,
+    expires_at: datetime | None,
+    issuer: UUID,
+    funder: UUID,
+    price: int,
+    agreement_version: int | None = None,
 ) -> LotState:
     """A new lot of the operation's holder, granted by it."""
     return LotState(
@@ -310,6 +320,7 @@ def new_lot(
         points,
         effect.operation["as_of"],
         expires_at,
+        agreement_version=agreement_version,
     )
 
 

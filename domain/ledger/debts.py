@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from domain.ledger.funding import funding_of
 from domain.ledger.model import Debt, DebtPayment
 from domain.ledger.request import Books, DebtState, Effect
 from domain.ledger.rules import LotState, spend_order
@@ -19,11 +20,11 @@ def room(books: Books, holder_id: UUID, currency: str, floor: int | None, points
     return max(0, min(points, floor - books.debt(holder_id, currency)))
 
 
-def owe(effect: Effect, currency: str, points: int) -> None:
-    """Let the operation's holder owe `points`."""
-    effect.owes.append(
-        DebtState(effect.holder_id, effect.operation["id"], currency, points, effect.operation["reverses"])
-    )
+def owe(effect: Effect, lot: LotState, points: int) -> None:
+    """Let the operation's holder owe `points`, for the earn that it reverses, of which this is a lot."""
+    operation, currency = effect.operation, lot.currency
+    funding = None if lot.agreement_version is None else funding_of(lot)
+    effect.owes.append(DebtState(effect.holder_id, operation["id"], currency, points, operation["reverses"], funding))
     row = {
         "holder_id": effect.holder_id,
         "operation_id": effect.operation["id"],
@@ -41,10 +42,12 @@ def pay(books: Books, effect: Effect, as_of: datetime) -> None:
         credited = _credited(effect, holder_id, currency, as_of)
         for debt in debts:
             paid = 0
+            taken = []
             while credited and paid < debt.left:
                 lot, amount = credited.pop()
                 part = min(amount, debt.left - paid)
                 paid += part
+                taken.append((lot, part))
                 _take_off(effect, lot, part)
                 if part < amount:
                     credited.append((lot, amount - part))
@@ -54,6 +57,9 @@ def pay(books: Books, effect: Effect, as_of: datetime) -> None:
                 effect.rows.append((_PAYMENT, row | {"debt_id": debt.operation_id, "points": paid}))
                 if books.recovery is not None and debt.earn_id is not None:
                     books.recovery.ride(books, effect, (holder_id, debt.earn_id), currency, paid)
+                if books.funder is not None:
+                    funded = None if debt.funding is None else (debt.funding, currency)
+                    books.funder.recover(books, effect, debt.earn_id, funded, taken)
 
 
 def _credited(effect: Effect, holder_id: UUID, currency: str, as_of: datetime) -> list[tuple[LotState, int]]:

@@ -20,6 +20,7 @@ from domain.database import Database
 from domain.errors import IdempotencyConflict, Refusal
 from domain.ledger import debts, store
 from domain.ledger.errors import Overloaded, Unposted
+from domain.ledger.funding import Funder
 from domain.ledger.request import Books, Effect, Key, Law, Loader, Needs, Outcome, Posted, Recovery, Request
 
 log = structlog.get_logger("engine")
@@ -106,7 +107,7 @@ class EngineStatistics:
 class PostingEngine:
     """Start it, post to it, stop it. `member_status` loads `{member id: (status, jurisdiction or None)}`; without it
     all are active. `recovery` hears what is recovered of reversed earns later; `law` what is granted to those with a
-    jurisdiction.
+    jurisdiction; `funder` what is spent of points that are paid for then.
 
     `queue_limit`: single calls that may wait. `deadline`: seconds after which a waiting call is refused.
     `patience`: seconds for which a batch is tried again while the database is away.
@@ -116,6 +117,7 @@ class PostingEngine:
     member_status: Loader | None = None
     recovery: Recovery | None = None
     law: Law | None = None
+    funder: Funder | None = None
     queue_limit: int = 5000
     deadline: float = 10.0
     patience: float = 30.0
@@ -302,7 +304,7 @@ class PostingEngine:
             answered: _Answered = {
                 _place(key): (row["fingerprint"], partial(_recall, row)) for key, row in known.items()
             }
-            books = await store.load(connection, needs, self.member_status, self.recovery, self.law)
+            books = await store.load(connection, needs, self.member_status, self.recovery, self.law, self.funder)
             before = dict(books.accounts)
             batch = store.Batch()
             results = [_decide(request, books, batch, answered) for request in requests]
@@ -399,6 +401,8 @@ def _decided(request: Request, books: Books) -> tuple[Effect | None, Sequence[Ef
         return None, ()
     if books.law is not None:
         books.law.ride(books, effect)
+    if books.funder is not None:
+        books.funder.ride(books, effect)
     if books.debts:
         debts.pay(books, effect, request.as_of)
     return effect, request.after(books, effect) if books.operations else ()

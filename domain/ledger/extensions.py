@@ -141,4 +141,5 @@ class Extend(Request):
             source_holder_id=lot.holder_id,
             source_lot_id=lot.id,
             depth=lot.depth,
+            agreement_version=lot.agreement_version,
         )

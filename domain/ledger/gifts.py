@@ -164,6 +164,7 @@ class Gift(Request):
             source_holder_id=lot.holder_id,
             source_lot_id=lot.id,
             depth=lot.depth + int(self._deepens),
+            agreement_version=lot.agreement_version,
         )
 
 

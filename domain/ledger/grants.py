@@ -112,7 +112,7 @@ class EarnInParts(Earn):
         if cut := self.points - points:
             effect.data["truncated"] = cut
         joined = _joined(self, books)
-        terms = (self.currency, self.issuer_id, self.funder_id, self.price)
+        terms = (self.currency, self.issuer_id, self.funder_id, self.price, self.agreement_version)
         for part in parts:
             if part.wait is None:
                 add_lot(books, effect, *terms, part.points, part.ending, joined)
@@ -134,6 +134,7 @@ class EarnInParts(Earn):
             self.as_of,
             wait.matures_at,
             wait.policy,
+            agreement_version=self.agreement_version,
         )
 
     def _most(self, books: Books, limits: Limits | None, points: int, decisions: list[Any]) -> int:
@@ -210,8 +211,8 @@ class Activate(Request):
         effect.entries.append(EntryState(POINTS, currency, points, self.holder_id, PENDING))
         for state in due:
             effect.matured.append((state, -state.remaining))
-            terms = (state.currency, state.issuer_id, state.funder_id, state.price, state.remaining)
-            add_lot(books, effect, *terms, self.endings[state.seq], _joined(self, books))
+            terms = (state.currency, state.issuer_id, state.funder_id, state.price, state.agreement_version)
+            add_lot(books, effect, *terms, state.remaining, self.endings[state.seq], _joined(self, books))
         for rider in self.riders:
             rider.ride(books, effect)
         return effect
@@ -243,13 +244,14 @@ def add_lot(
     issuer: UUID,
     funder: UUID,
     price: int,
+    agreement_version: int | None,
     points: int,
     ending: Ending,
     joined: datetime | None = None,
 ) -> None:
     """One lot more; one that slides joins the wallet's live clock of its span, or starts one."""
     at = ending.of_joining(joined) if ending.of_joining is not None else ending.at
-    lot = new_lot(effect, currency, points, at, issuer, funder, price)
+    lot = new_lot(effect, currency, points, at, issuer, funder, price, agreement_version)
     if ending.span is not None and at is not None:
         lot.sliding = _clock(books, effect, currency, ending.span, at)
     effect.lots.append(lot)

@@ -149,6 +149,8 @@ class Lot(Base):
     `expires_at` is the first instant at which it is no longer valid; null is never. `spent` exists for the partial
     index: with `remaining > 0` as its predicate every partial spend would have to write the index again.
     A lot with a `sliding_id` ends when that sliding expiry says; `expires_at` is then the earliest that can be.
+    `agreement_version` is by which something is still to move between funder and issuer when its points are spent or
+    end (A1); null where nothing is.
     """
 
     __tablename__ = "lot"
@@ -175,6 +177,7 @@ class Lot(Base):
     depth: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
     held: Mapped[int] = mapped_column(server_default=text("0"))
     sliding_id: Mapped[uuid.UUID | None]
+    agreement_version: Mapped[int | None]
     spent: Mapped[bool] = mapped_column(Computed("remaining = 0", persisted=True))
 
 
@@ -197,7 +200,8 @@ class PendingGrant(Base):
     """Points of an earn that are not active yet: not spendable, in no balance, expiring not before they are active.
 
     `matures_at` null: an event decides. `policy` is the expiry policy that starts with activation, `owed` what the
-    points make owed when they become active (A1). `remaining` falls to zero by `activated_by`, or by a reversal.
+    points make owed when they become active (A1), `agreement_version` what their lots then keep. `remaining` falls to
+    zero by `activated_by`, or by a reversal.
     """
 
     __tablename__ = "pending_grant"
@@ -220,6 +224,7 @@ class PendingGrant(Base):
     policy: Mapped[dict[str, Any]]
     owed: Mapped[list[Any] | None]
     activated_by: Mapped[uuid.UUID | None]
+    agreement_version: Mapped[int | None]
     done: Mapped[bool] = mapped_column(Computed("remaining = 0", persisted=True))
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
+from domain.ledger.funding import funding_of
 from domain.ledger.model import PendingGrant
 from domain.ledger.request import Books, EntryState, PastOperation, Period
 from domain.ledger.returns import return_of
@@ -14,7 +15,8 @@ from domain.ledger.rules import LotState, PendingState, Sliding
 
 LOT = """lot.holder_id, lot.id, lot.currency, lot.operation_id, lot.issuer_id, lot.funder_id, lot.price,
           lot.granted, lot.remaining, lot.granted_at, lot.expires_at,
-          lot.source_holder_id, lot.source_lot_id, lot.depth, lot.held"""
+          lot.source_holder_id, lot.source_lot_id, lot.depth, lot.held, lot.agreement_version"""
+_LOT_SIZE = 16
 SLIDING = """sliding.id AS sliding_id, sliding.span, sliding.expires_at AS until"""
 SLIDES = """LEFT JOIN sliding_expiry sliding ON sliding.holder_id = lot.holder_id AND sliding.id = lot.sliding_id"""
 _PENDING_COLUMNS = ", ".join(column.name for column in PendingGrant.__table__.columns if column.name != "done")
@@ -148,6 +150,8 @@ async def _load_pending(
         state = PendingState(*row)
         earn = (state.holder_id, state.operation_id)
         books.operations[earn].pending.append(state)
+        if state.agreement_version is not None:
+            books.funded.add(funding_of(state))
         if state.activated_by is not None:
             activations[state.holder_id, state.activated_by] = earn
     return activations
@@ -213,9 +217,11 @@ def lot_of(books: Books, row: asyncpg.Record) -> LotState:
     identity = (row["holder_id"], row["id"])
     lot = books.lots.get(identity)
     if lot is None:
-        lot = books.lots[identity] = LotState(*list(row)[:15])
+        lot = books.lots[identity] = LotState(*list(row)[:_LOT_SIZE])
         if row.get("sliding_id") is not None:
             lot.sliding, lot.expires_at = _sliding(books, row), row["until"]
+        if lot.agreement_version is not None:
+            books.funded.add(funding_of(lot))
     return lot
 
 

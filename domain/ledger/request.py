@@ -17,6 +17,7 @@ from sqlalchemy import Table
 
 from domain.errors import NotFound, Refusal
 from domain.ledger.errors import HolderStopped, MemberNotActive, OperationArchived
+from domain.ledger.funding import Funder, Funding, funding_of
 from domain.ledger.model import AccountKind, OperationKind
 from domain.ledger.returns import Return
 from domain.ledger.rules import HoldState, LotState, PendingState, Sliding, available
@@ -111,6 +112,7 @@ class Needs:
     orders: set[tuple[UUID, str, str]] = field(default_factory=set)
     holds: set[tuple[UUID, UUID]] = field(default_factory=set)
     earned: set[Period] = field(default_factory=set)
+    funded: set[Funding] = field(default_factory=set)
     others: dict[Loader, set[Hashable]] = field(default_factory=dict)
 
     def shares_nothing(self, other: "Needs") -> bool:
@@ -154,13 +156,17 @@ class EntryState:
 
 @dataclass(slots=True)
 class DebtState:
-    """A debt: the operation that made it, what is left of it, and the earn whose reversal that operation was."""
+    """A debt: the operation that made it, what is left of it, and the earn whose reversal that operation was.
+
+    `funding` is that of the earn's lots, where something of it moves later.
+    """
 
     holder_id: UUID
     operation_id: UUID
     currency: str
     left: int
     earn_id: UUID | None
+    funding: Funding | None = None
 
 
 @dataclass(slots=True)
@@ -286,6 +292,8 @@ class Books:
     statuses: dict[UUID, tuple[str, str | None]] | None = None
     jurisdictions: dict[UUID, str] = field(default_factory=dict)
     law: Law | None = None
+    funder: Funder | None = None
+    funded: set[Funding] = field(default_factory=set)
     accounts: dict[tuple[UUID, str, str], int] = field(default_factory=dict)
     held: dict[tuple[UUID, str, str], int] = field(default_factory=dict)
     wallets: dict[tuple[UUID, str], list[LotState]] = field(default_factory=dict)
@@ -372,6 +380,8 @@ class Books:
         for lot in effect.lots:
             self.lots[lot.holder_id, lot.id] = lot
             self.wallets.setdefault((lot.holder_id, lot.currency), []).append(lot)
+            if lot.agreement_version is not None:
+                self.funded.add(funding_of(lot))
         for owed in effect.owes:
             self.debts.setdefault((owed.holder_id, owed.currency), []).append(owed)
         for debt, paid in effect.pays:

@@ -63,4 +63,5 @@ def _in_place_of(effect: Effect, lot: LotState, points: int, until: datetime) ->
         source_holder_id=lot.holder_id,
         source_lot_id=lot.id,
         depth=lot.depth,
+        agreement_version=lot.agreement_version,
     )

@@ -176,7 +176,7 @@ class Reverse(Request):
         """How much of what is missing the wallet comes to owe."""
         points = debts.room(books, self.holder_id, lot.currency, self.floors.get(lot.currency, 0), missing)
         if points:
-            debts.owe(effect, lot.currency, points)
+            debts.owe(effect, lot, points)
         return points
 
     def _undo_redeem(self, books: Books, original: PastOperation, effect: Effect) -> None:

@@ -38,6 +38,7 @@ class PendingState:
     policy: dict[str, Any]
     owed: list[Any] | None = None
     activated_by: UUID | None = None
+    agreement_version: int | None = None
 
 
 @dataclass(slots=True)
@@ -46,7 +47,8 @@ class LotState:
 
     `source` names the lot that its points came from, where they were given or came back; `depth` counts the gifts.
     `held` is what open holds have set aside of it, `lapsed` what of it has been booked as expired.
-    `expires_at` of a lot that slides is where its date stands now.
+    `expires_at` of a lot that slides is where its date stands now. With an `agreement_version`, spending it or its end
+    moves something between funder and issuer.
     """
 
     holder_id: UUID
@@ -64,6 +66,7 @@ class LotState:
     source_lot_id: UUID | None = None
     depth: int = 0
     held: int = 0
+    agreement_version: int | None = None
     lapsed: int = 0
     sliding: Sliding | None = None
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from domain.ledger.commands import POINTS, effect_of
+from domain.ledger.funding import funding_of
 from domain.ledger.model import OperationKind, OperationReturn
 from domain.ledger.request import Books, Effect, EntryState, PastOperation, Request
 from domain.ledger.returns import EVERYTHING, named, return_of
@@ -77,4 +78,8 @@ def _clawed_back(books: Books, request: Request, earn: PastOperation, currency: 
     effect.rows.append((OperationReturn.__table__, row))  # type: ignore[arg-type]
     if books.recovery is not None:
         books.recovery.ride(books, effect, (earn.holder_id, earn.id), currency, points)
+    if books.funder is not None:
+        lot = taken[0][0]
+        funded = None if lot.agreement_version is None else (funding_of(lot), lot.currency)
+        books.funder.recover(books, effect, earn.id, funded, taken)
     return effect

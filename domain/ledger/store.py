@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from domain.base import lock_key
 from domain.errors import Refusal
+from domain.ledger.funding import Funder
 from domain.ledger.model import AccountKind, Allocation, Entry, IdempotencyKey, Lot, Operation, PendingGrant
 from domain.ledger.past import LOT, SLIDES, SLIDING, load_archived, load_earned, load_operations, lot_of, turned
 from domain.ledger.request import Books, DebtState, Effect, Key, Law, Loader, Needs, Posted, Recovery
@@ -67,10 +68,11 @@ async def load(
     member_status: Loader | None,
     recovery: Recovery | None = None,
     law: Law | None = None,
+    funder: Funder | None = None,
 ) -> Books:
     """All that the requests said they need, and what `recovery` does where reversed earns may be recovered.
 
-    `law` only where it protects one of the members.
+    `law` only where it protects one of the members, `funder` where points that it hears of are among the lots.
     """
     books = Books()
     if member_status is not None:
@@ -121,6 +123,10 @@ async def load(
     if recovery is not None and (earns := _recoverable(books)):
         await recovery.load(connection, books, earns)
         books.recovery = recovery
+    books.funded |= needs.funded
+    if funder is not None and books.funded:
+        await funder.load(connection, books)
+        books.funder = funder
     return books
 
 
@@ -193,18 +199,29 @@ async def _load_debts(connection: asyncpg.Connection, books: Books, owing: list[
     """What is left of the debts of these wallets, oldest first."""
     rows = await connection.fetch(
         """SELECT d.holder_id, d.operation_id, d.currency, (d.points - coalesce(p.points, 0))::bigint AS left,
-                  r.reverses
+                  r.reverses, f.issuer_id, f.funder_id, f.agreement_version
            FROM unnest($1::uuid[], $2::text[]) AS asked (holder_id, currency)
            JOIN debt d USING (holder_id, currency)
            JOIN operation r ON r.holder_id = d.holder_id AND r.id = d.operation_id
            LEFT JOIN LATERAL (SELECT sum(points) AS points FROM debt_payment
                               WHERE holder_id = d.holder_id AND debt_id = d.operation_id
                                 AND currency = d.currency) AS p ON true
+           LEFT JOIN LATERAL (SELECT issuer_id, funder_id, agreement_version FROM lot
+                              WHERE lot.holder_id = d.holder_id AND lot.currency = d.currency
+                                AND lot.agreement_version IS NOT NULL AND lot.operation_id IN (
+                                  SELECT r.reverses UNION ALL
+                                  SELECT activated_by FROM pending_grant g
+                                  WHERE g.holder_id = d.holder_id AND g.operation_id = r.reverses)
+                              LIMIT 1) AS f ON true
            WHERE d.points > coalesce(p.points, 0) ORDER BY d.operation_id""",
         *turned(owing),
     )
-    for row in rows:
-        books.debts.setdefault((row["holder_id"], row["currency"]), []).append(DebtState(*row))
+    for holder_id, operation_id, currency, left, earn_id, *funding in rows:
+        debt = DebtState(holder_id, operation_id, currency, left, earn_id)
+        if funding[-1] is not None:
+            debt.funding = (funding[0], funding[1], funding[2])
+            books.funded.add(debt.funding)
+        books.debts.setdefault((holder_id, currency), []).append(debt)
 
 
 async def _load_holds(connection: asyncpg.Connection, books: Books, asked: list[tuple[UUID, UUID]]) -> None:

@@ -196,8 +196,21 @@ NO_NUMBER = 'is not a number such as "12.50" (at most 12 digits and 8 places)'
         (
             f"redeem: [{REDEEM}]",
             'earn: [{at: fuel, of: GRO, issuePrice: {amount: "0.01", currency: USD}, funding: split}]',
-            "agreements[0].earn[0].funding",
-            "'split' is not supported in this version",
+            "agreements[0].earn[0]",
+            "a split says what part is paid atIssue, and nothing else does",
+        ),
+        (
+            f"redeem: [{REDEEM}]",
+            'earn: [{at: fuel, of: GRO, issuePrice: {amount: "0.01", currency: USD}, funding: split, atIssue: "1"}]',
+            "agreements[0].earn[0]",
+            "of a split, atIssue is more than 0 and less than 1",
+        ),
+        (
+            f"redeem: [{REDEEM}]",
+            'earn: [{at: fuel, of: GRO, issuePrice: {amount: "0.00001", currency: USD}, funding: split,'
+            ' atIssue: "0.15"}]',
+            "agreements[0].earn[0].issuePrice.amount",
+            "0.00001 times the share of 0.15 has more than 6 decimal places",
         ),
         (
             f"redeem: [{REDEEM}]",

@@ -107,7 +107,8 @@ async def test_a_leaf_is_all_rows_of_its_operation_as_rfc_8785_writes_them(
     ann, bob = members(2)
     lines = [{"b": None, "a": [1, None, {"z": None, "y": ODD}]}]
     odd = await engine.post(earn(ann, 100, store=ODD, order_ref="null", decisions=[{"rule": ODD}], lines=lines))
-    made = await engine.post_many([earn(ann, 50), redeem(ann, 120), exchange(ann, 10, 8), give(ann, bob, 15)])
+    asked = [earn(ann, 50, agreement_version=3), redeem(ann, 120), exchange(ann, 10, 8), give(ann, bob, 15)]
+    made = await engine.post_many(asked)
     given = made[3]
     assert isinstance(given, Posted)
     parts = (Part(5, Ending(NOON, "9 days")), waiting(6, 3), waiting(7, None))
