@@ -107,6 +107,14 @@ class Fee(Document):
         return self
 
 
+class Subsidy(Document):
+    """That the issuer of points accepts to issue them for less than it pays for them, up to a budget (A3)."""
+
+    of: Points
+    budget: Money
+    per_round_trip: Money | None = None
+
+
 class Agreement(Document):
     """A version of what two merchants agreed on."""
 
@@ -119,3 +127,4 @@ class Agreement(Document):
     redeem: Annotated[list[Redeem], each] = []
     rights: Annotated[list[Right], each] = []
     fees: Annotated[list[Fee], each] = []
+    subsidies: Annotated[list[Subsidy], each] = []

@@ -8,11 +8,15 @@ from zoneinfo import ZoneInfo
 
 from alliance.file.agreement import Agreement
 from alliance.file.model import AllianceDocument, CurrencyTerms, Merchant
-from alliance.file.money_machine import money_machines, subsidies
+from alliance.file.round_trips import round_trips
+from alliance.file.soundness import breaches, versions_in
 from alliance.file.values import Document
 
 Action = Literal["create", "update", "supersede", "unchanged", "refuse"]
 Kind = Literal["alliance", "identifier", "merchant", "store", "currency", "policy", "rule", "agreement"]
+
+ROUND_TRIPS = 10
+"""How many of them a plan tells."""
 
 FIXED: Mapping[Kind, frozenset[str]] = {
     "alliance": frozenset({"settlementCurrency", "timezone"}),
@@ -154,12 +158,15 @@ def compare(
         if action not in ("unchanged", "refuse"):
             entries.append(merged[place])
         changes.append(Change(action, entry.kind, entry.name, entry.version, reason, line_of(entry.part)))
-    agreements = [entry.part for entry in merged.values() if isinstance(entry.part, Agreement)]
-    for machine in money_machines(agreements):
-        line = next(filter(None, map(line_of, machine.exchanges)), None)
-        changes.append(Change("refuse", "agreement", "exchange", None, str(machine), line))
+    was, agreed = _agreed(before, proposed), _agreed(merged, proposing - _named(after))
+    for breach in breaches(was, agreed, wanted.alliance.round_trip_tolerance):
+        of = next((version for version in versions_in(breach) if line_of(version)), versions_in(breach)[0])
+        name = "/".join(sorted(of.merchants))
+        changes.append(Change("refuse", "agreement", name, of.version, str(breach), line_of(of)))
     ended = [entry for place, entry in merged.items() if place in before and entry.ends != before[place].ends]
-    notices = [*subsidies(agreements), *_past(entries, before, as_of), *_left_out(before, after)]
+    told = [str(trip) for trip in round_trips(agreed, _versions(entries), _owners(merged))]
+    shown = told[:ROUND_TRIPS] + [f"and {len(told) - ROUND_TRIPS} more round trips"] * (len(told) > ROUND_TRIPS)
+    notices = [*shown, *_past(entries, before, as_of), *_left_out(before, after)]
     return Plan(tuple(changes), tuple(notices), tuple(entries), tuple(ended), proposing)
 
 
@@ -211,9 +218,29 @@ def _ended(entries: Entries, proposed: Proposals) -> Entries:
     return ended
 
 
+def _agreed(entries: Entries, proposed: Proposals) -> list[Agreement]:
+    """The agreement versions that count: all but those that are only proposed."""
+    counted = [entry for entry in entries.values() if (entry.key, entry.version) not in proposed]
+    return [*_versions(counted)]
+
+
+def _versions(entries: Iterable[Entry]) -> Iterator[Agreement]:
+    return (entry.part for entry in entries if isinstance(entry.part, Agreement))
+
+
+def _named(entries: Entries) -> Proposals:
+    agreements = (entry for entry in entries.values() if entry.kind == "agreement")
+    return frozenset((entry.key, entry.version) for entry in agreements if entry.version)
+
+
+def _owners(entries: Entries) -> dict[str, str]:
+    """The merchant of each currency."""
+    return {entry.key[0]: entry.body["merchant"] for entry in entries.values() if entry.kind == "currency"}
+
+
 def _proposals(wanted: AllianceDocument, before: Entries, after: Entries, proposed: Proposals) -> Proposals:
     """The agreement versions that are proposals once the file is applied."""
-    named = {(entry.key, entry.version) for entry in after.values() if entry.kind == "agreement" and entry.version}
+    named = _named(after)
     if wanted.alliance.consent == "operator":
         return proposed - named
     return proposed | {(key, version) for key, version in named if ("agreement", key, version) not in before}

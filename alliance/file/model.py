@@ -53,6 +53,7 @@ class Alliance(Document):
     working_days: CalendarDays = []
     consent: Literal["merchants", "operator"] = "merchants"
     accept_late_days: Annotated[int, Field(ge=0, le=60)] = 7
+    round_trip_tolerance: Share = "0.05"
     cycle: Cycle = Cycle()
 
     @model_validator(mode="after")

@@ -1,12 +1,29 @@
-"""No money machine (A3): what rates and prices let someone gain by going round."""
+"""No money machine (A3 a): loops of exchanges that end with more points than were put in."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
+from typing import NamedTuple
 
 from alliance.file.agreement import Agreement, Exchange
+
+Span = tuple[date, date | None, Agreement]
+"""From when until before when a version counts."""
+
+Edge = tuple[str, str]
+"""An exchange: out of which currency, into which."""
+
+HIDDEN = "..."
+"""What a merchant sees of exchanges that are not its own."""
+
+
+class Step(NamedTuple):
+    """An exchange of a loop, and the version that it stands in."""
+
+    exchange: Exchange
+    agreement: Agreement
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,59 +31,60 @@ class MoneyMachine:
     """Exchanges that end where they begin, with more points than were put in, from a date on."""
 
     since: date
-    exchanges: tuple[Exchange, ...]
+    steps: tuple[Step, ...]
     product: Fraction
 
+    @property
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """In the order of the loop."""
+        return tuple(step.exchange for step in self.steps)
+
     def __str__(self) -> str:
-        loop = " -> ".join([exchange.from_ for exchange in self.exchanges] + [self.exchanges[0].from_])
-        return f"a money machine: from {self.since}, {loop} turns 1 point into {float(self.product):.6g}"
+        return self.told(None)
+
+    def told(self, merchant: str | None) -> str:
+        """In words. A merchant is shown its own exchanges only (A14), and no product: that would give away the rest."""
+        seen = [step.exchange for step in self.steps if merchant in (None, *step.agreement.merchants)]
+        if len(seen) == len(self.steps):
+            loop = " -> ".join([exchange.from_ for exchange in seen] + [seen[0].from_])
+            return f"a money machine: from {self.since}, {loop} turns 1 point into {float(self.product):.6g}"
+        own = ", ".join(f"{exchange.from_} -> {exchange.to}" for exchange in seen)
+        return f"a money machine: from {self.since}, {own} and exchanges of others turn 1 point into more than 1"
 
 
 def money_machines(agreements: Iterable[Agreement]) -> list[MoneyMachine]:
     """The first loop, at each date on which terms change, round which the product of rates is over 1 (A3 a)."""
     found: dict[tuple[str, ...], MoneyMachine] = {}
-    spans = spans_of(agreements)
-    for moment in sorted({moment for start, end, _ in spans for moment in (start, end) if moment is not None}):
-        terms = _terms_at(spans, moment)
-        edges = {(item.from_, item.to): item for agreement in terms for item in agreement.exchange}
-        loop = _gaining_loop({edge: Fraction(item.rate) for edge, item in edges.items()})
+    for moment, terms in by_date(agreements):
+        edges = edges_of(terms)
+        loop = _gaining_loop({edge: Fraction(step.exchange.rate) for edge, step in edges.items()})
         if loop is not None:
-            exchanges = tuple(edges[edge] for edge in zip(loop, loop[1:] + loop[:1], strict=True))
+            steps = tuple(edges[edge] for edge in zip(loop, loop[1:] + loop[:1], strict=True))
             product = Fraction(1)
-            for exchange in exchanges:
-                product *= Fraction(exchange.rate)
-            found.setdefault(tuple(loop), MoneyMachine(moment, exchanges, product))
+            for step in steps:
+                product *= Fraction(step.exchange.rate)
+            found.setdefault(tuple(loop), MoneyMachine(moment, steps, product))
     return list(found.values())
 
 
-def subsidies(agreements: Iterable[Agreement]) -> list[str]:
-    """Currencies that cost a partner less to issue than their issuer pays for them (A3 c), in words."""
-    lowest: dict[str, Fraction] = {}
-    highest: dict[str, Fraction] = defaultdict(Fraction)
-    for _, end, agreement in spans_of(agreements):
-        if end is not None:
-            continue
-        for earn in agreement.earn:
-            price = Fraction(earn.issue_price.amount) * Fraction(earn.share)
-            lowest[earn.of] = min(price, lowest.get(earn.of, price))
-        for redeem in agreement.redeem:
-            highest[redeem.of] = max(highest[redeem.of], Fraction(redeem.redemption_price.amount))
-        for exchange in agreement.exchange:
-            highest[exchange.from_] = max(highest[exchange.from_], Fraction(exchange.clearing_value.amount))
-    return [
-        f"{currency} is issued to a partner for as little as {float(price):.6g} a point"
-        f" and paid for with up to {float(highest[currency]):.6g}"
-        for currency, price in sorted(lowest.items())
-        if price < highest[currency]
-    ]
+def by_date(agreements: Iterable[Agreement]) -> Iterator[tuple[date, list[Agreement]]]:
+    """What is in force from each date on which terms change, in order."""
+    spans = spans_of(agreements)
+    for moment in sorted({moment for start, end, _ in spans for moment in (start, end) if moment is not None}):
+        yield moment, [terms for start, end, terms in spans if start <= moment and (end is None or moment < end)]
 
 
-def spans_of(agreements: Iterable[Agreement]) -> list[tuple[date, date | None, Agreement]]:
+def edges_of(agreements: Iterable[Agreement]) -> dict[Edge, Step]:
+    """Their exchanges, by what goes out and what comes in."""
+    return {(item.from_, item.to): Step(item, agreement) for agreement in agreements for item in agreement.exchange}
+
+
+def spans_of(agreements: Iterable[Agreement]) -> list[Span]:
     """From when to when each version counts: a later version of the pair ends the one before."""
     pairs: dict[frozenset[str], list[Agreement]] = defaultdict(list)
     for agreement in agreements:
         pairs[frozenset(agreement.merchants)].append(agreement)
-    spans: list[tuple[date, date | None, Agreement]] = []
+    spans: list[Span] = []
     for versions in pairs.values():
         versions.sort(key=lambda item: item.from_)
         for agreement, following in zip(versions, [*versions[1:], None], strict=True):
@@ -75,11 +93,7 @@ def spans_of(agreements: Iterable[Agreement]) -> list[tuple[date, date | None, A
     return spans
 
 
-def _terms_at(spans: Sequence[tuple[date, date | None, Agreement]], moment: date) -> list[Agreement]:
-    return [terms for start, end, terms in spans if start <= moment and (end is None or moment < end)]
-
-
-def _gaining_loop(rates: Mapping[tuple[str, str], Fraction]) -> list[str] | None:
+def _gaining_loop(rates: Mapping[Edge, Fraction]) -> list[str] | None:
     """A loop whose product of rates is over 1, from its first currency by name; None if there is none.
 
     Bellman and Ford's search, with products for sums: what still improves after as many rounds as there are
@@ -101,9 +115,18 @@ def _gaining_loop(rates: Mapping[tuple[str, str], Fraction]) -> list[str] | None
     assert improved is not None
     for _ in currencies:
         improved = before[improved]
-    loop = [improved]
-    while before[loop[-1]] != improved:
+    return rotated(_back_to(improved, before))
+
+
+def _back_to(currency: str, before: Mapping[str, str]) -> list[str]:
+    loop = [currency]
+    while before[loop[-1]] != currency:
         loop.append(before[loop[-1]])
     loop.reverse()
+    return loop
+
+
+def rotated(loop: Sequence[str]) -> list[str]:
+    """The same loop, from its first currency by name."""
     first = loop.index(min(loop))
-    return loop[first:] + loop[:first]
+    return [*loop[first:], *loop[:first]]

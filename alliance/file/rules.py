@@ -219,6 +219,7 @@ class _Check:
         yield from self._exchange(agreement)
         yield from self._honouring(agreement)
         yield from self._rights(agreement)
+        yield from self._subsidies(agreement)
         for fee in agreement.fees:
             if fee.amount is not None:
                 yield from self._price((*self.places[id(fee)], "amount"), fee.amount)
@@ -258,6 +259,17 @@ class _Check:
             yield from self._price((*path, "price"), right.price)
             if right.no_show is not None:
                 yield from self._price((*path, "noShow"), right.no_show)
+
+    def _subsidies(self, agreement: Agreement) -> Faults:
+        yield from self._twice(agreement.subsidies, "of", lambda item: item.of)
+        for item in agreement.subsidies:
+            path = self.places[id(item)]
+            yield from self._known((*path, "of"), item.of)
+            if self.owners.get(item.of, agreement.merchants[0]) not in agreement.merchants:
+                yield Fault((*path, "of"), f"must be points of a party, not of {self.owners[item.of]!r}")
+            for key, money in (("budget", item.budget), ("perRoundTrip", item.per_round_trip)):
+                if money is not None:
+                    yield from self._price((*path, key), money)
 
     def _party(self, path: Path, code: str, agreement: Agreement) -> Faults:
         if code not in agreement.merchants:

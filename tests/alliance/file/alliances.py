@@ -149,12 +149,17 @@ def agreement_terms(one: str, other: str) -> st.SearchStrategy[dict[str, Any]]:
         lambda price: {"grantor": f"m{one}", "at": f"m{other}", "kind": "wash", "price": price}, money(2, 500)
     )
     fee = st.builds(lambda share: {"for": ["redeem", "earn"], "share": share, "payer": "issuer"}, shares)
-    return some(
-        exchange=exchange.map(lambda item: [item]),
-        earn=earn.map(lambda item: [item]),
-        redeem=redeem.map(lambda item: [item]),
-        rights=right.map(lambda item: [item]),
-        fees=fee.map(lambda item: [item]),
+    much = {"amount": "100000.00", "currency": "USD"}
+    subsidies = [{"of": f"P{index}A", "budget": much, "perRoundTrip": much} for index in (one, other)]
+    return st.builds(
+        lambda terms: terms | {"subsidies": subsidies},
+        some(
+            exchange=exchange.map(lambda item: [item]),
+            earn=earn.map(lambda item: [item]),
+            redeem=redeem.map(lambda item: [item]),
+            rights=right.map(lambda item: [item]),
+            fees=fee.map(lambda item: [item]),
+        ),
     )
 
 

@@ -288,12 +288,6 @@ async def test_what_begins_in_the_past_is_pointed_out(database: Database) -> Non
     assert made.notices == ("rule grocer/base version 2 begins in the past: what is booked stays as it is",)
 
 
-async def test_a3_a_subsidy_is_pointed_out(database: Database) -> None:
-    earn = 'earn: [{at: fuel, of: GRO, issuePrice: {amount: "0.01", currency: USD}, share: "0.5"}]'
-    made = await applied(database, SMALL + f"    {earn}\n")
-    assert made.notices == ("GRO is issued to a partner for as little as 0.005 a point and paid for with up to 0.009",)
-
-
 async def test_one_file_is_applied_at_a_time(database: Database) -> None:
     plans = await asyncio.gather(*(applied(database) for _ in range(4)))
     assert sorted(made.changed for made in plans) == [False, False, False, True]
