@@ -5,6 +5,8 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 from strawberry.dataloader import DataLoader
 
+from alliance.stored_value.queries import paid_lots
+from alliance.stored_value.rules import is_money
 from domain.ledger import lots
 from domain.ledger.lots import HoldsKey, LotKey, SourceRow
 from domain.ledger.model import Hold, HoldStatus
@@ -38,6 +40,13 @@ async def sources(context: Context, row: LotRow) -> list[SourceRow]:
     return await _sources(context).load((row.holder_id, row.id))
 
 
+async def is_paid(context: Context, row: LotRow) -> bool:
+    """Whether it is stored value that was paid for: only of stored value that is asked."""
+    if not is_money(context.runtime.catalogue.currencies[row.currency]):
+        return False
+    return await _paid(context).load((row.holder_id, row.id))
+
+
 async def holds(
     context: Context, holder_id: UUID, currency: str | None, statuses: list[HoldStatus] | None, asked: Window
 ) -> Page[Hold]:
@@ -52,6 +61,14 @@ def _lots(context: Context) -> DataLoader[LotKey, LotRow | None]:
         return [found.get(key) for key in keys]
 
     return context.loaders.one_of("lots by id", load)
+
+
+def _paid(context: Context) -> DataLoader[LotKey, bool]:
+    async def load(session: AsyncSession, keys: list[LotKey]) -> list[bool]:
+        found = await paid_lots(session, keys)
+        return [key in found for key in keys]
+
+    return context.loaders.one_of("paid lots", load)
 
 
 def _sources(context: Context) -> DataLoader[LotKey, list[SourceRow]]:

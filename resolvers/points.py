@@ -172,7 +172,9 @@ async def reverse(context: Context, sent: Sent) -> Posted:
         return await gifts.take_back(context, row, sent, key)
     if row.kind == OperationKind.EXIT:
         return await exits.take_back(context, row, sent, key)
-    if row.kind == OperationKind.TOP_UP:
+    if row.kind == OperationKind.TOP_UP or (
+        row.kind == OperationKind.OPENING and await stored_value.was_paid(context, holder_id, operation_id)
+    ):
         return await stored_value.take_back(context, row, sent, key)
     request = reverse_request(
         context.runtime,

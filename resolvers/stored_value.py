@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
 from alliance.stored_value.commands import Money, refund_request, reverse_top_up_request, top_up_request
-from alliance.stored_value.queries import Deposit, deposits
+from alliance.stored_value.queries import Deposit, deposits, paid_operations
 from domain.errors import InvalidInput, NotAllowed
 from domain.ledger.queries import OperationRow
 from domain.ledger.request import Key, Posted
@@ -80,6 +81,12 @@ async def take_back(context: Context, row: OperationRow, sent: Sent, key: Key) -
         dry_run=bool(sent.get("dryRun")),
     )
     return await context.runtime.engine.post(request)
+
+
+async def was_paid(context: Context, holder_id: UUID, operation_id: UUID) -> bool:
+    """Whether an operation took in what was paid for stored value."""
+    async with context.runtime.database.reader() as session:
+        return bool(await paid_operations(session, [(holder_id, operation_id)]))
 
 
 async def report(context: Context, as_of: datetime | None, merchant: str | None) -> Sequence[Deposit]:

@@ -69,6 +69,11 @@ class Lot(Node):
         """A merchant of the alliance."""
         return Merchant.of(info.context.runtime.catalogue.merchants_by_id[self.row.issuer_id])
 
+    @strawberry.field(description="Stored value that was paid for: it never ends, and is paid back on demand.")
+    async def paid(self, info: Info) -> bool:
+        """False for points, and for a bonus on stored value."""
+        return await lots.is_paid(info.context, self.row)
+
     @strawberry.field(description="What made it; null if that is out of reach, or archived.")
     async def origin(self, info: Info) -> LotOrigin | None:
         """The operation, loaded together with those of other lots."""

@@ -66,7 +66,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "WalletTotals": _all(
         PARENT, "earned spent expired exchangedIn exchangedOut givenIn givenOut adjusted opening toppedUp exited pooled"
     ),
-    "Lot": _all(PARENT, "id granted remaining grantedAt expiresAt issuer origin"),
+    "Lot": _all(PARENT, "id granted remaining grantedAt expiresAt issuer paid origin"),
     "Pool": _all(PARENT, "id name status createdAt merchant members wallets activity"),
     "PoolMember": _all(PARENT, "role joinedAt leftAt member number"),
     **{name: _all(PARENT, "pool") for name in ("PoolCreated", "PoolMemberAdded", "PoolMemberRemoved", "PoolClosed")},

@@ -9,9 +9,11 @@ import orjson
 
 from alliance.opening.errors import BalanceExpired
 from alliance.opening.model import REPORTED, Asked, Columns, Row
+from alliance.stored_value.rules import is_money
 from domain.errors import InvalidInput, NotFound
 from domain.ledger.opening import Opening
 from domain.ledger.request import Key, fingerprint_of
+from domain.ledger.stored_value import PaidOpening
 from domain.members.model import EnrolAsk, IdentifierRef
 from domain.money import MAX_INTEGER, scaled
 from domain.programs.catalogue import PRICE_PLACES, Catalogue, Currency, Merchant
@@ -24,9 +26,10 @@ NOBODY = uuid.UUID(int=0)
 """Whose a balance is until its member is known."""
 
 NEVER = "never"
+PAID, BONUS = "paid", "bonus"
 CHANNEL = "PARTNER"
 _REQUIRED = ("currency", "points")
-_OPTIONAL = ("number", "granted_at", "expires_at", "price", "funder", "reference")
+_OPTIONAL = ("number", "granted_at", "expires_at", "price", "funder", "part", "reference")
 _MAX_REFERENCE = 200
 
 
@@ -73,7 +76,12 @@ def read(catalogue: Catalogue, columns: Columns, row: Row, *, table: str, secret
     if len(reference) > _MAX_REFERENCE or not reference.isprintable():
         raise InvalidInput(reason=f"at most {_MAX_REFERENCE} characters, all of which print", path=("reference",))
     key = Key(IMPORTER, IMPORTER, reference, _fingerprint(secret, values))
-    request = Opening(
+    paid = _is_paid(values.get("part", ""), currency)
+    ends = values.get("expires_at", "") or (NEVER if paid else "")
+    expires_at = _expires_at(ends, currency, issuer, granted_at, as_of)
+    if paid and expires_at is not None:
+        raise InvalidInput(reason=f"what was paid for never ends: {NEVER}, or part {BONUS}", path=("expires_at",))
+    request = (PaidOpening if paid else Opening)(
         holder_id=NOBODY,
         key=key,
         client_id=IMPORTER,
@@ -85,7 +93,7 @@ def read(catalogue: Catalogue, columns: Columns, row: Row, *, table: str, secret
         points=_points(values["points"]),
         price=_price(values.get("price", "")),
         granted_at=granted_at,
-        expires_at=_expires_at(values.get("expires_at", ""), currency, issuer, granted_at, as_of),
+        expires_at=expires_at,
         reference=reference,
     )
     shown = [(name, IdentifierRef(type_, by, values[name])) for name, type_, by in columns.identifiers if values[name]]
@@ -100,6 +108,16 @@ def _fingerprint(secret: bytes, values: dict[str, str]) -> bytes:
     """Tells a row that comes again from another under its reference: what it says, but for a report's columns."""
     said = {name: text for name, text in values.items() if text and name not in (*REPORTED, "reference")}
     return fingerprint_of(secret, b"opening\0" + orjson.dumps(said, option=orjson.OPT_SORT_KEYS))
+
+
+def _is_paid(text: str, currency: Currency) -> bool:
+    """Whether it is stored value that was paid for, not a bonus on top (L4): by default all of it is."""
+    if text and not is_money(currency):
+        reason = f"{currency.code} is not stored value: nothing of it is paid or bonus"
+        raise InvalidInput(reason=reason, path=("part",))
+    if text not in ("", PAID, BONUS):
+        raise InvalidInput(reason=f"part is {PAID} or {BONUS}", path=("part",))
+    return is_money(currency) and text != BONUS
 
 
 def _points(text: str) -> int:

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 class Deposit:
     """Stored value of one currency, in minor units of what was paid: outstanding = topped up - refunded - spent.
 
-    `wallets` are those that have some of it.
+    What members brought with them was topped up when it was taken over. `wallets` are those that have some of it.
     """
 
     merchant_id: uuid.UUID
@@ -42,8 +42,9 @@ _DEPOSITS = text("""
     ), wallet AS (
         SELECT merchant_id, currency, holder_id, sum(amount) AS outstanding,
                coalesce(sum(amount) FILTER (WHERE kind = 'TOP_UP' AND amount > 0), 0) AS topped_up,
-               -coalesce(sum(amount) FILTER (WHERE kind = 'REFUND' OR kind = 'TOP_UP' AND amount < 0), 0) AS refunded,
-               -coalesce(sum(amount) FILTER (WHERE kind NOT IN ('TOP_UP', 'REFUND')), 0) AS spent
+               -coalesce(sum(amount) FILTER (WHERE kind = 'REFUND' OR kind IN ('TOP_UP', 'OPENING') AND amount < 0), 0)
+               AS refunded,
+               -coalesce(sum(amount) FILTER (WHERE kind NOT IN ('TOP_UP', 'OPENING', 'REFUND')), 0) AS spent
         FROM moved GROUP BY 1, 2, 3
     )
     SELECT merchant_id, currency, sum(topped_up)::bigint, sum(refunded)::bigint, sum(spent)::bigint,
@@ -56,3 +57,26 @@ async def deposits(session: AsyncSession, as_of: datetime, merchant_id: uuid.UUI
     """What was outstanding at `as_of` (what happened then included), by currency; of one issuer, if it is named."""
     rows = await session.execute(_DEPOSITS, {"as_of": as_of, "merchant_id": merchant_id})
     return [Deposit(*row) for row in rows]
+
+
+Pair = tuple[uuid.UUID, uuid.UUID]
+
+
+async def paid_lots(session: AsyncSession, lots: Sequence[Pair]) -> set[Pair]:
+    """Which of these lots, as (holder, id), were paid for."""
+    return await _of_pairs(session, "paid_lot_id", lots)
+
+
+async def paid_operations(session: AsyncSession, operations: Sequence[Pair]) -> set[Pair]:
+    """Which of these operations, as (holder, id), took in what was paid for."""
+    return await _of_pairs(session, "operation_id", operations)
+
+
+async def _of_pairs(session: AsyncSession, column: str, pairs: Sequence[Pair]) -> set[Pair]:
+    rows = await session.execute(
+        text(f"""SELECT holder_id, {column} FROM top_up
+                 JOIN unnest(CAST(:holders AS uuid[]), CAST(:ids AS uuid[])) AS asked (holder_id, {column})
+                 USING (holder_id, {column})"""),  # noqa: S608
+        {"holders": [holder_id for holder_id, _ in pairs], "ids": [id_ for _, id_ in pairs]},
+    )
+    return {(row[0], row[1]) for row in rows}

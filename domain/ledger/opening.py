@@ -22,6 +22,7 @@ class Opening(Request):
     """
 
     remembers: ClassVar[bool] = False
+    counter: ClassVar[AccountKind] = AccountKind.OPENING
 
     currency: str
     issuer_id: UUID
@@ -45,7 +46,7 @@ class Opening(Request):
             raise InvalidInput(reason="points must be positive", path=("points",))
         require_room(books, self.holder_id, self.currency, self.points)
         effect = effect_of(self, OperationKind.OPENING, self.issuer_id, self.points, order_ref=self.reference)
-        entry = EntryState(POINTS, self.currency, self.points, self.issuer_id, AccountKind.OPENING.value)
+        entry = EntryState(POINTS, self.currency, self.points, self.issuer_id, self.counter.value)
         effect.entries.append(entry)
         effect.lots.append(
             LotState(

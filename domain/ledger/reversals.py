@@ -209,6 +209,12 @@ class Reverse(Request):
         kept = self._kept(original, order.bought, 0)
         return min(left, max(0, undone_of_redemption(spent, kept) - (spent - left))), kept.taken
 
+    def _undo_opening(self, books: Books, original: PastOperation, effect: Effect) -> None:
+        """As an earn. Stored value that was paid for is undone as a top up is, not out of whatever is in the wallet."""
+        if original.entries[0].counter_account == AccountKind.DEPOSIT:
+            raise NotReversible(kind=original.kind, path=("operation",))
+        self._undo_earn(books, original, effect)
+
     def _undo_adjust(self, books: Books, original: PastOperation, effect: Effect) -> None:
         """What was given by hand is taken back as an earn is; what was taken returns to its lots."""
         undo = self._undo_earn if original.lots else self._undo_redeem
@@ -239,7 +245,7 @@ _UNDO = {
     OperationKind.REDEEM.value: Reverse._undo_redeem,
     OperationKind.EXCHANGE.value: Reverse._undo_exchange,
     OperationKind.ADJUST.value: Reverse._undo_adjust,
-    OperationKind.OPENING.value: Reverse._undo_earn,
+    OperationKind.OPENING.value: Reverse._undo_opening,
 }
 
 

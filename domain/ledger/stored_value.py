@@ -7,7 +7,7 @@ the bonus may expire and is never refunded.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -18,6 +18,7 @@ from domain.ledger import model
 from domain.ledger.commands import POINTS, effect_of, note_row, require_room
 from domain.ledger.errors import AlreadyReversed, InsufficientPoints, NotReversible
 from domain.ledger.model import AccountKind, OperationKind
+from domain.ledger.opening import Opening
 from domain.ledger.request import Books, Effect, EntryState, Needs, PastOperation, Request
 from domain.ledger.rules import LotState, spend_order
 
@@ -93,13 +94,10 @@ class TopUp(Request):
             effect.entries.append(EntryState(POINTS, self.currency, self.bonus, self.issuer_id, _ISSUANCE))
             effect.lots.append(self._lot(effect, first, self.bonus, self.bonus_expires_at))
         effect.lots.append(self._lot(effect, second, self.paid, None))
-        made = ToppedUp(second, first if self.bonus else None)
-        row = {"holder_id": self.holder_id, "operation_id": effect.operation["id"], "currency": self.currency}
-        effect.rows.append((_TOP_UP, row | {"paid": self.paid, "bonus": self.bonus} | made._asdict()))
         effect.data |= {"paid": self.paid, "bonus": self.bonus}
         for rider in self.riders:
             rider.ride(books, effect)
-        books.others.setdefault(TOP_UPS, {}).setdefault((self.holder_id, self.currency), []).append(made)
+        _note(books, effect, self.currency, (self.paid, self.bonus), ToppedUp(second, first if self.bonus else None))
         return effect
 
     def _lot(self, effect: Effect, id_: UUID, amount: int, expires_at: datetime | None) -> LotState:
@@ -116,6 +114,29 @@ class TopUp(Request):
             self.as_of,
             expires_at,
         )
+
+
+@dataclass(slots=True, kw_only=True)
+class PaidOpening(Opening):
+    """Stored value that was paid for elsewhere: as a top up it never ends, may be refunded, and is a deposit."""
+
+    counter: ClassVar[AccountKind] = AccountKind.DEPOSIT
+
+    def decide(self, books: Books) -> Effect:
+        """As an opening balance. Raises as that does, and InvalidInput for what would end."""
+        if self.expires_at is not None:
+            raise InvalidInput(reason="what was paid for never ends", path=("expires_at",))
+        effect = Opening.decide(self, books)
+        _note(books, effect, self.currency, (self.points, 0), ToppedUp(effect.lots[0].id, None))
+        return effect
+
+
+def _note(books: Books, effect: Effect, currency: str, amounts: tuple[int, int], made: ToppedUp) -> None:
+    """Keep which lot was paid for, and which was given on top; `amounts` are what they were granted."""
+    row = {"holder_id": effect.holder_id, "operation_id": effect.operation["id"], "currency": currency}
+    row |= {"paid": amounts[0], "bonus": amounts[1]} | made._asdict()
+    effect.rows.append((_TOP_UP, row))
+    books.others.setdefault(TOP_UPS, {}).setdefault((effect.holder_id, currency), []).append(made)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -172,7 +193,10 @@ class Refund(Request):
 
 @dataclass(slots=True, kw_only=True)
 class ReverseTopUp(Request):
-    """Undo a top up of which nothing paid was spent or refunded; of its bonus what is left goes with it."""
+    """Undo a top up of which nothing paid was spent or refunded; of its bonus what is left goes with it.
+
+    So it is with a balance that was paid for elsewhere.
+    """
 
     operation_id: UUID
     note: str | None = None
@@ -211,7 +235,8 @@ class ReverseTopUp(Request):
         original = books.operation(self.holder_id, self.operation_id)
         if original is None:
             raise NotFound(what="operation", path=("operation",))
-        if original.kind != OperationKind.TOP_UP:
+        paid = bool(original.entries) and original.entries[0].counter_account == _DEPOSIT
+        if original.kind not in (OperationKind.TOP_UP, OperationKind.OPENING) or not paid:
             raise NotReversible(kind=original.kind, path=("operation",))
         if original.reversed_by is not None:
             raise AlreadyReversed(operation=str(original.reversed_by), path=("operation",))

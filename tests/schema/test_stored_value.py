@@ -53,6 +53,16 @@ async def test_l04_topped_up_spent_refunded_and_reversed(operator: Client, card:
     assert wallet == {"balance": 0, "lifetime": {"toppedUp": 300}}
 
 
+async def test_l04_a_lot_says_whether_it_was_paid_for(operator: Client, card: str) -> None:
+    await top_up(operator, card, "5.00", bonus={"amount": "1.00", **USD})
+    earned = {"merchant": "grocer", "member": by_card(card), "channel": "STORE", "points": 7}
+    await operator.do("earn", "EarnInput", "", **earned)
+    query = "query ($by: MemberRef!) { member(by: $by) { wallets { lots { edges { node { granted paid } } } } } }"
+    wallets = (await operator.run(query, by=by_card(card)))["member"]["wallets"]
+    lots = sorted((lot["node"]["granted"], lot["node"]["paid"]) for one in wallets for lot in one["lots"]["edges"])
+    assert lots == [(7, False), (100, False), (500, True)]
+
+
 async def test_who_may(
     anonymous: Client, operator: Client, grocer: Client, fuel: Client, card: str, runtime: Any
 ) -> None:

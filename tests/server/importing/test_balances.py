@@ -17,8 +17,12 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
+from alliance.clearing.commands import reverse_request
 from alliance.runtime import Runtime
+from alliance.stored_value.commands import refund_request, reverse_top_up_request
+from alliance.stored_value.queries import deposits
 from domain.database import Database
+from domain.ledger.errors import NotReversible
 from domain.ledger.verify import verify
 from server.commands.common import Unavailable, WrongUse
 from server.importing import tables
@@ -27,7 +31,19 @@ from tests.alliance.kinds import put_in_force, with_tiers
 from tests.ledger_support import rows as found
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
-HEADER = ("CARD", "PHONE", "number", "currency", "points", "granted_at", "expires_at", "price", "funder", "reference")
+HEADER = (
+    "CARD",
+    "PHONE",
+    "number",
+    "currency",
+    "points",
+    "granted_at",
+    "expires_at",
+    "price",
+    "funder",
+    "reference",
+    "part",
+)
 
 
 def row(**values: str) -> list[str]:
@@ -98,6 +114,35 @@ async def test_r11_credits_that_members_bring_lift_them(runtime: Runtime, tmp_pa
     assert [tuple(one) for one in lifted] == [("silver", 200), ("gold", 300)]
 
 
+async def test_l04_of_stored_value_a_file_says_what_was_paid(runtime: Runtime, tmp_path: Path) -> None:
+    """Paid unless it says bonus: then it never ends, is paid back, and counts as a deposit."""
+    given = {"CARD": "1", "currency": "GCARD", "granted_at": "2026-01-31"}
+    rows = [
+        row(points="1000", reference="paid-1", **given),
+        row(points="500", part="paid", expires_at="never", **given),
+        row(points="200", part="bonus", expires_at="2026-12-31", **given),
+    ]
+    await bring(runtime, write(tmp_path / "in.csv", rows))
+    lots = await balances(runtime.database)
+    assert lots == [("1", 200, "2027-01-01T05:00:00+00:00"), ("1", 500, None), ("1", 1000, None)]
+    [member] = {one["holder_id"] for one in await found(runtime.database, "SELECT holder_id FROM lot")}
+    [first] = await found(runtime.database, "SELECT id FROM operation WHERE order_ref = 'paid-1'")
+    common: dict[str, Any] = {"key": None, "client_id": None, "as_of": NOON}
+    named: dict[str, Any] = {"holder_id": member, "operation_id": first["id"], "occurred_at": NOON} | common
+    with pytest.raises(NotReversible):
+        await runtime.engine.post(reverse_request(runtime, **named))
+    assert (await runtime.engine.post(reverse_top_up_request(**named))).points == 1000
+    grocer = runtime.catalogue.merchants["grocer"]
+    await bring(runtime, write(tmp_path / "more.csv", [row(points="40", reference="paid-2", **given)]))
+    back = refund_request(runtime, member_id=member, merchant=grocer, amount=("5.30", "USD"), reason="asked", **common)
+    assert (await runtime.engine.post(back)).points == 530
+    async with runtime.database.session() as session:
+        [held] = await deposits(session, NOON)
+        assert (held.topped_up, held.refunded, held.spent, held.outstanding) == (1540, 1530, 0, 10)
+    async with runtime.database.session() as session:
+        assert (await verify(session)).balanced
+
+
 async def test_run_again_nothing_is_double(runtime: Runtime, tmp_path: Path) -> None:
     named = write(tmp_path / "named.csv", GOOD)
     unnamed = write(tmp_path / "unnamed.csv", [row(CARD="1"), row(CARD="1")])
@@ -121,6 +166,9 @@ BAD = {
     "expires_at:policy": ("BALANCE_EXPIRED", row(CARD="1", granted_at="2020-01-01")),
     "price": ("INVALID_INPUT", row(CARD="1", price="-1")),
     "funder": ("NOT_FOUND", row(CARD="1", funder="nobody")),
+    "part": ("INVALID_INPUT", row(CARD="1", currency="GCARD", part="both")),
+    "part:points": ("INVALID_INPUT", row(CARD="1", part="paid")),
+    "expires_at:paid": ("INVALID_INPUT", row(CARD="1", currency="GCARD", expires_at="2027-10-31")),
     "reference": ("INVALID_INPUT", row(CARD="1", reference="r" * 201)),
     "number": ("INVALID_INPUT", row()),
     "number:both": ("INVALID_INPUT", row(CARD="1", number="18")),
