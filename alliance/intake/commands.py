@@ -19,8 +19,9 @@ from alliance.clearing.commands import earn_request, reverse_request
 from alliance.clearing.grants import activate_request
 from alliance.clearing.tenders import PaidBy
 from alliance.intake import queries, rules
-from alliance.intake.model import Decision, Purchase, Return
+from alliance.intake.model import Decision, Line, Purchase, Return, TopUpLine
 from alliance.runtime import Runtime
+from alliance.stored_value.commands import top_up_request, within_limit
 from domain.errors import InvalidInput, NotAllowed, NotFound, Refusal
 from domain.ledger.commands import Earn
 from domain.ledger.due import DuePending, pending_of
@@ -29,6 +30,7 @@ from domain.ledger.grants import Reject
 from domain.ledger.request import Key, Outcome, Posted, Request, fingerprint_of
 from domain.ledger.returns import Asked
 from domain.ledger.reversals import Reverse
+from domain.ledger.stored_value import TopUp
 from domain.members.commands import enrol_many
 from domain.members.model import EnrolAsk, Enrolled, IdentifierRef, Resolved
 from domain.members.queries import resolve
@@ -65,20 +67,34 @@ class Sender:
 
 
 class Answer(NamedTuple):
-    """What became of a line. A return's points are what was taken back, negative."""
+    """What became of a line. A return's points are what was taken back, negative.
+
+    `refused` is why a part of a return was refused, after another was booked.
+    """
 
     key: str | None
     outcome: Outcome
+    refused: Refusal | None = None
 
 
 @dataclass(slots=True)
 class _Buying:
-    """A purchase on its way, valued: all that is left of its line."""
+    """A purchase on its way, valued, or a top up: all that is left of its line."""
 
     key: str
     ask: EnrolAsk
-    request: Earn
+    request: Earn | TopUp
     outcome: Outcome | None = None
+    refused: Refusal | None = None
+
+    def own(self, runtime: Runtime, member_id: UUID) -> None:
+        """Say whose it is."""
+        request = self.request
+        request.holder_id = member_id
+        if isinstance(request, TopUp):
+            catalogue = runtime.catalogue
+            issuer, kind = catalogue.merchants_by_id[request.merchant_id], catalogue.currencies[request.currency]
+            request.riders = within_limit(catalogue, issuer, kind, member_id, request.as_of)
 
 
 @dataclass(slots=True)
@@ -92,6 +108,7 @@ class _Returning:
     fingerprint: bytes
     member_id: UUID = NOBODY
     outcome: Outcome | None = None
+    refused: Refusal | None = None
 
 
 _Item = _Buying | _Returning
@@ -122,7 +139,7 @@ async def prepare(runtime: Runtime, sender: Sender, lines: Sequence[bytes | Refu
         if isinstance(member, Refusal):
             item.outcome = member
         else:
-            item.request.holder_id = member
+            item.own(runtime, member)
     return Chunk(items)
 
 
@@ -137,7 +154,10 @@ async def post(runtime: Runtime, sender: Sender, chunk: Chunk) -> list[Answer]:
                 item.outcome = outcome
         else:
             await _post_returns(runtime, sender, [item for item in run if isinstance(item, _Returning)])
-    return [item if isinstance(item, Answer) else Answer(item.key, _known(item.outcome)) for item in chunk.items]
+    return [
+        item if isinstance(item, Answer) else Answer(item.key, _known(item.outcome), item.refused)
+        for item in chunk.items
+    ]
 
 
 def _known(outcome: Outcome | None) -> Outcome:
@@ -167,6 +187,8 @@ def _heard(
         ask = EnrolAsk(line.merchant, line.channel, line.store, (member,), moment)
         # What is compared when the key comes again: the fields as sent, in our order.
         fingerprint = fingerprint_of(sender.secret, _encode(line))
+        if isinstance(line, TopUpLine):
+            return _Buying(line.key, ask, _top_up(runtime, sender, merchant, line, moment, fingerprint))
         if not isinstance(line, Purchase):
             asked = rules.asked_of(line) if isinstance(line, Return) else Asked()
             return _Returning(line.key, ask, line, asked, fingerprint)
@@ -175,7 +197,7 @@ def _heard(
         return Answer(line.key, refusal)
 
 
-def _authorised(runtime: Runtime, sender: Sender, line: Purchase | Return | Decision) -> Merchant:
+def _authorised(runtime: Runtime, sender: Sender, line: Line) -> Merchant:
     """The line's merchant. Raises NotFound if it is not there, NotAllowed for what the sender may not do."""
     merchant = runtime.catalogue.merchants.get(line.merchant)
     if merchant is None:
@@ -187,6 +209,8 @@ def _authorised(runtime: Runtime, sender: Sender, line: Purchase | Return | Deci
             raise NotAllowed(reason="the sender may not report returns", path=("type",))
     elif isinstance(line, Purchase) and line.points is not None and not sender.may_give:
         raise NotAllowed(reason="the sender may not set points", path=("points",))
+    elif isinstance(line, TopUpLine) and line.bonus is not None and not sender.may_give:
+        raise NotAllowed(reason="the sender may not give a bonus", path=("bonus",))
     return merchant
 
 
@@ -215,6 +239,27 @@ def _request(
         tenders=order.tenders,
         paid_by=_paid_by(sender, line, order) if line.tenders else (),
         decided=sender.merchant_id is None,
+    )
+
+
+def _top_up(
+    runtime: Runtime, sender: Sender, merchant: Merchant, line: TopUpLine, as_of: datetime, fingerprint: bytes
+) -> TopUp:
+    """What a top up asks of the ledger; whose it is, is not known yet. Raises a Refusal."""
+    return top_up_request(
+        runtime,
+        member_id=NOBODY,
+        merchant=merchant,
+        paid=(line.paid.amount, line.paid.currency),
+        bonus=None if line.bonus is None else (line.bonus.amount, line.bonus.currency),
+        currency=line.currency,
+        channel=line.channel,
+        store=line.store,
+        order_ref=line.orderRef,
+        occurred_at=line.occurredAt or as_of,
+        as_of=as_of,
+        key=Key(sender.client_id, sender.subject, line.key, fingerprint),
+        client_id=sender.client_id,
     )
 
 
@@ -278,7 +323,7 @@ async def _post_returns(runtime: Runtime, sender: Sender, items: list[_Returning
     others = iter(await runtime.engine.post_many(more))
     for ok, first, (item, requests) in zip(accepted, firsts, wanted, strict=True):
         rest = [next(others) for _ in requests[1:]] if ok else []
-        item.outcome = _combined([first, *rest])
+        item.outcome, item.refused = _combined([first, *rest])
 
 
 async def _requests(runtime: Runtime, sender: Sender, items: list[_Returning]) -> list[list[Request] | Refusal]:
@@ -361,13 +406,22 @@ def _reversal(
     )
 
 
-def _combined(outcomes: Sequence[Outcome]) -> Outcome:
-    """The answer to a return: its points are what was taken back, negative. What was reversed before does not count.
+def _combined(outcomes: Sequence[Outcome]) -> tuple[Outcome, Refusal | None]:
+    """The answer to a return: all that was posted for it as one, or why nothing was; and why a part was refused.
 
-    Those of a confirmed order are what became active.
+    Its points are what was taken back, negative; `restored` is what was put back. Those of a confirmed order are what
+    became active. What was reversed before is no refusal, unless all was.
     """
     posted = [outcome for outcome in outcomes if isinstance(outcome, Posted)]
+    refusals = [outcome for outcome in outcomes if isinstance(outcome, Refusal)]
+    refused = next((one for one in refusals if not isinstance(one, AlreadyReversed)), None)
     if not posted:
-        return outcomes[0]
+        return refused or outcomes[0], None
     points = sum(one.points if one.kind == "ACTIVATE" else -one.data.get("taken", 0) for one in posted)
-    return replace(posted[0], points=points, duplicate=all(outcome.duplicate for outcome in posted))
+    restored = sum(one.data.get("restored", 0) for one in posted)
+    data = posted[0].data | {
+        "operations": [str(one.operation_id) for one in posted if one.operation_id],
+        "restored": restored,
+    }
+    duplicate = all(outcome.duplicate for outcome in posted)
+    return replace(posted[0], points=points, duplicate=duplicate, data=data), refused

@@ -84,6 +84,16 @@ class Purchase(_Line, frozen=True, kw_only=True):
     currency: Code | None = None
 
 
+class TopUpLine(_Line, frozen=True, kw_only=True):
+    """Money that was paid in for stored value, and what was given on top of it (rule L4)."""
+
+    type: Literal["TOP_UP"]
+    paid: Money
+    bonus: Money | None = None
+    currency: Code | None = None
+    orderRef: Reference | None = None
+
+
 class Return(_Line, frozen=True, kw_only=True):
     """An order that came back (rule R23): `lines` or an `amount` of it, or all that is left.
 
@@ -104,3 +114,7 @@ class Decision(_Line, frozen=True, kw_only=True):
 
     type: Literal["CONFIRM", "REJECT"]
     of: Reference
+
+
+Line = Purchase | TopUpLine | Return | Decision
+"""What a line of a feed may say."""

@@ -9,7 +9,7 @@ import msgspec
 import orjson
 
 from alliance.intake.errors import MalformedLine
-from alliance.intake.model import Decision, Money, Purchase, Return
+from alliance.intake.model import Decision, Line, Money, Purchase, Return, TopUpLine
 from domain.errors import InvalidInput
 from domain.ledger.returns import QUANTITY_PLACES, Asked
 from domain.money import from_minor, scaled, to_minor
@@ -40,10 +40,11 @@ class Order(NamedTuple):
 _purchases = msgspec.json.Decoder(Purchase)
 _returns = msgspec.json.Decoder(Return)
 _decisions = msgspec.json.Decoder(Decision)
+_top_ups = msgspec.json.Decoder(TopUpLine)
 _types = msgspec.json.Decoder(_Typed)
 _keys = msgspec.json.Decoder(_Keyed)
 _encode = msgspec.json.Encoder().encode
-_other = re.compile(rb'"(?:RETURN|CONFIRM|REJECT)"')
+_other = re.compile(rb'"(?:RETURN|CONFIRM|REJECT|TOP_UP)"')
 _anything = msgspec.json.Decoder()
 _place = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<path>[^`]*)`)?$", re.DOTALL)
 _field = re.compile(r"(?:missing required|unknown) field `([^`]*)`")
@@ -51,16 +52,18 @@ _field = re.compile(r"(?:missing required|unknown) field `([^`]*)`")
 _quantity = lru_cache(maxsize=4096)(scaled)
 
 
-def parse(raw: bytes) -> Purchase | Return | Decision:
+def parse(raw: bytes) -> Line:
     """The line, checked as far as that goes without the database. Raises MalformedLine, InvalidInput."""
     if b"\\u0000" in raw:
         _require_no_nul(raw)
     # Only what may be no purchase is decoded twice: nearly all lines are.
     kind = _decode(_types, raw).type if _other.search(raw) else "PURCHASE"
-    line: Purchase | Return | Decision
+    line: Line
     match kind:
         case "RETURN":
             line = _decode(_returns, raw)
+        case "TOP_UP":
+            line = _decode(_top_ups, raw)
         case "CONFIRM" | "REJECT":
             line = _decode(_decisions, raw)
         case _:

@@ -56,7 +56,7 @@ def top_up_request(
         as_of=as_of,
         occurred_at=occurred_at,
         dry_run=dry_run,
-        riders=_limit(runtime.catalogue, merchant, kind, member_id, as_of),
+        riders=within_limit(runtime.catalogue, merchant, kind, member_id, as_of),
         merchant_id=merchant.id,
         channel=channel,
         store=store,
@@ -154,11 +154,11 @@ def _minor(kind: Currency, money: Money, path: str) -> int:
         raise refusal.at(path, "amount") from None
 
 
-def _limit(
-    catalogue: Catalogue, merchant: Merchant, kind: Currency, member_id: uuid.UUID, as_of: datetime
+def within_limit(
+    catalogue: Catalogue, issuer: Merchant, kind: Currency, member_id: uuid.UUID, as_of: datetime
 ) -> tuple[Rider, ...]:
     """What the issuer's jurisdiction lets the wallet hold; who is known by a verified identifier is registered."""
-    limits = card_limits(merchant.jurisdiction)
+    limits = card_limits(issuer.jurisdiction)
     if limits is None:
         return ()
     verified = tuple(sorted(one.type for one in catalogue.identifier_types.values() if one.verify is not None))

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
+from uuid import UUID
 
 import msgspec
 import structlog
@@ -23,6 +24,7 @@ MAX_CHUNK = 1000
 PIECES_AHEAD = 64
 """Pieces of the body (64 KiB at most) that may wait to be prepared."""
 
+Status = Literal["EARNED", "DUPLICATE", "REFUSED"]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -39,13 +41,18 @@ class Error(msgspec.Struct, frozen=True, gc=False):
 
 
 class Result(msgspec.Struct, frozen=True, gc=False):
-    """What became of a line. `key` is null where none could be read; a return's points are not positive."""
+    """What became of a line. `key` is null where none could be read; a return's points are not positive.
+
+    Of a return also all its `operations`, and the points `restored`. One that is refused may have booked a part before.
+    """
 
     key: str | None
-    status: Literal["EARNED", "DUPLICATE", "REFUSED"]
+    status: Status
     operation: str | None = None
     points: int | None = None
     error: Error | None = None
+    operations: Sequence[str] | msgspec.UnsetType = msgspec.UNSET
+    restored: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class Feed:
@@ -134,11 +141,19 @@ class Feed:
 
 
 def _result(answer: Answer) -> Result:
-    outcome = answer.outcome
+    outcome, refused = answer.outcome, answer.refused
     if isinstance(outcome, Refusal):
-        error = Error(outcome.code, outcome.message(), outcome.path)
-        return Result(answer.key, "REFUSED", error=error)
+        return Result(answer.key, "REFUSED", error=_error(outcome))
     operation = None
     if outcome.operation_id is not None:
         operation = ids.encode("Operation", outcome.holder_id, outcome.operation_id)
-    return Result(answer.key, "DUPLICATE" if outcome.duplicate else "EARNED", operation, outcome.points)
+    status: Status = "REFUSED" if refused else "DUPLICATE" if outcome.duplicate else "EARNED"
+    if (booked := outcome.data.get("operations")) is None:
+        return Result(answer.key, status, operation, outcome.points)
+    operations = [ids.encode("Operation", outcome.holder_id, UUID(id_)) for id_ in booked]
+    error = None if refused is None else _error(refused)
+    return Result(answer.key, status, operation, outcome.points, error, operations, outcome.data["restored"])
+
+
+def _error(refusal: Refusal) -> Error:
+    return Error(refusal.code, refusal.message(), refusal.path)

@@ -36,8 +36,9 @@ def accrual(fingerprint_secret: bytes) -> Work:
         for sender, lines in by_sender.items():
             answers = await take(runtime, sender, [line for _, line in lines], as_of=datetime.now(UTC))
             for (job_id, _), answer in zip(lines, answers, strict=True):
-                if isinstance(answer.outcome, Refusal):
-                    failed.setdefault(job_id, answer.outcome)
+                refusal = answer.outcome if isinstance(answer.outcome, Refusal) else answer.refused
+                if refusal is not None:
+                    failed.setdefault(job_id, refusal)
         return failed
 
     return accrue

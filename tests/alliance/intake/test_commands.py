@@ -279,6 +279,45 @@ async def test_r23_points_spent_on_what_comes_back_are_a_decision_of_their_own(r
     assert await balance(runtime) == 970 + (30 if restore else 0)
 
 
+async def test_r23_a_result_names_all_that_was_booked_and_what_was_refused(runtime: Runtime) -> None:
+    """One of two pieces had come back before, without the points spent on it: both pieces are not left to come back."""
+    await send(runtime, purchase("0", amount="1000.00"))
+    await _redeem(runtime, "order-1", 100)
+    await send(runtime, _basket("1", "12.00", "8.00", quantity="2"))
+    both = back("3", "1", lines=[{"ref": "1", "quantity": "2"}])
+    one = back("2", "1", lines=[{"ref": "1", "quantity": "1"}], restore=False)
+    for _ in range(2):
+        (first, second) = await send(runtime, one, both)
+        assert isinstance(first.outcome, Posted)
+        assert isinstance(second.outcome, Posted)
+        assert (first.refused, len(first.outcome.data["operations"])) == (None, 1)
+        assert (second.outcome.points, second.outcome.data["restored"]) == (0, 60)
+        assert second.refused is not None
+        assert (second.refused.code, second.refused.path) == ("RETURN_EXCEEDS_ORDER", ("lines", "0", "quantity"))
+    (rest,) = await send(runtime, back("4", "1"))
+    assert isinstance(rest.outcome, Posted)
+    assert (rest.outcome.points, rest.outcome.data["restored"], rest.refused) == (-14, 40, None)
+    assert len(rest.outcome.data["operations"]) == 2
+    assert await balance(runtime) == 1000
+
+
+async def test_l04_a_feed_tops_up(runtime: Runtime) -> None:
+    def top_up(key: str, paid: str, **changes: Any) -> dict[str, Any]:
+        sent = purchase(key, type="TOP_UP", paid={"amount": paid, "currency": "USD"}) | changes
+        return {name: value for name, value in sent.items() if name != "amount"}
+
+    bonus = {"bonus": {"amount": "1.00", "currency": "USD"}}
+    lines = [top_up("1", "10.00"), top_up("1", "10.00"), top_up("2", "5.00", **bonus), top_up("3", "0.00")]
+    assert told(await send(runtime, *lines)) == [1000, "1000", 600, "INVALID_INPUT"]
+    assert await balance(runtime, "GCARD") == 1600
+    blind = replace(OPERATOR, may_give=False)
+    assert told(await send(runtime, top_up("4", "5.00", **bonus), sender=blind)) == ["NOT_ALLOWED"]
+    assert told(await send(runtime, top_up("5", "5.00", merchant="fuel"), top_up("6", "1.005"))) == [
+        "NOT_FOUND",
+        "INVALID_INPUT",
+    ]
+
+
 async def test_r08_r23_a_tender_says_what_was_spent_on_an_order(runtime: Runtime) -> None:
     """The redemption names no order: the order names the redemption."""
     await send(runtime, purchase("0", amount="3000.00"))

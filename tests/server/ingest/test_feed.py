@@ -129,6 +129,27 @@ async def test_results_come_in_order_and_a_summary_at_the_end(port: int, runtime
     assert await posted(runtime) == 2501
 
 
+async def test_r23_what_became_of_a_return_is_told_whole(port: int) -> None:
+    line = {"ref": "1", "quantity": "2", "amount": {"amount": "10.00", "currency": "USD"}}
+    common = {"merchant": "grocer", "member": {"type": "CARD", "value": "1"}, "channel": "STORE"}
+    sent = [
+        common | {"key": "return-00", "orderRef": "r-1", "lines": [line]},
+        common | {"key": "return-01", "type": "RETURN", "of": "r-1", "restore": False, "lines": [{"ref": "1"}]},
+        common | {"key": "return-02", "type": "RETURN", "of": "r-1", "restore": False},
+    ]
+    stamp = {"occurredAt": "2017-06-01T10:00:00-04:00"}
+    earned, back, again, summary = await feed(port, *[json.dumps(one | stamp).encode() + b"\n" for one in sent])
+    assert "operations" not in earned
+    assert (back["status"], back["points"], back["operations"], back["restored"]) == (
+        "EARNED",
+        -10,
+        [back["operation"]],
+        0,
+    )
+    assert (again["status"], again["operation"], again["error"]["code"]) == ("REFUSED", None, "ALREADY_REVERSED")
+    assert summary == {"summary": {"read": 3, "earned": 2, "duplicate": 0, "refused": 1}}
+
+
 async def test_an_answer_comes_while_the_feed_is_still_open(port: int) -> None:
     client = await Client.open(port)
     assert await client.status() == 200
