@@ -63,7 +63,8 @@ def create_app(settings: Settings) -> Starlette:
             log.info("the API serves", address=f"http://{settings.host}:{settings.port}")
             yield
 
-    return Starlette(lifespan=lifespan, middleware=[Middleware(RequestMiddleware, metrics=metrics)])
+    middleware = Middleware(RequestMiddleware, metrics=metrics, traced=settings.otlp_endpoint is not None)
+    return Starlette(lifespan=lifespan, middleware=[middleware])
 
 
 def tune_collection() -> None:

@@ -6,6 +6,7 @@ import sys
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from domain.events.origin import origin
 from server.settings import Settings
 
 # They say at INFO what we say ourselves, or what nobody asked.
@@ -20,6 +21,7 @@ def configure_logs(settings: Settings, role: str) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True) if settings.log_json else _clock,
         _with_role(role),
+        _with_origin,
     ]
     renderer = _json() if settings.log_json else _text()
     structlog.configure(
@@ -46,6 +48,16 @@ def _with_role(role: str) -> Processor:
         return event
 
     return add
+
+
+def _with_origin(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Whom the work is done for, and its trace."""
+    asker = origin()
+    if asker.request_id is not None:
+        event.setdefault("request_id", asker.request_id)
+    if asker.traceparent is not None:
+        event.setdefault("trace_id", asker.traceparent.split("-")[1])
+    return event
 
 
 _clock = structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False)

@@ -26,6 +26,11 @@ MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
+def path_of(path: str) -> str:
+    """A path as it is counted: strangers' are one, lest they fill the memory."""
+    return path if path in PATHS else "other"
+
+
 class Metrics:
     """The figures of this process."""
 
@@ -43,11 +48,11 @@ class Metrics:
 
     def watch(self, engine: PostingEngine) -> None:
         """Show the figures of this engine too."""
-        self._registry.register(_EngineCollector(engine))
+        self._registry.register(EngineCollector(engine))
 
     def request(self, path: str, method: str, status: int, seconds: float) -> None:
-        """Count a request. Paths and methods that are not ours count as one, lest strangers fill the memory."""
-        known = path if path in PATHS else "other"
+        """Count a request; methods that are not ours count as one."""
+        known = path_of(path)
         key = known, method if method in METHODS else "other", status
         found = self._series.get(key)
         if found is None:  # looking labels up costs more than counting
@@ -62,7 +67,7 @@ class Metrics:
         return Response(generate_latest(self._registry), media_type=MEDIA_TYPE)
 
 
-class _EngineCollector(Collector):
+class EngineCollector(Collector):
     """Reads the engine's own statistics when asked; the engine does not know of it."""
 
     def __init__(self, engine: PostingEngine) -> None:

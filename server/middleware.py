@@ -11,7 +11,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from server.metrics import Metrics
+from domain.events.origin import Origin, work_for
+from server.metrics import Metrics, path_of
+from server.tracing import ended, request_span
 
 OUTAGES = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, DBAPIError, PoolTimeout)
 RETRY_AFTER = "1"
@@ -23,17 +25,27 @@ log = structlog.get_logger()
 class RequestMiddleware:
     """Plain ASGI, as it lies on the hot path. The id is the caller's `X-Request-Id` if it is sane, and is sent back."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, *, traced: bool) -> None:
         self._app = app
         self._metrics = metrics
+        self._traced = traced
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began = time.perf_counter()
         id_ = _given_id(scope) or uuid4().hex
         scope.setdefault("state", {})["request_id"] = id_
+        if self._traced:
+            with request_span(scope, path_of(scope["path"]), id_) as span:
+                ended(span, await self._answer(scope, receive, send, id_))
+        else:
+            work_for(Origin(id_))
+            await self._answer(scope, receive, send, id_)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, id_: str) -> int:
+        """Let the application answer; with which status."""
+        began = time.perf_counter()
         header = (b"x-request-id", id_.encode())
         status = 0
 
@@ -48,15 +60,16 @@ class RequestMiddleware:
             await self._app(scope, receive, send_with_id)
         except Exception as fault:
             if isinstance(fault, OUTAGES):
-                log.error("request failed: a server is away", request_id=id_, reason=type(fault).__name__)
+                log.error("request failed: a server is away", reason=type(fault).__name__)
             else:
-                log.exception("request failed", request_id=id_, path=scope["path"])
+                log.exception("request failed", path=scope["path"])
             if not status:
                 await _explained(fault, id_)(scope, receive, send_with_id)
         finally:
             seconds = time.perf_counter() - began
             self._metrics.request(scope["path"], scope["method"], status, seconds)
-            log.debug("request", path=scope["path"], status=status, ms=round(seconds * 1000, 1), request_id=id_)
+            log.debug("request", path=scope["path"], status=status, ms=round(seconds * 1000, 1))
+        return status
 
 
 def _explained(fault: Exception, request_id: str) -> Response:

@@ -55,6 +55,27 @@ class Settings(BaseSettings):
         gt=0,
         description="Seconds after which a job that was handed out, but not begun, is handed out again.",
     )
+    stall_seconds: float = Field(
+        default=60.0,
+        gt=0,
+        description="Seconds that the event loop of a relay, worker or scheduler may be blocked before the process "
+        "ends, so that another is started.",
+    )
+    metrics_port: int | None = Field(
+        default=None,
+        ge=1,
+        le=65535,
+        description="Port on which a relay, worker or scheduler answers `/healthz`, `/readyz` and `/metrics`, at "
+        "`TESSERA_HOST`; left out, none. Under `tessera up` the worker takes the next one, the scheduler that after.",
+    )
+    otlp_endpoint: str | None = Field(
+        default=None,
+        description="Where traces are sent: the base address of an OpenTelemetry collector (OTLP over HTTP, such as "
+        "`http://localhost:4318`). Needs the extra `otel`; left out, nothing is traced.",
+    )
+    trace_share: float = Field(
+        default=1.0, ge=0, le=1, description="Share of the requests that are traced, where the caller has not decided."
+    )
     token_secret: SecretStr | None = Field(
         default=None,
         description="Secret that signs access tokens, at least 32 characters; left out, one is made and kept under "

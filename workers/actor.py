@@ -1,6 +1,7 @@
 """What an actor is, and how a message of its jobs is worked off: exactly once in effect, however often delivered."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -12,6 +13,7 @@ from alliance.runtime import Runtime
 from domain.errors import Refusal
 from domain.events.commands import begin, fail, finish, hold
 from domain.events.model import Failure, HeldJob, RetryPolicy
+from workers import telemetry
 from workers.process import OUTAGES
 
 log = structlog.get_logger("worker")
@@ -38,6 +40,7 @@ class Actor:
 async def work_off(runtime: Runtime, actor: Actor, ids: Sequence[UUID]) -> None:
     """Do the jobs of one message, as far as they are still to be done. Raises nothing but what stops the process."""
     begun: dict[UUID, int] = {}
+    began = time.perf_counter()
     try:
         async with runtime.database.transaction() as session:
             begun = await begin(session, ids, actor.policy)
@@ -45,29 +48,34 @@ async def work_off(runtime: Runtime, actor: Actor, ids: Sequence[UUID]) -> None:
             await _attempt(runtime, actor, begun)
     except Exception as fault:
         log.error("jobs failed", actor=actor.name, jobs=len(ids), reason=_describe(fault), exc_info=fault)
-        await _note_failure(runtime, actor, begun, fault)
+        await _note_failure(runtime, actor, begun, fault, began)
 
 
 async def _attempt(runtime: Runtime, actor: Actor, begun: dict[UUID, int]) -> None:
     """One attempt: what succeeded is deleted, what failed is noted, in the transaction of the effect."""
+    began = time.perf_counter()
     async with asyncio.timeout(actor.time_limit), runtime.database.transaction() as session:
         jobs = await hold(session, begun)
         if not jobs:
             return
-        errors = await actor.work(runtime, session, jobs)
+        with telemetry.doing(actor.name, jobs):
+            errors = await actor.work(runtime, session, jobs)
         await finish(session, [job.id for job in jobs if job.id not in errors])
         failures = [_failure(job, errors[job.id]) for job in jobs if job.id in errors]
         await fail(session, failures, actor.policy)
+    telemetry.attempted(actor.name, len(jobs) - len(failures), failures, time.perf_counter() - began)
     for failure in failures:
-        log.warning("job failed", actor=actor.name, job=str(failure.job.id), reason=failure.why, final=failure.final)
+        told = {"job": str(failure.job.id), "request_id": failure.job.origin.request_id}
+        log.warning("job failed", actor=actor.name, reason=failure.why, final=failure.final, **told)
 
 
-async def _note_failure(runtime: Runtime, actor: Actor, begun: dict[UUID, int], fault: Exception) -> None:
+async def _note_failure(runtime: Runtime, actor: Actor, begun: dict[UUID, int], fault: Exception, began: float) -> None:
     """Note that an attempt was undone as a whole. Not while the database is away: the jobs are due again anyway."""
     try:
         async with runtime.database.transaction() as session:
             failures = [_failure(HeldJob(id_, {}, attempt), fault) for id_, attempt in begun.items()]
             await fail(session, failures, actor.policy)
+        telemetry.attempted(actor.name, 0, failures, time.perf_counter() - began)
     except OUTAGES as outage:
         log.warning("failure not noted", actor=actor.name, reason=_describe(outage))
 

@@ -2,15 +2,20 @@
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
-from typing import Literal, Protocol
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
 
 import asyncpg
 import redis
 import sqlalchemy.exc
 import uvloop
+from dramatiq.brokers.redis import RedisBroker
 
 from alliance.proofs.notes import PrivateKey
+from domain.database import Database
+from domain.ledger.engine import PostingEngine
+from workers.watchdog import watched
 
 #: What a database or broker raises that is away for a while: log it, wait, go on.
 OUTAGES = (
@@ -45,6 +50,10 @@ class Settings(Protocol):
     def job_redelivery(self) -> float:
         """Seconds after which a job that was handed out and not begun is handed out again."""
 
+    @property
+    def stall_seconds(self) -> float:
+        """Seconds that the event loop may be blocked before the process ends."""
+
     def secret(self, name: Literal["fingerprint"]) -> bytes:
         """The secret by which a repeated idempotency key is compared."""
 
@@ -52,15 +61,33 @@ class Settings(Protocol):
         """The keys that sign the log's checkpoints."""
 
 
-def run_until_stopped(serve: Callable[[asyncio.Event], Awaitable[None]]) -> None:
-    """Run `serve` until it returns; SIGTERM and SIGINT set the event it is given."""
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a process depends on, and what posts in it."""
+
+    database: Database
+    broker: RedisBroker | None = None
+    engine: PostingEngine | None = None
+
+
+Page = Callable[[asyncio.Event, Parts], Coroutine[Any, Any, None]]
+"""Shows how a process is, until the event is set."""
+
+
+async def no_page(stop: asyncio.Event, parts: Parts) -> None:
+    """Show nothing."""
+
+
+def run_until_stopped(serve: Callable[[asyncio.Event], Awaitable[None]], stall_seconds: float) -> None:
+    """Run `serve` until it returns; SIGTERM and SIGINT set the event it is given. See `watched` for `stall_seconds`."""
 
     async def main() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        await serve(stop)
+        with watched(loop, stall_seconds):
+            await serve(stop)
 
     uvloop.run(main())
 

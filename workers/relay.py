@@ -12,11 +12,12 @@ from dramatiq.brokers.redis import RedisBroker
 
 from domain.database import Database
 from domain.events.commands import hand_out
-from domain.events.model import CHANNEL
+from domain.events.model import CHANNEL, HandedOut
+from workers import telemetry
 from workers.actor import Actor
 from workers.actors import all_actors
 from workers.broker import QUEUES, make_broker, room, send
-from workers.process import OUTAGES, PAUSE, Settings, pause, required, run_until_stopped
+from workers.process import OUTAGES, PAUSE, Page, Parts, Settings, no_page, pause, required, run_until_stopped
 
 log = structlog.get_logger("relay")
 
@@ -24,7 +25,7 @@ log = structlog.get_logger("relay")
 POLL = 1.0
 
 
-def run_relay(settings: Settings) -> None:
+def run_relay(settings: Settings, page: Page = no_page) -> None:
     """Relay jobs until SIGTERM or SIGINT."""
     database_url = required(settings.database_url, "database_url")
     broker = make_broker(required(settings.redis_url, "redis_url"))
@@ -34,12 +35,14 @@ def run_relay(settings: Settings) -> None:
     async def serve(stop: asyncio.Event) -> None:
         database = Database(database_url, pool_size=1)
         try:
-            await relay(database, broker, stop, actors=actors, again_after=again_after)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(page(stop, Parts(database, broker)))
+                tasks.create_task(relay(database, broker, stop, actors=actors, again_after=again_after))
         finally:
             await database.close()
             broker.client.close()
 
-    run_until_stopped(serve)
+    run_until_stopped(serve, settings.stall_seconds)
 
 
 async def relay(
@@ -80,19 +83,20 @@ async def relay_once(
         async with database.transaction() as session:
             taken = await hand_out(session, list(actors), queue, limit, again_after)
         await asyncio.to_thread(_send, broker, queue, _messages(taken, actors))
+        telemetry.handed_out(taken)
         handed_out += len(taken)
     return handed_out
 
 
-def _messages(taken: Sequence[tuple[UUID, str, int]], actors: Mapping[str, Actor]) -> list[tuple[str, list[UUID]]]:
+def _messages(taken: Sequence[HandedOut], actors: Mapping[str, Actor]) -> list[tuple[str, list[UUID]]]:
     """Jobs of one actor together, up to its batch; one that failed before goes alone, so that it fails alone."""
     together: defaultdict[str, list[UUID]] = defaultdict(list)
     messages = []
-    for id_, actor, attempts in taken:
-        if attempts:
-            messages.append((actor, [id_]))
+    for job in taken:
+        if job.attempts:
+            messages.append((job.actor, [job.id]))
         else:
-            together[actor].append(id_)
+            together[job.actor].append(job.id)
     for actor, ids in together.items():
         size = actors[actor].batch
         messages += [(actor, ids[start : start + size]) for start in range(0, len(ids), size)]

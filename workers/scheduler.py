@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.database import Database
 from domain.events.commands import add_job, start_run
 from domain.programs.model import AllianceRow, MerchantRow
-from workers.process import OUTAGES, PAUSE, Settings, pause, required, run_until_stopped
+from workers.process import OUTAGES, PAUSE, Page, Parts, Settings, no_page, pause, required, run_until_stopped
 from workers.rules import latest_midnight, latest_multiple
 from workers.sealer import keep_sealing
 
@@ -49,7 +49,7 @@ class Due:
     actor: str
 
 
-def run_scheduler(settings: Settings) -> None:
+def run_scheduler(settings: Settings, page: Page = no_page) -> None:
     """Start what is due, and seal the log, until SIGTERM or SIGINT."""
     database_url = required(settings.database_url, "database_url")
     keys = settings.log_keys()
@@ -60,10 +60,11 @@ def run_scheduler(settings: Settings) -> None:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(schedule(database, stop, clock=lambda: datetime.now(UTC)))
                 tasks.create_task(keep_sealing(database, stop, keys))
+                tasks.create_task(page(stop, Parts(database)))
         finally:
             await database.close()
 
-    run_until_stopped(serve)
+    run_until_stopped(serve, settings.stall_seconds)
 
 
 async def schedule(database: Database, stop: asyncio.Event, *, clock: Callable[[], datetime]) -> None:

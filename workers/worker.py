@@ -16,7 +16,7 @@ from alliance.runtime import Runtime
 from workers.actor import Actor, work_off
 from workers.actors import all_actors
 from workers.broker import QUEUES, make_broker
-from workers.process import Settings, required, run_until_stopped
+from workers.process import Page, Parts, Settings, no_page, required, run_until_stopped
 
 log = structlog.get_logger("worker")
 
@@ -28,7 +28,7 @@ IDLE_POLL = 100
 GRACE = 1500
 
 
-def run_worker(settings: Settings) -> None:
+def run_worker(settings: Settings, page: Page = no_page) -> None:
     """Do jobs until SIGTERM or SIGINT."""
     database_url = required(settings.database_url, "database_url")
     broker = make_broker(required(settings.redis_url, "redis_url"))
@@ -37,11 +37,12 @@ def run_worker(settings: Settings) -> None:
     async def serve(stop: asyncio.Event) -> None:
         threads = settings.worker_threads
         # Each message keeps a connection while it holds its jobs, and may need another to do them.
-        async with Runtime.open(database_url, pool_size=2 * threads) as runtime:
-            await work(runtime, broker, stop, actors=actors, threads=threads)
+        async with Runtime.open(database_url, pool_size=2 * threads) as runtime, asyncio.TaskGroup() as tasks:
+            tasks.create_task(page(stop, Parts(runtime.database, broker, runtime.engine)))
+            tasks.create_task(work(runtime, broker, stop, actors=actors, threads=threads))
         broker.client.close()
 
-    run_until_stopped(serve)
+    run_until_stopped(serve, settings.stall_seconds)
 
 
 async def work(

@@ -31,11 +31,25 @@ _NODES = text("""
     FROM unnest(CAST(:indexes AS bigint[]), CAST(:levels AS int[])) AS n ("index", level)
     JOIN log_leaf l USING ("index")""")
 
+_UNSEALED = text("""
+    SELECT count(*), coalesce(extract(epoch FROM now() - min(booked_at)), 0)
+    FROM (SELECT o.booked_at FROM operation o
+          WHERE o.xid >= coalesce((SELECT c.xid FROM log_checkpoint c ORDER BY c.size DESC LIMIT 1),
+                                  -9223372036854775808)
+            AND NOT EXISTS (SELECT FROM log_leaf l WHERE l.operation_id = o.id AND l.holder_id = o.holder_id)
+          ORDER BY o.xid LIMIT 10000) AS late""")
+
 
 async def newest_checkpoint(session: AsyncSession) -> SignedCheckpoint | None:
     """What the sealer signed last; None while nothing is sealed."""
     row = await session.scalar(select(LogCheckpoint).order_by(LogCheckpoint.size.desc()).limit(1))
     return None if row is None else _signed(row)
+
+
+async def unsealed(session: AsyncSession) -> tuple[int, float]:
+    """How many operations are not in the log yet, counted to 10,000, and for how many seconds the oldest is booked."""
+    row = (await session.execute(_UNSEALED)).one()
+    return row[0], float(row[1])
 
 
 async def public_keys(session: AsyncSession) -> list[str]:

@@ -15,7 +15,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.base import new_id
 from domain.errors import NotFound
 from domain.events.errors import JobNotFailed
-from domain.events.model import CHANNEL, Event, Failure, HeldJob, Job, NewEvent, NewJob, RetryPolicy, ScheduledRun
+from domain.events.model import (
+    CHANNEL,
+    Event,
+    Failure,
+    HandedOut,
+    HeldJob,
+    Job,
+    NewEvent,
+    NewJob,
+    RetryPolicy,
+    ScheduledRun,
+)
+from domain.events.origin import Origin, origin
 
 
 async def add_job(
@@ -34,10 +46,11 @@ async def add_job(
 async def add_jobs(session: AsyncSession, jobs: Sequence[NewJob]) -> None:
     """Add jobs, which are done if and only if this transaction commits, and wake the relay.
 
-    One whose `dedupe` is that of a job still there is left out.
+    Whoever asked for the work in hand asks for them. One whose `dedupe` is that of a job still there is left out.
     """
     if not jobs:
         return
+    asker = origin()
     rows = [
         {
             "id": new_id(),
@@ -46,6 +59,8 @@ async def add_jobs(session: AsyncSession, jobs: Sequence[NewJob]) -> None:
             "queue": job.queue,
             "at": job.available_at,
             "dedupe": job.dedupe,
+            "request_id": asker.request_id,
+            "traceparent": asker.traceparent,
         }
         for job in jobs
     ]
@@ -71,14 +86,14 @@ async def add_events(session: AsyncSession, events: Sequence[NewEvent]) -> None:
 
 async def hand_out(
     session: AsyncSession, actors: Collection[str], queue: str, limit: int, again_after: timedelta
-) -> list[tuple[UUID, str, int]]:
-    """Take at most `limit` due jobs of these actors for the broker: (id, actor, attempts), longest due first.
+) -> list[HandedOut]:
+    """Take at most `limit` due jobs of these actors for the broker, longest due first.
 
     Each is due again after `again_after` unless it is done by then. Jobs that another relay or a worker has locked are
     passed over.
     """
     due = (
-        select(Job.id)
+        select(Job.id, (func.now() - Job.available_at).label("waited"))
         .where(Job.failed_at.is_(None), Job.available_at <= func.now())
         .where(Job.queue == queue, Job.actor.in_(actors))
         .order_by(Job.available_at, Job.id)
@@ -90,9 +105,9 @@ async def hand_out(
         update(Job)
         .where(Job.id == due.c.id)
         .values(dispatched_at=func.now(), available_at=func.now() + again_after)
-        .returning(Job.id, Job.actor, Job.attempts)
+        .returning(Job.id, Job.actor, Job.attempts, due.c.waited)
     )
-    return [(id_, actor, attempts) for id_, actor, attempts in await session.execute(taken)]
+    return [HandedOut(*row) for row in await session.execute(taken)]
 
 
 async def begin(session: AsyncSession, ids: Collection[UUID], policy: RetryPolicy) -> dict[UUID, int]:
@@ -127,13 +142,17 @@ async def hold(session: AsyncSession, begun: dict[UUID, int]) -> list[HeldJob]:
     Left out are those that someone else began since, or has in hand.
     """
     query = (
-        select(Job.id, Job.args, Job.attempts)
+        select(Job.id, Job.args, Job.attempts, Job.request_id, Job.traceparent)
         .where(Job.id.in_(begun), Job.failed_at.is_(None), Job.dispatched_at.is_not(None))
         .order_by(Job.id)
         .with_for_update(skip_locked=True)
     )
     rows = await session.execute(query)
-    return [HeldJob(id_, args, attempt) for id_, args, attempt in rows if begun[id_] == attempt]
+    return [
+        HeldJob(id_, args, attempt, Origin(request_id or id_.hex, traceparent))
+        for id_, args, attempt, request_id, traceparent in rows
+        if begun[id_] == attempt
+    ]
 
 
 async def finish(session: AsyncSession, ids: Collection[UUID]) -> None:

@@ -2,13 +2,14 @@
 
 import uuid
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 from sqlalchemy import CheckConstraint, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.base import Base
+from domain.events.origin import NOBODY, Origin
 
 #: Told once by every transaction that adds jobs; whoever listens need not poll.
 CHANNEL = "tessera_jobs"
@@ -37,7 +38,7 @@ class Job(Base):
     A job is waiting; or handed out (`dispatched_at`), and then due again at `available_at`, so that what a lost broker
     or a killed worker had is handed out again; or failed for good (`failed_at`), until someone retries or discards it.
     `attempts` counts how often a worker began it; a worker that has it in hand keeps the row locked. While a job with
-    the same `dedupe` is there, another is not added.
+    the same `dedupe` is there, another is not added. `request_id` and `traceparent` are its Origin's.
     """
 
     __tablename__ = "job"
@@ -60,6 +61,8 @@ class Job(Base):
     failed_at: Mapped[datetime | None]
     last_error: Mapped[str | None]
     history: Mapped[list[Any]] = mapped_column(server_default=text("'[]'::jsonb"))
+    request_id: Mapped[str | None]
+    traceparent: Mapped[str | None]
 
 
 class ScheduledRun(Base):
@@ -92,13 +95,35 @@ class NewEvent:
     data: dict[str, Any] = field(default_factory=dict)
 
 
+class HandedOut(NamedTuple):
+    """A job on its way to the broker, how often it was begun before, and for how long it was due."""
+
+    id: uuid.UUID
+    actor: str
+    attempts: int
+    waited: timedelta
+
+
 @dataclass(frozen=True, slots=True)
 class HeldJob:
-    """A job as the worker that has it in hand sees it. `attempt` is 1 the first time."""
+    """A job as the worker that has it in hand sees it. `attempt` is 1 the first time; a job that nobody is known to
+    have asked for is its own origin."""
 
     id: uuid.UUID
     args: dict[str, Any]
     attempt: int
+    origin: Origin = NOBODY
+
+
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """Jobs of an actor on a queue: to be done, and failed for good. The oldest waits to be handed out for `seconds`."""
+
+    queue: str
+    actor: str
+    waiting: int
+    failed: int
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.events.model import Job, ScheduledRun
+from domain.events.model import Job, QueueState, ScheduledRun
 
 
 async def list_jobs(
@@ -41,3 +41,17 @@ async def last_runs(session: AsyncSession) -> list[tuple[str, datetime]]:
     """The scheduled work by name, with the time for which each was last started."""
     query = select(ScheduledRun.name, func.max(ScheduledRun.due_at)).group_by(ScheduledRun.name)
     return [(name, due_at) for name, due_at in await session.execute(query.order_by(ScheduledRun.name))]
+
+
+async def queue_state(session: AsyncSession) -> list[QueueState]:
+    """What is in the table of jobs, by queue and actor."""
+    waiting = Job.failed_at.is_(None)
+    due = waiting & Job.dispatched_at.is_(None) & (Job.available_at <= func.now())
+    query = select(
+        Job.queue,
+        Job.actor,
+        func.count().filter(waiting),
+        func.count().filter(Job.failed_at.is_not(None)),
+        func.coalesce(func.extract("epoch", func.now() - func.min(Job.available_at).filter(due)), 0),
+    ).group_by(Job.queue, Job.actor)
+    return [QueueState(*row[:4], seconds=float(row[4])) for row in await session.execute(query)]

@@ -2,12 +2,15 @@
 
 import signal
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from server.commands.common import DONE, Home, Json, Unavailable, answer, check_database, migrate, servers, shown
 from server.settings import Settings
+
+if TYPE_CHECKING:
+    from workers.process import Page
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on [default: $TESSERA_HOST or 127.0.0.1].")]
 Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Port to listen on [default: $TESSERA_PORT or 8000].")]
@@ -33,7 +36,7 @@ def worker(home: Home = None, json: Json = False) -> None:
         _begin(settings, "worker", json)
         from workers.worker import run_worker
 
-        run_worker(settings)
+        run_worker(settings, _page(settings, "worker"))
 
 
 def relay(home: Home = None, json: Json = False) -> None:
@@ -42,7 +45,7 @@ def relay(home: Home = None, json: Json = False) -> None:
         _begin(settings, "relay", json)
         from workers.relay import run_relay
 
-        run_relay(settings)
+        run_relay(settings, _page(settings, "relay"))
 
 
 def scheduler(home: Home = None, json: Json = False) -> None:
@@ -51,7 +54,7 @@ def scheduler(home: Home = None, json: Json = False) -> None:
         _begin(settings, "scheduler", json)
         from workers.scheduler import run_scheduler
 
-        run_scheduler(settings)
+        run_scheduler(settings, _page(settings, "scheduler"))
 
 
 def migrate_(home: Home = None, json: Json = False) -> None:
@@ -63,11 +66,30 @@ def migrate_(home: Home = None, json: Json = False) -> None:
         answer(data, json, lambda console: console.print(f"{before or 'empty'} -> {after}"))
 
 
+def _page(settings: Settings, role: str) -> "Page":
+    """Where the role shows how it is. Raises Unavailable if the address cannot be had."""
+    from server.page import page_at
+    from workers.process import no_page
+
+    if settings.metrics_port is None:
+        return no_page
+    try:
+        return page_at(settings.host, settings.metrics_port, role)
+    except OSError as error:
+        where = f"{settings.host}:{settings.metrics_port}"
+        raise Unavailable(f"cannot listen on {where}: {error.strerror or error}") from error
+
+
 def _begin(settings: Settings, role: str, json: bool) -> None:
     """Set up logs, and let SIGTERM end this process in order."""
     from server.logs import configure_logs
+    from server.tracing import TracingUnavailable, configure_tracing
 
     configure_logs(settings.model_copy(update={"log_json": settings.log_json or json}), role)
+    try:
+        configure_tracing(settings, role)
+    except TracingUnavailable as missing:
+        raise Unavailable(str(missing)) from None
 
     def leave(*_: Any) -> None:
         sys.exit(DONE)

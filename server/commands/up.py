@@ -117,8 +117,15 @@ class _Terminal:
                 "TESSERA_DATABASE_URL": self.settings.database_url or "",
                 "TESSERA_REDIS_URL": self.settings.redis_url or "",
                 "TESSERA_SHUTDOWN_SECONDS": "1",
-            },
+            }
+            | self._metrics_port(role),
         )
+
+    def _metrics_port(self, role: str) -> dict[str, str]:
+        """A port for each of the roles in the background, one after the other."""
+        if self.settings.metrics_port is None or role not in BACKGROUND:
+            return {}
+        return {"TESSERA_METRICS_PORT": str(self.settings.metrics_port + BACKGROUND.index(role))}
 
     def _check_port(self) -> None:
         """Raises Unavailable if the API will not be able to listen."""

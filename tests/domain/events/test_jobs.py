@@ -28,6 +28,7 @@ from domain.events.commands import (
 )
 from domain.events.errors import JobNotFailed
 from domain.events.model import CHANNEL, Event, Failure, HeldJob, Job, NewJob, RetryPolicy
+from domain.events.origin import Origin
 from domain.events.queries import jobs_by_id, list_jobs
 
 SOON = timedelta(seconds=30)
@@ -41,7 +42,7 @@ async def jobs(database: Database, **filters: Any) -> Sequence[Job]:
 
 async def taken(database: Database, limit: int = 100, again_after: timedelta = SOON) -> list[uuid.UUID]:
     async with database.transaction() as session:
-        return [id_ for id_, _, _ in await hand_out(session, ["count"], "default", limit, again_after)]
+        return [job.id for job in await hand_out(session, ["count"], "default", limit, again_after)]
 
 
 async def begun(database: Database, ids: list[uuid.UUID], policy: RetryPolicy = POLICY) -> dict[uuid.UUID, int]:
@@ -120,7 +121,7 @@ async def test_two_relays_share_the_jobs(database: Database) -> None:
         first = await hand_out(one, ["count"], "default", 60, SOON)
         second = await hand_out(other, ["count"], "default", 60, SOON)
     assert (len(first), len(second)) == (60, 40)
-    assert len({id_ for id_, _, _ in [*first, *second]}) == 100
+    assert len({job.id for job in [*first, *second]}) == 100
     assert await taken(database) == []
 
 
@@ -150,7 +151,7 @@ async def test_an_attempt_that_was_overtaken_changes_nothing(database: Database,
     await failed(database, job_id, attempt=1, final=True)
     async with database.transaction() as session:
         assert await hold(session, first) == []
-        assert await hold(session, second) == [HeldJob(job_id, {"n": 1}, 2)]
+        assert await hold(session, second) == [HeldJob(job_id, {"n": 1}, 2, Origin(job_id.hex))]
 
 
 async def test_a_failed_attempt_waits_longer_each_time(database: Database, job_id: uuid.UUID) -> None:

@@ -1,0 +1,70 @@
+"""What relay and workers tell of themselves: figures for Prometheus, and spans that go on with what asked for a job."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.propagate import extract, inject
+from opentelemetry.trace import Link, SpanKind, get_current_span
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from domain.events.model import Failure, HandedOut, HeldJob
+from domain.events.origin import Origin, work_for
+
+REGISTRY = CollectorRegistry()
+"""The figures of this process."""
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+
+_jobs = Counter("tessera_jobs", "Attempts of jobs, by how they ended.", ("actor", "outcome"), registry=REGISTRY)
+_attempts = Histogram(
+    "tessera_job_attempt_seconds", "How long an attempt took.", ("actor",), buckets=_SECONDS, registry=REGISTRY
+)
+_handed_out = Counter("tessera_relay_jobs", "Jobs handed to the broker.", ("actor",), registry=REGISTRY)
+_again = Counter("tessera_relay_retries", "Of these, jobs that were begun before.", ("actor",), registry=REGISTRY)
+_lag = Histogram(
+    "tessera_relay_lag_seconds", "How long a job was due before it was handed out.", buckets=_SECONDS, registry=REGISTRY
+)
+
+_tracer = trace.get_tracer("tessera.workers")
+
+
+def handed_out(jobs: Sequence[HandedOut]) -> None:
+    """Count jobs that were sent."""
+    for job in jobs:
+        _handed_out.labels(job.actor).inc()
+        _lag.observe(job.waited.total_seconds())
+        if job.attempts:
+            _again.labels(job.actor).inc()
+
+
+def attempted(actor: str, done: int, failures: Sequence[Failure], seconds: float) -> None:
+    """Count an attempt of some jobs together."""
+    _attempts.labels(actor).observe(seconds)
+    _jobs.labels(actor, "done").inc(done)
+    for failure in failures:
+        _jobs.labels(actor, "refused" if failure.final else "failed").inc()
+
+
+@contextmanager
+def doing(actor: str, jobs: Sequence[HeldJob]) -> Iterator[None]:
+    """From the block on, the task works for whoever asked for these jobs: what it logs and the jobs it adds say so.
+
+    Its span goes on with theirs; where there are several, it is one of its own that links to theirs.
+    """
+    origins = list(dict.fromkeys(job.origin for job in jobs))
+    contexts = [_span_of(origin) for origin in origins]
+    parent = contexts[0] if len(origins) == 1 else None
+    links = [] if len(origins) == 1 else [Link(get_current_span(context).get_span_context()) for context in contexts]
+    attributes = {"messaging.batch.message_count": len(jobs), "tessera.attempt": max(job.attempt for job in jobs)}
+    with _tracer.start_as_current_span(actor, parent, SpanKind.CONSUMER, attributes, links):
+        carrier: dict[str, str] = {}
+        inject(carrier)
+        request_id = origins[0].request_id if len(origins) == 1 else None
+        work_for(Origin(request_id, carrier.get("traceparent")))
+        yield
+
+
+def _span_of(origin: Origin) -> Context:
+    return extract({"traceparent": origin.traceparent} if origin.traceparent else {})
