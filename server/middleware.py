@@ -17,6 +17,7 @@ from server.tracing import ended, request_span
 
 OUTAGES = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, DBAPIError, PoolTimeout)
 RETRY_AFTER = "1"
+PROBES = frozenset({"/healthz", "/readyz", "/metrics"})  # asked every few seconds; nobody follows them
 SANE_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 
 log = structlog.get_logger()
@@ -36,7 +37,7 @@ class RequestMiddleware:
             return
         id_ = _given_id(scope) or uuid4().hex
         scope.setdefault("state", {})["request_id"] = id_
-        if self._traced:
+        if self._traced and scope["path"] not in PROBES:
             with request_span(scope, path_of(scope["path"]), id_) as span:
                 ended(span, await self._answer(scope, receive, send, id_))
         else:
