@@ -63,7 +63,7 @@ _CHECKS = {
                                 CASE WHEN payee_id < payer_id THEN amount ELSE -amount END * {unit}
                          FROM payment WHERE status = 'CARRIED') AS rest
                    JOIN settlement_cycle c ON c.id = rest.cycle_id
-                   WHERE EXISTS (SELECT FROM settlement_cycle s
+                   WHERE c.status NOT IN ('STATED', 'CONFIRMED') AND EXISTS (SELECT FROM settlement_cycle s
                                  WHERE s.number = c.number + 1 AND s.status NOT IN ('OPEN', 'CLOSED'))
                    GROUP BY 1, 2, 3) l USING (number, first_id, second_id)
         WHERE coalesce(n.opening, 0) <> coalesce(l.amount, 0)""",

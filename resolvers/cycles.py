@@ -1,14 +1,15 @@
 """Settlement cycles: as much of them as a viewer may see (A14), and their steps."""
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.clearing import queries as clearing
-from alliance.settlement import commands, queries
-from alliance.settlement.model import SettlementCycle
+from alliance.settlement import closing, commands, queries
+from alliance.settlement.model import COMMAND_LINE, CycleStatus, SettlementCycle
 from alliance.settlement.queries import MerchantStatement
 from domain.errors import InvalidInput, NotFound
 from resolvers import ids
@@ -93,15 +94,34 @@ async def statement(context: Context, cycle: SettlementCycle, code: str) -> Merc
     return await context.loaders.statements.load((cycle, merchant.id))
 
 
+def who_was(context: Context, who: UUID) -> str:
+    """Who took a step: the calendar, whoever was at the command line, or a client."""
+    return {context.runtime.catalogue.alliance.id: "calendar", COMMAND_LINE: "command line"}.get(who, str(who))
+
+
 async def close(context: Context, sent: Sent) -> SettlementCycle:
     """Close the cycle named, or the open one, and open the next. Raises a Refusal."""
     as_of = sent.get("asOf") or context.as_of
     cycle_id = _cycle_of(sent) if sent.get("cycle") is not None else None
 
-    async def step(session: AsyncSession, about: dict[str, Any]) -> SettlementCycle:
-        return await commands.close_cycle(session, cycle_id=cycle_id, **about | {"as_of": as_of})
+    async def before() -> None:
+        nonlocal cycle_id
+        cycle_id = await _open_next(context, as_of, cycle_id)
 
-    return await _step(context, "closeCycle", sent, step)
+    async def step(session: AsyncSession, about: dict[str, Any]) -> SettlementCycle:
+        assert cycle_id is not None
+        return await closing.close_cycle(session, cycle_id, **about | {"as_of": as_of})
+
+    return await _step(context, "closeCycle", sent, step, before)
+
+
+async def _open_next(context: Context, as_of: datetime, cycle_id: UUID | None) -> UUID:
+    """Open the cycle after this one or the open one, and let all postings drain from it; its id. Raises a Refusal."""
+    async with context.runtime.database.transaction() as session:
+        begun = (await closing.open_next(session, as_of=as_of, cycle_id=cycle_id)).id
+    async with context.runtime.database.reader() as session:
+        await closing.drained(session)
+    return begun
 
 
 async def issue(context: Context, sent: Sent) -> SettlementCycle:
@@ -147,11 +167,26 @@ async def settle(context: Context, sent: Sent) -> SettlementCycle:
 
 
 async def abort(context: Context, sent: Sent) -> SettlementCycle:
-    """Give a cycle up; its claims open the next. Raises a Refusal."""
+    """Give a cycle up; its claims open the next. One that is open is closed first. Raises a Refusal."""
     cycle_id = _cycle_of(sent)
     alliance = context.runtime.catalogue.alliance
+    about = _about(context, sent)
+
+    async def before() -> None:
+        async with context.runtime.database.reader() as session:
+            cycle = (await queries.by_ids(session, [cycle_id])).get(cycle_id)
+        if cycle is None or cycle.status != CycleStatus.OPEN:
+            return
+        await _open_next(context, context.as_of, cycle_id)
+        async with context.runtime.database.transaction() as session:
+            await closing.close_cycle(session, cycle_id, **about)
+
     return await _step(
-        context, "abortCycle", sent, lambda session, about: commands.abort_cycle(session, alliance, cycle_id, **about)
+        context,
+        "abortCycle",
+        sent,
+        lambda session, about: commands.abort_cycle(session, alliance, cycle_id, **about),
+        before,
     )
 
 
@@ -162,24 +197,27 @@ def _cycle_of(sent: Sent) -> UUID:
         raise NotFound(what="cycle", path=("cycle",)) from None
 
 
+def _about(context: Context, sent: Sent) -> dict[str, Any]:
+    """Who takes a step, why, and as of when."""
+    why = sent.get("reason") or DEFAULT_REASON
+    return {"who": context.signed_in.subject, "why": why, "as_of": context.as_of}
+
+
 async def _step(
     context: Context,
     name: str,
     sent: Sent,
     step: Callable[[AsyncSession, dict[str, Any]], Awaitable[SettlementCycle]],
+    before: Callable[[], Awaitable[None]] | None = None,
 ) -> SettlementCycle:
     """Take a step once, recorded with who and why; the cycle is then read as it is now."""
     key = key_of(context, name, sent)
-    about = {
-        "who": context.signed_in.subject,
-        "why": sent.get("reason") or DEFAULT_REASON,
-        "as_of": context.as_of,
-    }
+    about = _about(context, sent)
 
     async def act(session: AsyncSession) -> dict[str, Any]:
         return {"cycle": str((await step(session, about)).id)}
 
-    outcome = await once(context, key, act)
+    outcome = await once(context, key, act, before)
     cycle = await context.loaders.cycles.load(UUID(outcome["cycle"]))
     if cycle is None:
         raise NotFound(what="cycle", path=("cycle",))

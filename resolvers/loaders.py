@@ -18,7 +18,7 @@ from alliance.proofs import queries as log
 from alliance.proofs.model import Inclusion
 from alliance.runtime import Runtime
 from alliance.settlement import queries as settlement
-from alliance.settlement.model import Payment, SettlementCycle
+from alliance.settlement.model import CycleTransition, Payment, SettlementCycle
 from alliance.settlement.queries import MerchantStatement, Position
 from alliance.settlement.rules import Report
 from domain.ledger import queries as ledger
@@ -345,6 +345,16 @@ class Loaders:
 
         async def load(session: AsyncSession, ids: list[UUID]) -> list[list[Payment]]:
             found = await settlement.payments(session, ids, party=members_of(self.viewer))
+            return [found[id_] for id_ in ids]
+
+        return self._loader(load)
+
+    @cached_property
+    def transitions(self) -> DataLoader[UUID, list[CycleTransition]]:
+        """The steps that cycles took."""
+
+        async def load(session: AsyncSession, ids: list[UUID]) -> list[list[CycleTransition]]:
+            found = await settlement.transitions(session, ids)
             return [found[id_] for id_ in ids]
 
         return self._loader(load)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from resolvers.viewer import Viewer
+from resolvers.viewer import WIDER, Viewer
 
 
 class Denied(Exception):
@@ -30,7 +30,9 @@ class Policy:
         """Whether this viewer may."""
         if viewer is None:
             return False
-        return (not self.kinds or viewer.kind in self.kinds) and (self.scope is None or self.scope in viewer.scopes)
+        if self.kinds and viewer.kind not in self.kinds:
+            return False
+        return self.scope is None or self.scope in viewer.scopes or WIDER.get(self.scope) in viewer.scopes
 
     def require(self, viewer: Viewer | None) -> None:
         """Raises Denied unless the viewer may."""

@@ -24,6 +24,12 @@ class Scope(StrEnum):
     POINTS_ADJUST = "points:adjust"
     SETTLEMENT_READ = "settlement:read"
     SETTLEMENT_WRITE = "settlement:write"
+    CYCLE_CLOSE = "cycle:close"
+    CYCLE_STATE = "cycle:state"
+    CYCLE_CONFIRM = "cycle:confirm"
+    CYCLE_NET = "cycle:net"
+    CYCLE_SETTLE = "cycle:settle"
+    CYCLE_ABORT = "cycle:abort"
     CLOCK = "clock"
 
 
@@ -40,9 +46,18 @@ MEANING: dict[Scope, str] = {
     Scope.POINTS_TRANSFER: "give points to another member",
     Scope.POINTS_ADJUST: "give and take points by hand, and bring expired ones back",
     Scope.SETTLEMENT_READ: "see settlement cycles, positions, payments and statements",
-    Scope.SETTLEMENT_WRITE: "close, state, confirm, net and settle cycles",
+    Scope.SETTLEMENT_WRITE: "take every step of a cycle",
+    Scope.CYCLE_CLOSE: "close cycles",
+    Scope.CYCLE_STATE: "issue the statements of cycles",
+    Scope.CYCLE_CONFIRM: "confirm statements",
+    Scope.CYCLE_NET: "net cycles, and plan their payments",
+    Scope.CYCLE_SETTLE: "settle cycles",
+    Scope.CYCLE_ABORT: "give cycles up",
     Scope.CLOCK: "say what time it is (as of), for replays",
 }
+
+WIDER: dict[str, Scope] = {scope: Scope.SETTLEMENT_WRITE for scope in Scope if scope.startswith("cycle:")}
+"""Which scope also lets do what a narrower one is for."""
 
 _READS = frozenset({Scope.MEMBERS_READ, Scope.POINTS_READ, Scope.SETTLEMENT_READ})
 _POINTS = frozenset({Scope.POINTS_EARN, Scope.POINTS_SPEND, Scope.POINTS_REVERSE, Scope.POINTS_EXCHANGE})
@@ -59,7 +74,8 @@ DEFAULT_SCOPES: dict[Kind, frozenset[str]] = {
 ALLOWED_SCOPES: dict[Kind, frozenset[str]] = {
     "member": DEFAULT_SCOPES["member"] | {Scope.POINTS_SPEND},
     "merchant": DEFAULT_SCOPES["merchant"]
-    | {Scope.IDENTIFIERS_READ, Scope.POINTS_GIVE, Scope.POINTS_TRANSFER, Scope.POINTS_ADJUST, Scope.SETTLEMENT_WRITE},
+    | {Scope.IDENTIFIERS_READ, Scope.POINTS_GIVE, Scope.POINTS_TRANSFER, Scope.POINTS_ADJUST, Scope.SETTLEMENT_WRITE}
+    | {Scope.CYCLE_CONFIRM},
     "operator": frozenset(Scope),
     "auditor": _READS,
 }

@@ -11,7 +11,6 @@ from resolvers.viewer import Scope
 READERS = ("merchant", "operator", "auditor")
 POINTS = by("member", *READERS, scope=Scope.POINTS_READ)
 SETTLEMENT = by(*READERS, scope=Scope.SETTLEMENT_READ)
-OPERATING = by("operator", scope=Scope.SETTLEMENT_WRITE)
 PUBLIC = PARENT
 
 
@@ -46,8 +45,12 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
             "transferPoints createPool addPoolMember removePoolMember closePool contributeToPool withdrawFromPool",
         ),
         **_all(by("merchant", "operator", scope=Scope.POINTS_ADJUST), "adjustPoints reinstatePoints"),
-        **_all(by("merchant", "operator", scope=Scope.SETTLEMENT_WRITE), "confirmStatement"),
-        **_all(OPERATING, "closeCycle issueStatements netCycle settleCycle abortCycle"),
+        **_all(by("operator", scope=Scope.CYCLE_CLOSE), "closeCycle"),
+        **_all(by("operator", scope=Scope.CYCLE_STATE), "issueStatements"),
+        **_all(by("merchant", "operator", scope=Scope.CYCLE_CONFIRM), "confirmStatement"),
+        **_all(by("operator", scope=Scope.CYCLE_NET), "netCycle"),
+        **_all(by("operator", scope=Scope.CYCLE_SETTLE), "settleCycle"),
+        **_all(by("operator", scope=Scope.CYCLE_ABORT), "abortCycle"),
     },
     "Viewer": _all(PARENT, "kind scopes merchant member"),
     "Member": {
@@ -109,11 +112,16 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     },
     "SettlementCycle": _all(
         PARENT,
-        "id number status opensAt closesAt gross bilateral multilateral positions payments obligations statement",
+        "id number status opensAt closesAt gross bilateral multilateral positions payments obligations statement"
+        " objectionsUntil paymentsDue transitions",
     )
     | _all(PARENT, "netting"),
     "Netting": _all(PARENT, "obligations gross bilateral multilateral carried"),
     "NettingStage": _all(PARENT, "amount payments saving"),
+    "CycleTransition": {
+        **_all(PARENT, "status at asOf"),
+        **_all(by("operator", "auditor", scope=Scope.SETTLEMENT_READ), "by why"),
+    },
     "NetPosition": _all(PARENT, "merchant amount"),
     "Payment": _all(PARENT, "from to amount status paidAt"),
     "Obligation": _all(

@@ -220,6 +220,28 @@ class Netting:
         )
 
 
+@strawberry.type(description="That a cycle took a step. Who and why is for the operator and auditors.")
+class CycleTransition:
+    """`at` is the clock of the database, `asOf` what the step was told."""
+
+    status: model.CycleStatus
+    at: datetime
+    as_of: datetime
+    by: str | None = strawberry.field(description="A client by its id, `calendar` or `command line`.")
+    why: str | None
+
+    @classmethod
+    def of(cls, info: Info, row: model.CycleTransition) -> Self:
+        """From a row."""
+        return cls(
+            status=model.CycleStatus(row.status),
+            at=row.at,
+            as_of=row.as_of,
+            by=cycles.who_was(info.context, row.who),
+            why=row.why,
+        )
+
+
 @strawberry.type(description="The period to which an obligation belongs. A merchant sees its own side of it.")
 class SettlementCycle(Node):
     """Figures are provisional until the cycle is netted."""
@@ -228,6 +250,10 @@ class SettlementCycle(Node):
     status: model.CycleStatus
     opens_at: datetime
     closes_at: datetime | None
+    objections_until: datetime | None = strawberry.field(
+        description="Until when merchants may object to lines; then silence confirms. Null before it is stated."
+    )
+    payments_due: datetime | None = strawberry.field(description="By when it is to be paid. Null before it is netted.")
     row: strawberry.Private[model.SettlementCycle]
 
     @strawberry.field(description="What would be paid without any netting; to the millionth.")
@@ -264,6 +290,11 @@ class SettlementCycle(Node):
         """At most one fewer than there are parties."""
         return [Payment.of(info, row) for row in await info.context.loaders.payments.load(self.row.id)]
 
+    @strawberry.field(description="The steps it took, in order.")
+    async def transitions(self, info: Info) -> list[CycleTransition]:
+        """At most one a status."""
+        return [CycleTransition.of(info, row) for row in await info.context.loaders.transitions.load(self.row.id)]
+
     @strawberry.field(description="Line by line; with merchant (a code), those to which it is a party.")
     async def obligations(
         self,
@@ -294,5 +325,7 @@ class SettlementCycle(Node):
             status=model.CycleStatus(row.status),
             opens_at=row.opens_at,
             closes_at=row.closes_at,
+            objections_until=row.objections_until,
+            payments_due=row.payments_due,
             row=row,
         )

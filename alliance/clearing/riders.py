@@ -11,7 +11,7 @@ import asyncpg
 from alliance.agreements.book import AgreementBook
 from alliance.clearing.model import Obligation, ObligationKind
 from alliance.clearing.rules import Owed, divided, issuer_bears, owed_json, owed_later, reversed_obligations
-from alliance.settlement.commands import CYCLE_LOCK
+from alliance.settlement.closing import CYCLE_LOCK
 from domain.base import new_id
 from domain.errors import Refusal
 from domain.ledger.model import AccountKind
@@ -27,7 +27,7 @@ class _OpenCycle:
     shared_lock: tuple[int, int] | None = CYCLE_LOCK
 
     async def load(self, connection: asyncpg.Connection, keys: Sequence[datetime]) -> dict[datetime, uuid.UUID]:
-        find = "SELECT id FROM settlement_cycle WHERE status = 'OPEN'"
+        find = "SELECT id FROM settlement_cycle WHERE status = 'OPEN' AND closes_at IS NULL"
         cycle_id = await connection.fetchval(find)
         if cycle_id is None:
             await connection.execute(

@@ -1,7 +1,6 @@
-"""The steps of a cycle, each in the caller's transaction and recorded with who, why and when.
+"""The steps of a closed cycle, each in the caller's transaction and recorded with who, why and when.
 
-Closing waits for postings that are being written (CYCLE_LOCK, which they hold shared), so that every obligation lies in
-exactly one cycle. The later steps read sums by pair; none touches a row per obligation.
+They read sums by pair; none touches a row per obligation. How a cycle is closed is in `closing`.
 """
 
 import uuid
@@ -9,14 +8,13 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Table, func, insert, select, text, update
-from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from alliance.calendar import Calendar
 from alliance.settlement import queries
-from alliance.settlement.errors import EarlierCycleOpen, LaterCycleStated, WrongCycleStatus
+from alliance.settlement.errors import EarlierCycleOpen, LaterCycleStated
 from alliance.settlement.model import (
     CycleStatus,
-    CycleTransition,
     NetPosition,
     PairNetRow,
     Payment,
@@ -24,44 +22,20 @@ from alliance.settlement.model import (
     SettlementCycle,
     Statement,
 )
-from alliance.settlement.rules import PairNet, PlannedPayment, minor_unit, net_pairs, plan_payments, positions
-from domain.base import new_id
+from alliance.settlement.rules import (
+    PairNet,
+    PlannedPayment,
+    carried_whole,
+    minor_unit,
+    plan_payments,
+    positions,
+)
+from alliance.settlement.steps import enter, locked, require
 from domain.errors import NotFound
 from domain.programs.catalogue import Alliance
 
-CYCLE_LOCK = (0x7E55, 1)
-"""Advisory lock: what books an obligation holds it shared, what closes a cycle exclusively."""
-
 SUM_LOCK = (0x7E55, 4)
 """Advisory lock: one cycle at a time is summed up, since one opens with what the other leaves."""
-
-
-async def ensure_open_cycle(session: AsyncSession, as_of: datetime) -> SettlementCycle:
-    """The open cycle; the first one is opened here if there has never been one."""
-    first = upsert(SettlementCycle).values(id=new_id(), number=1, status=CycleStatus.OPEN, opens_at=as_of)
-    if await queries.open_cycle(session) is None:
-        await session.execute(first.on_conflict_do_nothing())
-    return (await session.scalars(select(SettlementCycle).where(SettlementCycle.status == CycleStatus.OPEN))).one()
-
-
-async def close_cycle(
-    session: AsyncSession, *, who: uuid.UUID, why: str, as_of: datetime, cycle_id: uuid.UUID | None = None
-) -> SettlementCycle:
-    """Close a cycle (default: the open one) and open the next at the same moment.
-
-    Returns the closed one. Raises NotFound, WrongCycleStatus.
-    """
-    await session.execute(
-        text("SELECT pg_advisory_xact_lock(:room, :lock)"), {"room": CYCLE_LOCK[0], "lock": CYCLE_LOCK[1]}
-    )
-    cycle = await _lock(session, cycle_id or (await ensure_open_cycle(session, as_of)).id)
-    cycle.closes_at = max(as_of, cycle.opens_at)
-    await _enter(session, cycle, CycleStatus.OPEN, CycleStatus.CLOSED, who, why, as_of)
-    session.add(
-        SettlementCycle(id=new_id(), number=cycle.number + 1, status=CycleStatus.OPEN, opens_at=cycle.closes_at)
-    )
-    await session.flush()
-    return cycle
 
 
 async def issue_statements(
@@ -71,9 +45,16 @@ async def issue_statements(
 
     Raises NotFound, WrongCycleStatus, EarlierCycleOpen.
     """
-    cycle = await _lock(session, cycle_id)
-    nets = await _sum_up(session, cycle, alliance, CycleStatus.CLOSED)
-    await _enter(session, cycle, CycleStatus.CLOSED, CycleStatus.STATED, who, why, as_of)
+    cycle = await locked(session, cycle_id, as_of)
+    require(cycle, CycleStatus.CLOSED)
+    await session.execute(select(func.pg_advisory_xact_lock(*SUM_LOCK)))
+    earlier = await queries.first_provisional(session, before=cycle.number)
+    if earlier is not None:
+        raise EarlierCycleOpen(number=earlier, path=("cycle",))
+    nets = (await queries.pair_nets(session, [cycle], alliance.settlement_currency))[cycle.id]
+    calendar = Calendar.of(alliance.calendar)
+    cycle.objections_until = calendar.deadline(as_of, alliance.cycle.objection, alliance.timezone)
+    await enter(session, cycle, CycleStatus.CLOSED, CycleStatus.STATED, who, why, as_of)
     await _keep(session, cycle, nets)
     await _insert(
         session,
@@ -105,8 +86,8 @@ async def confirm_statement(
 
     Confirming a statement again changes nothing. Raises NotFound, WrongCycleStatus.
     """
-    cycle = await _lock(session, cycle_id)
-    _require(cycle, CycleStatus.STATED)
+    cycle = await locked(session, cycle_id, as_of)
+    require(cycle, CycleStatus.STATED)
     of_cycle = Statement.cycle_id == cycle_id
     mine = of_cycle if merchant_id is None else of_cycle & (Statement.merchant_id == merchant_id)
     if merchant_id is not None and not await session.scalar(select(func.count()).where(mine)):
@@ -117,7 +98,7 @@ async def confirm_statement(
         execution_options={"synchronize_session": False},
     )
     if not await session.scalar(select(func.count()).where(of_cycle, unconfirmed)):
-        await _enter(session, cycle, CycleStatus.STATED, CycleStatus.CONFIRMED, who, why, as_of)
+        await enter(session, cycle, CycleStatus.STATED, CycleStatus.CONFIRMED, who, why, as_of)
     return cycle
 
 
@@ -125,8 +106,11 @@ async def net_cycle(
     session: AsyncSession, alliance: Alliance, cycle_id: uuid.UUID, *, who: uuid.UUID, why: str, as_of: datetime
 ) -> SettlementCycle:
     """Net a confirmed cycle multilaterally and plan its payments. Raises NotFound, WrongCycleStatus."""
-    cycle = await _lock(session, cycle_id)
-    await _enter(session, cycle, CycleStatus.CONFIRMED, CycleStatus.NETTED, who, why, as_of)
+    cycle = await locked(session, cycle_id, as_of)
+    await session.execute(select(func.pg_advisory_xact_lock(*SUM_LOCK)))
+    calendar = Calendar.of(alliance.calendar)
+    cycle.payments_due = calendar.deadline(as_of, alliance.cycle.payment, alliance.timezone)
+    await enter(session, cycle, CycleStatus.CONFIRMED, CycleStatus.NETTED, who, why, as_of)
     nets = (await queries.pair_nets(session, [cycle], alliance.settlement_currency))[cycle.id]
     amounts = positions(nets)
     plan = plan_payments(amounts, alliance.cycle.min_payment)
@@ -154,6 +138,7 @@ async def net_cycle(
             for seq, payment in enumerate(plan, start=1)
         ],
     )
+    await _pass_on(session, alliance, cycle)
     return cycle
 
 
@@ -173,8 +158,8 @@ async def settle_cycle(
 
     Raises NotFound, WrongCycleStatus.
     """
-    cycle = await _lock(session, cycle_id)
-    await _enter(session, cycle, CycleStatus.NETTED, CycleStatus.SETTLING, who, why, as_of)
+    cycle = await locked(session, cycle_id, as_of)
+    await enter(session, cycle, CycleStatus.NETTED, CycleStatus.SETTLING, who, why, as_of)
     await session.execute(
         update(Payment)
         .where(Payment.cycle_id == cycle_id, Payment.status == PaymentStatus.PLANNED)
@@ -187,7 +172,7 @@ async def settle_cycle(
     )
     if await session.scalar(left):
         raise RuntimeError(f"the payments of cycle {cycle.number} do not bring its positions to zero")
-    await _enter(session, cycle, CycleStatus.SETTLING, CycleStatus.SETTLED, who, why, as_of)
+    await enter(session, cycle, CycleStatus.SETTLING, CycleStatus.SETTLED, who, why, as_of)
     return cycle
 
 
@@ -207,78 +192,46 @@ async def abort_cycle(
 ) -> SettlementCycle:
     """Give up a cycle that is closed and not being settled: all its claims open the next cycle's accounts.
 
-    Raises NotFound, WrongCycleStatus, EarlierCycleOpen, and LaterCycleStated where the next one was stated already.
+    Raises NotFound, WrongCycleStatus, and LaterCycleStated where a later one that is not aborted builds on it.
     """
-    cycle = await _lock(session, cycle_id)
-    nets = await _sum_up(session, cycle, alliance, *_ABORTABLE)
-    later = (await queries.by_numbers(session, [cycle.number + 1])).get(cycle.number + 1)
-    if later is not None and later.status not in (CycleStatus.OPEN, CycleStatus.CLOSED):
-        raise LaterCycleStated(number=later.number, path=("cycle",))
-    await _enter(session, cycle, CycleStatus(cycle.status), CycleStatus.ABORTED, who, why, as_of)
-    for table in (PairNetRow, NetPosition):
-        await session.execute(text(f"DELETE FROM {table.__tablename__} WHERE cycle_id = :cycle"), {"cycle": cycle_id})  # noqa: S608
+    cycle = await locked(session, cycle_id, as_of)
+    require(cycle, *_ABORTABLE)
+    await session.execute(select(func.pg_advisory_xact_lock(*SUM_LOCK)))
+    later = await queries.first_stated(session, after=cycle.number)
+    if later is not None:
+        raise LaterCycleStated(number=later, path=("cycle",))
+    nets = (await queries.pair_nets(session, [cycle], alliance.settlement_currency))[cycle.id]
+    await enter(session, cycle, CycleStatus(cycle.status), CycleStatus.ABORTED, who, why, as_of)
+    await session.execute(text("DELETE FROM net_position WHERE cycle_id = :cycle"), {"cycle": cycle_id})
     await session.execute(
         update(Payment).where(Payment.cycle_id == cycle_id).values(status=PaymentStatus.VOID),
         execution_options={"synchronize_session": False},
     )
-    await _keep(session, cycle, nets, settled=False)
+    await _leave_all(session, alliance, cycle, nets)
+    await _pass_on(session, alliance, cycle)
     return cycle
 
 
 _ABORTABLE = (CycleStatus.CLOSED, CycleStatus.STATED, CycleStatus.CONFIRMED, CycleStatus.NETTED)
 
 
-async def _lock(session: AsyncSession, cycle_id: uuid.UUID) -> SettlementCycle:
-    """The cycle, locked against another step. Raises NotFound."""
-    query = select(SettlementCycle).where(SettlementCycle.id == cycle_id).with_for_update()
-    cycle = await session.scalar(query, execution_options={"populate_existing": True})
-    if cycle is None:
-        raise NotFound(what="cycle", path=("cycle",))
-    return cycle
+async def _pass_on(session: AsyncSession, alliance: Alliance, cycle: SettlementCycle) -> None:
+    """Give what a cycle leaves to the aborted ones right after it: theirs is in turn what they leave."""
+    for following in await queries.aborted_after(session, cycle.number):
+        nets = (await queries.pair_nets(session, [following], alliance.settlement_currency))[following.id]
+        await _leave_all(session, alliance, following, nets)
 
 
-def _require(cycle: SettlementCycle, *needed: CycleStatus) -> None:
-    if cycle.status not in needed:
-        raise WrongCycleStatus(number=cycle.number, status=cycle.status, needed=" or ".join(needed), path=("cycle",))
-
-
-async def _enter(
-    session: AsyncSession,
-    cycle: SettlementCycle,
-    start: CycleStatus,
-    end: CycleStatus,
-    who: uuid.UUID,
-    why: str,
-    as_of: datetime,
+async def _leave_all(
+    session: AsyncSession, alliance: Alliance, cycle: SettlementCycle, nets: Sequence[PairNet]
 ) -> None:
-    """Move a cycle on, and record it. Raises WrongCycleStatus unless it is in `start`."""
-    _require(cycle, start)
-    cycle.status = end.value
-    taken = select(func.count()).where(CycleTransition.cycle_id == cycle.id)
-    seq = int(await session.scalar(taken) or 0) + 1
-    session.add(CycleTransition(cycle_id=cycle.id, seq=seq, status=end.value, who=who, why=why, as_of=as_of))
-    await session.flush()
+    """Keep a cycle's nets with nothing to settle: from its opening balances on, all of it is carried."""
+    opening = await queries.openings(session, [cycle], minor_unit(alliance.settlement_currency))
+    await session.execute(text("DELETE FROM pair_net WHERE cycle_id = :cycle"), {"cycle": cycle.id})
+    await _keep(session, cycle, carried_whole(nets, opening[cycle.id]))
 
 
-async def _sum_up(
-    session: AsyncSession, cycle: SettlementCycle, alliance: Alliance, *needed: CycleStatus
-) -> list[PairNet]:
-    """A cycle's nets from its obligations and its opening balances. Raises WrongCycleStatus, EarlierCycleOpen."""
-    _require(cycle, *needed)
-    await session.execute(select(func.pg_advisory_xact_lock(*SUM_LOCK)))
-    before = (await queries.by_numbers(session, [cycle.number - 1])).get(cycle.number - 1)
-    if before is not None and queries.is_provisional(before):
-        raise EarlierCycleOpen(number=before.number, path=("cycle",))
-    unit = minor_unit(alliance.settlement_currency)
-    totals = await queries.pair_totals(session, [cycle.id])
-    opening = await queries.openings(session, [cycle], unit)
-    return net_pairs(totals[cycle.id], opening[cycle.id], unit)
-
-
-async def _keep(
-    session: AsyncSession, cycle: SettlementCycle, nets: Sequence[PairNet], *, settled: bool = True
-) -> None:
-    """Store a cycle's nets; of one that is not to be settled everything is carried."""
+async def _keep(session: AsyncSession, cycle: SettlementCycle, nets: Sequence[PairNet]) -> None:
     await _insert(
         session,
         PairNetRow,
@@ -292,8 +245,8 @@ async def _keep(
                 "adjustments": net.adjustments,
                 "gross": net.gross,
                 "count": net.count,
-                "net": net.net if settled else 0,
-                "carried": net.carried if settled else net.closing,
+                "net": net.net,
+                "carried": net.carried,
             }
             for net in nets
         ],

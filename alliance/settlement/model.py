@@ -9,6 +9,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.base import Base, WideInteger, new_id
 
+COMMAND_LINE = uuid.UUID("00000000-0000-7000-8000-7e55e7ac0de0")
+"""In a cycle's history: whoever was at the command line. The calendar is the alliance itself."""
+
 
 class CycleStatus(StrEnum):
     """In this order; ABORTED from CLOSED, STATED, CONFIRMED or NETTED."""
@@ -33,13 +36,24 @@ class PaymentStatus(StrEnum):
 
 
 class SettlementCycle(Base):
-    """The period to which an obligation belongs. Exactly one is open; the moment of closing one opens the next."""
+    """The period to which an obligation belongs. Exactly one is open without an end: obligations fall into it.
+
+    One that is open and has an end is being closed: what was already being written when the next one was opened may
+    still fall into it. `opens_at` and `closes_at` are what the alliance calls its bounds, `booked_at` is when it was
+    opened by the clock of the database. Objections are heard until `objections_until`, payments are due by
+    `payments_due`, both exclusive.
+    """
 
     __tablename__ = "settlement_cycle"
     __table_args__ = (
-        Index("uq_settlement_cycle_open", "status", unique=True, postgresql_where=text("status = 'OPEN'")),
+        Index(
+            "uq_settlement_cycle_entered",
+            "status",
+            unique=True,
+            postgresql_where=text("status = 'OPEN' AND closes_at IS NULL"),
+        ),
         Index("uq_settlement_cycle_number", "number", unique=True),
-        CheckConstraint("(closes_at IS NULL) = (status = 'OPEN')", name="closes_at"),
+        CheckConstraint("closes_at IS NOT NULL OR status = 'OPEN'", name="closes_at"),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
@@ -47,6 +61,9 @@ class SettlementCycle(Base):
     status: Mapped[str]
     opens_at: Mapped[datetime]
     closes_at: Mapped[datetime | None]
+    objections_until: Mapped[datetime | None]
+    payments_due: Mapped[datetime | None]
+    booked_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
 
 class CycleTransition(Base):

@@ -87,8 +87,33 @@ async def by_numbers(session: AsyncSession, numbers: Collection[int]) -> dict[in
 
 
 async def open_cycle(session: AsyncSession) -> SettlementCycle | None:
-    """The open cycle; None before anything was ever owed."""
-    return await session.scalar(select(SettlementCycle).where(SettlementCycle.status == CycleStatus.OPEN))
+    """The open cycle; None before anything was ever owed. One whose successor is open is being closed."""
+    open_ = (SettlementCycle.status == CycleStatus.OPEN) & SettlementCycle.closes_at.is_(None)
+    return await session.scalar(select(SettlementCycle).where(open_))
+
+
+async def first_provisional(session: AsyncSession, *, before: int) -> int | None:
+    """The number of the earliest cycle before this one whose nets may still change."""
+    query = select(func.min(SettlementCycle.number))
+    return await session.scalar(query.where(SettlementCycle.number < before, SettlementCycle.status.in_(_PROVISIONAL)))
+
+
+async def first_stated(session: AsyncSession, *, after: int) -> int | None:
+    """The number of the earliest cycle after this one that was stated and is not aborted."""
+    unstated = (CycleStatus.OPEN, CycleStatus.CLOSED, CycleStatus.ABORTED)
+    query = select(func.min(SettlementCycle.number))
+    return await session.scalar(query.where(SettlementCycle.number > after, SettlementCycle.status.not_in(unstated)))
+
+
+async def aborted_after(session: AsyncSession, number: int) -> Cycles:
+    """The cycles right after this one, up to the first that is not aborted."""
+    kept = select(func.min(SettlementCycle.number)).where(
+        SettlementCycle.number > number, SettlementCycle.status != CycleStatus.ABORTED
+    )
+    query = select(SettlementCycle).where(
+        SettlementCycle.number > number, SettlementCycle.number < kept.scalar_subquery()
+    )
+    return (await session.scalars(query.order_by(SettlementCycle.number))).all()
 
 
 async def page(session: AsyncSession, *, before: int | None = None, first: int = 20) -> Cycles:
@@ -161,7 +186,10 @@ async def openings(session: AsyncSession, cycles: Cycles, unit: int) -> dict[uui
 
 def is_provisional(cycle: SettlementCycle) -> bool:
     """Whether the nets of a cycle may still change."""
-    return cycle.status in (CycleStatus.OPEN, CycleStatus.CLOSED, CycleStatus.STATED, CycleStatus.CONFIRMED)
+    return cycle.status in _PROVISIONAL
+
+
+_PROVISIONAL = (CycleStatus.OPEN, CycleStatus.CLOSED, CycleStatus.STATED, CycleStatus.CONFIRMED)
 
 
 async def pair_nets(

@@ -6,20 +6,29 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.calendar import Calendar
-from alliance.settlement import commands, queries
+from alliance.settlement import closing, commands, queries
 from alliance.settlement.model import CycleStatus, SettlementCycle
 from domain.programs.catalogue import Alliance
 
 
-async def close_due(session: AsyncSession, alliance: Alliance, as_of: datetime) -> SettlementCycle | None:
-    """Close the open cycle if its cut-off has passed; the closed one, or None where nothing is due."""
+async def open_due(session: AsyncSession, alliance: Alliance, as_of: datetime) -> SettlementCycle | None:
+    """Begin to close the open cycle if its cut-off has passed, by opening the next. Returns the one to close, or None.
+
+    Cut-offs that were missed make one long cycle: what is owed belongs to the cycle that was open when it was booked.
+    """
     cycle = await queries.open_cycle(session)
     calendar = Calendar.of(alliance.calendar)
     if cycle is None or as_of < calendar.cut_off(cycle.opens_at, alliance.cycle, alliance.timezone):
+        return await closing.closing(session)
+    return await closing.open_next(session, as_of=as_of)
+
+
+async def close_due(session: AsyncSession, alliance: Alliance, as_of: datetime) -> SettlementCycle | None:
+    """Close the cycle after which the next was opened, all postings drained; None where there is none."""
+    begun = await closing.closing(session)
+    if begun is None:
         return None
-    return await commands.close_cycle(
-        session, who=alliance.id, why="cut-off of the calendar", as_of=as_of, cycle_id=cycle.id
-    )
+    return await closing.close_cycle(session, begun.id, who=alliance.id, why="cut-off of the calendar", as_of=as_of)
 
 
 async def advance_due(session: AsyncSession, alliance: Alliance, as_of: datetime) -> SettlementCycle | None:
@@ -38,7 +47,6 @@ async def advance_due(session: AsyncSession, alliance: Alliance, as_of: datetime
         return await commands.issue_statements(session, alliance, cycle.id, who=by, why="closed", as_of=as_of)
     if cycle.status == CycleStatus.CONFIRMED:
         return await commands.net_cycle(session, alliance, cycle.id, who=by, why="confirmed", as_of=as_of)
-    stated = (await queries.transitions(session, [cycle.id]))[cycle.id][-1]
-    if as_of < Calendar.of(alliance.calendar).deadline(stated.as_of, alliance.cycle.objection, alliance.timezone):
+    if cycle.objections_until is None or as_of < cycle.objections_until:
         return None
     return await commands.confirm_statement(session, cycle.id, who=by, why="no objection in time", as_of=as_of)

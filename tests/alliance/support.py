@@ -15,6 +15,7 @@ from alliance.exchange.commands import exchange_request, quote
 from alliance.exchange.model import Quote
 from alliance.runtime import Runtime
 from alliance.settlement import commands as settlement
+from alliance.settlement.closing import close_cycle, drained, open_next
 from alliance.settlement.model import SettlementCycle
 from domain.base import new_id
 from domain.ledger.model import Lot
@@ -126,7 +127,10 @@ class House:
     async def close(self, as_of: datetime = NOON) -> SettlementCycle:
         """Close the open cycle."""
         async with self.runtime.database.transaction() as session:
-            return await settlement.close_cycle(session, who=WHO, why="test", as_of=as_of)
+            begun = await open_next(session, as_of=as_of)
+        async with self.runtime.database.transaction() as session:
+            await drained(session)
+            return await close_cycle(session, begun.id, who=WHO, why="test", as_of=as_of)
 
     async def step(self, name: str, cycle: SettlementCycle, **named: Any) -> SettlementCycle:
         """Take a cycle one step on, by the name of its command."""

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from alliance.runtime import Runtime
-from alliance.settlement.schedule import close_due
+from alliance.settlement.schedule import close_due, open_due
 from tests.alliance.support import House
 from tests.workers.support import merchant
 from workers.scheduler import start_due
@@ -34,7 +34,9 @@ async def watch(house: House, first: datetime, before: datetime, away: timedelta
             started[due.name].append(due.due_at)
             if due.name == "settlement":
                 async with house.runtime.database.transaction() as session:
-                    closed = await close_due(session, house.runtime.catalogue.alliance, due.due_at)
+                    alliance = house.runtime.catalogue.alliance
+                    await open_due(session, alliance, due.due_at)
+                    closed = await close_due(session, alliance, due.due_at)
                 started["closed"] += [due.due_at] if closed else []
         now += LOOK if now > first else LOOK + away
     return started

@@ -1,8 +1,9 @@
 """Exchanging, and a cycle from open to settled, over the endpoint; who sees what of it (A14)."""
 
+from datetime import UTC, datetime
 from typing import Any
 
-from tests.schema.support import Client, by_card
+from tests.schema.support import Client, by_card, viewer_of
 
 MONEY = "{ amount currency }"
 CYCLE = f"""
@@ -174,8 +175,21 @@ async def test_steps_are_the_operators(grocer: Client, operator: Client, card: s
     assert errors[0]["extensions"]["code"] == "FORBIDDEN"
     cycle = (await operator.run("{ alliance { openCycle { id status } } }"))["alliance"]["openCycle"]
     assert cycle["status"] == "OPEN"
-    aborted = await operator.do("abortCycle", "CycleStepInput", "", cycle=cycle["id"])
-    assert aborted["__typename"] == "WrongCycleStatus"
+    want = "... on Aborted { cycle { number status transitions { status by why asOf } } }"
+    named = {"cycle": cycle["id"], "reason": "a wrong price", "idempotencyKey": "abort-open"}
+    aborted = await operator.do("abortCycle", "CycleStepInput", want, **named)
+    assert (aborted["cycle"]["number"], aborted["cycle"]["status"]) == (1, "ABORTED")
+    assert [(step["status"], step["why"]) for step in aborted["cycle"]["transitions"]] == [
+        ("CLOSED", "a wrong price"),
+        ("ABORTED", "a wrong price"),
+    ]
+    assert await operator.do("abortCycle", "CycleStepInput", want, **named) == aborted
+    seen = await grocer.run(
+        "query ($id: ID!) { settlementCycle(id: $id) { transitions { status by why } } }", id=cycle["id"]
+    )
+    assert seen["settlementCycle"]["transitions"][0] == {"status": "CLOSED", "by": None, "why": None}
+    (opened,) = (await operator.run("{ alliance { openCycle { number gross { amount } } } }"))["alliance"].values()
+    assert opened == {"number": 2, "gross": {"amount": "0.090000"}}
     confirmed = await grocer.do("confirmStatement", "ConfirmStatementInput", "", cycle=cycle["id"], merchant="fuel")
     assert (confirmed["__typename"], confirmed["path"]) == ("NotAllowed", ["merchant"])
 
@@ -198,3 +212,39 @@ async def test_exchange_options(operator: Client, card: str) -> None:
         "changesOn": None,
         "blockedBy": [],
     }
+
+
+STEP_SCOPES = {
+    "closeCycle": ("CloseCycleInput", "cycle:close"),
+    "issueStatements": ("CycleStepInput", "cycle:state"),
+    "confirmStatement": ("ConfirmStatementInput", "cycle:confirm"),
+    "netCycle": ("CycleStepInput", "cycle:net"),
+    "settleCycle": ("CycleStepInput", "cycle:settle"),
+    "abortCycle": ("CycleStepInput", "cycle:abort"),
+}
+
+
+async def test_a07_each_step_has_an_authority_of_its_own(anonymous: Client, operator: Client, card: str) -> None:
+    """A client may be given one step alone; settlement:write is all of them."""
+    await give(operator, card, 10, at="fuel")
+    cycle = (await operator.run("{ alliance { openCycle { id } } }"))["alliance"]["openCycle"]["id"]
+    everything = anonymous.signed_in(viewer_of("operator", scopes=["settlement:write"]))
+    for step, (kind, scope) in STEP_SCOPES.items():
+        document = f"mutation ($input: {kind}!) {{ {step}(input: $input) {{ __typename }} }}"
+        sent = {"cycle": cycle, "idempotencyKey": f"by-scope-{step}"}
+        others = {other for _, other in STEP_SCOPES.values()} - {scope}
+        for may in ({"settlement:read", *others}, {scope}):
+            one = anonymous.signed_in(viewer_of("operator", scopes=may))
+            answer = (await one.post(document, {"input": sent})).json()
+            assert ("errors" in answer) == (scope not in may), (step, may, answer)
+        answer = await everything.run(document, input={**sent, "idempotencyKey": f"all-{step}"})
+        assert answer[step]["__typename"] == "WrongCycleStatus"
+
+
+async def test_a07_a_cycle_is_not_closed_in_the_future(operator: Client, card: str) -> None:
+    await give(operator, card, 10, at="fuel")
+    refused = await operator.do("closeCycle", "CloseCycleInput", "", asOf="2100-01-01T00:00:00Z")
+    assert (refused["__typename"], refused["path"]) == ("InvalidInput", ["asOf"])
+    by_clock = await operator.at(datetime(2100, 1, 1, tzinfo=UTC)).do("closeCycle", "CloseCycleInput", "")
+    assert by_clock["__typename"] == "InvalidInput"
+    assert len((await operator.run("{ alliance { cycles { edges { cursor } } } }"))["alliance"]["cycles"]["edges"]) == 1

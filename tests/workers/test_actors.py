@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from alliance.runtime import Runtime
-from alliance.settlement.commands import ensure_open_cycle
+from alliance.settlement.closing import ensure_open_cycle
 from alliance.settlement.model import SettlementCycle
 from domain.base import new_id
 from domain.database import Database

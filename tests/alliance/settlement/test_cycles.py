@@ -11,11 +11,12 @@ from sqlalchemy import insert
 from alliance.clearing.model import Obligation
 from alliance.clearing.queries import count, lines
 from alliance.settlement import commands, queries
-from alliance.settlement.commands import close_cycle, confirm_statement, ensure_open_cycle
+from alliance.settlement.closing import close_cycle, ensure_open_cycle, open_next
+from alliance.settlement.commands import confirm_statement
 from alliance.settlement.errors import EarlierCycleOpen, LaterCycleStated, WrongCycleStatus
 from alliance.settlement.model import CycleStatus, SettlementCycle
 from alliance.settlement.rules import Report
-from alliance.settlement.schedule import advance_due, close_due
+from alliance.settlement.schedule import advance_due, close_due, open_due
 from domain.base import new_id
 from domain.errors import NotFound
 from domain.ledger.model import Operation
@@ -107,7 +108,9 @@ async def test_a07_no_step_is_skipped_or_taken_twice(house: House) -> None:
 
 async def _close(house: House, cycle_id: uuid.UUID) -> None:
     async with house.runtime.database.transaction() as session:
-        await close_cycle(session, who=WHO, why="again", as_of=NOON, cycle_id=cycle_id)
+        await open_next(session, as_of=NOON, cycle_id=cycle_id)
+    async with house.runtime.database.transaction() as session:
+        await close_cycle(session, cycle_id, who=WHO, why="again", as_of=NOON)
 
 
 async def test_a06_a_thousand_spends_of_33_points_at_0_0085(house: House) -> None:
@@ -372,6 +375,8 @@ async def test_a07_the_calendar_closes_and_silence_confirms(house: House) -> Non
 
     async def due(as_of: datetime) -> list[str]:
         steps: list[str] = []
+        async with house.runtime.database.transaction() as session:
+            await open_due(session, alliance, as_of)
         async with house.runtime.database.transaction() as session:
             if (closed := await close_due(session, alliance, as_of)) is not None:
                 steps.append(closed.status)
