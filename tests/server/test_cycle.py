@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,16 +11,19 @@ from typer.testing import CliRunner
 from alliance.runtime import Runtime
 from domain.errors import Refusal
 from server.cli import app
+from server.settings import get_settings
 from tests.alliance.support import House
 
 AS_OF = ("--as-of", "2017-06-05T04:00:00Z")
 
 
 @pytest.fixture
-def house(runtime: Runtime, database_url: str, monkeypatch: pytest.MonkeyPatch) -> House:
+def house(runtime: Runtime, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     """The sample alliance, in the database that the commands work on."""
     monkeypatch.setenv("TESSERA_DATABASE_URL", database_url)
-    return House(runtime)
+    get_settings.cache_clear()
+    yield House(runtime)
+    get_settings.cache_clear()
 
 
 async def cycle(*arguments: str) -> Any:
