@@ -46,7 +46,9 @@ async def open_next(session: AsyncSession, *, as_of: datetime, cycle_id: uuid.UU
     again changes nothing. Raises NotFound, WrongCycleStatus, InvalidInput for a time that has not come.
     """
     if cycle_id is None:
-        cycle_id = (await closing(session) or await ensure_open_cycle(session, as_of)).id
+        # In this order: of two who close at once, the later one finds the same cycle, and not the one opened since.
+        opened = await ensure_open_cycle(session, as_of)
+        cycle_id = (await closing(session) or opened).id
     cycle = await locked(session, cycle_id, as_of)
     require(cycle, CycleStatus.OPEN)
     if cycle.closes_at is None:

@@ -20,7 +20,7 @@ async def open_due(session: AsyncSession, alliance: Alliance, as_of: datetime) -
     calendar = Calendar.of(alliance.calendar)
     if cycle is None or as_of < calendar.cut_off(cycle.opens_at, alliance.cycle, alliance.timezone):
         return await closing.closing(session)
-    return await closing.open_next(session, as_of=as_of)
+    return await closing.open_next(session, as_of=as_of, cycle_id=cycle.id)
 
 
 async def close_due(session: AsyncSession, alliance: Alliance, as_of: datetime) -> SettlementCycle | None:

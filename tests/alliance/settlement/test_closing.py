@@ -72,6 +72,22 @@ async def test_a07_a_closing_that_died_is_finished_by_whoever_comes_next(house: 
         assert await close_due(session, alliance, monday + days(1)) is None
 
 
+async def test_a07_two_who_close_the_open_cycle_at_once_close_the_same(house: House) -> None:
+    await house.earn(await house.member(), "fuel", 100)
+
+    async def begin() -> int:
+        async with house.runtime.database.transaction() as session:
+            return (await open_next(session, as_of=NOON)).number
+
+    async with house.runtime.database.transaction() as session:
+        await open_next(session, as_of=NOON)
+        other = asyncio.create_task(begin())
+        await asyncio.wait([other], timeout=0.2)
+        assert not other.done()
+    assert await other == 1
+    assert await house.count("settlement_cycle") == 2
+
+
 async def test_a07_missed_cut_offs_make_one_long_cycle(house: House) -> None:
     """Down for five Mondays: what was booked before is one cycle, and the next is cut off as usual."""
     alliance = house.runtime.catalogue.alliance
