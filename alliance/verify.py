@@ -3,8 +3,9 @@
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from alliance.archive.queries import CHECKS as ARCHIVE_CHECKS
-from alliance.archive.queries import verify_archive
+from alliance.archive.verify import CHECKS as ARCHIVE_CHECKS
+from alliance.archive.verify import WHOLE as ARCHIVE_WHOLE
+from alliance.archive.verify import verify_archive
 from alliance.proofs.verify import CHECKS as LOG_CHECKS
 from alliance.proofs.verify import verify_log
 from alliance.settlement.rules import minor_unit
@@ -14,7 +15,7 @@ from domain.pools.verify import CHECKS as POOL_CHECKS
 from domain.programs.model import AllianceRow
 from domain.tiers.verify import CHECKS as TIER_CHECKS
 
-_CHECKS = {
+_BY_HOLDER = {
     "what is owed back is no more than was owed": """
         SELECT o.holder_id, coalesce(o.reverses, p.operation_id, o.operation_id)::text AS kind,
                'millionths' AS currency, sum(o.amount) AS kept, 0 AS proved
@@ -24,6 +25,9 @@ _CHECKS = {
         WHERE o.kind NOT IN ('FUNDING', 'BREAKAGE')
         GROUP BY o.holder_id, coalesce(o.reverses, p.operation_id, o.operation_id), o.kind, o.debtor_id, o.creditor_id
         HAVING sum(o.amount) < 0""",
+}
+
+_CHECKS = {
     "pair net is the sum of its obligations": """
         SELECT first_id AS holder_id, cycle_id || ' ' || second_id AS kind, 'millionths' AS currency,
                coalesce(p.lines + p.adjustments, 0) AS kept, coalesce(o.amount, 0) AS proved
@@ -90,9 +94,8 @@ async def verify(session: AsyncSession, proof: Proof | None = None, progress: Pr
     unit = minor_unit(currency) if currency else 1
     await session.rollback()
     checks = {name: sql.format(unit=unit) for name, sql in _CHECKS.items()}
-    proof = await verify_ledger(
-        session, checks | LOG_CHECKS | ARCHIVE_CHECKS | POOL_CHECKS | TIER_CHECKS, proof, progress
-    )
+    by_holder = _BY_HOLDER | LOG_CHECKS | ARCHIVE_CHECKS | POOL_CHECKS | TIER_CHECKS
+    proof = await verify_ledger(session, by_holder, proof, progress, whole=checks | ARCHIVE_WHOLE)
     await verify_log(session, proof, progress)
     await verify_archive(session, proof)
     return proof

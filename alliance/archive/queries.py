@@ -1,65 +1,25 @@
-"""Reading what was archived: proofs from a file, and what `tessera verify` proves of the runs."""
+"""Reading what was archived: whether it was, and proofs from a file."""
 
 import gzip
 import zlib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from alliance.archive.model import LEAVES_OF, SUMS_OF, note_text
 from alliance.proofs.leaves import SALT_SIZE, canonical, salted_hash
 from alliance.proofs.model import Inclusion, Leaf, LogLeaf
-from alliance.proofs.notes import BadNote, PublicKey, read_note
-from alliance.proofs.queries import inclusion_of, public_keys
+from alliance.proofs.queries import inclusion_of
 from domain.ledger.merkle import leaf_hash
-from domain.ledger.verify import Difference, Proof
-
-CHECKS = {
-    "an archived leaf or sum has its run": """
-        SELECT x.holder_id, x.what AS kind, '' AS currency, x.run AS kept, 0 AS proved
-        FROM (SELECT holder_id, operation_id::text AS what, archived_by AS run FROM log_leaf
-              WHERE archived_by IS NOT NULL
-              UNION ALL SELECT holder_id, currency, run FROM archived_sum) x
-        LEFT JOIN archive_run r ON r.number = x.run WHERE r.number IS NULL""",
-}
-"""What one aggregate finds; see `domain.ledger.verify.verify`."""
-
-_NOBODY = "00000000-0000-0000-0000-000000000000"
 
 
 async def is_archived(session: AsyncSession, holder_id: UUID, operation_id: UUID) -> bool:
     """Whether an operation that is not here is in an archive."""
     query = select(LogLeaf.archived_by).where(LogLeaf.operation_id == operation_id, LogLeaf.holder_id == holder_id)
     return await session.scalar(query) is not None
-
-
-async def verify_archive(session: AsyncSession, proof: Proof) -> None:
-    """Add to the proof each run whose leaves, sums or facts are not what was signed."""
-    keys = []
-    for line in await public_keys(session):
-        try:
-            keys.append(PublicKey.parse(line))
-        except BadNote:
-            continue
-    for run in (await session.execute(text("SELECT * FROM archive_run ORDER BY number"))).mappings().all():
-        leaves = (await session.execute(text(LEAVES_OF.format(run=run["number"])))).all()
-        sums = (await session.execute(text(SUMS_OF.format(run=run["number"])))).all()
-        if len(leaves) != run["operations"] or not _signed(run, leaves, sums, keys):
-            what = f"archive {run['number']}"
-            proof.add(Difference("archive is what was signed", _NOBODY, what, "", len(leaves), run["operations"]))
-
-
-def _signed(run: Any, leaves: Sequence[Any], sums: Sequence[Any], keys: Sequence[PublicKey]) -> bool:
-    try:
-        said, signers = read_note(run["note"], keys)
-    except BadNote:
-        return False
-    return any(said == note_text(key.name, run, leaves, sums) for key in signers)
 
 
 class NotInArchive(Exception):

@@ -1,249 +1,27 @@
-"""The proof of the books (R25, R26): what is kept beside the entries is compared with the entries themselves."""
+"""The proof of the books (R25, R26): what is kept beside the entries is compared with the entries themselves.
 
+One pass over the holders, a range of them at a time: each table is read once a range, and all checks work on that.
+"""
+
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.ledger.checks import CHECKS, TOTALS
+
 LIMIT = 1000
 """Differences that a proof keeps; it counts them all, and tells each to whoever listens."""
 
+RANGE = 20_000
+"""Entries that a range of holders has, about: what is read, sorted and joined at a time."""
+
 Progress = Callable[[str, int, int], None]
 """Is told what is being done, how much of it is done, and of how much."""
-
-CHECKS = {
-    "account is the sum of its entries": """
-        SELECT holder_id, kind, currency, coalesce(a.posted, 0) AS kept, coalesce(e.posted, 0) AS proved
-        FROM account a
-        FULL JOIN (SELECT holder_id, kind, currency, sum(amount) AS posted
-                   FROM (SELECT holder_id, account AS kind, currency, amount FROM entry
-                         UNION ALL SELECT holder_id, 'POINTS', currency, points FROM archived_sum) AS moved
-                   GROUP BY 1, 2, 3) e
-        USING (holder_id, kind, currency)
-        WHERE coalesce(a.posted, 0) <> coalesce(e.posted, 0)""",
-    "account is the sum of its lots": """
-        SELECT holder_id, kind, currency, coalesce(a.posted, 0) + coalesce(a.debt, 0) AS kept,
-               coalesce(l.left, 0) AS proved
-        FROM (SELECT * FROM account WHERE kind = 'POINTS') a
-        FULL JOIN (SELECT holder_id, 'POINTS' AS kind, currency, sum(remaining) AS left FROM lot GROUP BY 1, 3) l
-        USING (holder_id, kind, currency)
-        WHERE coalesce(a.posted, 0) + coalesce(a.debt, 0) <> coalesce(l.left, 0)""",
-    "what an account owes is its debts less their payments": """
-        SELECT holder_id, kind, currency, coalesce(a.debt, 0) AS kept, coalesce(d.left, 0) AS proved
-        FROM (SELECT * FROM account WHERE debt <> 0) a
-        FULL JOIN (SELECT d.holder_id, 'POINTS' AS kind, d.currency,
-                          sum(d.points) - coalesce(sum(p.points), 0) AS left
-                   FROM debt d
-                   LEFT JOIN (SELECT holder_id, debt_id, currency, sum(points) AS points
-                              FROM debt_payment GROUP BY 1, 2, 3) p
-                        ON p.holder_id = d.holder_id AND p.debt_id = d.operation_id AND p.currency = d.currency
-                   GROUP BY 1, 3) d
-        USING (holder_id, kind, currency)
-        WHERE coalesce(a.debt, 0) <> coalesce(d.left, 0)""",
-    "what a lot has set aside is what open holds have": """
-        SELECT holder_id, lot_id::text AS kind, coalesce(l.currency, '?') AS currency,
-               coalesce(l.held, 0) AS kept, coalesce(h.amount, 0) AS proved
-        FROM (SELECT holder_id, id AS lot_id, currency, held FROM lot WHERE held <> 0) l
-        FULL JOIN (SELECT a.holder_id, a.lot_id, sum(a.amount) AS amount
-                   FROM hold h JOIN hold_allocation a ON a.holder_id = h.holder_id AND a.hold_id = h.id
-                   WHERE h.status = 'OPEN' GROUP BY 1, 2) h
-        USING (holder_id, lot_id)
-        WHERE coalesce(l.held, 0) <> coalesce(h.amount, 0)""",
-    "what an account has set aside is what open holds have": """
-        SELECT holder_id, kind, currency, coalesce(a.held, 0) AS kept, coalesce(h.points, 0) AS proved
-        FROM (SELECT * FROM account WHERE held <> 0) a
-        FULL JOIN (SELECT holder_id, 'POINTS' AS kind, currency, sum(points) AS points
-                   FROM hold WHERE status = 'OPEN' GROUP BY 1, 3) h
-        USING (holder_id, kind, currency)
-        WHERE coalesce(a.held, 0) <> coalesce(h.points, 0)""",
-    "hold is what was allocated to it": """
-        SELECT h.holder_id, h.id::text AS kind, h.currency, h.points AS kept, coalesce(a.amount, 0) AS proved
-        FROM hold h
-        LEFT JOIN (SELECT holder_id, hold_id, sum(amount) AS amount FROM hold_allocation GROUP BY 1, 2) a
-             ON a.holder_id = h.holder_id AND a.hold_id = h.id
-        WHERE h.points <> coalesce(a.amount, 0)""",
-    "capture takes what it says, out of what was held": """
-        SELECT h.holder_id, h.id::text AS kind, h.currency, h.captured AS kept,
-               coalesce(sum(least(-t.amount, a.amount)), 0) AS proved
-        FROM hold h
-        LEFT JOIN allocation t ON t.holder_id = h.holder_id AND t.operation_id = h.captured_by
-        LEFT JOIN hold_allocation a ON a.holder_id = h.holder_id AND a.hold_id = h.id AND a.lot_id = t.lot_id
-        WHERE h.status = 'CAPTURED'
-        GROUP BY h.holder_id, h.id HAVING h.captured <> coalesce(sum(least(-t.amount, a.amount)), 0)""",
-    "lot is what was granted less what was taken": """
-        SELECT holder_id, lot_id::text AS kind, coalesce(l.currency, '?') AS currency,
-               coalesce(l.remaining, 0) AS kept, coalesce(l.granted, 0) + coalesce(t.amount, 0) AS proved
-        FROM (SELECT holder_id, id AS lot_id, currency, granted, remaining FROM lot) l
-        FULL JOIN (SELECT holder_id, lot_id, sum(amount) AS amount FROM allocation GROUP BY 1, 2) t
-        USING (holder_id, lot_id)
-        WHERE l.lot_id IS NULL OR l.remaining <> l.granted + coalesce(t.amount, 0)""",
-    "operation moves lots by what it moves accounts": """
-        SELECT holder_id, operation_id::text AS kind, currency,
-               coalesce(e.amount, 0) AS kept, coalesce(m.amount, 0) AS proved
-        FROM (SELECT e.holder_id, coalesce(p.target_id, e.operation_id) AS operation_id, e.currency,
-                     sum(e.amount) AS amount
-              FROM entry e LEFT JOIN repair p ON p.holder_id = e.holder_id AND p.operation_id = e.operation_id
-              WHERE e.account = 'POINTS' GROUP BY 1, 2, 3) e
-        FULL JOIN (SELECT moved.holder_id, coalesce(p.target_id, moved.operation_id) AS operation_id, moved.currency,
-                          sum(moved.amount) AS amount
-                   FROM (SELECT holder_id, operation_id, currency, granted AS amount FROM lot
-                         UNION ALL
-                         SELECT t.holder_id, t.operation_id, l.currency, t.amount
-                         FROM allocation t JOIN lot l ON l.holder_id = t.holder_id AND l.id = t.lot_id
-                         UNION ALL
-                         SELECT holder_id, operation_id, currency, -points FROM debt
-                         UNION ALL
-                         SELECT holder_id, operation_id, currency, points FROM debt_payment) AS moved
-                   LEFT JOIN repair p ON p.holder_id = moved.holder_id AND p.operation_id = moved.operation_id
-                   GROUP BY 1, 2, 3) m
-        USING (holder_id, operation_id, currency)
-        WHERE coalesce(e.amount, 0) <> coalesce(m.amount, 0)""",
-    "returns undo no more than was done, and all of it when nothing is left": """
-        SELECT o.holder_id, o.id::text AS kind, '?' AS currency, sum(t.undone) AS kept,
-               coalesce(max(abs(e.amount)), 0) AS proved
-        FROM operation_return t
-        JOIN operation r ON r.holder_id = t.holder_id AND r.id = t.operation_id
-        JOIN operation o ON o.holder_id = r.holder_id AND o.id = r.reverses
-        LEFT JOIN LATERAL (SELECT sum(e.amount) AS amount
-                           FROM entry f JOIN entry e USING (holder_id, operation_id, currency)
-                           WHERE f.holder_id = o.holder_id AND f.operation_id = o.id AND f.seq = 0
-                             AND (e.seq = 0 OR o.kind = 'EARN')) e ON true
-        GROUP BY 1, 2
-        HAVING sum(t.undone) > coalesce(max(abs(e.amount)), 0) OR sum(t.due) > sum(t.undone)
-            OR (bool_or(t.whole) AND sum(t.undone) < coalesce(max(abs(e.amount)), 0))""",
-    "returns undo no more of what was granted beside": """
-        SELECT o.holder_id, o.id::text AS kind, b.key AS currency,
-               sum((b.value ->> 0)::bigint) AS kept, coalesce(max(e.granted), 0) AS proved
-        FROM operation_return t
-        CROSS JOIN jsonb_each(t.returned -> 'beside') b
-        JOIN operation r ON r.holder_id = t.holder_id AND r.id = t.operation_id
-        JOIN operation o ON o.holder_id = r.holder_id AND o.id = r.reverses
-        LEFT JOIN LATERAL (SELECT sum(amount) AS granted FROM entry
-                           WHERE holder_id = o.holder_id AND operation_id = o.id AND currency = b.key) e ON true
-        GROUP BY 1, 2, 3
-        HAVING sum((b.value ->> 0)::bigint) > coalesce(max(e.granted), 0)
-            OR (bool_or(t.whole) AND sum((b.value ->> 0)::bigint) < coalesce(max(e.granted), 0))
-            OR sum((b.value ->> 1)::bigint) > sum((b.value ->> 0)::bigint)""",
-    "what paid for an order is a redemption at its merchant": """
-        SELECT t.holder_id, t.operation_id::text AS kind, t.money AS currency, t.amount AS kept, 0 AS proved
-        FROM order_tender t
-        LEFT JOIN operation o ON o.holder_id = t.holder_id AND o.id = t.order_id
-        LEFT JOIN operation r ON r.holder_id = t.holder_id AND r.id = t.operation_id
-        WHERE o.kind IS DISTINCT FROM 'EARN' OR r.kind IS DISTINCT FROM 'REDEEM' OR o.merchant_id <> r.merchant_id""",
-    "pending account is the sum of its grants": """
-        SELECT holder_id, kind, currency, coalesce(a.posted, 0) AS kept, coalesce(p.left, 0) AS proved
-        FROM (SELECT * FROM account WHERE kind = 'PENDING') a
-        FULL JOIN (SELECT holder_id, 'PENDING' AS kind, currency, sum(remaining) AS left
-                   FROM pending_grant GROUP BY 1, 3) p
-        USING (holder_id, kind, currency)
-        WHERE coalesce(a.posted, 0) <> coalesce(p.left, 0)""",
-    "pending grants are what their earn booked": """
-        SELECT holder_id, operation_id::text AS kind, currency,
-               coalesce(p.granted, 0) AS kept, coalesce(e.amount, 0) AS proved
-        FROM (SELECT holder_id, operation_id, currency, sum(granted) AS granted FROM pending_grant GROUP BY 1, 2, 3) p
-        FULL JOIN (SELECT holder_id, operation_id, currency, sum(amount) AS amount
-                   FROM entry WHERE account = 'PENDING' AND amount > 0 GROUP BY 1, 2, 3) e
-        USING (holder_id, operation_id, currency)
-        WHERE coalesce(p.granted, 0) <> coalesce(e.amount, 0)""",
-    "pending grants keep what neither activation nor reversal took": """
-        SELECT p.holder_id, p.operation_id::text AS kind, p.currency, p.remaining AS kept, e.amount AS proved
-        FROM (SELECT holder_id, operation_id, currency, sum(remaining) AS remaining
-              FROM pending_grant GROUP BY 1, 2, 3) p
-        CROSS JOIN LATERAL (
-            SELECT coalesce(sum(e.amount), 0) AS amount FROM entry e
-            WHERE e.holder_id = p.holder_id AND e.account = 'PENDING' AND e.operation_id IN (
-                SELECT p.operation_id
-                UNION SELECT r.id FROM operation r WHERE r.holder_id = p.holder_id AND r.reverses = p.operation_id
-                UNION SELECT g.activated_by FROM pending_grant g
-                      WHERE g.holder_id = p.holder_id AND g.operation_id = p.operation_id)) e
-        WHERE p.remaining <> e.amount""",
-    "a lot that slides has a date of its wallet, not before its own": """
-        SELECT l.holder_id, l.id::text AS kind, l.currency,
-               coalesce(extract(epoch FROM s.expires_at), 0)::bigint AS kept,
-               extract(epoch FROM l.expires_at)::bigint AS proved
-        FROM lot l LEFT JOIN sliding_expiry s
-          ON s.holder_id = l.holder_id AND s.id = l.sliding_id AND s.currency = l.currency
-        WHERE l.sliding_id IS NOT NULL AND (s.id IS NULL OR s.expires_at < l.expires_at)""",
-    "entry belongs to an operation": """
-        SELECT e.holder_id, e.operation_id::text AS kind, e.currency, e.amount AS kept, 0 AS proved
-        FROM entry e LEFT JOIN operation o ON o.id = e.operation_id AND (o.holder_id = e.holder_id
-             OR (e.counter_account = 'POINTS' AND o.holder_id = e.counter_holder_id))
-        WHERE o.id IS NULL AND NOT EXISTS (SELECT FROM repair p WHERE p.target_id = e.operation_id)""",
-    "opposite entries agree": """
-        WITH side AS (SELECT holder_id, operation_id, currency, counter_holder_id, sum(amount) AS amount
-                      FROM entry WHERE account = 'POINTS' AND counter_account = 'POINTS' GROUP BY 1, 2, 3, 4)
-        SELECT one.holder_id, one.operation_id::text AS kind, one.currency,
-               one.amount AS kept, -coalesce(other.amount, 0) AS proved
-        FROM side one LEFT JOIN side other
-          ON other.holder_id = one.counter_holder_id AND other.counter_holder_id = one.holder_id
-          AND other.operation_id = one.operation_id AND other.currency = one.currency
-        WHERE one.amount <> -coalesce(other.amount, 0)
-          AND NOT EXISTS (SELECT FROM repair p WHERE p.target_id = one.operation_id)""",
-    "lot is what its source gave": """
-        SELECT g.source_holder_id AS holder_id, g.source_lot_id::text AS kind, g.currency,
-               g.granted AS kept, coalesce(t.amount, 0) AS proved
-        FROM (SELECT source_holder_id, source_lot_id, operation_id, currency, sum(granted) AS granted
-              FROM lot WHERE source_holder_id <> holder_id GROUP BY 1, 2, 3, 4) g
-        LEFT JOIN (SELECT t.holder_id, t.lot_id, t.operation_id, l.currency, -sum(t.amount) AS amount
-                   FROM allocation t JOIN lot l ON l.holder_id = t.holder_id AND l.id = t.lot_id
-                   GROUP BY 1, 2, 3, 4) t
-          ON t.holder_id = g.source_holder_id AND t.lot_id = g.source_lot_id
-          AND t.operation_id = g.operation_id AND t.currency = g.currency
-        WHERE g.granted <> coalesce(t.amount, 0)
-          AND NOT EXISTS (SELECT FROM repair p WHERE p.target_id = g.operation_id)""",
-    "top up is its two lots, of which the paid one never expires": """
-        SELECT coalesce(t.holder_id, e.holder_id) AS holder_id, coalesce(t.operation_id, e.operation_id)::text AS kind,
-               coalesce(t.currency, e.currency) AS currency, coalesce(t.paid, e.paid) AS kept,
-               coalesce(p.granted, 0) AS proved
-        FROM top_up t
-        FULL JOIN (SELECT holder_id, operation_id, currency, amount AS paid
-                   FROM entry WHERE counter_account = 'DEPOSIT' AND amount > 0) e
-             ON e.holder_id = t.holder_id AND e.operation_id = t.operation_id
-        LEFT JOIN lot p ON p.holder_id = t.holder_id AND p.id = t.paid_lot_id AND p.operation_id = t.operation_id
-             AND p.currency = t.currency AND p.expires_at IS NULL
-        LEFT JOIN lot b ON b.holder_id = t.holder_id AND b.id = t.bonus_lot_id AND b.operation_id = t.operation_id
-             AND b.currency = t.currency
-        WHERE t.paid IS DISTINCT FROM e.paid OR t.paid IS DISTINCT FROM p.granted
-           OR coalesce(b.granted, 0) <> t.bonus""",
-    "refund takes what it pays back out of what was paid": """
-        SELECT e.holder_id, e.operation_id::text AS kind, e.currency, -e.amount AS kept, coalesce(t.amount, 0) AS proved
-        FROM entry e JOIN operation o ON o.holder_id = e.holder_id AND o.id = e.operation_id AND o.kind = 'REFUND'
-        LEFT JOIN (SELECT a.holder_id, a.operation_id, -sum(a.amount) AS amount
-                   FROM allocation a JOIN top_up u ON u.holder_id = a.holder_id AND u.paid_lot_id = a.lot_id
-                   GROUP BY 1, 2) t ON t.holder_id = e.holder_id AND t.operation_id = e.operation_id
-        WHERE e.counter_account = 'DEPOSIT' AND -e.amount <> coalesce(t.amount, 0)""",
-    "dates move as an extension says": """
-        SELECT coalesce(x.holder_id, o.holder_id) AS holder_id, coalesce(x.operation_id, o.id)::text AS kind,
-               coalesce(x.currency, '?') AS currency, coalesce(x.points, 0) AS kept, coalesce(l.points, 0) AS proved
-        FROM extension x
-        FULL JOIN (SELECT holder_id, id FROM operation WHERE kind = 'EXTEND') o
-             ON o.holder_id = x.holder_id AND o.id = x.operation_id
-        LEFT JOIN LATERAL (SELECT sum(granted)::bigint AS points, bool_and(lot.expires_at = x.ends_at) AS so FROM lot
-                           WHERE lot.holder_id = o.holder_id AND lot.operation_id = o.id) l ON true
-        WHERE x.points IS NULL OR o.id IS NULL OR l.so IS FALSE OR coalesce(l.points, 0) > x.points""",
-    "exit sells what it says, for the change that it says": """
-        SELECT coalesce(f.holder_id, o.holder_id) AS holder_id, coalesce(f.operation_id, o.id)::text AS kind,
-               coalesce(f.currency, '?') AS currency, coalesce(f.points, 0) AS kept, -coalesce(s.amount, 0) AS proved
-        FROM forced_exit f
-        FULL JOIN (SELECT holder_id, id FROM operation WHERE kind = 'EXIT') o
-             ON o.holder_id = f.holder_id AND o.id = f.operation_id
-        LEFT JOIN entry s ON s.holder_id = o.holder_id AND s.operation_id = o.id AND s.currency = f.currency
-        LEFT JOIN entry c ON c.holder_id = o.holder_id AND c.operation_id = o.id AND c.currency = f.into_currency
-        LEFT JOIN lot l ON l.holder_id = f.holder_id AND l.id = f.lot_id AND l.operation_id = f.operation_id
-        WHERE f.points IS NULL OR f.points IS DISTINCT FROM -s.amount OR f.change IS DISTINCT FROM c.amount
-           OR f.change IS DISTINCT FROM l.granted""",
-    "all accounts of a currency sum to zero": """
-        SELECT '00000000-0000-0000-0000-000000000000'::uuid AS holder_id, 'total' AS kind, currency,
-               sum(posted) AS kept, 0 AS proved
-        FROM (SELECT currency, posted FROM account
-              UNION ALL
-              SELECT currency, -amount FROM entry WHERE counter_account NOT IN ('POINTS', 'PENDING')
-              UNION ALL
-              SELECT currency, -points FROM archived_sum) AS total
-        GROUP BY currency HAVING sum(posted) <> 0""",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,25 +86,95 @@ async def verify(
     more: Mapping[str, str] | None = None,
     proof: Proof | None = None,
     progress: Progress = quiet,
+    *,
+    whole: Mapping[str, str] | None = None,
 ) -> Proof:
     """Prove the ledger of the whole database, as of one instant, whatever is posted meanwhile.
 
-    Every check is one aggregate over the tables: in memory up to a limit, then on disk; what differs is read as it
-    comes. `more` are checks of other rooms: name to a query of (holder_id, kind, currency, kept, proved), one row a
-    difference.
+    `more` are checks of other rooms, written as those in `checks.py`; `whole` those whose tables do not lie by holder:
+    they are asked once, of all rows.
     """
     await session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
     # Leaves of the log are read by this transaction too: planned for those that are asked for.
-    await session.execute(text("SET LOCAL work_mem = '64MB'"))
     await session.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
+    await session.execute(text("SET LOCAL work_mem = '64MB'"))
+    await session.execute(text("SET LOCAL jit = off"))
     proof = proof or Proof()
-    proof.accounts = (await session.execute(text("SELECT count(*) FROM account"))).scalar_one()
-    proof.operations = (await session.execute(text("SELECT count(*) FROM operation"))).scalar_one()
-    checks = CHECKS | dict(more or {})
-    for done, (name, sql) in enumerate(checks.items()):
-        progress("checks", done, len(checks))
-        found = await session.stream(text(f"{sql} ORDER BY 1, 2, 3"))
-        async for row in found:
-            proof.add(Difference(name, str(row.holder_id), row.kind, row.currency, int(row.kept), int(row.proved)))
-    progress("checks", len(checks), len(checks))
+    await _by_range(session, CHECKS | dict(more or {}), proof, progress)
+    for done, (name, sql) in enumerate((whole or {}).items()):
+        progress("checks between merchants", done, len(whole or {}))
+        async for row in await session.stream(text(f"{sql} ORDER BY 1, 2, 3")):
+            proof.add(_difference(name, row))
     return proof
+
+
+async def _by_range(session: AsyncSession, checks: Mapping[str, str], proof: Proof, progress: Progress) -> None:
+    """All that is compared holder by holder, and the sums of it."""
+    names = ["", *TOTALS, *checks]
+    statement = text(_statement([_COUNTS, *TOTALS.values(), *checks.values()], await _lying_by_holder(session)))
+    total = (await session.execute(text("SELECT count(*) FROM operation"))).scalar_one()
+    # A range is read by its keys and joined by hashing, also where nothing is known of the tables yet.
+    await session.execute(text("SET LOCAL enable_seqscan = off"))
+    await session.execute(text("SET LOCAL enable_nestloop = off"))
+    sums: dict[tuple[str, UUID, str, str], list[int]] = {}
+    first: UUID | None = _FIRST
+    while first is not None:
+        last = (await session.execute(_END, {"first": first, "size": RANGE})).scalar_one() or _LAST
+        async for row in await session.stream(statement, {"first": first, "last": last}):
+            if row.n == 0:
+                proof.accounts += int(row.kept)
+                proof.operations += int(row.proved)
+            elif row.n <= len(TOTALS):
+                summed = sums.setdefault((names[row.n], row.holder_id, row.kind, row.currency), [0, 0])
+                summed[0] += int(row.kept)
+                summed[1] += int(row.proved)
+            else:
+                proof.add(_difference(names[row.n], row))
+        progress("operations", proof.operations, total)
+        first = UUID(int=last.int + 1) if last < _LAST else None
+    for (name, holder_id, kind, currency), (kept, proved) in sums.items():
+        if kept != proved:
+            proof.add(Difference(name, str(holder_id), kind, currency, kept, proved))
+    await session.execute(text("SET LOCAL enable_seqscan TO DEFAULT"))
+    await session.execute(text("SET LOCAL enable_nestloop TO DEFAULT"))
+
+
+_FIRST, _LAST = UUID(int=0), UUID(int=(1 << 128) - 1)
+_COUNTS = """
+    SELECT CAST(:first AS uuid) AS holder_id, '' AS kind, '' AS currency,
+           (SELECT count(*) FROM account) AS kept, (SELECT count(*) FROM operation) AS proved"""
+_END = text("""
+    SELECT least((SELECT holder_id FROM entry WHERE holder_id >= :first ORDER BY holder_id OFFSET :size LIMIT 1),
+                 (SELECT holder_id FROM account WHERE holder_id >= :first ORDER BY holder_id OFFSET :size LIMIT 1))""")
+_BY_HOLDER = text("""
+    SELECT c.relname, a.attname
+    FROM pg_class c JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
+    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
+    WHERE c.relnamespace = CAST(current_schema AS regnamespace)
+      AND (a.attname = 'holder_id' OR (c.relname, a.attname) IN (('member', 'id'), ('pool', 'id')))""")
+
+
+async def _lying_by_holder(session: AsyncSession) -> dict[str, str]:
+    """The tables whose rows lie by holder, and the column that says whose they are."""
+    return {row.relname: row.attname for row in await session.execute(_BY_HOLDER)}
+
+
+def _statement(queries: list[str], by_holder: Mapping[str, str]) -> str:
+    """All queries as one, numbered; those tables' names in them mean their rows of the range."""
+    united = " UNION ALL ".join(
+        f"(SELECT {n} AS n, holder_id, kind, currency, kept::numeric, proved::numeric FROM ({query}) AS q)"  # noqa: S608
+        for n, query in enumerate(queries)
+    )
+    words = set(re.findall(r"\w+", united))
+    tables = sorted(table for table in by_holder if {table, f"all_{table}"} & words)
+    rows = ", ".join([_ALL.format(table=table) for table in tables])
+    ranges = ", ".join([_RANGE.format(table=table, holder=by_holder[table]) for table in tables])
+    return f"WITH {rows}, {ranges} {united} ORDER BY 1, 2, 3, 4"
+
+
+_ALL = "all_{table} AS NOT MATERIALIZED (SELECT * FROM {table})"
+_RANGE = "{table} AS MATERIALIZED (SELECT * FROM all_{table} WHERE {holder} BETWEEN :first AND :last)"
+
+
+def _difference(name: str, row: Any) -> Difference:
+    return Difference(name, str(row.holder_id), row.kind, row.currency, int(row.kept), int(row.proved))

@@ -1,4 +1,4 @@
-"""What `tessera verify` proves of pools."""
+"""What `tessera verify` proves of pools; see `domain.ledger.checks`."""
 
 CHECKS = {
     "a closed pool is empty": """
@@ -7,9 +7,12 @@ CHECKS = {
     "points of a pool move with its members": """
         SELECT e.holder_id, e.operation_id::text AS kind, e.currency, e.amount AS kept, 0 AS proved
         FROM operation o JOIN entry e ON e.holder_id = o.holder_id AND e.operation_id = o.id
-        WHERE o.kind IN ('POOL_IN', 'POOL_OUT') AND NOT EXISTS (
-            SELECT FROM pool_member m WHERE (m.holder_id, m.member_id) IN
-                ((e.holder_id, e.counter_holder_id), (e.counter_holder_id, e.holder_id)))""",
+        LEFT JOIN LATERAL (SELECT true AS so FROM all_pool_member m
+                           WHERE o.kind IN ('POOL_IN', 'POOL_OUT')
+                             AND (m.holder_id, m.member_id) IN
+                                 ((e.holder_id, e.counter_holder_id), (e.counter_holder_id, e.holder_id))
+                           LIMIT 1) m ON true
+        WHERE o.kind IN ('POOL_IN', 'POOL_OUT') AND m.so IS NULL""",
     "what is spent of a pool is spent by one of its members": """
         SELECT o.holder_id, o.id::text AS kind, '?' AS currency, 1 AS kept, 0 AS proved
         FROM pool p JOIN operation o ON o.holder_id = p.id AND o.kind = 'REDEEM'

@@ -1,4 +1,4 @@
-"""What must hold of tiers, as checks for the proof of the books."""
+"""What must hold of tiers, as checks for the proof of the books; see `domain.ledger.checks`."""
 
 CHECKS = {
     "tiers of a member follow one another": """
@@ -17,10 +17,10 @@ CHECKS = {
                t.credits AS kept, coalesce(e.after, 0) AS proved
         FROM member_tier t
         LEFT JOIN operation o ON o.holder_id = t.holder_id AND o.id = t.operation_id
-        LEFT JOIN LATERAL (
-            SELECT max(balance_after) AS after FROM entry
-            JOIN currency c ON c.code = entry.currency AND c.kind = 'tier_credits' AND c.merchant_id = t.merchant_id
-            WHERE entry.holder_id = t.holder_id AND entry.operation_id = t.operation_id) e ON true
+        LEFT JOIN (SELECT holder_id, operation_id, merchant_id, max(balance_after) AS after
+                   FROM entry JOIN currency c ON c.code = entry.currency AND c.kind = 'tier_credits'
+                   GROUP BY 1, 2, 3) e
+             ON e.holder_id = t.holder_id AND e.operation_id = t.operation_id AND e.merchant_id = t.merchant_id
         WHERE t.reason <> 'ENDED'
           AND (o.id IS NULL OR t.reason <> 'RETURNED' AND t.credits > e.after)""",
     "tier that follows the balance is reached by it": """
