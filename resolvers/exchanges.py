@@ -109,6 +109,7 @@ async def exchange(context: Context, sent: Sent) -> Posted:
             as_of=context.as_of,
             key=key,
             client_id=viewer.client_id,
+            dry_run=bool(sent.get("dryRun")),
         )
     return await context.runtime.engine.post(request)
 

@@ -31,6 +31,7 @@ async def hold_points(context: Context, sent: Sent) -> tuple[Posted, str]:
         channel=sent["channel"].value,
         store=sent.get("store"),
         order_ref=sent.get("orderRef"),
+        dry_run=bool(sent.get("dryRun")),
     )
     return await context.runtime.engine.post(request), request.currency
 
@@ -46,6 +47,7 @@ async def capture(context: Context, sent: Sent) -> tuple[Posted, str]:
         as_of=context.as_of,
         key=key,
         client_id=context.signed_in.client_id,
+        dry_run=bool(sent.get("dryRun")),
     )
     return await context.runtime.engine.post(request), hold.currency
 

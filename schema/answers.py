@@ -15,6 +15,7 @@ from schema.members import Member
 from schema.money import Money
 from schema.node import Info
 from schema.operations import Decision, Operation
+from schema.preview import OBLIGATIONS, FundingShare, OwedLine, contribution_of, funding_of, obligations_of
 from schema.scalars import Points
 from schema.settlement import SettlementCycle
 from schema.wallets import Wallet
@@ -88,6 +89,16 @@ class Earned:
         """Read now."""
         return await wallet_now(info, self.posted.holder_id, self.currency)
 
+    @strawberry.field(description=OBLIGATIONS)
+    async def obligations(self, info: Info) -> list[OwedLine] | None:
+        """Null for members."""
+        return await obligations_of(info, self.posted)
+
+    @strawberry.field(description="Who would pay for the points; null but for a dry run, to those whom it concerns.")
+    def funding(self, info: Info) -> list[FundingShare] | None:
+        """Null for members."""
+        return funding_of(info, self.posted, self.currency)
+
     @strawberry.field(description="The rules that decided, and what each gave.")
     def decided_by(self) -> list[Decision]:
         """As they were applied."""
@@ -124,6 +135,16 @@ class Redeemed:
         """Read now."""
         return await wallet_now(info, self.posted.holder_id, self.currency)
 
+    @strawberry.field(description=OBLIGATIONS)
+    async def obligations(self, info: Info) -> list[OwedLine] | None:
+        """Null for members."""
+        return await obligations_of(info, self.posted)
+
+    @strawberry.field(description="At a partner: their worth to the member, less what the issuer owes for them.")
+    async def contribution(self, info: Info) -> Money | None:
+        """The partner's own; null for everyone else, and where nothing is owed."""
+        return await contribution_of(info, self.posted, self.currency)
+
     @classmethod
     def of(cls, posted: Posted, currency: str) -> Self:
         """From what the engine answered."""
@@ -145,6 +166,11 @@ class Reversed:
     def operation(self, info: Info) -> Operation | None:
         """Read now."""
         return operation_of(info, self.posted)
+
+    @strawberry.field(description=OBLIGATIONS)
+    async def obligations(self, info: Info) -> list[OwedLine] | None:
+        """Null for members."""
+        return await obligations_of(info, self.posted)
 
     @classmethod
     def of(cls, posted: Posted) -> Self:
@@ -170,10 +196,15 @@ class Exchanged:
     points_in: Points
     posted: strawberry.Private[Posted]
 
-    @strawberry.field(description="One operation with both sides.")
+    @strawberry.field(description="One operation with both sides; null for a dry run.")
     def operation(self, info: Info) -> Operation | None:
         """Read now."""
         return operation_of(info, self.posted)
+
+    @strawberry.field(description=OBLIGATIONS)
+    async def obligations(self, info: Info) -> list[OwedLine] | None:
+        """Null for members."""
+        return await obligations_of(info, self.posted)
 
     @classmethod
     def of(cls, posted: Posted) -> Self:

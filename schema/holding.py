@@ -11,6 +11,7 @@ from schema.answers import operation_of, wallet_now
 from schema.holds import Hold
 from schema.node import Info
 from schema.operations import Operation
+from schema.preview import OwedLine, obligations_of
 from schema.scalars import Points
 from schema.wallets import Wallet
 
@@ -37,6 +38,11 @@ class Held:
     async def wallet(self, info: Info) -> Wallet | None:
         """Read now."""
         return await wallet_now(info, self.posted.holder_id, self.currency)
+
+    @strawberry.field(description="What it makes owed; for a dry run of a hold, what capturing all of it would.")
+    async def obligations(self, info: Info) -> list[OwedLine] | None:
+        """Null for members."""
+        return await obligations_of(info, self.posted)
 
     @classmethod
     def of(cls, posted: Posted, currency: str) -> Self:

@@ -192,6 +192,7 @@ class HoldPointsInput:
     points: Points
     expires_in: int | None = strawberry.field(default=900, description="Seconds, from 1 to 604800 (a week).")
     order_ref: str | None = strawberry.UNSET
+    dry_run: bool | None = strawberry.field(default=False, description=DRY_RUN)
 
 
 @passed_as_sent
@@ -202,6 +203,7 @@ class CaptureHoldInput:
     idempotency_key: str = strawberry.field(description=KEY)
     hold: strawberry.ID
     points: Points | None = strawberry.field(default=strawberry.UNSET, description="Default all that is held.")
+    dry_run: bool | None = strawberry.field(default=False, description=DRY_RUN)
 
 
 @passed_as_sent
@@ -254,6 +256,7 @@ class ExchangePointsInput:
 
     idempotency_key: str = strawberry.field(description=KEY)
     quote: strawberry.ID
+    dry_run: bool | None = strawberry.field(default=False, description=DRY_RUN)
 
 
 @passed_as_sent

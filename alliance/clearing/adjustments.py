@@ -48,7 +48,7 @@ def adjust_request(
     if not reason.strip():
         raise InvalidInput(reason="say why", path=("reason",))
     issuer = runtime.catalogue.merchants_by_id[kind.merchant_id]
-    price, riders, version = _owed(runtime, merchant, kind, points, occurred_at, as_of)
+    price, riders, version = _owed(runtime, merchant, kind, points, occurred_at, as_of, dry_run)
     tiers = () if dry_run else adjusting(runtime, kind.code, member_id, as_of)
     return Adjust(
         holder_id=member_id,
@@ -57,7 +57,7 @@ def adjust_request(
         as_of=as_of,
         occurred_at=occurred_at,
         dry_run=dry_run,
-        riders=tuple(rider for rider in riders if not dry_run or isinstance(rider, Refusing)) + tiers,
+        riders=riders + tiers,
         merchant_id=merchant.id,
         currency=kind.code,
         issuer_id=issuer.id,
@@ -72,7 +72,13 @@ def adjust_request(
 
 
 def _owed(
-    runtime: Runtime, merchant: Merchant, currency: Currency, points: int, occurred_at: datetime, as_of: datetime
+    runtime: Runtime,
+    merchant: Merchant,
+    currency: Currency,
+    points: int,
+    occurred_at: datetime,
+    as_of: datetime,
+    dry_run: bool,
 ) -> tuple[int, tuple[Rider, ...], int | None]:
     """The price of a point that the merchant pays its issuer (10^-8), and the rider that writes what it comes to owe;
     and the version that the lot keeps, where some of it moves later.
@@ -103,7 +109,7 @@ def _owed(
         late=late,
     )
     main = tuple(line for line in lines if line.kind is not ObligationKind.FEE)
-    riders = (Owing(main, as_of),) if main else ()
+    riders = (Owing(main, None if dry_run else as_of),) if main else ()
     return terms.owed * PRICE_OF_MILLIONTHS, riders, version.version if terms.settles_later else None
 
 

@@ -15,6 +15,7 @@ from alliance.agreements.book import EarnTerms
 from alliance.clearing.errors import NoAgreement, NotSpendable, WholeCardsOnly
 from alliance.clearing.fault import grace_of
 from alliance.clearing.grants import earn_in_parts, is_special, slides_of
+from alliance.clearing.preview import Funding
 from alliance.clearing.returns import worth_of_kept
 from alliance.clearing.riders import Owing, OwingBack, OwingDecided, OwingEarned, Refusing
 from alliance.clearing.rules import PRICE_OF_MILLIONTHS, is_late, obligations, require_not_ahead, too_late, versions
@@ -239,7 +240,7 @@ def reverse_request(
     Raises InvalidInput.
     """
     require_not_ahead(occurred_at, as_of)
-    owing = OwingBack(holder_id, operation_id, as_of, runtime.agreements)
+    owing = OwingBack(holder_id, operation_id, None if dry_run else as_of, runtime.agreements)
     kinds = runtime.catalogue.currencies.values()
     endless = [kind for kind in kinds if kind.kind == "tier_credits"]
     return Reverse(
@@ -249,7 +250,7 @@ def reverse_request(
         as_of=as_of,
         occurred_at=occurred_at,
         dry_run=dry_run,
-        riders=() if dry_run else (owing, *returning(runtime, holder_id, as_of)),
+        riders=(owing, *(() if dry_run else returning(runtime, holder_id, as_of))),
         operation_id=operation_id,
         clawback={merchant.id: merchant.clawback for merchant in runtime.catalogue.merchants.values()},
         floors={kind.code: None if kind in endless else kind.policy_at(as_of).floor for kind in kinds},
@@ -333,7 +334,7 @@ def _clear(
 
     A late event is valued at the dearer version for its sender, the merchant (A2): it pays the highest price for what
     it grants and gets the lowest for what was spent. With None for `points` they are decided with the posting. A dry
-    run writes nothing, and takes no cycle's lock. Raises InvalidInput.
+    run asks for no cycle, and says who pays for what is granted. Raises InvalidInput.
     """
     issuer_id = currency.merchant_id
     late = is_late(occurred_at, as_of, runtime.catalogue.alliance)
@@ -363,10 +364,15 @@ def _clear(
         at_use=term.at_use if isinstance(term, EarnTerms) else 0,
         late=late,
     )
-    price = term.owed * PRICE_OF_MILLIONTHS
+    price, opened = term.owed * PRICE_OF_MILLIONTHS, None if dry_run else as_of
     if points is None:
-        return _Cleared(price, () if dry_run else (OwingDecided(owed_for, as_of),))
+        return _Cleared(price, (OwingDecided(owed_for, opened),))
     lines = owed_for(points=points)
-    rider = OwingEarned(owed_for, as_of) if in_parts else Owing(lines, as_of)
-    later = isinstance(term, EarnTerms) and term.settles_later
-    return _Cleared(price, (rider,) if lines and not dry_run else (), version.version if later else None)
+    riders: tuple[Rider, ...] = ()
+    if lines:
+        riders = (OwingEarned(owed_for, opened) if in_parts else Owing(lines, opened),)
+    if not isinstance(term, EarnTerms):
+        return _Cleared(price, riders)
+    if dry_run:
+        riders += (Funding(term),)
+    return _Cleared(price, riders, version.version if term.settles_later else None)

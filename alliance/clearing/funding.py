@@ -15,7 +15,7 @@ import asyncpg
 
 from alliance.agreements.book import AgreementBook, AgreementVersion, EarnTerms, earn_terms
 from alliance.clearing.model import ObligationKind
-from alliance.clearing.riders import OPEN_CYCLE, hold_cycle_open, write
+from alliance.clearing.riders import any_cycle, hold_cycle_open, write
 from alliance.clearing.rules import PRICE_OF_MILLIONTHS, Owed
 from domain.ledger.funding import Funding, funding_of
 from domain.ledger.model import AccountKind, OperationKind
@@ -40,6 +40,8 @@ class _Version(NamedTuple):
 class Funders:
     """Hears of points that are spent, put back, taken back or expire, and writes what their funders then owe.
 
+    A dry run of a hold is told what capturing all of it would make owed.
+
     `book` are the agreements in force. A version never changes, so that one which is not among them (any more, or yet)
     is read once.
     """
@@ -57,7 +59,9 @@ class Funders:
     def ride(self, books: Books, effect: Effect) -> None:
         """One line for all points of one agreement, where anything moves."""
         kind, past = effect.operation["kind"], effect.reverses
-        if kind in _USES:
+        if kind == "HOLD" and books.simulated:
+            self._write(books, effect, _points(effect.held))
+        elif kind in _USES:
             self._write(books, effect, _points(_used(effect)))
         elif kind == OperationKind.EXPIRE:
             self._write(books, effect, _points(_used(effect)), ended=True)
@@ -128,10 +132,9 @@ class Funders:
                     version,
                 )
             )
-        (cycle_id,) = set(books.others[OPEN_CYCLE].values())
         reverses = reverses or effect.operation["reverses"]
         for line in lines:
-            write(effect, [line], cycle_id, {"reverses": reverses if line.amount < 0 else None})
+            write(effect, [line], any_cycle(books), {"reverses": reverses if line.amount < 0 else None})
 
     def _issuer_bears(self, funding: Funding, currency: str) -> bool:
         return self._version(funding).earn[funding[1], currency].shortfall_to == "issuer"

@@ -117,7 +117,7 @@ def activate_request(
         as_of=as_of,
         occurred_at=as_of,
         dry_run=dry_run,
-        riders=() if dry_run else (OwingMatured(as_of),),
+        riders=(OwingMatured(None if dry_run else as_of),),
         operation_id=first.operation_id,
         issuer_id=first.issuer_id,
         endings=endings,

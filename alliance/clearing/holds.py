@@ -41,8 +41,11 @@ def hold_request(
     channel: str | None = None,
     store: str | None = None,
     order_ref: str | None = None,
+    dry_run: bool = False,
 ) -> HoldPoints:
     """Set points aside for `merchant`, its own or another's under an agreement, for so many seconds.
+
+    A dry run says what capturing them would make owed.
 
     Raises InvalidInput, NotFound; the posting refuses with NoAgreement, and as any debit.
     """
@@ -61,13 +64,15 @@ def hold_request(
             refusal = NoAgreement(merchant=merchant.code, event="redeem", currency=kind.code, path=("currency",))
             riders = (Refusing(refusal),)
         else:
-            _owed(runtime, version, merchant.id, kind.merchant_id, kind.code, points)
+            lines = _owed(runtime, version, merchant.id, kind.merchant_id, kind.code, points)
+            riders = (Owing(lines, None),) if dry_run else ()
     return HoldPoints(
         holder_id=member_id,
         key=key,
         client_id=client_id,
         as_of=as_of,
         occurred_at=as_of,
+        dry_run=dry_run,
         riders=riders,
         merchant_id=merchant.id,
         channel=channel,
@@ -89,6 +94,7 @@ async def capture_request(
     as_of: datetime,
     key: Key | None,
     client_id: uuid.UUID | None,
+    dry_run: bool = False,
 ) -> CaptureHold:
     """Spend so many of the points held, by default all, at the version and price of the hold.
 
@@ -100,7 +106,7 @@ async def capture_request(
     if hold.agreement_version is not None:
         version = await _version(runtime, hold)
         lines = _owed(runtime, version, hold.merchant_id, hold.issuer_id, hold.currency, points)
-        riders = (Owing(lines, as_of),) if lines else ()
+        riders = (Owing(lines, None if dry_run else as_of),) if lines else ()
     zone = runtime.catalogue.merchants_by_id[hold.issuer_id].timezone
     return CaptureHold(
         holder_id=hold.holder_id,
@@ -108,6 +114,7 @@ async def capture_request(
         client_id=client_id,
         as_of=as_of,
         occurred_at=as_of,
+        dry_run=dry_run,
         riders=riders,
         merchant_id=hold.merchant_id,
         channel=hold.channel,

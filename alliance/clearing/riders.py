@@ -145,18 +145,21 @@ PAST_OBLIGATIONS = _PastObligations()
 
 @dataclass(frozen=True, slots=True)
 class Owing:
-    """Rides on an earn, a redemption or an exchange: writes what it makes owed."""
+    """Rides on an earn, a redemption or an exchange: writes what it makes owed.
+
+    Without `as_of` it rides on a dry run: so does each of those that follow.
+    """
 
     lines: tuple[Owed, ...]
-    as_of: datetime
+    as_of: datetime | None
 
     def needs(self, needs: Needs) -> None:
         """The open cycle, held open until the batch is written."""
-        needs.other(OPEN_CYCLE, self.as_of)
+        _need_cycle(needs, self.as_of)
 
     def ride(self, books: Books, effect: Effect) -> None:
         """One row a line."""
-        write(effect, self.lines, books.other(OPEN_CYCLE, self.as_of))
+        write(effect, self.lines, _cycle(books, self.as_of))
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,15 +167,15 @@ class OwingDecided:
     """Rides on a redemption whose points are decided with it: `owed` says what so many of them make owed."""
 
     owed: Callable[..., tuple[Owed, ...]]
-    as_of: datetime
+    as_of: datetime | None
 
     def needs(self, needs: Needs) -> None:
         """The open cycle, held open until the batch is written."""
-        needs.other(OPEN_CYCLE, self.as_of)
+        _need_cycle(needs, self.as_of)
 
     def ride(self, books: Books, effect: Effect) -> None:
         """One row a line. Raises InvalidInput for a sum that is too large."""
-        write(effect, self.owed(points=effect.points), books.other(OPEN_CYCLE, self.as_of))
+        write(effect, self.owed(points=effect.points), _cycle(books, self.as_of))
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,11 +183,11 @@ class OwingEarned:
     """Rides on an earn in parts: `owed` says what so many points make owed; what waits keeps its share (A1)."""
 
     owed: Callable[..., tuple[Owed, ...]]
-    as_of: datetime
+    as_of: datetime | None
 
     def needs(self, needs: Needs) -> None:
         """The open cycle, held open until the batch is written."""
-        needs.other(OPEN_CYCLE, self.as_of)
+        _need_cycle(needs, self.as_of)
 
     def ride(self, books: Books, effect: Effect) -> None:
         """One row a line for what is active; the lines of what waits lie with it."""
@@ -195,7 +198,7 @@ class OwingEarned:
         active = sum(lot.granted for lot in effect.lots if lot.currency == currency)
         weights = [active, *(state.granted for state in waiting)]
         now, *later = divided(self.owed(points=effect.points), weights)
-        write(effect, now, books.other(OPEN_CYCLE, self.as_of))
+        write(effect, now, _cycle(books, self.as_of))
         for state, lines in zip(waiting, later, strict=True):
             state.owed = owed_json(lines) or None
 
@@ -204,18 +207,18 @@ class OwingEarned:
 class OwingMatured:
     """Rides on an activation: what its points make owed is owed from now, at the version of the earn (A1)."""
 
-    as_of: datetime
+    as_of: datetime | None
 
     def needs(self, needs: Needs) -> None:
         """The open cycle, held open until the batch is written."""
-        needs.other(OPEN_CYCLE, self.as_of)
+        _need_cycle(needs, self.as_of)
 
     def ride(self, books: Books, effect: Effect) -> None:
         """One row a line."""
         lines = [
             line for state, taken in effect.matured for line in owed_later(state.owed or [], -taken, state.granted)
         ]
-        write(effect, lines, books.other(OPEN_CYCLE, self.as_of))
+        write(effect, lines, _cycle(books, self.as_of))
         if lines and (pasts := books.others.get(PAST_OBLIGATIONS)) is not None:
             earn = (effect.holder_id, effect.matured[0][0].operation_id)
             place = {name: effect.operation[name] for name in ("merchant_id", "order_ref", "store")}
@@ -232,12 +235,12 @@ class OwingBack:
 
     holder_id: uuid.UUID
     operation_id: uuid.UUID
-    as_of: datetime
+    as_of: datetime | None
     book: AgreementBook
 
     def needs(self, needs: Needs) -> None:
         """The open cycle, and what the original made owed."""
-        needs.other(OPEN_CYCLE, self.as_of)
+        _need_cycle(needs, self.as_of)
         needs.other(PAST_OBLIGATIONS, (self.holder_id, self.operation_id))
 
     def ride(self, books: Books, effect: Effect) -> None:
@@ -247,7 +250,7 @@ class OwingBack:
             moved, dropped = effect.moved(currency), effect.moved(currency, AccountKind.PENDING)
             recovered = moved - sum(debt.left for debt in effect.owes if debt.currency == currency)
             due = moved if effect.returned is None else effect.returned.figures(currency)[1] - dropped
-            write(effect, past.back(self.book, due, recovered), books.other(OPEN_CYCLE, self.as_of))
+            write(effect, past.back(self.book, due, recovered), _cycle(books, self.as_of))
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,13 +274,28 @@ class Crediting:
         pasts: dict[str, Past] = books.other(PAST_OBLIGATIONS, earn) or {}
         if (past := pasts.get(currency)) is None:
             return
-        (cycle_id,) = set(books.others[OPEN_CYCLE].values())
-        write(effect, past.back(self.book(), 0, points), cycle_id, {"reverses": earn[1], **past.place})
+        write(effect, past.back(self.book(), 0, points), any_cycle(books), {"reverses": earn[1], **past.place})
+
+
+def _need_cycle(needs: Needs, as_of: datetime | None) -> None:
+    if as_of is not None:
+        needs.other(OPEN_CYCLE, as_of)
+
+
+def _cycle(books: Books, as_of: datetime | None) -> uuid.UUID | None:
+    """The open cycle, by the clock that it was asked for with; a dry run has none."""
+    found: uuid.UUID | None = None if as_of is None else books.other(OPEN_CYCLE, as_of)
+    return found
+
+
+def any_cycle(books: Books) -> uuid.UUID | None:
+    """The open cycle, which somebody asked for."""
+    return next(iter(books.others.get(OPEN_CYCLE, {}).values()), None)
 
 
 async def hold_cycle_open(connection: asyncpg.Connection, books: Books) -> None:
     """Load the open cycle, if nobody did, and hold it open until the batch is written."""
-    if OPEN_CYCLE not in books.others:
+    if OPEN_CYCLE not in books.others and not books.simulated:
         await connection.execute("SELECT pg_advisory_xact_lock_shared($1, $2)", *CYCLE_LOCK)
         books.others[OPEN_CYCLE] = dict(await OPEN_CYCLE.load(connection, [_ANY]))
 
@@ -296,7 +314,9 @@ class Refusing:
         raise self.refusal
 
 
-def write(effect: Effect, lines: Sequence[Owed], cycle_id: uuid.UUID, other: Mapping[str, Any] | None = None) -> None:
+def write(
+    effect: Effect, lines: Sequence[Owed], cycle_id: uuid.UUID | None, other: Mapping[str, Any] | None = None
+) -> None:
     """One row a line; `other` are columns that are not the operation's."""
     operation = effect.operation
     first = sum(table is _OBLIGATION for table, _ in effect.rows)

@@ -81,6 +81,7 @@ async def exchange_request(
     key: Key | None,
     client_id: uuid.UUID | None,
     channel: str | None = None,
+    dry_run: bool = False,
 ) -> ExchangeAtQuote:
     """Exchange at a quote: points out, points in and what the one issuer owes the other, all or nothing.
 
@@ -106,7 +107,11 @@ async def exchange_request(
         client_id=client_id,
         as_of=as_of,
         occurred_at=as_of,
-        riders=(*waiting(member_id, terms.wait_days, as_of), Owing(_owed(runtime, taken, version), as_of)),
+        dry_run=dry_run,
+        riders=(
+            *waiting(member_id, terms.wait_days, as_of),
+            Owing(_owed(runtime, taken, version), None if dry_run else as_of),
+        ),
         quote=taken,
         cap=terms.daily_cap_per_member,
         most=terms.per_day,

@@ -316,7 +316,8 @@ class PostingEngine:
         async with self._reading:
             if self._reader is None or self._reader.is_closed():
                 self._reader = await self.database.connect(statement_timeout="10s")
-            books = await store.load(self._reader, _needs([request]), self.member_status, law=self.law)
+            rooms = (self.member_status, self.recovery, self.law, self.funder)
+            books = await store.load(self._reader, _needs([request]), *rooms, simulated=True)
         return _posted(request, _decided(request, books)[0], dry_run=True)
 
 
@@ -419,6 +420,7 @@ def _posted(request: Request, effect: Effect | None, *, dry_run: bool = False) -
         effect.points,
         operation["decisions"] or [],
         data=effect.data,
+        would=effect if dry_run else None,
     )
 
 

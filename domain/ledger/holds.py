@@ -49,6 +49,8 @@ class HoldPoints(Redeem):
             "expires_at": self.expires_at,
         }
         effect = _unbooked(self.holder_id, hold_id, "HOLD", self.points)
+        effect.operation |= {name: hold[name] for name in ("merchant_id", "store", "order_ref")}
+        effect.operation |= {"occurred_at": self.as_of, "reverses": None}
         effect.held = taken
         effect.rows.append((_HOLD, hold))
         effect.rows.extend((_ALLOCATION, row) for row in _allocations(hold, taken))

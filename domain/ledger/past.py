@@ -185,7 +185,7 @@ _EARNED = """
     GROUP BY asked.n
 """
 
-# As request.given_by, less the part that was taken back (request.room_taken).
+# As rules.given_by, less the part that was taken back (rules.room_taken).
 _GIVEN = """
     SELECT asked.n, coalesce(sum(d.points), 0)::bigint AS points
     FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::uuid[], $6::text[])

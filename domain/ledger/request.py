@@ -20,7 +20,7 @@ from domain.ledger.errors import HolderStopped, MemberNotActive, OperationArchiv
 from domain.ledger.funding import Funder, Funding, funding_of
 from domain.ledger.model import AccountKind, OperationKind
 from domain.ledger.returns import Return
-from domain.ledger.rules import HoldState, LotState, PendingState, Sliding, available
+from domain.ledger.rules import HoldState, LotState, PendingState, Sliding, available, given_by, room_taken
 from domain.money import MAX_INTEGER
 
 Period = tuple[UUID, str, datetime, datetime, tuple[UUID, str] | None]
@@ -231,8 +231,8 @@ class Effect:
 
     `owes` are debts that it makes, one a currency; `pays` are those that it pays.
 
-    `rows` are rows of other rooms, written in the same transaction; `data` is remembered with the key. What is not
-    `booked` posts nothing, and leaves no operation.
+    `rows` are rows of other rooms, written in the same transaction; `data` is remembered with the key; `told` is what
+    another room says of a dry run. What is not `booked` posts nothing, and leaves no operation.
     """
 
     operation: dict[str, Any]
@@ -253,6 +253,7 @@ class Effect:
     booked: bool = True
     owes: list[DebtState] = field(default_factory=list)
     pays: list[tuple[DebtState, int]] = field(default_factory=list)
+    told: Any = None
 
     @property
     def restored(self) -> list[tuple[UUID, int]]:
@@ -287,12 +288,16 @@ class Effect:
 
 @dataclass(slots=True)
 class Books:
-    """The state that a batch is decided over. Changed only by `apply`, one decided operation after the other."""
+    """The state that a batch is decided over. Changed only by `apply`, one decided operation after the other.
+
+    What is `simulated` writes nothing, and holds nothing open.
+    """
 
     statuses: dict[UUID, tuple[str, str | None]] | None = None
     jurisdictions: dict[UUID, str] = field(default_factory=dict)
     law: Law | None = None
     funder: Funder | None = None
+    simulated: bool = False
     funded: set[Funding] = field(default_factory=set)
     accounts: dict[tuple[UUID, str, str], int] = field(default_factory=dict)
     held: dict[tuple[UUID, str, str], int] = field(default_factory=dict)
@@ -436,19 +441,6 @@ class Books:
                     self.earned[period] += left
 
 
-def given_by(decisions: Sequence[Any], rule: str, currency: str) -> int:
-    """What a rule gave in an earn, less what its own limits took off."""
-    named = [(str(one.get("rule")), one["points"]) for one in decisions if one.get("currency", currency) == currency]
-    return sum(points for name, points in named if name == rule or name.startswith(f"limit:{rule}:"))
-
-
-def room_taken(given: int, granted: int, taken: int) -> int:
-    """How much of a limit's room the points that a rule gave still take, when of all that an earn granted so many were
-    taken back: the same share of them, rounded up (R9).
-    """
-    return -(-given * (granted - taken) // granted) if granted else given
-
-
 @dataclass(slots=True, kw_only=True)
 class Request(ABC):
     """One call. Subclasses (in commands.py) say what they need and decide.
@@ -484,7 +476,8 @@ class Request(ABC):
 class Posted:
     """The answer to a request: `points` is the amount of its kind (earned, spent, taken back ...), never negative.
 
-    `operation_id` is None for a dry run and where there was nothing to do. `duplicate` says that the key was known.
+    `operation_id` is None for a dry run, which says what it `would` change, and where there was nothing to do.
+    `duplicate` says that the key was known.
     """
 
     operation_id: UUID | None
@@ -494,6 +487,7 @@ class Posted:
     decisions: list[Any]
     duplicate: bool = False
     data: dict[str, Any] = field(default_factory=dict)
+    would: Effect | None = None
 
 
 Outcome = Posted | Refusal

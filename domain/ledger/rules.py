@@ -214,3 +214,16 @@ def exchanged_lots(
             expiry = min(lot.expires_at or NEVER, policy_expiry or NEVER)
             parts[expiry] = parts.get(expiry, 0) + part
     return [(part, None if expiry == NEVER else expiry) for expiry, part in parts.items()]
+
+
+def given_by(decisions: Sequence[Any], rule: str, currency: str) -> int:
+    """What a rule gave in an earn, less what its own limits took off."""
+    named = [(str(one.get("rule")), one["points"]) for one in decisions if one.get("currency", currency) == currency]
+    return sum(points for name, points in named if name == rule or name.startswith(f"limit:{rule}:"))
+
+
+def room_taken(given: int, granted: int, taken: int) -> int:
+    """How much of a limit's room the points that a rule gave still take, when of all that an earn granted so many were
+    taken back: the same share of them, rounded up (R9).
+    """
+    return -(-given * (granted - taken) // granted) if granted else given

@@ -69,12 +69,14 @@ async def load(
     recovery: Recovery | None = None,
     law: Law | None = None,
     funder: Funder | None = None,
+    *,
+    simulated: bool = False,
 ) -> Books:
     """All that the requests said they need, and what `recovery` does where reversed earns may be recovered.
 
     `law` only where it protects one of the members, `funder` where points that it hears of are among the lots.
     """
-    books = Books()
+    books = Books(simulated=simulated)
     if member_status is not None:
         books.statuses = await member_status.load(connection, list(needs.members))
         books.jurisdictions = {id_: where for id_, (_, where) in books.statuses.items() if where is not None}
