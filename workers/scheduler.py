@@ -39,7 +39,7 @@ SETTLEMENT_STEP = timedelta(minutes=15)
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """Work called `name` that was due at `due_at`, and the actor that does it.
+    """Work called `name` that was due at `due_at` and is due again at `next_at`, and the actor that does it.
 
     Only the latest due time is ever started: what an actor does for a time includes all that was missed before it.
     """
@@ -47,6 +47,7 @@ class Due:
     name: str
     due_at: datetime
     actor: str
+    next_at: datetime
 
 
 def run_scheduler(settings: Settings, page: Page = no_page) -> None:
@@ -86,7 +87,7 @@ async def schedule(database: Database, stop: asyncio.Event, *, clock: Callable[[
 async def start_due(database: Database, now: datetime) -> list[Due]:
     """Start what is due at `now` and was not started; what was."""
     async with database.transaction() as session:
-        started = [due for due in await _calendar(session, now) if await start_run(session, due.name, due.due_at)]
+        started = [due for due in await calendar(session, now) if await start_run(session, due.name, due.due_at)]
         for due in started:
             await add_job(session, due.actor, {"as_of": due.due_at.isoformat()}, queue="bulk")
     for due in started:
@@ -94,21 +95,31 @@ async def start_due(database: Database, now: datetime) -> list[Due]:
     return started
 
 
-async def _calendar(session: AsyncSession, now: datetime) -> Sequence[Due]:
+async def calendar(session: AsyncSession, now: datetime) -> Sequence[Due]:
     """What is due: expiry and forced exits at midnight, lapsed holds, keys past their time, steps of settlement.
 
     Expiry has a midnight in every time zone that a merchant keeps (R3), exits one in the alliance's.
     """
     zones = await session.scalars(select(MerchantRow.timezone).distinct().order_by(MerchantRow.timezone))
-    calendar = [Due(f"expiry {zone}", latest_midnight(now, ZoneInfo(zone)), "expire") for zone in zones]
+    found = [_daily(f"expiry {zone}", "expire", now, zone) for zone in zones]
     zone = await session.scalar(select(AllianceRow.timezone))
     if zone is not None:
-        midnight = latest_midnight(now, ZoneInfo(zone))
-        calendar += [Due("exits", midnight, "exits"), Due("notices", midnight, "notices")]
-        calendar.append(Due("holds", latest_multiple(now, LAPSE_STEP), "lapse"))
-        calendar.append(Due("keys", latest_midnight(now, ZoneInfo("UTC")), "forget_keys"))
-        calendar.append(Due("settlement", latest_multiple(now, SETTLEMENT_STEP), "settle"))
-    return calendar
+        found += [_daily(name, name, now, zone) for name in ("exits", "notices")]
+        found.append(_every("holds", "lapse", now, LAPSE_STEP))
+        found.append(_daily("keys", "forget_keys", now, "UTC"))
+        found.append(_every("settlement", "settle", now, SETTLEMENT_STEP))
+    return found
+
+
+def _daily(name: str, actor: str, now: datetime, zone: str) -> Due:
+    midnight = latest_midnight(now, ZoneInfo(zone))
+    # Days have 23 to 25 hours, where clocks change.
+    return Due(name, midnight, actor, latest_midnight(midnight + timedelta(hours=36), ZoneInfo(zone)))
+
+
+def _every(name: str, actor: str, now: datetime, step: timedelta) -> Due:
+    due_at = latest_multiple(now, step)
+    return Due(name, due_at, actor, due_at + step)
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from domain.database import Database
     from domain.events.model import Job
 
-SCHEDULED = ("lapse", "expire", "forget_keys", "settle")
+SCHEDULED = ("exits", "expire", "forget_keys", "lapse", "notices", "settle")
 """Actors that the scheduler adds jobs for."""
 
 JobId = Annotated[UUID, typer.Argument(help="Id of the job.")]
@@ -91,13 +91,24 @@ def discard(job: JobId, home: Home = None, json: Json = False) -> None:
 
 @jobs.command()
 def schedule(home: Home = None, json: Json = False) -> None:
-    """Show when the scheduler last started what."""
+    """Show what the scheduler starts next, and for which time it last did."""
     with servers("tessera jobs schedule") as settings:
         from domain.events.queries import last_runs
+        from workers.scheduler import calendar
 
         async def read(database: "Database") -> list[dict[str, Any]]:
             async with database.session() as session:
-                return [{"name": name, "due_at": due_at} for name, due_at in await last_runs(session)]
+                last = dict(await last_runs(session))
+                return [
+                    {
+                        "name": due.name,
+                        "actor": due.actor,
+                        "last_due_at": last.get(due.name),
+                        # What was due and not started is started as soon as a scheduler runs.
+                        "next_due_at": due.next_at if last.get(due.name) == due.due_at else due.due_at,
+                    }
+                    for due in await calendar(session, now())
+                ]
 
         rows = with_database(settings, read)
     answer({"runs": rows}, json, lambda console: _show_runs(console, rows))
@@ -105,7 +116,7 @@ def schedule(home: Home = None, json: Json = False) -> None:
 
 @jobs.command()
 def run(
-    name: Annotated[str, typer.Argument(help="lapse, expire or settle.")],
+    name: Annotated[str, typer.Argument(help=f"{', '.join(SCHEDULED[:-1])} or {SCHEDULED[-1]}.")],
     as_of: AsOf = None,
     home: Home = None,
     json: Json = False,
@@ -134,9 +145,10 @@ def _shown(job: "Job") -> dict[str, Any]:
 
 
 def _show_runs(console: Console, rows: list[dict[str, Any]]) -> None:
-    table = Table("name", "last due")
+    table = Table("name", "actor", "last due", "next due")
     for row in rows:
-        table.add_row(row["name"], f"{row['due_at']:%Y-%m-%d %H:%M:%S%z}")
+        last, coming = (row[name] and f"{row[name]:%Y-%m-%d %H:%M %Z}" for name in ("last_due_at", "next_due_at"))
+        table.add_row(row["name"], row["actor"], last or "never", coming)
     console.print(table)
 
 

@@ -13,7 +13,7 @@ from domain.programs.model import AllianceRow
 from tests.workers.support import Until, all_jobs, merchant
 from workers import scheduler
 from workers.rules import latest_midnight, latest_multiple
-from workers.scheduler import schedule, start_due
+from workers.scheduler import calendar, schedule, start_due
 
 NEW_YORK, SHANGHAI = ZoneInfo("America/New_York"), ZoneInfo("Asia/Shanghai")
 NOW = datetime(2026, 3, 1, 12, 5, tzinfo=UTC)
@@ -128,3 +128,18 @@ def test_the_latest_multiple() -> None:
     for minutes, expected in ((0, 0), (14, 0), (15, 15), (59, 45)):
         noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
         assert latest_multiple(noon + timedelta(minutes=minutes), step) == noon + timedelta(minutes=expected)
+
+
+@pytest.mark.usefixtures("merchants")
+async def test_the_calendar_says_what_comes_next_also_where_clocks_change(database: Database) -> None:
+    async with database.session() as session:
+        coming = {due.name: due.next_at for due in await calendar(session, datetime(2026, 3, 8, 12, 7, tzinfo=UTC))}
+    assert coming == {
+        "expiry America/New_York": datetime(2026, 3, 9, 4, tzinfo=UTC),  # the day has 23 hours
+        "expiry Asia/Shanghai": datetime(2026, 3, 8, 16, tzinfo=UTC),
+        "exits": datetime(2026, 3, 9, 4, tzinfo=UTC),
+        "notices": datetime(2026, 3, 9, 4, tzinfo=UTC),
+        "holds": datetime(2026, 3, 8, 12, 10, tzinfo=UTC),
+        "keys": datetime(2026, 3, 9, tzinfo=UTC),
+        "settlement": datetime(2026, 3, 8, 12, 15, tzinfo=UTC),
+    }
