@@ -17,7 +17,6 @@ from schema.node import Info
 from schema.operations import Decision, Operation
 from schema.preview import OBLIGATIONS, FundingShare, OwedLine, contribution_of, funding_of, obligations_of
 from schema.scalars import Points
-from schema.settlement import SettlementCycle
 from schema.wallets import Wallet
 
 
@@ -210,45 +209,3 @@ class Exchanged:
     def of(cls, posted: Posted) -> Self:
         """From what the engine answered."""
         return cls(points_out=Points(posted.points), points_in=Points(posted.data["points_in"]), posted=posted)
-
-
-@strawberry.type(description="The cycle was closed, and the next one opened at the same moment.")
-class Closed:
-    """Nothing enters it any more."""
-
-    cycle: SettlementCycle
-
-
-@strawberry.type(description="The cycle was stated to its parties.")
-class Issued:
-    """Its nets stand unless a line is objected to."""
-
-    cycle: SettlementCycle
-
-
-@strawberry.type(description="A statement was confirmed; with the last one, the cycle.")
-class Confirmed:
-    """Confirming it again changes nothing."""
-
-    cycle: SettlementCycle
-
-
-@strawberry.type(description="The cycle was netted, and its payments planned.")
-class Netted:
-    """At most n-1 payments."""
-
-    cycle: SettlementCycle
-
-
-@strawberry.type(description="The cycle's payments were made.")
-class Settled:
-    """Every position is zero."""
-
-    cycle: SettlementCycle
-
-
-@strawberry.type(description="The cycle was given up; its claims open the next one.")
-class Aborted:
-    """Before it was being settled."""
-
-    cycle: SettlementCycle

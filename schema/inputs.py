@@ -260,38 +260,6 @@ class ExchangePointsInput:
 
 
 @passed_as_sent
-@strawberry.input
-class CloseCycleInput:
-    """The cycle, or the open one."""
-
-    idempotency_key: str = strawberry.field(description=KEY)
-    cycle: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description="Default: the open one.")
-    as_of: datetime | None = strawberry.field(default=strawberry.UNSET, description="Names deadlines; default now.")
-    reason: str | None = strawberry.UNSET
-
-
-@passed_as_sent
-@strawberry.input
-class ConfirmStatementInput:
-    """A merchant's own statement; for the operator any, or all that are left."""
-
-    idempotency_key: str = strawberry.field(description=KEY)
-    cycle: strawberry.ID
-    merchant: str | None = strawberry.UNSET
-    reason: str | None = strawberry.UNSET
-
-
-@passed_as_sent
-@strawberry.input
-class CycleStepInput:
-    """A cycle, and why."""
-
-    idempotency_key: str = strawberry.field(description=KEY)
-    cycle: strawberry.ID
-    reason: str | None = strawberry.UNSET
-
-
-@passed_as_sent
 @strawberry.input(description="Which members.")
 class MemberFilter:
     """All that are given must fit."""

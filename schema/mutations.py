@@ -1,7 +1,6 @@
 """The roots of writing. Each answers with what it did, or why not; a fault in one leaves other answers alone."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated, Any, cast
 from uuid import UUID
 
 import strawberry
@@ -9,7 +8,6 @@ import strawberry
 from domain.errors import Refusal
 from resolvers import (
     adjustments,
-    cycles,
     exchanges,
     gifts,
     holds,
@@ -20,21 +18,16 @@ from resolvers import (
     pools,
     stored_value,
 )
-from resolvers.context import Context
+from schema.answering import Sent, answer
+from schema.answering import Shared as _Shared
 from schema.answers import (
-    Aborted,
-    Closed,
-    Confirmed,
     Earned,
     Enrolled,
     Exchanged,
-    Issued,
     Linked,
-    Netted,
     Quoted,
     Redeemed,
     Reversed,
-    Settled,
 )
 from schema.byhand import (
     Adjusted,
@@ -48,9 +41,6 @@ from schema.exchange import Quote
 from schema.holding import Captured, Held, Released
 from schema.inputs import (
     CaptureHoldInput,
-    CloseCycleInput,
-    ConfirmStatementInput,
-    CycleStepInput,
     EarnInput,
     EnrolMemberInput,
     ExchangePointsInput,
@@ -88,7 +78,6 @@ from schema.refusals import (
     BelowMinimum,
     CapExceeded,
     DuplicateOrder,
-    EarlierCycleOpen,
     GiftLimitExceeded,
     GiftNotWhole,
     GiftsNotAllowed,
@@ -96,17 +85,12 @@ from schema.refusals import (
     HolderStopped,
     HoldExceeded,
     HoldLapsed,
-    IdempotencyConflict,
     IdentifierTaken,
     InsufficientPoints,
-    InvalidInput,
-    LaterCycleStated,
     LimitExceeded,
     MemberNotActive,
     NoAgreement,
-    NotAllowed,
     NotATender,
-    NotFound,
     NothingToReinstate,
     NotInPool,
     NotPending,
@@ -130,15 +114,11 @@ from schema.refusals import (
     TooNew,
     UserError,
     WholeCardsOnly,
-    WrongCycleStatus,
     shown,
 )
-from schema.settlement import SettlementCycle
+from schema.settling import SettlingMutations
 from schema.stored_value import Refunded, RefundStoredValueInput, ToppedUp, TopUpInput
 
-T = TypeVar("T")
-
-_Shared = InvalidInput | NotFound | NotAllowed | IdempotencyConflict
 _Still = MemberNotActive | HolderStopped
 
 EnrolMemberResult = Annotated[
@@ -255,33 +235,6 @@ ExchangePointsResult = Annotated[
     strawberry.union("ExchangePointsResult"),
 ]
 RecordNoticeResult = Annotated[NoticeRecorded | _Shared, strawberry.union("RecordNoticeResult")]
-CloseCycleResult = Annotated[Closed | _Shared | WrongCycleStatus, strawberry.union("CloseCycleResult")]
-IssueStatementsResult = Annotated[
-    Issued | _Shared | WrongCycleStatus | EarlierCycleOpen, strawberry.union("IssueStatementsResult")
-]
-ConfirmStatementResult = Annotated[Confirmed | _Shared | WrongCycleStatus, strawberry.union("ConfirmStatementResult")]
-NetCycleResult = Annotated[Netted | _Shared | WrongCycleStatus, strawberry.union("NetCycleResult")]
-SettleCycleResult = Annotated[Settled | _Shared | WrongCycleStatus, strawberry.union("SettleCycleResult")]
-AbortCycleResult = Annotated[
-    Aborted | _Shared | WrongCycleStatus | EarlierCycleOpen | LaterCycleStated,
-    strawberry.union("AbortCycleResult"),
-]
-
-Sent = Mapping[str, Any]
-
-
-async def answer(info: Info, input: object, act: Callable[[Context, Sent], Awaitable[T]]) -> T | UserError:
-    """What `act` made of the input as it was sent, or the refusal as clients see it.
-
-    What was loaded before it, or for it, is loaded again for the answer: it may have changed.
-    """
-    info.context.forget()
-    try:
-        return await act(info.context, cast("Sent", input))
-    except Refusal as refusal:
-        return shown(refusal, info.context.language)
-    finally:
-        info.context.forget()
 
 
 async def _member(info: Info, member_id: str) -> Member:
@@ -297,13 +250,8 @@ def _earned(info: Info, result: Any) -> Any:
     return result if isinstance(result, BaseException) else Earned.of(*result)
 
 
-async def _step(info: Info, input: object, act: Callable[[Context, Sent], Awaitable[Any]], success: Any) -> Any:
-    found = await answer(info, input, act)
-    return found if isinstance(found, UserError) else success(cycle=SettlementCycle.of(found))
-
-
 @strawberry.type
-class Mutation:
+class Mutation(SettlingMutations):
     """What can be done."""
 
     @strawberry.mutation(description="Find or create a member, by any identifier, at any channel; and let them join.")
@@ -463,33 +411,3 @@ class Mutation:
         """Points out, points in and what merchants come to owe: all or nothing."""
         found = await answer(info, input, exchanges.exchange)
         return cast("Any", found) if isinstance(found, UserError) else Exchanged.of(found)
-
-    @strawberry.mutation(description="Close a cycle, and open the next.")
-    async def close_cycle(self, info: Info, input: CloseCycleInput) -> CloseCycleResult | None:
-        """The operator's."""
-        return cast("Any", await _step(info, input, cycles.close, Closed))
-
-    @strawberry.mutation(description="State a closed cycle to its parties.")
-    async def issue_statements(self, info: Info, input: CycleStepInput) -> IssueStatementsResult | None:
-        """The operator's."""
-        return cast("Any", await _step(info, input, cycles.issue, Issued))
-
-    @strawberry.mutation(description="Confirm a merchant's statement; the operator may confirm all that are left.")
-    async def confirm_statement(self, info: Info, input: ConfirmStatementInput) -> ConfirmStatementResult | None:
-        """A merchant its own."""
-        return cast("Any", await _step(info, input, cycles.confirm, Confirmed))
-
-    @strawberry.mutation(description="Net a confirmed cycle, and plan its payments.")
-    async def net_cycle(self, info: Info, input: CycleStepInput) -> NetCycleResult | None:
-        """The operator's."""
-        return cast("Any", await _step(info, input, cycles.net, Netted))
-
-    @strawberry.mutation(description="Record that a netted cycle's payments were made.")
-    async def settle_cycle(self, info: Info, input: CycleStepInput) -> SettleCycleResult | None:
-        """The operator's."""
-        return cast("Any", await _step(info, input, cycles.settle, Settled))
-
-    @strawberry.mutation(description="Give up a cycle that is not being settled yet; its claims open the next.")
-    async def abort_cycle(self, info: Info, input: CycleStepInput) -> AbortCycleResult | None:
-        """The operator's."""
-        return cast("Any", await _step(info, input, cycles.abort, Aborted))
