@@ -8,10 +8,11 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.clearing import queries as clearing
-from alliance.settlement import closing, commands, queries
+from alliance.settlement import closing, commands, paying, queries
 from alliance.settlement.model import COMMAND_LINE, CycleStatus, SettlementCycle
 from alliance.settlement.queries import MerchantStatement
 from domain.errors import InvalidInput, NotFound
+from domain.money import to_minor
 from resolvers import ids
 from resolvers.acting import merchant_of
 from resolvers.context import Context
@@ -159,11 +160,36 @@ async def net(context: Context, sent: Sent) -> SettlementCycle:
 
 
 async def settle(context: Context, sent: Sent) -> SettlementCycle:
-    """Record a netted cycle's payments as made. Raises a Refusal."""
+    """Have a netted cycle's payments made. Raises a Refusal."""
     cycle_id = _cycle_of(sent)
     return await _step(
-        context, "settleCycle", sent, lambda session, about: commands.settle_cycle(session, cycle_id, **about)
+        context, "settleCycle", sent, lambda session, about: paying.settle_cycle(session, cycle_id, **about)
     )
+
+
+async def receive(context: Context, sent: Sent) -> SettlementCycle:
+    """Record payments as received: a merchant those made to it. Raises a Refusal."""
+    cycle_id = _cycle_of(sent)
+    currency = context.runtime.catalogue.alliance.settlement_currency
+    told: dict[str, Any] = {
+        "number": sent.get("payment"),
+        "payee_id": context.own_merchant_id,
+        "amount": None if sent.get("amount") is None else _minor(sent["amount"], currency),
+        "reference": sent.get("reference"),
+    }
+    return await _step(
+        context,
+        "recordReceipt",
+        sent,
+        lambda session, about: paying.record_receipts(session, cycle_id, **about, **told),
+    )
+
+
+def _minor(money: Sent, currency: str) -> int:
+    """An amount in minor units. Raises InvalidInput for money of another currency."""
+    if money["currency"] != currency:
+        raise InvalidInput(reason=f"cycles are settled in {currency}", path=("amount", "currency"))
+    return to_minor(money["amount"], currency)
 
 
 async def abort(context: Context, sent: Sent) -> SettlementCycle:

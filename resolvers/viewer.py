@@ -29,6 +29,7 @@ class Scope(StrEnum):
     CYCLE_CONFIRM = "cycle:confirm"
     CYCLE_NET = "cycle:net"
     CYCLE_SETTLE = "cycle:settle"
+    CYCLE_RECEIVE = "cycle:receive"
     CYCLE_ABORT = "cycle:abort"
     CLOCK = "clock"
 
@@ -51,7 +52,8 @@ MEANING: dict[Scope, str] = {
     Scope.CYCLE_STATE: "issue the statements of cycles",
     Scope.CYCLE_CONFIRM: "confirm statements",
     Scope.CYCLE_NET: "net cycles, and plan their payments",
-    Scope.CYCLE_SETTLE: "settle cycles",
+    Scope.CYCLE_SETTLE: "have the payments of cycles made",
+    Scope.CYCLE_RECEIVE: "record payments as received",
     Scope.CYCLE_ABORT: "give cycles up",
     Scope.CLOCK: "say what time it is (as of), for replays",
 }
@@ -75,7 +77,7 @@ ALLOWED_SCOPES: dict[Kind, frozenset[str]] = {
     "member": DEFAULT_SCOPES["member"] | {Scope.POINTS_SPEND},
     "merchant": DEFAULT_SCOPES["merchant"]
     | {Scope.IDENTIFIERS_READ, Scope.POINTS_GIVE, Scope.POINTS_TRANSFER, Scope.POINTS_ADJUST, Scope.SETTLEMENT_WRITE}
-    | {Scope.CYCLE_CONFIRM},
+    | {Scope.CYCLE_CONFIRM, Scope.CYCLE_RECEIVE},
     "operator": frozenset(Scope),
     "auditor": _READS,
 }

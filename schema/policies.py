@@ -50,6 +50,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         **_all(by("merchant", "operator", scope=Scope.CYCLE_CONFIRM), "confirmStatement"),
         **_all(by("operator", scope=Scope.CYCLE_NET), "netCycle"),
         **_all(by("operator", scope=Scope.CYCLE_SETTLE), "settleCycle"),
+        **_all(by("merchant", "operator", scope=Scope.CYCLE_RECEIVE), "recordReceipt"),
         **_all(by("operator", scope=Scope.CYCLE_ABORT), "abortCycle"),
     },
     "Viewer": _all(PARENT, "kind scopes merchant member"),
@@ -123,7 +124,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         **_all(by("operator", "auditor", scope=Scope.SETTLEMENT_READ), "by why"),
     },
     "NetPosition": _all(PARENT, "merchant amount"),
-    "Payment": _all(PARENT, "from to amount status paidAt"),
+    "Payment": _all(PARENT, "number from to amount status paidAt reference"),
     "Obligation": _all(
         PARENT,
         "reference kind debtor creditor currency points amount occurredAt bookedAt orderRef late reverses member store"
@@ -189,6 +190,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
             "Confirmed",
             "Netted",
             "Settled",
+            "ReceiptRecorded",
             "Aborted",
         )
     },

@@ -42,21 +42,25 @@ class NetPosition:
 class Payment:
     """At most n-1 of them for n positions."""
 
+    number: int = strawberry.field(description="Of the payment within its cycle, from 1.")
     from_: Merchant | None = strawberry.field(name="from")
     to: Merchant | None
     amount: Money
     status: model.PaymentStatus
     paid_at: datetime | None
+    reference: str | None = strawberry.field(description="What was given when it was recorded, say of a bank.")
 
     @classmethod
     def of(cls, info: Info, row: model.Payment) -> Self:
         """From a row."""
         return cls(
+            number=row.seq,
             from_=_merchant(info, row.payer_id),
             to=_merchant(info, row.payee_id),
             amount=Money.of_minor(row.amount, _currency(info)),
             status=model.PaymentStatus(row.status),
             paid_at=row.paid_at,
+            reference=row.reference,
         )
 
 

@@ -9,7 +9,7 @@ import strawberry
 from resolvers import cycles
 from resolvers.context import Context
 from schema.answering import Sent, Shared, answer
-from schema.inputs import KEY, passed_as_sent
+from schema.inputs import KEY, MoneyInput, passed_as_sent
 from schema.node import Info
 from schema.refusals import EarlierCycleOpen, LaterCycleStated, UserError, WrongCycleStatus
 from schema.settlement import SettlementCycle
@@ -47,6 +47,23 @@ class CycleStepInput:
     reason: str | None = strawberry.UNSET
 
 
+@passed_as_sent
+@strawberry.input
+class RecordReceiptInput:
+    """A payment of a cycle that came, or all that are left."""
+
+    idempotency_key: str = strawberry.field(description=KEY)
+    cycle: strawberry.ID
+    payment: int | None = strawberry.field(
+        default=strawberry.UNSET, description="Its number; default: all that are left, to a merchant its own."
+    )
+    amount: MoneyInput | None = strawberry.field(
+        default=strawberry.UNSET, description="What came; refused if it is not what was planned."
+    )
+    reference: str | None = strawberry.field(default=strawberry.UNSET, description="Say of a bank.")
+    reason: str | None = strawberry.UNSET
+
+
 @strawberry.type(description="The cycle was closed, and the next one opened at the same moment.")
 class Closed:
     """Nothing enters it any more."""
@@ -75,9 +92,16 @@ class Netted:
     cycle: SettlementCycle
 
 
-@strawberry.type(description="The cycle's payments were made.")
+@strawberry.type(description="The cycle's payments are to be made; with nothing to pay it is settled.")
 class Settled:
-    """Every position is zero."""
+    """It cannot be aborted any more."""
+
+    cycle: SettlementCycle
+
+
+@strawberry.type(description="A payment was received; with the last one the cycle is settled.")
+class ReceiptRecorded:
+    """Recording it again changes nothing."""
 
     cycle: SettlementCycle
 
@@ -96,6 +120,7 @@ IssueStatementsResult = Annotated[
 ConfirmStatementResult = Annotated[Confirmed | Shared | WrongCycleStatus, strawberry.union("ConfirmStatementResult")]
 NetCycleResult = Annotated[Netted | Shared | WrongCycleStatus, strawberry.union("NetCycleResult")]
 SettleCycleResult = Annotated[Settled | Shared | WrongCycleStatus, strawberry.union("SettleCycleResult")]
+RecordReceiptResult = Annotated[ReceiptRecorded | Shared | WrongCycleStatus, strawberry.union("RecordReceiptResult")]
 AbortCycleResult = Annotated[
     Aborted | Shared | WrongCycleStatus | EarlierCycleOpen | LaterCycleStated,
     strawberry.union("AbortCycleResult"),
@@ -131,10 +156,15 @@ class SettlingMutations:
         """The operator's."""
         return cast("Any", await _step(info, input, cycles.net, Netted))
 
-    @strawberry.mutation(description="Record that a netted cycle's payments were made.")
+    @strawberry.mutation(description="Have a netted cycle's payments made: it is SETTLING until all were received.")
     async def settle_cycle(self, info: Info, input: CycleStepInput) -> SettleCycleResult | None:
         """The operator's."""
         return cast("Any", await _step(info, input, cycles.settle, Settled))
+
+    @strawberry.mutation(description="Record a payment of a cycle as received, or all that are left.")
+    async def record_receipt(self, info: Info, input: RecordReceiptInput) -> RecordReceiptResult | None:
+        """A merchant those made to it."""
+        return cast("Any", await _step(info, input, cycles.receive, ReceiptRecorded))
 
     @strawberry.mutation(description="Give up a cycle that is not being settled yet; its claims open the next.")
     async def abort_cycle(self, info: Info, input: CycleStepInput) -> AbortCycleResult | None:

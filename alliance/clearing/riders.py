@@ -11,7 +11,7 @@ import asyncpg
 from alliance.agreements.book import AgreementBook
 from alliance.clearing.model import Obligation, ObligationKind
 from alliance.clearing.rules import Owed, divided, issuer_bears, owed_json, owed_later, reversed_obligations
-from alliance.settlement.closing import CYCLE_LOCK
+from alliance.settlement.model import CYCLE_LOCK
 from domain.base import new_id
 from domain.errors import Refusal
 from domain.ledger.model import AccountKind

@@ -16,12 +16,9 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.settlement import queries
-from alliance.settlement.model import CycleStatus, SettlementCycle
+from alliance.settlement.model import CYCLE_LOCK, CycleStatus, SettlementCycle
 from alliance.settlement.steps import enter, locked, require
 from domain.base import new_id
-
-CYCLE_LOCK = (0x7E55, 1)
-"""Advisory lock: what books an obligation holds it shared, and so is seen by what closes a cycle."""
 
 LOOK_SECONDS = 0.01
 """Between two looks at who is still writing."""

@@ -151,42 +151,6 @@ def _moved(payments: Sequence[PlannedPayment]) -> dict[uuid.UUID, int]:
     return moved
 
 
-async def settle_cycle(
-    session: AsyncSession, cycle_id: uuid.UUID, *, who: uuid.UUID, why: str, as_of: datetime
-) -> SettlementCycle:
-    """Record the planned payments of a netted cycle as made; every position returns to zero.
-
-    Raises NotFound, WrongCycleStatus.
-    """
-    cycle = await locked(session, cycle_id, as_of)
-    await enter(session, cycle, CycleStatus.NETTED, CycleStatus.SETTLING, who, why, as_of)
-    await session.execute(
-        update(Payment)
-        .where(Payment.cycle_id == cycle_id, Payment.status == PaymentStatus.PLANNED)
-        .values(status=PaymentStatus.PAID, paid_at=as_of),
-        execution_options={"synchronize_session": False},
-    )
-    await session.execute(text(_SETTLE_POSITIONS), {"cycle": cycle_id})
-    left = select(func.count()).where(
-        NetPosition.cycle_id == cycle_id, NetPosition.amount != NetPosition.settled + NetPosition.carried
-    )
-    if await session.scalar(left):
-        raise RuntimeError(f"the payments of cycle {cycle.number} do not bring its positions to zero")
-    await enter(session, cycle, CycleStatus.SETTLING, CycleStatus.SETTLED, who, why, as_of)
-    return cycle
-
-
-_SETTLE_POSITIONS = """
-UPDATE net_position SET settled = moved.amount
-FROM (SELECT merchant_id, sum(amount)::bigint AS amount
-      FROM (SELECT payee_id AS merchant_id, amount FROM payment WHERE cycle_id = :cycle AND status = 'PAID'
-            UNION ALL
-            SELECT payer_id, -amount FROM payment WHERE cycle_id = :cycle AND status = 'PAID') AS leg
-      GROUP BY merchant_id) AS moved
-WHERE net_position.cycle_id = :cycle AND net_position.merchant_id = moved.merchant_id
-"""
-
-
 async def abort_cycle(
     session: AsyncSession, alliance: Alliance, cycle_id: uuid.UUID, *, who: uuid.UUID, why: str, as_of: datetime
 ) -> SettlementCycle:

@@ -13,6 +13,10 @@ COMMAND_LINE = uuid.UUID("00000000-0000-7000-8000-7e55e7ac0de0")
 """In a cycle's history: whoever was at the command line. The calendar is the alliance itself."""
 
 
+CYCLE_LOCK = (0x7E55, 1)
+"""Advisory lock: what books an obligation holds it shared, and so is seen by what closes a cycle."""
+
+
 class CycleStatus(StrEnum):
     """In this order; ABORTED from CLOSED, STATED, CONFIRMED or NETTED."""
 
@@ -124,7 +128,7 @@ class NetPosition(Base):
 
 
 class Payment(Base):
-    """One payment of the plan, in minor units."""
+    """One payment of the plan, in minor units. `reference` is what came with it, say of a bank."""
 
     __tablename__ = "payment"
     __table_args__ = (
@@ -139,3 +143,4 @@ class Payment(Base):
     amount: Mapped[int]
     status: Mapped[str]
     paid_at: Mapped[datetime | None]
+    reference: Mapped[str | None]

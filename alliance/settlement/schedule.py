@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from alliance.calendar import Calendar
 from alliance.settlement import closing, commands, queries
 from alliance.settlement.model import CycleStatus, SettlementCycle
+from alliance.settlement.paying import settle_cycle
 from domain.programs.catalogue import Alliance
 
 
@@ -34,10 +35,10 @@ async def close_due(session: AsyncSession, alliance: Alliance, as_of: datetime) 
 async def advance_due(session: AsyncSession, alliance: Alliance, as_of: datetime) -> SettlementCycle | None:
     """Take the oldest cycle that is closed and not netted one step on, if that needs nobody's decision.
 
-    It is stated, confirmed when the objection days are over in silence, netted. Payments are recorded by those who saw
-    them made. Returns the cycle that moved, or None: call again until it is None.
+    It is stated, confirmed when the objection days are over in silence, netted, and its payments are told. That they
+    were made is recorded by those who saw it. Returns the cycle that moved, or None: call again until it is None.
     """
-    waiting = (CycleStatus.CLOSED, CycleStatus.STATED, CycleStatus.CONFIRMED)
+    waiting = (CycleStatus.CLOSED, CycleStatus.STATED, CycleStatus.CONFIRMED, CycleStatus.NETTED)
     query = select(SettlementCycle).where(SettlementCycle.status.in_(waiting)).order_by(SettlementCycle.number).limit(1)
     cycle = await session.scalar(query)
     if cycle is None:
@@ -47,6 +48,8 @@ async def advance_due(session: AsyncSession, alliance: Alliance, as_of: datetime
         return await commands.issue_statements(session, alliance, cycle.id, who=by, why="closed", as_of=as_of)
     if cycle.status == CycleStatus.CONFIRMED:
         return await commands.net_cycle(session, alliance, cycle.id, who=by, why="confirmed", as_of=as_of)
+    if cycle.status == CycleStatus.NETTED:
+        return await settle_cycle(session, cycle.id, who=by, why="netted", as_of=as_of)
     if cycle.objections_until is None or as_of < cycle.objections_until:
         return None
     return await commands.confirm_statement(session, cycle.id, who=by, why="no objection in time", as_of=as_of)

@@ -153,14 +153,35 @@ def settle(
     home: Home = None,
     json: Json = False,
 ) -> None:
-    """Record the payments of a netted cycle as made."""
+    """Have the payments of a netted cycle made: from then on it is not aborted."""
 
     async def step(session: "AsyncSession", _: "Runtime", id_: UUID, about: dict[str, Any]) -> "SettlementCycle":
-        from alliance.settlement.commands import settle_cycle
+        from alliance.settlement.paying import settle_cycle
 
         return await settle_cycle(session, id_, **about)
 
     _take("settle", "NETTED", step, number, _about(reason, as_of), dry_run, json)
+
+
+@cycle.command()
+def receive(
+    number: Number = None,
+    payment: Annotated[int | None, typer.Option(help="Number of the payment [default: all that are left].")] = None,
+    reference: Annotated[str | None, typer.Option(help="What came with it, say of a bank.")] = None,
+    reason: Reason = "command line",
+    as_of: AsOf = None,
+    dry_run: DryRun = False,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Record payments as received; with the last one the cycle is settled."""
+
+    async def step(session: "AsyncSession", _: "Runtime", id_: UUID, about: dict[str, Any]) -> "SettlementCycle":
+        from alliance.settlement.paying import record_receipts
+
+        return await record_receipts(session, id_, number=payment, reference=reference, **about)
+
+    _take("receive", "SETTLING", step, number, _about(reason, as_of), dry_run, json)
 
 
 @cycle.command()
@@ -331,6 +352,7 @@ async def _in_full(session: "AsyncSession", runtime: "Runtime", number: int) -> 
         "multilateral": from_minor(saved.multilateral, currency),
         "payments": [
             {
+                "number": payment.seq,
                 "from": name(payment.payer_id),
                 "to": name(payment.payee_id),
                 "amount": from_minor(payment.amount, currency),
@@ -378,7 +400,9 @@ def _show_full(console: Console, row: dict[str, Any]) -> None:
         times = [f"{step[name]:%Y-%m-%d %H:%M:%S}" for name in ("at", "asOf")]
         steps.add_row(step["status"], *times, step["by"], step["why"])
     console.print(steps)
-    payments = Table("from", "to", "amount", "status")
+    payments = Table("payment", "from", "to", "amount", "status")
     for payment in row["payments"]:
-        payments.add_row(payment["from"], payment["to"], str(payment["amount"]), payment["status"])
+        payments.add_row(
+            str(payment["number"]), payment["from"], payment["to"], str(payment["amount"]), payment["status"]
+        )
     console.print(payments)

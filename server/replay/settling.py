@@ -12,6 +12,7 @@ from workers.actors.expiry import expire_range
 
 STEPS = {"issueStatements": "CycleStepInput", "confirmStatement": "ConfirmStatementInput"}
 STEPS |= {"netCycle": "CycleStepInput", "settleCycle": "CycleStepInput"}
+RECEIPT = "RecordReceiptInput"
 
 
 async def expire(runtime: Runtime, as_of: datetime) -> None:
@@ -28,25 +29,30 @@ async def settle(client: Client, name: str, as_of: datetime) -> None:
     answer = await _step(client, "closeCycle", "CloseCycleInput", {"idempotencyKey": f"close-{name}"}, as_of)
     if answer.get("code") == "NOT_FOUND":
         return
-    cycle = _cycle(answer)
+    cycle, _ = _cycle(answer)
+    status = ""
     for step, kind in STEPS.items():
-        _cycle(await _step(client, step, kind, {"idempotencyKey": f"{step}-{name}", "cycle": cycle}, as_of))
+        sent = {"idempotencyKey": f"{step}-{name}", "cycle": cycle}
+        _, status = _cycle(await _step(client, step, kind, sent, as_of))
+    if status == "SETTLING":
+        sent = {"idempotencyKey": f"receipts-{name}", "cycle": cycle}
+        _cycle(await _step(client, "recordReceipt", RECEIPT, sent, as_of))
 
 
 async def _step(client: Client, step: str, kind: str, sent: Mapping[str, Any], as_of: datetime) -> dict[str, Any]:
     success = {"confirmStatement": "Confirmed", "issueStatements": "Issued"}.get(step)
-    success = success or {"closeCycle": "Closed", "netCycle": "Netted", "settleCycle": "Settled"}[step]
+    success = success or {"closeCycle": "Closed", "netCycle": "Netted", "settleCycle": "Settled"}.get(step)
+    success = success or {"recordReceipt": "ReceiptRecorded"}[step]
     document = f"""mutation Step($input: {kind}!) {{
       {step}(input: $input) {{
-        __typename ... on {success} {{ cycle {{ id }} }} ... on UserError {{ code message }}
+        __typename ... on {success} {{ cycle {{ id status }} }} ... on UserError {{ code message }}
       }}
     }}"""
     return await client.call(document, {"input": sent}, as_of)
 
 
-def _cycle(answer: Mapping[str, Any]) -> str:
-    """The id of the cycle that took a step. Raises ApiFault if it was refused."""
+def _cycle(answer: Mapping[str, Any]) -> tuple[str, str]:
+    """Id and status of the cycle that took a step. Raises ApiFault if it was refused."""
     if "cycle" not in answer:
         raise ApiFault(f"the cycle was not settled: {answer['message']} ({answer['code']})")
-    id_: str = answer["cycle"]["id"]
-    return id_
+    return answer["cycle"]["id"], answer["cycle"]["status"]

@@ -15,6 +15,7 @@ from alliance.exchange.commands import exchange_request, quote
 from alliance.exchange.model import Quote
 from alliance.runtime import Runtime
 from alliance.settlement import commands as settlement
+from alliance.settlement import paying
 from alliance.settlement.closing import close_cycle, drained, open_next
 from alliance.settlement.model import SettlementCycle
 from domain.base import new_id
@@ -134,18 +135,18 @@ class House:
 
     async def step(self, name: str, cycle: SettlementCycle, **named: Any) -> SettlementCycle:
         """Take a cycle one step on, by the name of its command."""
-        command = getattr(settlement, name)
+        command = getattr(settlement, name, None) or getattr(paying, name)
         house = (self.runtime.catalogue.alliance,) if name in ("issue_statements", "net_cycle", "abort_cycle") else ()
         named = {"who": WHO, "why": "test", "as_of": NOON} | named
         async with self.runtime.database.transaction() as session:
             moved: SettlementCycle = await command(session, *house, cycle.id, **named)
             return moved
 
-    async def through(self, cycle: SettlementCycle, last: str = "settle_cycle") -> SettlementCycle:
+    async def through(self, cycle: SettlementCycle, last: str = "record_receipts") -> SettlementCycle:
         """Take a closed cycle up to and including the step `last`."""
-        for name in ("issue_statements", "confirm_statement", "net_cycle", "settle_cycle"):
+        for name in ("issue_statements", "confirm_statement", "net_cycle", "settle_cycle", "record_receipts"):
             cycle = await self.step(name, cycle)
-            if name == last:
+            if name == last or cycle.status == "SETTLED":
                 break
         return cycle
 

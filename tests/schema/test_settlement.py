@@ -106,7 +106,8 @@ async def test_a06_a07_a08_a_cycle_from_open_to_settled(
         ("issueStatements", "CycleStepInput", "Issued", "STATED"),
         ("confirmStatement", "ConfirmStatementInput", "Confirmed", "CONFIRMED"),
         ("netCycle", "CycleStepInput", "Netted", "NETTED"),
-        ("settleCycle", "CycleStepInput", "Settled", "SETTLED"),
+        ("settleCycle", "CycleStepInput", "Settled", "SETTLING"),
+        ("recordReceipt", "RecordReceiptInput", "ReceiptRecorded", "SETTLED"),
     ]
     for mutation, kind, success, status in steps:
         want = f"... on {success} {{ cycle {{ {CYCLE} }} }}"
@@ -151,6 +152,30 @@ async def test_a06_a07_a08_a_cycle_from_open_to_settled(
     theirs = {e["node"]["kind"]: e["node"] for e in other["obligations"]["edges"]}
     assert theirs["SPEND"]["orderRef"] is None
     assert theirs["SPEND"]["reference"] == lines["SPEND"]["reference"]
+
+
+async def test_a14_a_merchant_records_only_what_it_received(
+    operator: Client, grocer: Client, fuel: Client, card: str
+) -> None:
+    await give(operator, card, 1000, at="fuel")  # fuel owes grocer 9.00
+    cycle = (await operator.do("closeCycle", "CloseCycleInput", "... on Closed { cycle { id } }"))["cycle"]["id"]
+    steps = (("issueStatements", ""), ("confirmStatement", ""), ("netCycle", ""), ("settleCycle", "Settled"))
+    for step, success in steps:
+        kind = "ConfirmStatementInput" if step == "confirmStatement" else "CycleStepInput"
+        await operator.do(step, kind, f"... on {success} {{ cycle {{ status }} }}" if success else "", cycle=cycle)
+    want = "... on ReceiptRecorded { cycle { status payments { number status reference } } }"
+    sent = {"cycle": cycle, "payment": 1, "reference": "bank 7"}
+    payer = await fuel.do("recordReceipt", "RecordReceiptInput", want, **sent)
+    assert (payer["__typename"], payer["path"]) == ("NotFound", ["payment"])
+    for amount in ({"amount": "8.99", "currency": "USD"}, {"amount": "9.00", "currency": "EUR"}):
+        less = await grocer.do("recordReceipt", "RecordReceiptInput", want, **sent, amount=amount)
+        assert (less["__typename"], less["path"][0]) == ("InvalidInput", "amount")
+    paid = {"amount": "9.00", "currency": "USD"}
+    done = await grocer.do("recordReceipt", "RecordReceiptInput", want, **sent, amount=paid)
+    assert done["cycle"] == {
+        "status": "SETTLED",
+        "payments": [{"number": 1, "status": "PAID", "reference": "bank 7"}],
+    }
 
 
 async def test_cycles_are_listed_newest_first(operator: Client, card: str) -> None:
@@ -220,6 +245,7 @@ STEP_SCOPES = {
     "confirmStatement": ("ConfirmStatementInput", "cycle:confirm"),
     "netCycle": ("CycleStepInput", "cycle:net"),
     "settleCycle": ("CycleStepInput", "cycle:settle"),
+    "recordReceipt": ("RecordReceiptInput", "cycle:receive"),
     "abortCycle": ("CycleStepInput", "cycle:abort"),
 }
 

@@ -42,7 +42,8 @@ async def test_a_cycle_by_hand_from_open_to_settled(house: House) -> None:
     assert (listed["status"], listed["closesAt"]) == ("OPEN", None)
     closed = await cycle("close", "--reason", "end of the week", *AS_OF)
     assert (closed["status"], closed["closesAt"], closed["dryRun"]) == ("CLOSED", "2017-06-05T04:00:00+00:00", False)
-    for step, status in (("state", "STATED"), ("confirm", "CONFIRMED"), ("net", "NETTED"), ("settle", "SETTLED")):
+    steps = (("state", "STATED"), ("confirm", "CONFIRMED"), ("net", "NETTED"), ("settle", "SETTLING"))
+    for step, status in (*steps, ("receive", "SETTLED")):
         assert (await cycle(step, "--dry-run", *AS_OF))["status"] == status
         assert (await cycle(step, "1", *AS_OF))["status"] == status
     shown = await cycle("show", "1")
@@ -77,4 +78,4 @@ async def test_all_that_is_due_is_done_at_once(house: House) -> None:
     assert await cycle("run", *AS_OF) == {"steps": steps, "dryRun": False}
     assert (await cycle("run", *AS_OF))["steps"] == []
     later = (await cycle("run", "--as-of", "2017-06-09T04:00:00Z"))["steps"]
-    assert [step["status"] for step in later] == ["CONFIRMED", "NETTED"]
+    assert [step["status"] for step in later] == ["CONFIRMED", "NETTED", "SETTLING"]

@@ -123,7 +123,7 @@ async def test_a_cycle_closes_and_is_netted_by_the_calendar(database: Database, 
     assert (await cycles(database))[0] == (1, "STATED")
     await settle(database, runtime, opened + timedelta(days=14))
     (first, second, *_) = await cycles(database)
-    assert first == (1, "NETTED")
+    assert first == (1, "SETTLED")
     assert second[0] == 2
 
 

@@ -253,7 +253,7 @@ async def _some_step(house: House, chance: random.Random) -> None:
     if not waiting:
         return
     cycle = chance.choice(waiting)
-    step = STEPS[("CLOSED", "STATED", "CONFIRMED", "NETTED").index(cycle.status)]
+    step = STEPS[("CLOSED", "STATED", "CONFIRMED", "NETTED", "SETTLING").index(cycle.status)]
     try:
         await house.step(chance.choice([step, step, step, "abort_cycle"]), cycle)
     except (EarlierCycleOpen, LaterCycleStated, WrongCycleStatus):

@@ -18,12 +18,12 @@ from alliance.settlement.model import CycleStatus, SettlementCycle
 from alliance.settlement.rules import Report
 from alliance.settlement.schedule import advance_due, close_due, open_due
 from domain.base import new_id
-from domain.errors import NotFound
+from domain.errors import InvalidInput, NotFound
 from domain.ledger.model import Operation
 from tests.alliance.support import NOON, WHO, House, days
 
 CENT = 10_000
-STEPS = ("issue_statements", "confirm_statement", "net_cycle", "settle_cycle")
+STEPS = ("issue_statements", "confirm_statement", "net_cycle", "settle_cycle", "record_receipts")
 
 
 async def owe(house: House, rows: Sequence[tuple[uuid.UUID, uuid.UUID, int]]) -> None:
@@ -75,6 +75,11 @@ async def test_a07_the_life_of_a_cycle(house: House) -> None:
         [payment] = (await queries.payments(session, [cycle.id]))[cycle.id]
     assert (payment.payer_id, payment.payee_id, payment.amount, payment.status) == (fuel, grocer, 7_200, "PLANNED")
     cycle = await house.step("settle_cycle", cycle)
+    assert (cycle.status, await positions(house, cycle)) == (
+        "SETTLING",
+        {fuel: (-7_200, -7_200), grocer: (7_200, 7_200)},
+    )
+    cycle = await house.step("record_receipts", cycle)
     assert await positions(house, cycle) == {fuel: (-7_200, 0), grocer: (7_200, 0)}
     async with house.runtime.database.session() as session:
         [payment] = (await queries.payments(session, [cycle.id]))[cycle.id]
@@ -138,6 +143,37 @@ async def test_a06_the_rest_opens_the_next_cycle(house: House) -> None:
     assert (sign * one.lines, sign * one.net, sign * one.carried) == (10_497_500, 1_050, -2_500)
     assert (sign * other.opening, sign * other.closing, sign * other.net) == (-2_500, 10_495_000, 1_050)
     assert sign * other.carried == -5_000
+
+
+async def test_a08_each_payment_is_recorded_by_who_received_it(house: House) -> None:
+    a, b, c = sorted(new_id() for _ in range(3))
+    await owe(house, [(a, b, 5_000), (c, b, 3_000)])
+    cycle = await house.through(await house.close(), "settle_cycle")
+    async with house.runtime.database.session() as session:
+        planned = (await queries.payments(session, [cycle.id]))[cycle.id]
+    assert [(p.seq, p.payer_id, p.payee_id, p.amount, p.status) for p in planned] == [
+        (1, a, b, 5_000, "PLANNED"),
+        (2, c, b, 3_000, "PLANNED"),
+    ]
+    for named in ({"number": 3}, {"number": 1, "payee_id": a}, {"payee_id": c}):
+        with pytest.raises(NotFound):
+            await house.step("record_receipts", cycle, **named)
+    for wrong in ({"number": 1, "amount": 4_999}, {"amount": 8_000}, {"number": 1, "reference": "x" * 201}):
+        with pytest.raises(InvalidInput):
+            await house.step("record_receipts", cycle, **wrong)
+    for _ in range(2):
+        cycle = await house.step("record_receipts", cycle, number=1, payee_id=b, amount=5_000, reference="bank 7")
+        assert (cycle.status, await positions(house, cycle)) == (
+            "SETTLING",
+            {a: (-5_000, 0), b: (8_000, 3_000), c: (-3_000, -3_000)},
+        )
+    with pytest.raises(WrongCycleStatus):
+        await house.step("abort_cycle", cycle)
+    assert (await house.step("record_receipts", cycle)).status == "SETTLED"
+    assert (await house.step("record_receipts", cycle, number=2)).status == "SETTLED"
+    async with house.runtime.database.session() as session:
+        made = (await queries.payments(session, [cycle.id]))[cycle.id]
+    assert [(p.status, p.reference) for p in made] == [("PAID", "bank 7"), ("PAID", None)]
 
 
 async def test_a08_twelve_obligations_of_five_parties(house: House) -> None:
@@ -390,7 +426,7 @@ async def test_a07_the_calendar_closes_and_silence_confirms(house: House) -> Non
     assert await due(monday) == [CycleStatus.CLOSED, CycleStatus.STATED]
     assert await due(monday) == []
     assert await due(monday + days(3)) == []
-    assert await due(monday + days(4)) == [CycleStatus.CONFIRMED, CycleStatus.NETTED]
+    assert await due(monday + days(4)) == [CycleStatus.CONFIRMED, CycleStatus.NETTED, CycleStatus.SETTLING]
     assert await due(monday + days(7)) == [CycleStatus.CLOSED, CycleStatus.STATED]
 
 

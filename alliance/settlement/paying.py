@@ -1,0 +1,92 @@
+"""Paying a cycle: from when it is to be paid, to when the last payment was received."""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import func, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from alliance.settlement.model import CycleStatus, NetPosition, Payment, PaymentStatus, SettlementCycle
+from alliance.settlement.steps import enter, locked, require
+from domain.errors import InvalidInput, NotFound
+
+LONGEST_REFERENCE = 200
+
+
+async def settle_cycle(
+    session: AsyncSession, cycle_id: uuid.UUID, *, who: uuid.UUID, why: str, as_of: datetime
+) -> SettlementCycle:
+    """Have the planned payments of a netted cycle made: from now on it is not aborted. With none it is SETTLED.
+
+    Raises NotFound, WrongCycleStatus.
+    """
+    cycle = await locked(session, cycle_id, as_of)
+    await enter(session, cycle, CycleStatus.NETTED, CycleStatus.SETTLING, who, why, as_of)
+    await _finish(session, cycle, who, why, as_of)
+    return cycle
+
+
+async def record_receipts(
+    session: AsyncSession,
+    cycle_id: uuid.UUID,
+    *,
+    who: uuid.UUID,
+    why: str,
+    as_of: datetime,
+    number: int | None = None,
+    payee_id: uuid.UUID | None = None,
+    amount: int | None = None,
+    reference: str | None = None,
+) -> SettlementCycle:
+    """Record a payment as received, or all that are left; with the last one the cycle is SETTLED.
+
+    A payee sees only its own. `amount`, if it is given, is what came of that one payment, in minor units. Recording a
+    payment again changes nothing. Raises NotFound, WrongCycleStatus; InvalidInput where something else came than was planned.
+    """
+    cycle = await locked(session, cycle_id, as_of)
+    require(cycle, *((CycleStatus.SETTLING,) if number is None else (CycleStatus.SETTLING, CycleStatus.SETTLED)))
+    if reference is not None and len(reference) > LONGEST_REFERENCE:
+        raise InvalidInput(reason=f"a reference has at most {LONGEST_REFERENCE} characters", path=("reference",))
+    made = (PaymentStatus.PLANNED, PaymentStatus.PAID)
+    query = select(Payment).where(Payment.cycle_id == cycle_id, Payment.status.in_(made)).order_by(Payment.seq)
+    if number is not None:
+        query = query.where(Payment.seq == number)
+    if payee_id is not None:
+        query = query.where(Payment.payee_id == payee_id)
+    payments = (await session.scalars(query)).all()
+    if not payments:
+        raise NotFound(what="payment", path=("payment",))
+    if amount is not None and (number is None or amount != payments[0].amount):
+        raise InvalidInput(reason="that is not the amount that was to be paid", path=("amount",))
+    for payment in payments:
+        if payment.status == PaymentStatus.PLANNED:
+            payment.status, payment.paid_at, payment.reference = PaymentStatus.PAID.value, as_of, reference
+    await session.flush()
+    if cycle.status == CycleStatus.SETTLING:
+        await _finish(session, cycle, who, why, as_of)
+    return cycle
+
+
+async def _finish(session: AsyncSession, cycle: SettlementCycle, who: uuid.UUID, why: str, as_of: datetime) -> None:
+    """Let positions follow the payments that were made; with nothing left to pay, the cycle is SETTLED."""
+    await session.execute(text(_SETTLE_POSITIONS), {"cycle": cycle.id})
+    planned = select(func.count()).where(Payment.cycle_id == cycle.id, Payment.status == PaymentStatus.PLANNED)
+    if await session.scalar(planned):
+        return
+    left = select(func.count()).where(
+        NetPosition.cycle_id == cycle.id, NetPosition.amount != NetPosition.settled + NetPosition.carried
+    )
+    if await session.scalar(left):
+        raise RuntimeError(f"the payments of cycle {cycle.number} do not bring its positions to zero")
+    await enter(session, cycle, CycleStatus.SETTLING, CycleStatus.SETTLED, who, why, as_of)
+
+
+_SETTLE_POSITIONS = """
+UPDATE net_position SET settled = moved.amount
+FROM (SELECT merchant_id, sum(amount)::bigint AS amount
+      FROM (SELECT payee_id AS merchant_id, amount FROM payment WHERE cycle_id = :cycle AND status = 'PAID'
+            UNION ALL
+            SELECT payer_id, -amount FROM payment WHERE cycle_id = :cycle AND status = 'PAID') AS leg
+      GROUP BY merchant_id) AS moved
+WHERE net_position.cycle_id = :cycle AND net_position.merchant_id = moved.merchant_id
+"""
