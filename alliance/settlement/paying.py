@@ -41,7 +41,7 @@ async def record_receipts(
     """Record a payment as received, or all that are left; with the last one the cycle is SETTLED.
 
     A payee sees only its own. `amount`, if it is given, is what came of that one payment, in minor units. Recording a
-    payment again changes nothing. Raises NotFound, WrongCycleStatus; InvalidInput where something else came than was planned.
+    payment again changes nothing. Raises NotFound, WrongCycleStatus; InvalidInput for what was not planned so.
     """
     cycle = await locked(session, cycle_id, as_of)
     require(cycle, *((CycleStatus.SETTLING,) if number is None else (CycleStatus.SETTLING, CycleStatus.SETTLED)))
