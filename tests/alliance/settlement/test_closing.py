@@ -113,7 +113,7 @@ async def test_a07_a_cycle_is_closed_by_two_steps_in_order(house: House) -> None
 
 
 async def test_a07_no_step_is_taken_in_the_future(house: House) -> None:
-    await house.earn(await house.member(), "fuel", 100)
+    await house.earn(await house.member(), "fuel", 10_000)
     soon = datetime.now(UTC) + timedelta(minutes=10)
     with pytest.raises(InvalidInput) as refused:
         await house.close(soon)
