@@ -8,6 +8,7 @@ from benchmarks.ledger.run import PARTS, bench_ledger
 from benchmarks.ledger.site import Plan
 from benchmarks.outcome import Outcome
 from benchmarks.sealing import bench_seal
+from benchmarks.workers import bench_workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ BENCHES = {
     "earn": Bench(lambda plan, _: bench_earn(plan.seconds, plan.purchases)),
     "ledger": Bench(bench_ledger, PARTS.keys()),
     "seal": Bench(lambda plan, _: bench_seal(plan)),
+    "workers": Bench(lambda plan, _: bench_workers(plan)),
 }
 
 

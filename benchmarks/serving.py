@@ -36,12 +36,12 @@ WHO = UUID("00000000-0000-7000-8000-7e55e7acbe00")
 
 
 @contextmanager
-def house(owner: str) -> Iterator[Settings]:
-    """Settings of a home and a database server of one's own. Raises ServicesError."""
+def house(owner: str, *, with_valkey: bool = False) -> Iterator[Settings]:
+    """Settings of a home and servers of one's own. Raises ServicesError."""
     with tempfile.TemporaryDirectory(prefix="tessera-bench-") as folder:
         home = Path(folder)
-        with start_services(home, owner=owner, with_valkey=False) as services:
-            yield Settings(home=home, database_url=services.database_url)
+        with start_services(home, owner=owner, with_valkey=with_valkey) as services:
+            yield Settings(home=home, database_url=services.database_url, redis_url=services.redis_url)
 
 
 def operator_token(settings: Settings) -> str:
@@ -98,7 +98,7 @@ async def serving(name: str, settings: Settings, database_url: str | None = None
 def environment_of(settings: Settings, database_url: str | None = None) -> dict[str, str]:
     """The environment of a process with these settings, on that database."""
     said = {"TESSERA_HOME": str(settings.home), "TESSERA_DATABASE_URL": database_url or settings.database_url or ""}
-    return dict(os.environ) | said
+    return dict(os.environ) | said | {"TESSERA_REDIS_URL": settings.redis_url or ""}
 
 
 @contextmanager

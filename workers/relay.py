@@ -15,7 +15,7 @@ from domain.events.commands import hand_out
 from domain.events.model import CHANNEL, HandedOut
 from workers import telemetry
 from workers.actor import Actor
-from workers.actors import all_actors
+from workers.actors import Known, all_actors
 from workers.broker import QUEUES, make_broker, room, send
 from workers.process import OUTAGES, PAUSE, Page, Parts, Settings, no_page, pause, required, run_until_stopped
 
@@ -25,11 +25,11 @@ log = structlog.get_logger("relay")
 POLL = 1.0
 
 
-def run_relay(settings: Settings, page: Page = no_page) -> None:
+def run_relay(settings: Settings, page: Page = no_page, known: Known = all_actors) -> None:
     """Relay jobs until SIGTERM or SIGINT."""
     database_url = required(settings.database_url, "database_url")
     broker = make_broker(required(settings.redis_url, "redis_url"))
-    actors = all_actors(settings.secret("fingerprint"))
+    actors = known(settings.secret("fingerprint"))
     again_after = timedelta(seconds=settings.job_redelivery)
 
     async def serve(stop: asyncio.Event) -> None:

@@ -14,7 +14,7 @@ from dramatiq.brokers.redis import RedisBroker
 
 from alliance.runtime import Runtime
 from workers.actor import Actor, work_off
-from workers.actors import all_actors
+from workers.actors import Known, all_actors
 from workers.broker import QUEUES, make_broker
 from workers.process import Page, Parts, Settings, no_page, required, run_until_stopped
 
@@ -28,11 +28,11 @@ IDLE_POLL = 100
 GRACE = 1500
 
 
-def run_worker(settings: Settings, page: Page = no_page) -> None:
+def run_worker(settings: Settings, page: Page = no_page, known: Known = all_actors) -> None:
     """Do jobs until SIGTERM or SIGINT."""
     database_url = required(settings.database_url, "database_url")
     broker = make_broker(required(settings.redis_url, "redis_url"))
-    actors = all_actors(settings.secret("fingerprint"))
+    actors = known(settings.secret("fingerprint"))
 
     async def serve(stop: asyncio.Event) -> None:
         threads = settings.worker_threads

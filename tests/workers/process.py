@@ -16,7 +16,6 @@ from alliance.proofs.notes import PrivateKey
 from alliance.runtime import Runtime
 from domain.events.commands import add_event
 from domain.events.model import HeldJob
-from workers import worker
 from workers.actor import Actor
 from workers.relay import run_relay
 from workers.scheduler import run_scheduler
@@ -53,8 +52,7 @@ async def stuck(runtime: Runtime, session: AsyncSession, jobs: Sequence[HeldJob]
 
 def run_stuck(settings: Settings) -> None:
     """A worker with that actor alone."""
-    worker.all_actors = lambda secret: {"note": Actor("note", stuck, batch=7)}  # type: ignore[assignment]
-    run_worker(settings)
+    run_worker(settings, known=lambda secret: {"note": Actor("note", stuck, batch=7)})
 
 
 ROLES = {"relay": run_relay, "worker": run_worker, "scheduler": run_scheduler, "stuck": run_stuck}

@@ -1,5 +1,7 @@
 """The actors, one module a concern. What a job names must be here, or the job waits in its table until it is."""
 
+from collections.abc import Callable, Mapping
+
 from workers.actor import Actor
 from workers.actors.accrual import accrual
 from workers.actors.exits import exits, exits_range
@@ -8,6 +10,9 @@ from workers.actors.holds import lapse, lapse_range
 from workers.actors.notices import notices
 from workers.actors.retention import forget_keys
 from workers.actors.settlement import settle
+
+Known = Callable[[bytes], Mapping[str, Actor]]
+"""The actors of a process, by name, given the secret of idempotency keys."""
 
 
 def all_actors(fingerprint_secret: bytes) -> dict[str, Actor]:
