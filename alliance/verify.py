@@ -43,15 +43,23 @@ _CHECKS = {
         SELECT first_id AS holder_id, cycle_id || ' ' || second_id AS kind, 'millionths' AS currency,
                net * {unit} + carried AS kept, opening + lines + adjustments AS proved
         FROM pair_net WHERE net * {unit} + carried <> opening + lines + adjustments""",
+    "pair net is rounded half-even": """
+        SELECT first_id AS holder_id, cycle_id || ' ' || second_id AS kind, 'millionths' AS currency,
+               net * {unit} AS kept, opening + lines + adjustments AS proved
+        FROM pair_net JOIN settlement_cycle c ON c.id = cycle_id
+        WHERE c.status <> 'ABORTED'
+          AND (2 * abs(carried) > {unit} OR (2 * abs(carried) = {unit} AND net % 2 <> 0))""",
     "position is the sum of its pair nets": """
         SELECT merchant_id AS holder_id, cycle_id::text AS kind, 'minor units' AS currency,
-               n.amount AS kept, coalesce(p.amount, 0) AS proved
+               coalesce(n.amount, 0) AS kept, coalesce(p.amount, 0) AS proved
         FROM net_position n
-        LEFT JOIN (SELECT cycle_id, merchant_id, sum(net) AS amount
+        FULL JOIN (SELECT cycle_id, merchant_id, sum(net) AS amount
                    FROM (SELECT cycle_id, first_id AS merchant_id, net FROM pair_net
                          UNION ALL SELECT cycle_id, second_id, -net FROM pair_net) AS side
+                   WHERE cycle_id IN (SELECT id FROM settlement_cycle
+                                      WHERE status IN ('NETTED', 'SETTLING', 'SETTLED'))
                    GROUP BY 1, 2) p USING (cycle_id, merchant_id)
-        WHERE n.amount <> coalesce(p.amount, 0)""",
+        WHERE coalesce(n.amount, 0) <> coalesce(p.amount, 0)""",
     "positions of a cycle sum to zero": """
         SELECT cycle_id AS holder_id, 'cycle' AS kind, 'minor units' AS currency, sum(amount) AS kept, 0 AS proved
         FROM net_position GROUP BY cycle_id HAVING sum(amount) <> 0""",

@@ -4,10 +4,12 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from benchmarks.earn import bench_earn
-from benchmarks.ledger.run import PARTS, bench_ledger
+from benchmarks.ledger.run import PARTS as LEDGER
 from benchmarks.ledger.site import Plan
 from benchmarks.outcome import Outcome
+from benchmarks.parts import Parts, run_parts
 from benchmarks.sealing import bench_seal
+from benchmarks.settle.run import PARTS as SETTLE
 from benchmarks.workers import bench_workers
 
 
@@ -19,10 +21,15 @@ class Bench:
     parts: Collection[str] = ()
 
 
+def _in_parts(name: str, parts: Parts) -> Bench:
+    return Bench(lambda plan, only: run_parts(name, parts, plan, only), parts.keys())
+
+
 BENCHES = {
     "earn": Bench(lambda plan, _: bench_earn(plan.seconds, plan.purchases)),
-    "ledger": Bench(bench_ledger, PARTS.keys()),
+    "ledger": _in_parts("ledger", LEDGER),
     "seal": Bench(lambda plan, _: bench_seal(plan)),
+    "settle": _in_parts("settle", SETTLE),
     "workers": Bench(lambda plan, _: bench_workers(plan)),
 }
 

@@ -11,7 +11,7 @@ from sqlalchemy import Table, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.calendar import Calendar
-from alliance.settlement import queries
+from alliance.settlement import netting, queries
 from alliance.settlement.errors import EarlierCycleOpen, LaterCycleStated
 from alliance.settlement.model import (
     CycleStatus,
@@ -28,7 +28,6 @@ from alliance.settlement.rules import (
     carried_whole,
     minor_unit,
     plan_payments,
-    positions,
 )
 from alliance.settlement.steps import enter, locked, require
 from domain.errors import NotFound
@@ -51,25 +50,11 @@ async def issue_statements(
     earlier = await queries.first_provisional(session, before=cycle.number)
     if earlier is not None:
         raise EarlierCycleOpen(number=earlier, path=("cycle",))
-    nets = (await queries.pair_nets(session, [cycle], alliance.settlement_currency))[cycle.id]
     calendar = Calendar.of(alliance.calendar)
     cycle.objections_until = calendar.deadline(as_of, alliance.cycle.objection, alliance.timezone)
     await enter(session, cycle, CycleStatus.CLOSED, CycleStatus.STATED, who, why, as_of)
-    await _keep(session, cycle, nets)
-    await _insert(
-        session,
-        Statement,
-        [
-            {
-                "cycle_id": cycle.id,
-                "merchant_id": party,
-                "issued_at": as_of,
-                "confirmed_at": as_of if party == alliance.id else None,
-                "confirmed_by": who if party == alliance.id else None,
-            }
-            for party in positions(nets)
-        ],
-    )
+    await netting.sum_up(session, cycle.id, minor_unit(alliance.settlement_currency))
+    await netting.state(session, cycle.id, operator_id=alliance.id, who=who, as_of=as_of)
     return cycle
 
 
@@ -111,8 +96,7 @@ async def net_cycle(
     calendar = Calendar.of(alliance.calendar)
     cycle.payments_due = calendar.deadline(as_of, alliance.cycle.payment, alliance.timezone)
     await enter(session, cycle, CycleStatus.CONFIRMED, CycleStatus.NETTED, who, why, as_of)
-    nets = (await queries.pair_nets(session, [cycle], alliance.settlement_currency))[cycle.id]
-    amounts = positions(nets)
+    amounts = await netting.positions(session, cycle.id)
     plan = plan_payments(amounts, alliance.cycle.min_payment)
     carried = _moved([payment for payment in plan if payment.carried])
     await _insert(

@@ -10,6 +10,7 @@ from typing import TypeVar
 from uuid import UUID, uuid4
 
 import asyncpg
+from sqlalchemy import make_url
 
 from alliance.clearing.commands import Detail, earn_request
 from alliance.runtime import Runtime
@@ -26,12 +27,13 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class Plan:
     """`seconds` a measurement, made `rounds` times in turn with what it is compared with. `purchases` are posted to be
-    weighed; `wallets` is the larger number of wallets."""
+    weighed; `wallets` is the larger number of wallets, `obligations` that of what merchants owe in a cycle."""
 
     seconds: float = 4.0
     rounds: int = 3
     purchases: int = 100_000
     wallets: int = 1_000_000
+    obligations: int = 10_000_000
 
     @property
     def few(self) -> int:
@@ -51,6 +53,11 @@ class Site:
         """The URL of a fresh copy of that database, or of another copy."""
         self._copies += 1
         return await copy_of(like or self.settings.database_url or "", f"bench_{self._copies}")
+
+    async def drop(self, database_url: str) -> None:
+        """Give up a copy that takes much room. Nobody may be connected to it."""
+        async with connected(self.settings.database_url or "") as connection:
+            await connection.execute(f'DROP DATABASE "{make_url(database_url).database}"')
 
 
 @asynccontextmanager

@@ -8,12 +8,15 @@ from server.commands.common import NO, Failure, Json, Unavailable, answer
 
 
 def bench(
-    what: Annotated[str, typer.Argument(help="earn, ledger, seal or workers.")],
+    what: Annotated[str, typer.Argument(help="earn, ledger, seal, settle or workers.")],
     seconds: Annotated[float, typer.Option(min=0.2, max=600, help="Length of one measurement.")] = 4.0,
     purchases: Annotated[int, typer.Option(min=1000, max=10_000_000, help="Purchases posted in bulk.")] = 100_000,
     only: Annotated[list[str] | None, typer.Option(help="A part of it, such as calls; may be repeated.")] = None,
     rounds: Annotated[int, typer.Option(min=1, max=100, help="How often what is compared takes turns.")] = 3,
     wallets: Annotated[int, typer.Option(min=1000, max=10_000_000, help="Wallets, where there are many.")] = 1_000_000,
+    obligations: Annotated[
+        int, typer.Option(min=10_000, max=100_000_000, help="What merchants owe each other in a cycle.")
+    ] = 10_000_000,
     json: Json = False,
 ) -> None:
     """Measure, on servers of its own: rates, p50 and p99, and ratios against baselines of the same run."""
@@ -29,7 +32,7 @@ def bench(
                 f"{part!r} is no part of {what}: {', '.join(BENCHES[what].parts) or 'it has none'}"
             )
     try:
-        outcome = run_bench(what, Plan(seconds, rounds, purchases, wallets), only or ())
+        outcome = run_bench(what, Plan(seconds, rounds, purchases, wallets, obligations), only or ())
     except ServicesError as error:
         raise Unavailable(str(error)) from error
     except RuntimeError as error:

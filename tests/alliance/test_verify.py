@@ -12,6 +12,11 @@ from tests.ledger_support import rows
 TAMPERINGS = {
     "UPDATE obligation SET points = points * 2, amount = amount * 2": {"pair net is the sum of its obligations"},
     "UPDATE pair_net SET carried = carried + 1": {"pair net and its remainder are the pair's closing"},
+    "UPDATE pair_net SET net = net + 1, carried = carried - 10000": {
+        "pair net is rounded half-even",
+        "position is the sum of its pair nets",
+    },
+    "UPDATE net_position SET merchant_id = uuidv7() WHERE amount < 0": {"position is the sum of its pair nets"},
     "UPDATE net_position SET amount = amount - 1 WHERE amount < 0": {
         "position is the sum of its pair nets",
         "positions of a cycle sum to zero",

@@ -1,0 +1,90 @@
+"""Netting where the rows are: an alliance of a thousand merchants has half a million pairs.
+
+The same as `rules.net_pairs` and `rules.positions`, in the database. Nothing is written to an obligation.
+"""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+
+async def sum_up(session: AsyncSession, cycle_id: uuid.UUID, unit: int) -> None:
+    """Store the nets of a cycle's pairs, from its obligations and from what the cycle before it left.
+
+    `unit` is the minor unit of the settlement currency, in millionths.
+    """
+    # Only a statement that writes to no table of ours is shared among workers, hence the table between.
+    await session.execute(text(_SUM), {"cycle": cycle_id})
+    await session.execute(text(_NET), {"cycle": cycle_id, "unit": unit})
+    await session.execute(text("DROP TABLE pair_sum"))
+
+
+_SUM = """
+CREATE TEMPORARY TABLE pair_sum AS
+SELECT least(debtor_id, creditor_id) AS first_id, greatest(debtor_id, creditor_id) AS second_id,
+       coalesce(sum(amount) FILTER (WHERE creditor_id < debtor_id), 0) AS to_first,
+       coalesce(sum(amount) FILTER (WHERE creditor_id > debtor_id), 0) AS to_second,
+       coalesce(sum(CASE WHEN creditor_id < debtor_id THEN amount ELSE -amount END)
+                FILTER (WHERE reverses IS NOT NULL), 0) AS adjustments,
+       count(*) AS count
+FROM obligation WHERE cycle_id = :cycle
+GROUP BY 1, 2
+"""
+
+# Rounded half-even (A6): a tie goes to twice the rounded half, which is even.
+_NET = """
+INSERT INTO pair_net (cycle_id, first_id, second_id, opening, lines, adjustments, gross, count, net, carried)
+SELECT :cycle, first_id, second_id, opening, lines, adjustments, gross, count, net, closing - net * unit
+FROM (SELECT *, CASE WHEN 2 * abs(mod(closing, unit)) = unit THEN 2 * round(closing / (2 * unit))
+                     ELSE round(closing / unit) END AS net
+      FROM (SELECT *, opening + lines + adjustments AS closing
+            FROM (SELECT first_id, second_id, CAST(:unit AS numeric) AS unit, coalesce(left_over, 0) AS opening,
+                         coalesce(to_first - to_second - adjustments, 0) AS lines,
+                         coalesce(adjustments, 0) AS adjustments, coalesce(count, 0) AS count,
+                         coalesce(abs(to_first) + abs(to_second), 0) + coalesce(abs(left_over), 0) AS gross
+                  FROM pair_sum
+                  FULL JOIN (SELECT first_id, second_id, sum(amount) AS left_over
+                             FROM (SELECT cycle_id, first_id, second_id, carried AS amount FROM pair_net
+                                   UNION ALL
+                                   SELECT cycle_id, least(payer_id, payee_id), greatest(payer_id, payee_id),
+                                          CASE WHEN payee_id < payer_id THEN amount ELSE -amount END
+                                          * CAST(:unit AS numeric)
+                                   FROM payment WHERE status = 'CARRIED') AS part
+                             WHERE cycle_id = (SELECT before.id FROM settlement_cycle AS before
+                                               JOIN settlement_cycle AS this ON this.number = before.number + 1
+                                               WHERE this.id = :cycle)
+                             GROUP BY 1, 2 HAVING sum(amount) <> 0) AS opened USING (first_id, second_id)) AS joined
+           ) AS closed
+     ) AS netted
+ORDER BY first_id, second_id
+"""
+
+
+async def state(
+    session: AsyncSession, cycle_id: uuid.UUID, *, operator_id: uuid.UUID, who: uuid.UUID, as_of: datetime
+) -> None:
+    """A statement for each party to the stored nets. The operator's own is confirmed by issuing it."""
+    await session.execute(text(_STATE), {"cycle": cycle_id, "operator": operator_id, "who": who, "as_of": as_of})
+
+
+_STATE = """
+INSERT INTO statement (cycle_id, merchant_id, issued_at, confirmed_at, confirmed_by)
+SELECT :cycle, party, :as_of, CASE WHEN party = :operator THEN CAST(:as_of AS timestamptz) END,
+       CASE WHEN party = :operator THEN CAST(:who AS uuid) END
+FROM (SELECT first_id AS party FROM pair_net WHERE cycle_id = :cycle
+      UNION SELECT second_id FROM pair_net WHERE cycle_id = :cycle) AS stated
+"""
+
+
+async def positions(session: AsyncSession, cycle_id: uuid.UUID) -> dict[uuid.UUID, int]:
+    """What each party to the stored nets is to receive (positive) or to pay, in minor units. They sum to zero."""
+    return {party: int(amount) for party, amount in await session.execute(text(_POSITIONS), {"cycle": cycle_id})}
+
+
+_POSITIONS = """
+SELECT party, sum(net) FROM (SELECT first_id AS party, net FROM pair_net WHERE cycle_id = :cycle
+                             UNION ALL SELECT second_id, -net FROM pair_net WHERE cycle_id = :cycle) AS side
+GROUP BY party ORDER BY party
+"""

@@ -1,0 +1,86 @@
+"""What the database nets is what the rules say, over cycles with remainders, ties, reversals and carried payments."""
+
+import random
+import uuid
+from dataclasses import dataclass, field
+
+from sqlalchemy import insert
+
+from alliance.clearing.model import Obligation
+from alliance.settlement import queries
+from alliance.settlement.closing import ensure_open_cycle
+from alliance.settlement.rules import net_pairs, plan_payments, positions
+from domain.base import new_id
+from domain.ledger.model import Operation
+from tests.alliance.settlement.test_cycles import CENT
+from tests.alliance.support import NOON, House
+
+HALF_CENT = 5_000
+
+
+@dataclass
+class Owed:
+    """An obligation, in millionths; one that takes an earlier one back names its operation."""
+
+    debtor: uuid.UUID
+    creditor: uuid.UUID
+    amount: int
+    reverses: uuid.UUID | None = None
+    id: uuid.UUID = field(default_factory=new_id)
+
+
+async def owe(house: House, lines: list[Owed]) -> None:
+    """Write them to the open cycle."""
+    async with house.runtime.database.transaction() as session:
+        cycle = await ensure_open_cycle(session, NOON)
+        place = {"holder_id": uuid.UUID(int=1), "occurred_at": NOON}
+        operation = place | {"kind": "REDEEM", "merchant_id": uuid.UUID(int=3), "as_of": NOON}
+        row = place | {"seq": 0, "cycle_id": cycle.id, "kind": "SPEND", "currency": "GRO", "price": 100}
+        row |= {"agreement_id": uuid.UUID(int=2), "agreement_version": 1}
+        await session.execute(insert(Operation), [operation | {"id": line.id} for line in lines])
+        await session.execute(
+            insert(Obligation),
+            [
+                row
+                | {"operation_id": line.id, "debtor_id": line.debtor, "creditor_id": line.creditor}
+                | {"merchant_id": line.creditor, "points": line.amount, "amount": line.amount}
+                | {"reverses": line.reverses}
+                for line in lines
+            ],
+        )
+
+
+def drawn(chance: random.Random, parties: list[uuid.UUID], booked: list[Owed]) -> list[Owed]:
+    """Sixty obligations, most of them a multiple of half a cent; some take back part of what is in `booked`."""
+    lines = []
+    for _ in range(60):
+        if booked and chance.random() < 0.3:
+            back = booked.pop(chance.randrange(len(booked)))
+            part = back.amount if chance.random() < 0.8 else chance.randint(1, back.amount)
+            lines.append(Owed(back.debtor, back.creditor, -part, back.id))
+        else:
+            amount = chance.randint(1, 30_000_000) if chance.random() < 0.1 else HALF_CENT * chance.randint(1, 6_000)
+            lines.append(Owed(*chance.sample(parties, 2), amount))
+    booked += [line for line in lines if line.amount > 0]
+    return lines
+
+
+async def test_a06_a08_the_database_nets_as_the_rules_say(house: House) -> None:
+    chance = random.Random(3)
+    parties, booked, ties = [uuid.UUID(int=n) for n in range(11, 18)], [], set()
+    for _ in range(4):
+        await owe(house, drawn(chance, parties, booked))
+        cycle = await house.close()
+        async with house.runtime.database.session() as session:
+            totals = (await queries.pair_totals(session, [cycle.id]))[cycle.id]
+            opening = (await queries.openings(session, [cycle], CENT))[cycle.id]
+        expected = net_pairs(totals, opening, CENT)
+        cycle = await house.through(cycle, "net_cycle")
+        async with house.runtime.database.session() as session:
+            assert (await queries.pair_nets(session, [cycle], "USD"))[cycle.id] == expected
+            found = (await queries.net_positions(session, [cycle], "USD"))[cycle.id]
+            plan = (await queries.plans_of(session, [cycle]))[cycle.id]
+        assert {position.merchant_id: position.amount for position in found} == positions(expected)
+        assert plan == plan_payments(positions(expected), house.runtime.catalogue.alliance.cycle.min_payment)
+        ties |= {(pair.carried, pair.closing > 0) for pair in expected if 2 * abs(pair.carried) == CENT}
+    assert len(ties) == 4, "up and down, on both sides of zero"

@@ -1,0 +1,20 @@
+"""`tessera bench settle`, cut short: that it measures what it says, not how fast this machine is."""
+
+import json
+
+from tests.benchmarks.test_ledger_bench import _bench
+
+
+def test_a_short_run_nets_few_and_many_pairs() -> None:
+    run = _bench("settle", "--only", "netting", "--obligations", "20000", "--rounds", "1", "--wallets", "1000")
+    assert run.returncode == 0, run.stderr
+    told = json.loads(run.stdout)
+
+    sizes = {result["name"]: result["obligations"] for result in told["results"]}
+    assert sizes == {
+        f"{what}{size}": 2_000 if size == "_tenth" else 20_000
+        for what in ("netting", "group_by")
+        for size in ("", "_tenth", "_all")
+    }
+    assert told["ratios"].keys() == {"netting_vs_group_by", "netting_all_vs_group_by_all", "netting_10m_vs_1m"}
+    assert all(value > 0 for value in told["ratios"].values())
