@@ -1,5 +1,8 @@
 """The proof of all books: the ledger's, what merchants owe each other against the obligations it came from, the log."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -96,8 +99,13 @@ _CHECKS = {
 }
 
 
-async def verify(session: AsyncSession, proof: Proof | None = None, progress: Progress = quiet) -> Proof:
-    """Prove everything that `tessera verify` promises, as of one instant. `proof` may have a listener."""
+async def verify(
+    session: AsyncSession, proof: Proof | None = None, progress: Progress = quiet, archives: Sequence[Path] = ()
+) -> Proof:
+    """Prove everything that `tessera verify` promises, as of one instant. `proof` may have a listener.
+
+    Archived operations are proved from their files, which lie in the folders `archives`.
+    """
     currency = await session.scalar(select(AllianceRow.settlement_currency))
     unit = minor_unit(currency) if currency else 1
     await session.rollback()
@@ -105,5 +113,5 @@ async def verify(session: AsyncSession, proof: Proof | None = None, progress: Pr
     by_holder = _BY_HOLDER | LOG_CHECKS | ARCHIVE_CHECKS | POOL_CHECKS | TIER_CHECKS
     proof = await verify_ledger(session, by_holder, proof, progress, whole=checks | ARCHIVE_WHOLE)
     await verify_log(session, proof, progress)
-    await verify_archive(session, proof)
+    await verify_archive(session, proof, archives, progress)
     return proof

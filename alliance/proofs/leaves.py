@@ -202,6 +202,12 @@ async def read(connection: asyncpg.Connection, operations: Sequence[tuple[UUID, 
     return (rows if OPERATION.member in rows else None for rows in found)
 
 
+async def obligations(connection: asyncpg.Connection, operations: Sequence[tuple[UUID, UUID]]) -> list[list[str]]:
+    """What each of these operations made owed, in RFC 8785 JSON, as its leaf has it; also of one that is archived."""
+    found, _ = await _fetch(connection, operations, *_made_with([id_ for _, id_ in operations]))
+    return [rows.get(OBLIGATION.member, []) for rows in found]
+
+
 def _together(parties: list[tuple[UUID, Rows]]) -> Rows:
     """The rows of all members that an operation is about: entries of its holder first, all else by holder."""
     joined: Rows = {}

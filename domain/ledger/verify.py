@@ -39,15 +39,18 @@ class Difference:
 @dataclass(slots=True)
 class Proof:
     """The verdict: how much was checked, how many figures differ (`found`), and the first of them; how many operations
-    are not as they were sealed but were `repaired`.
+    are not as they were sealed but were `repaired`; how many are `archived`, and in which files that were not read
+    (`unread`).
 
-    `listener` is told each.
+    `listener` is told each figure that differs.
     """
 
     accounts: int = 0
     operations: int = 0
     found: int = 0
     repaired: int = 0
+    archived: int = 0
+    unread: list[str] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
     listener: Callable[[Difference], None] = lambda difference: None
 
@@ -64,9 +67,11 @@ class Proof:
         self.listener(difference)
 
     def to_json(self) -> dict[str, Any]:
-        """The answer of `tessera verify --json`; `found` only where not all are listed, `repaired` where any is."""
-        more = {"found": self.found} if self.found > len(self.differences) else {}
+        """The answer of `tessera verify --json`; `found` only where not all are listed, `repaired` and `archived` where
+        any are."""
+        more: dict[str, Any] = {"found": self.found} if self.found > len(self.differences) else {}
         more |= {"repaired": self.repaired} if self.repaired else {}
+        more |= {"archived": {"operations": self.archived, "unread": self.unread}} if self.archived else {}
         return {
             "balanced": self.balanced,
             "accounts": self.accounts,

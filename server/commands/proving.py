@@ -37,6 +37,15 @@ def verify(
     report: Annotated[
         Path | None, typer.Option(help="Write every figure that differs into this CSV file.", dir_okay=False)
     ] = None,
+    archive: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="Where the files of `tessera archive` are (may be said several times): also prove what is in them.",
+            exists=True,
+            file_okay=False,
+        ),
+    ] = None,
     stop_differing: Annotated[
         bool, typer.Option("--stop-differing", help="Stop posting to every holder whose figures differ.")
     ] = False,
@@ -60,7 +69,7 @@ def verify(
 
         async def run(database: "Database") -> "Proof":
             async with database.session() as session:
-                return await prove(session, Proof(listener=listen), Progress())
+                return await prove(session, Proof(listener=listen), Progress(), archive or ())
 
         proof = with_database(settings, run)
         stopped = with_database(settings, lambda database: _stop(database, differing)) if differing else 0
@@ -195,5 +204,10 @@ def _show(console: Console, proof: "Proof") -> None:
         console.print(f"... and {proof.found - len(proof.differences):,} more; --report FILE names them all")
     if proof.repaired:
         console.print(f"{proof.repaired:,} operations are not as they were sealed, and were repaired.")
+    if proof.unread:
+        console.print(
+            f"NOT CHECKED: {proof.archived:,} archived operations, since --archive DIR does not say where their files"
+            f" are: {', '.join(proof.unread[:10])}{' ...' if len(proof.unread) > 10 else ''}"
+        )
     verdict = "balance" if proof.balanced else "DO NOT balance"
     console.print(f"The books {verdict}: {proof.accounts} accounts, {proof.operations} operations.")

@@ -4,7 +4,7 @@ import gzip
 import os
 import random
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,12 +20,14 @@ from alliance.archive import commands
 from alliance.archive import queries as archives
 from alliance.archive.commands import Archived, archive
 from alliance.proofs import bundle, queries
+from alliance.verify import verify
 from domain.database import Database
 from domain.errors import InvalidInput, Refusal
 from domain.ledger.archived import archived_since
 from domain.ledger.errors import OperationArchived
 from domain.ledger.queries import WalletKey, lifetime, wallets
 from domain.ledger.reports import balances
+from domain.ledger.verify import Proof
 from tests.alliance.proofs.test_sealing import KEYS, differences, sealed
 from tests.alliance.support import NOON, House
 from tests.ledger_support import rows
@@ -262,6 +264,74 @@ async def test_a_file_that_was_changed_proves_nothing(house: House, tmp_path: Pa
         archives.find(cut, ann, operations[0])
 
 
+async def proof(database: Database, *folders: Path) -> Proof:
+    """The proof of the books, with the archives in these folders."""
+    async with database.session() as session:
+        return await verify(session, archives=folders)
+
+
+def rewritten(file: Path, change: Callable[[list[dict[str, Any]]], object]) -> None:
+    """Change a file of lines in place."""
+    with gzip.open(file) as packed:
+        lines = [orjson.loads(line) for line in packed]
+    change(lines)
+    with gzip.open(file, "wb") as packed:
+        packed.writelines(orjson.dumps(line) + b"\n" for line in lines)
+
+
+SIGNED = "file of an archive is what was signed"
+FILES: dict[str, tuple[Callable[[Path], object], set[str]]] = {
+    "gone": (lambda file: file.unlink(), {"file of an archive is there"}),
+    "cut": (lambda file: file.write_bytes(file.read_bytes()[:200]), {SIGNED, "file of an archive can be read"}),
+    "another amount": (
+        lambda file: rewritten(file, lambda lines: lines[0]["leaf"]["entries"][0].update(amount=501)),
+        {SIGNED, "archived operation is as it was sealed", "archived sum is that of its file"},
+    ),
+    "one line less": (
+        lambda file: rewritten(file, list.pop),
+        {SIGNED, "file holds the operations of its archive", "archived sum is that of its file"},
+    ),
+    "another price": (
+        lambda file: rewritten(file, lambda lines: lines[1]["terms"]["obligations"][0].update(price=7)),
+        {SIGNED, "archived operation is as it was sealed", "obligations are those of the archive"},
+    ),
+    "no place": (
+        lambda file: rewritten(file, lambda lines: lines[0].update(index=-1)),
+        {SIGNED, "file of an archive can be read"},
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", FILES)
+async def test_r26_a_file_that_was_changed_is_found(house: House, tmp_path: Path, damage: str) -> None:
+    await emptied(house)
+    [block] = await archived(house, tmp_path)
+    database = house.runtime.database
+    unread = await proof(database)
+    assert (unread.differences, unread.archived, unread.unread) == ([], 4, [block.file])
+    (empty := tmp_path / "empty").mkdir()
+    read = await proof(database, empty, tmp_path)
+    assert (read.differences, read.archived, read.unread) == ([], 4, [])
+    change, found = FILES[damage]
+    change(tmp_path / block.file)
+    assert {one.check for one in (await proof(database, tmp_path)).differences} == found
+
+
+async def test_r26_what_archived_operations_made_owed_is_proved_by_their_file(house: House, tmp_path: Path) -> None:
+    ann, _ = await emptied(house)
+    await archived(house, tmp_path)
+    database = house.runtime.database
+    connection = await database.connect()
+    before = await connection.fetch("SELECT * FROM obligation")
+    await connection.execute("UPDATE obligation SET order_ref = 'x', store = 'y' WHERE kind = 'SPEND'")
+    assert (await proof(database)).differences == [], "nothing else knows of it"
+    [found] = (await proof(database, tmp_path)).differences
+    assert (found.check, found.holder) == ("obligations are those of the archive", str(ann))
+    await connection.execute("TRUNCATE obligation")
+    await connection.copy_records_to_table("obligation", records=before)
+    await connection.close()
+
+
 @settings(max_examples=6)
 @given(st.randoms(use_true_random=False))
 async def test_any_history_has_the_same_figures_after_its_archive(
@@ -294,4 +364,4 @@ async def test_any_history_has_the_same_figures_after_its_archive(
     await archived(house, tmp_path_factory.mktemp("archive"))
     assert await figures(database, members) == before
     assert await rows(database, "SELECT holder_id, currency, posted FROM account ORDER BY 1, 2") == sums
-    assert await differences(database) == set()
+    assert (await proof(database, *tmp_path_factory.getbasetemp().glob("archive*"))).differences == []
