@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.exits.commands import Programme, worth_at
+from domain.ledger.due import going
 from domain.ledger.exits import FLOWS
 
 _OPEN = """NOT l.spent AND l.currency = :currency AND l.issuer_id = :issuer_id AND l.funder_id = :issuer_id
@@ -51,7 +52,7 @@ _DUE = text(f"""
     WITH h AS MATERIALIZED (
         SELECT l.holder_id, sum(l.remaining - l.held)::bigint AS points FROM lot l
         WHERE {_OPEN} AND l.holder_id >= :first
-          AND (CAST(:before AS uuid) IS NULL OR l.holder_id < CAST(:before AS uuid))
+          AND (CAST(:before AS uuid) IS NULL OR l.holder_id < CAST(:before AS uuid)) AND {going("l.holder_id")}
         GROUP BY 1
     ), flow AS (
         SELECT h.holder_id, f.kind, f.amount * coalesce(w.worth, :worth) AS worth
@@ -80,7 +81,7 @@ _DUE = text(f"""
 async def due_exits(
     session: AsyncSession, programme: Programme, as_of: datetime, first: uuid.UUID, before: uuid.UUID | None
 ) -> Sequence[DueExit]:
-    """Of the holders from `first` to before `before` those whose points are due to be sold at `as_of`."""
+    """Of the holders from `first` to before `before` who are not stopped whose points are due to be sold at `as_of`."""
     measure = worth_at(programme.currency, programme.terms)
     policies = programme.currency.policies
     values = _of(programme, as_of) | {"first": first, "before": before, "times": programme.terms.times}
@@ -89,7 +90,7 @@ async def due_exits(
     return [DueExit(*row) for row in await session.execute(_DUE, values)]
 
 
-_FOLLOWING = text("""
+_FOLLOWING = text(f"""
     SELECT DISTINCT f.holder_id FROM forced_exit f
     CROSS JOIN LATERAL (
         SELECT CAST(w.lot_id AS uuid) AS lot_id FROM jsonb_array_elements_text(f.waiting) AS w (lot_id)
@@ -99,15 +100,18 @@ _FOLLOWING = text("""
           AND p.operation_id < f.operation_id AND p.activated_by > f.operation_id
     ) w
     JOIN lot l ON l.holder_id = f.holder_id AND l.id = w.lot_id
-    WHERE f.currency = :currency AND NOT l.spent AND l.remaining > l.held
+    WHERE f.currency = :currency AND NOT l.spent AND l.remaining > l.held AND f.holder_id >= :first
+      AND (CAST(:before AS uuid) IS NULL OR f.holder_id < CAST(:before AS uuid)) AND {going("f.holder_id")}
       AND NOT EXISTS (SELECT FROM operation r WHERE r.holder_id = f.holder_id AND r.reverses = f.operation_id)
     ORDER BY 1
-""")
+""")  # noqa: S608
 
 
-async def following(session: AsyncSession, currency: str) -> Sequence[uuid.UUID]:
-    """Whose points were held or pending at an exit, and are free now."""
-    return (await session.scalars(_FOLLOWING, {"currency": currency})).all()
+async def following(
+    session: AsyncSession, currency: str, first: uuid.UUID, before: uuid.UUID | None
+) -> Sequence[uuid.UUID]:
+    """As `due_exits`, those whose points were held or pending at an exit, and are free now."""
+    return (await session.scalars(_FOLLOWING, {"currency": currency, "first": first, "before": before})).all()
 
 
 def _of(programme: Programme, as_of: datetime) -> dict[str, Any]:

@@ -23,6 +23,12 @@ _PAST = """NOT l.spent AND l.remaining > l.held AND l.expires_at <= :as_of
     AND (l.sliding_id IS NULL OR EXISTS (SELECT FROM sliding_expiry s WHERE s.holder_id = l.holder_id
                                          AND s.id = l.sliding_id AND s.expires_at <= :as_of))"""
 
+
+def going(holder: str) -> str:
+    """The condition that the holder of this column is not stopped."""
+    return f"NOT EXISTS (SELECT FROM account going WHERE going.holder_id = {holder} AND going.stopped)"
+
+
 _CUT = text(f"""
     SELECT holder_id FROM (
         SELECT holder_id, row_number() OVER (ORDER BY holder_id) - 1 AS n FROM (
@@ -119,13 +125,13 @@ class DuePending(NamedTuple):
     done: bool
 
 
-_PENDING = text("""
+_PENDING = text(f"""
     SELECT holder_id, operation_id, seq, currency, issuer_id, policy, done FROM pending_grant p
     WHERE NOT done AND matures_at <= :as_of AND holder_id >= :first
       AND (CAST(:before AS uuid) IS NULL OR holder_id < CAST(:before AS uuid))
-      AND NOT EXISTS (SELECT FROM account a WHERE a.holder_id = p.holder_id AND a.stopped)
+      AND {going("p.holder_id")}
     ORDER BY holder_id, operation_id, seq LIMIT :size
-""")
+""")  # noqa: S608
 
 
 async def due_pending(

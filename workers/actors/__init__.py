@@ -7,7 +7,7 @@ from workers.actors.accrual import accrual
 from workers.actors.exits import exits, exits_range
 from workers.actors.expiry import expire, expire_range
 from workers.actors.holds import lapse, lapse_range
-from workers.actors.notices import notices
+from workers.actors.notices import notices, notices_range
 from workers.actors.retention import forget_keys
 from workers.actors.settlement import settle
 
@@ -27,6 +27,7 @@ def all_actors(fingerprint_secret: bytes) -> dict[str, Actor]:
         Actor("lapse", lapse),
         Actor("lapse_range", lapse_range),
         Actor("notices", notices),
+        Actor("notices_range", notices_range),
         Actor("settle", settle),
     )
     return {actor.name: actor for actor in actors}

@@ -20,6 +20,7 @@ from domain.ledger.due import DueWallet, cut_due_holders, due_pending, due_walle
 from domain.ledger.errors import HolderStopped
 from domain.tiers.queries import cut_ended
 from workers.actors.holds import lapse_holds
+from workers.actors.ranges import bounds, ranges
 from workers.actors.tiers import evaluate_tiers
 
 #: Holders a job: so few that a night's work spreads over all workers, and that a job is done in about a second.
@@ -36,14 +37,9 @@ async def expire(runtime: Runtime, session: AsyncSession, jobs: Sequence[HeldJob
     """Cut the holders who have points or tiers due into ranges, a job for each. Args: {as_of}."""
     for job in jobs:
         as_of = datetime.fromisoformat(job.args["as_of"])
-        due = [await cut(session, as_of, HOLDERS_A_JOB) for cut in (cut_due_holders, cut_ended)]
-        firsts = sorted({first for firsts in due for first in firsts})
-        ends = [*firsts[1:], None]
-        ranges = [
-            {"as_of": job.args["as_of"], "first": str(first), "before": end and str(end)}
-            for first, end in zip(firsts, ends, strict=False)
-        ]
-        await add_jobs(session, [NewJob("expire_range", args, queue="bulk") for args in ranges])
+        due = [await of(session, as_of, HOLDERS_A_JOB) for of in (cut_due_holders, cut_ended)]
+        cut = ranges(sorted({first for firsts in due for first in firsts}), as_of=job.args["as_of"])
+        await add_jobs(session, [NewJob("expire_range", args, queue="bulk") for args in cut])
     return {}
 
 
@@ -58,7 +54,7 @@ async def expire_range(runtime: Runtime, session: AsyncSession, jobs: Sequence[H
     failed: dict[UUID, Exception] = {}
     for job in jobs:
         as_of = datetime.fromisoformat(job.args["as_of"])
-        first, before = UUID(job.args["first"]), job.args["before"] and UUID(job.args["before"])
+        first, before = bounds(job.args)
         if refusal := await _activate(runtime, session, as_of, first, before):
             failed[job.id] = refusal
         if refusal := await lapse_holds(runtime, session, as_of, first, before):

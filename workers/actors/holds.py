@@ -13,6 +13,7 @@ from domain.events.model import HeldJob, NewJob
 from domain.ledger.due import DueHold, cut_lapsing_holders, due_holds
 from domain.ledger.errors import HolderStopped
 from domain.ledger.holds import LapseHold
+from workers.actors.ranges import bounds, ranges
 
 #: Holders a job.
 HOLDERS_A_JOB = 2000
@@ -25,11 +26,8 @@ async def lapse(runtime: Runtime, session: AsyncSession, jobs: Sequence[HeldJob]
     """Cut the holders who have holds past their time at `as_of` into ranges, and add a job for each. Args: {as_of}."""
     for job in jobs:
         firsts = await cut_lapsing_holders(session, datetime.fromisoformat(job.args["as_of"]), HOLDERS_A_JOB)
-        ranges = [
-            {"as_of": job.args["as_of"], "first": str(first), "before": end and str(end)}
-            for first, end in zip(firsts, [*firsts[1:], None], strict=False)
-        ]
-        await add_jobs(session, [NewJob("lapse_range", args, queue="bulk") for args in ranges])
+        cut = ranges(firsts, as_of=job.args["as_of"])
+        await add_jobs(session, [NewJob("lapse_range", args, queue="bulk") for args in cut])
     return {}
 
 
@@ -41,8 +39,7 @@ async def lapse_range(runtime: Runtime, session: AsyncSession, jobs: Sequence[He
     failed: dict[UUID, Exception] = {}
     for job in jobs:
         as_of = datetime.fromisoformat(job.args["as_of"])
-        before = job.args["before"] and UUID(job.args["before"])
-        if refusal := await lapse_holds(runtime, session, as_of, UUID(job.args["first"]), before):
+        if refusal := await lapse_holds(runtime, session, as_of, *bounds(job.args)):
             failed[job.id] = refusal
     return failed
 

@@ -1,5 +1,6 @@
 """R13, clause by clause."""
 
+import importlib
 import uuid
 from dataclasses import replace
 from datetime import timedelta
@@ -13,14 +14,20 @@ from alliance.file import FileErrors, parse
 from alliance.gifts.commands import gift_request
 from alliance.stored_value.commands import refund_request
 from alliance.stored_value.errors import StoredValueElsewhere, StoredValueNotExchanged
+from domain.base import new_id
+from domain.events.model import HeldJob
 from domain.ledger.errors import AlreadyReversed, GiftsNotAllowed, InsufficientPoints
 from domain.ledger.queries import WalletKey, lifetime
 from domain.ledger.request import Posted
 from domain.notices.model import Outcome
 from tests.alliance.exits.support import WEEK, all_exits, night, notices, operation_of, sold, switch_on, tell
 from tests.alliance.file.alliances import SMALL
+from tests.alliance.jobs import work_off
 from tests.alliance.support import CLIENT, NOON, House, days, key
+from tests.domain.ledger.test_stops import stopped
 
+ACTORS = importlib.import_module("workers.actors.exits")
+"""The module: its package has a function of its name."""
 NAMED = {"as_of": NOON, "client_id": CLIENT}
 
 
@@ -42,6 +49,24 @@ async def test_r13_off_unless_a_programme_switches_it_on(house: House) -> None:
     await house.earn(ann, "grocer", 1_000)
     assert await sold(house) == []
     assert await notices(house) == []
+
+
+async def test_r13_ranges_are_done_each_by_itself_and_a_holder_who_is_stopped_is_left_out(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ACTORS, "HOLDERS_A_JOB", 2)
+    switch_on(house)
+    people = [await house.member() for _ in range(5)]
+    for person in people:
+        await house.earn(person, "grocer", 100)
+    await stopped(house.runtime.database, people[1])
+    for as_of, jobs in ((NOON, 3), (NOON + WEEK, 3), (NOON + WEEK, 1)):
+        async with house.runtime.database.transaction() as session:
+            await ACTORS.exits(house.runtime, session, [HeldJob(new_id(), {"as_of": as_of.isoformat()}, 1)])
+        assert await work_off(house, "exits_range", ACTORS.exits_range) == jobs
+        for notice in await notices(house):
+            await tell(house.runtime, notice, NOON)
+    assert {one.holder_id for one in await all_exits(house)} == {*people} - {people[1]}
 
 
 async def test_r13_net_of_returns(house: House) -> None:

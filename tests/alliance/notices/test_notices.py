@@ -1,5 +1,6 @@
 """L2 and the second half of R7: nobody loses points who was not told, and dates move where nobody could be."""
 
+import importlib
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,9 +23,13 @@ from domain.notices.model import Outcome
 from tests.alliance.exits.support import notices as all_notices
 from tests.alliance.exits.support import tell
 from tests.alliance.file.alliances import SMALL
+from tests.alliance.jobs import work_off
 from tests.alliance.support import House, days
-from workers.actors.notices import notices
+from tests.domain.ledger.test_stops import released, stopped
+from workers.actors.notices import notices, notices_range
 
+ACTORS = importlib.import_module("workers.actors.notices")
+"""The module: its package has a function of its name."""
 ENDS = datetime.fromisoformat("2018-06-02T00:00:00-04:00")
 MOVED = "dates move as an extension says"
 CHECKED = {MOVED}
@@ -42,6 +47,7 @@ async def night(house: House, as_of: datetime) -> None:
     """What the night does about notices."""
     async with house.runtime.database.transaction() as session:
         await notices(house.runtime, session, [HeldJob(new_id(), {"as_of": as_of.isoformat()}, 1)])
+    await work_off(house, "notices_range", notices_range)
 
 
 async def expire(house: House, member: uuid.UUID, as_of: datetime) -> int:
@@ -76,6 +82,30 @@ async def test_l02_a_notice_comes_due_once_with_a_job_when_its_window_opens(hous
     assert (notice.kind, notice.holder_id, notice.points, notice.due_at) == ("EXPIRY", ann, 100, ENDS)
     assert (notice.opens_at, notice.closes_at) == (ENDS - days(60), ENDS - days(30))
     assert await house.count("job WHERE actor = 'notify'") == 1
+
+
+async def test_l02_ranges_are_done_each_by_itself_and_a_holder_who_is_stopped_is_left_out(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ACTORS, "HOLDERS_A_JOB", 2)
+    monkeypatch.setattr(ACTORS, "HOLDERS_AT_ONCE", 1)
+    switch_on(house)
+    people = [await house.member() for _ in range(5)]
+    for person in people:
+        await house.earn(person, "grocer", 100)
+    await stopped(house.runtime.database, people[1])
+    moment = {"as_of": (ENDS - days(60)).isoformat()}
+    for done in range(2):
+        async with house.runtime.database.transaction() as session:
+            await notices(house.runtime, session, [HeldJob(new_id(), moment, 1)])
+        assert await house.count("job WHERE actor = 'notices_range'") == 3
+        assert [one.holder_id for one in await all_notices(house)] == [*people[:1], *people[2:]][: 4 * done]
+        assert await work_off(house, "notices_range", notices_range) == 3
+    assert len(await all_notices(house)) == 4
+    await released(house.runtime.database, people[1])
+    await night(house, ENDS - days(29))
+    moved = {one.holder_id for one in await extensions(house)}
+    assert moved == set(people), "nobody was told"
 
 
 @pytest.mark.parametrize(("told", "counts"), [(60, True), (30, True), (29, False)])
