@@ -1,7 +1,7 @@
 """What staff moves by hand."""
 
 from alliance.clearing.adjustments import adjust_request, reinstate_request
-from domain.errors import NotAllowed, NotFound
+from domain.errors import InvalidInput, NotAllowed, NotFound
 from domain.ledger.request import Posted
 from resolvers import ids, operations
 from resolvers.acting import member_of, merchant_of
@@ -39,11 +39,15 @@ async def reinstate(context: Context, sent: Sent) -> Posted:
     row = await operations.require(context, holder_id, operation_id)
     if context.own_merchant_id not in (None, row.merchant_id):
         raise NotAllowed(reason="another merchant issued these points", path=("operation",))
+    moved = await context.loaders.entries.load((holder_id, operation_id))
+    if not moved:
+        raise InvalidInput(reason="it expired nothing", path=("operation",))
     request = reinstate_request(
         context.runtime,
         holder_id=holder_id,
         operation_id=operation_id,
         issuer=context.runtime.catalogue.merchants_by_id[row.merchant_id],
+        currency=moved[0].currency,
         points=sent.get("points"),
         reason=sent["reason"],
         as_of=context.as_of,

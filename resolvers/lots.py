@@ -1,5 +1,7 @@
 """Single lots in reach, where they came from, and what was set aside of wallets."""
 
+from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,7 +12,8 @@ from alliance.stored_value.rules import is_money
 from domain.ledger import lots
 from domain.ledger.lots import HoldsKey, LotKey, SourceRow
 from domain.ledger.model import Hold, HoldStatus
-from domain.ledger.queries import LotRow
+from domain.ledger.queries import LotRow, WalletKey
+from domain.ledger.statements import By
 from resolvers import ids
 from resolvers.context import Context
 from resolvers.loaders import later
@@ -47,12 +50,34 @@ async def is_paid(context: Context, row: LotRow) -> bool:
     return await _paid(context).load((row.holder_id, row.id))
 
 
+class HoldsOf(NamedTuple):
+    """Which holds: of a currency ("" for all), of these statuses (none for all), as of a moment, in the `past`."""
+
+    currency: str
+    statuses: tuple[str, ...]
+    as_of: datetime
+    past: By | None
+
+    def of(self, context: Context, holder_id: UUID) -> HoldsKey:
+        """Of a holder, as far as the viewer may see them."""
+        return HoldsKey(holder_id, self.as_of, self.currency, self.statuses, members_of(context.signed_in), self.past)
+
+
 async def holds(
-    context: Context, holder_id: UUID, currency: str | None, statuses: list[HoldStatus] | None, asked: Window
+    context: Context,
+    holder_id: UUID,
+    currency: str | None,
+    statuses: list[HoldStatus] | None,
+    asked: Window,
+    wallet: WalletKey | None = None,
 ) -> Page[Hold]:
-    """A page of what was set aside of a holder's wallets, newest first; a merchant sees what is for it or of it."""
+    """A page of what was set aside of a holder's wallets, newest first; a merchant sees what is for it or of it.
+
+    Of a `wallet` of the past, as it stood then.
+    """
     wanted = tuple(sorted({status.value for status in statuses or ()}))
-    return await _holds(context, currency or "", wanted, asked).load(holder_id)
+    moment = (context.as_of, None) if wallet is None else (wallet.as_of, wallet.past)
+    return await _holds(context, HoldsOf(currency or "", wanted, *moment), asked).load(holder_id)
 
 
 def _lots(context: Context) -> DataLoader[LotKey, LotRow | None]:
@@ -79,9 +104,9 @@ def _sources(context: Context) -> DataLoader[LotKey, list[SourceRow]]:
     return context.loaders.one_of("sources", load)
 
 
-def _holds(context: Context, currency: str, statuses: tuple[str, ...], asked: Window) -> DataLoader[UUID, Page[Hold]]:
+def _holds(context: Context, which: HoldsOf, asked: Window) -> DataLoader[UUID, Page[Hold]]:
     async def load(session: AsyncSession, holders: list[UUID]) -> list[Page[Hold]]:
-        keys = [_key(context, holder_id, currency, statuses) for holder_id in holders]
+        keys = [which.of(context, holder_id) for holder_id in holders]
         found = await lots.holds_page(
             session,
             keys,
@@ -90,20 +115,16 @@ def _holds(context: Context, currency: str, statuses: tuple[str, ...], asked: Wi
             newer_than=None if asked.before is None else asked.before[0],
             backward=asked.backward,
         )
-        counts = _hold_counts(context, currency, statuses)
+        counts = _hold_counts(context, which)
         return [page(asked, found[key], lambda hold: (hold.id,), later(counts, key.holder_id)) for key in keys]
 
-    return context.loaders.one_of(("holds", currency, statuses, asked), load)
+    return context.loaders.one_of(("holds", which, asked), load)
 
 
-def _hold_counts(context: Context, currency: str, statuses: tuple[str, ...]) -> DataLoader[UUID, int]:
+def _hold_counts(context: Context, which: HoldsOf) -> DataLoader[UUID, int]:
     async def load(session: AsyncSession, holders: list[UUID]) -> list[int]:
-        keys = [_key(context, holder_id, currency, statuses) for holder_id in holders]
+        keys = [which.of(context, holder_id) for holder_id in holders]
         found = await lots.hold_counts(session, keys)
         return [found[key] for key in keys]
 
-    return context.loaders.one_of(("hold counts", currency, statuses), load)
-
-
-def _key(context: Context, holder_id: UUID, currency: str, statuses: tuple[str, ...]) -> HoldsKey:
-    return HoldsKey(holder_id, context.as_of, currency, statuses, members_of(context.signed_in))
+    return context.loaders.one_of(("hold counts", which), load)

@@ -11,6 +11,7 @@ from domain.ledger.statements import StatementRow
 from resolvers import ids
 from resolvers.context import Context
 from resolvers.reach import seen_entries
+from resolvers.wallets import in_reach
 
 ACTIVITY_SHAPE = (UUID,)
 
@@ -78,8 +79,17 @@ async def require(context: Context, holder_id: UUID, operation_id: UUID) -> Oper
 
 
 async def by_global_id(context: Context, global_id: str) -> OperationRow | None:
-    """The operation of a global id, or None. Raises NotFound for an id of something else."""
-    return await load(context, *ids.decode_as("Operation", global_id, 2))
+    """The operation of a global id, or None.
+
+    Raises NotFound for an id of something else, OperationArchived for what is no longer here, of a holder in reach.
+    """
+    place = ids.decode_as("Operation", global_id, 2)
+    row = await load(context, *place)
+    if row is None and await in_reach(context, place[0]):
+        async with context.runtime.database.reader() as session:
+            if await is_archived(session, *place):
+                raise OperationArchived(path=("id",))
+    return row
 
 
 async def entries(context: Context, row: OperationRow) -> list[EntryRow]:

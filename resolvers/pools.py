@@ -10,6 +10,7 @@ from strawberry.dataloader import DataLoader
 from alliance.gifts.commands import pool_request
 from domain.errors import NotAllowed, NotFound, Refusal
 from domain.ledger.model import OperationKind
+from domain.ledger.queries import OperationRow
 from domain.ledger.request import Posted
 from domain.members import rules
 from domain.members.model import IdentifierRef
@@ -54,6 +55,19 @@ async def of_member(context: Context, member_id: UUID) -> list[PoolRow]:
     loader: DataLoader[UUID, list[UUID]] = context.loaders.one_of("pools of members", load)
     rows = await context.loaders.pools.load_many(await loader.load(member_id))
     return [row for row in rows if row is not None]
+
+
+async def spent_by(context: Context, row: OperationRow) -> PoolMember | None:
+    """Who spent points of a pool by an operation; None for all others."""
+    if row.kind != OperationKind.REDEEM:
+        return None
+
+    async def load(session: AsyncSession, pairs: list[queries.Pair]) -> list[PoolMember | None]:
+        found = await queries.spenders(session, pairs)
+        return [found.get(pair) for pair in pairs]
+
+    loader: DataLoader[queries.Pair, PoolMember | None] = context.loaders.one_of("pool spenders", load)
+    return await loader.load((row.holder_id, row.id))
 
 
 async def number(context: Context, member_id: UUID) -> str | None:

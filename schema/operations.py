@@ -9,7 +9,7 @@ import strawberry
 
 from domain.ledger.model import OperationKind
 from domain.ledger.queries import OperationRow
-from resolvers import ids, operations, proofs
+from resolvers import ids, operations, pools, proofs
 from resolvers.context import Context
 from schema.enums import Channel, OperationStatus
 from schema.merchants import Merchant, PointsCurrency, Store
@@ -18,6 +18,7 @@ from schema.proofs import InclusionProof
 from schema.scalars import Points
 
 LazyMember = Annotated["Member", strawberry.lazy("schema.members")]  # type: ignore[name-defined]  # noqa: F821
+LazyPoolMember = Annotated["PoolMember", strawberry.lazy("schema.pools")]  # type: ignore[name-defined]  # noqa: F821
 
 
 @strawberry.type(description="What an operation moved, from the member's side.")
@@ -158,6 +159,14 @@ class Operation(Node):
         paid = await info.context.loaders.paid_with.load((holder_id, self.row.id))
         found = [await operations.load(info.context, holder_id, id_) for id_ in paid]
         return [Operation.of(row) for row in found if row is not None]
+
+    @strawberry.field(description="Who spent it, of a pool's points; null for all other operations.")
+    async def spent_by(self, info: Info) -> LazyPoolMember | None:
+        """As what they were in the pool then."""
+        from schema.pools import PoolMember
+
+        found = await pools.spent_by(info.context, self.row)
+        return None if found is None else PoolMember.of(found)
 
     @strawberry.field(description="What decided the points.")
     async def decided_by(self, info: Info) -> list[Decision]:

@@ -88,7 +88,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "Operation": _all(
         PARENT,
         "id kind status occurredAt bookedAt member merchant store channel orderRef title change balanceAfter transfers"
-        " reverses reversedBy paidWith decidedBy proof",
+        " reverses reversedBy paidWith spentBy decidedBy proof",
     ),
     "Hold": _all(PARENT, "id points captured status expiresAt orderRef currency merchant capturedBy"),
     "InclusionProof": _all(PARENT, "leafIndex leafHash path checkpoint leaf salt terms termsSalt bundle"),

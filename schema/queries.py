@@ -7,6 +7,7 @@ from typing import Any, cast
 import strawberry
 
 from domain.errors import InvalidInput, NotFound
+from domain.ledger.errors import OperationArchived
 from domain.programs import catalogue as programs
 from resolvers import (
     cycles,
@@ -100,7 +101,10 @@ class Alliance(Node):
 
 
 async def fetch(info: Info, global_id: str) -> Node | None:
-    """The thing of a global id, or None where it is not there, out of reach, or no id of ours."""
+    """The thing of a global id, or None where it is not there, out of reach, or no id of ours.
+
+    Raises OperationArchived.
+    """
     context = info.context
     catalogue = context.runtime.catalogue
     try:
@@ -143,6 +147,14 @@ async def fetch(info: Info, global_id: str) -> Node | None:
     return None
 
 
+async def _fetch_here(info: Info, global_id: str) -> Node | None:
+    """As `fetch`; None for what was archived too: one of many that are asked for does not fail the others."""
+    try:
+        return await fetch(info, global_id)
+    except OperationArchived:
+        return None
+
+
 def _store(info: Info, rest: bytes) -> Store | None:
     code = rest[16:].decode(errors="replace")
     for merchant in info.context.runtime.catalogue.merchants.values():
@@ -167,7 +179,10 @@ class Query:
             row=row,
         )
 
-    @strawberry.field(description="Anything with an id; null where it is not there or out of reach.")
+    @strawberry.field(
+        description="Anything with an id; null where it is not there or out of reach. Of an operation that was archived"
+        " an error says so, with the code OPERATION_ARCHIVED."
+    )
     async def node(self, info: Info, id: strawberry.ID) -> Node | None:
         """Relay's refetching."""
         return await fetch(info, id)
@@ -177,7 +192,7 @@ class Query:
         """Loaded together."""
         if len(ids) > MAX_NODES:
             raise InvalidInput(reason=f"at most {MAX_NODES} ids", path=("ids",))
-        return list(await asyncio.gather(*(fetch(info, id_) for id_ in ids)))
+        return list(await asyncio.gather(*(_fetch_here(info, id_) for id_ in ids)))
 
     @strawberry.field(description="A member, by whatever names them; null if out of reach.")
     async def member(self, info: Info, by: MemberRef) -> Member | None:
@@ -220,7 +235,10 @@ class Query:
         rows = sorted(info.context.runtime.catalogue.merchants.values(), key=lambda row: row.code)
         return Connection[Merchant].of(cut(asked, rows, lambda row: (row.code,)), Merchant.of)
 
-    @strawberry.field(description="An operation; null if out of reach.")
+    @strawberry.field(
+        description="An operation; null if out of reach. Of one that was archived an error says so, with the code"
+        " OPERATION_ARCHIVED."
+    )
     async def operation(self, info: Info, id: strawberry.ID) -> Operation | None:
         """By its id."""
         found = await fetch(info, id)

@@ -131,7 +131,9 @@ class Wallet(Node):
         page = await statements.of_wallet(info.context, self.key, (from_, to), asked)
         return Connection[StatementEntry].of(page, StatementEntry.of)
 
-    @strawberry.field(description="Points that were set aside, newest first, as they stand now.")
+    @strawberry.field(
+        description="Points that were set aside, newest first; of a wallet of the past, as they stood then."
+    )
     async def holds(
         self,
         info: Info,
@@ -143,8 +145,8 @@ class Wallet(Node):
     ) -> Connection[Hold]:
         """A merchant sees what is set aside for it, or of its points."""
         asked = window(HOLD_SHAPE, first, after, last, before)
-        page = await lots.holds(info.context, self.key.holder_id, self.key.currency, status, asked)
-        return Connection[Hold].of(page, lambda row: Hold.of(row, info.context.as_of))
+        page = await lots.holds(info.context, self.key.holder_id, self.key.currency, status, asked, self.key)
+        return Connection[Hold].of(page, lambda row: Hold.of(row, self.key.as_of))
 
     @strawberry.field(description="The next dates on which points expire.")
     async def expiries(self, info: Info, first: int = 12) -> list[ExpiryDue]:

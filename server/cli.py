@@ -17,6 +17,7 @@ from server.commands import (
     jobs,
     log,
     netting,
+    notices,
     proving,
     replay,
     report,
@@ -58,6 +59,7 @@ app.add_typer(statement.statement, name="statement")
 report.report.command()(balances.balances)
 app.add_typer(report.report, name="report")
 app.add_typer(jobs.jobs, name="jobs")
+app.add_typer(notices.notice, name="notice")
 app.command()(bench.bench)
 
 

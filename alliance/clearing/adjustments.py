@@ -119,6 +119,7 @@ def reinstate_request(
     holder_id: uuid.UUID,
     operation_id: uuid.UUID,
     issuer: Merchant,
+    currency: str,
     points: int | None,
     reason: str,
     as_of: datetime,
@@ -128,7 +129,8 @@ def reinstate_request(
 ) -> Reinstate:
     """Bring back what an operation expired (R5), until the end of the issuer's `graceDays`.
 
-    For ever where the issuer's law lets no points end by time; the posting asks the member's. Raises InvalidInput.
+    For ever where the issuer's law lets no points end by time; the posting asks the member's. Credits of tiers lift
+    as earned ones do. Raises InvalidInput.
     """
     if not reason.strip():
         raise InvalidInput(reason="say why", path=("reason",))
@@ -143,6 +145,7 @@ def reinstate_request(
         as_of=as_of,
         occurred_at=as_of,
         dry_run=dry_run,
+        riders=() if dry_run else adjusting(runtime, currency, holder_id, as_of),
         operation_id=operation_id,
         points=points,
         expires_at=expires_at,

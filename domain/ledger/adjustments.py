@@ -199,6 +199,8 @@ class Reinstate(Request):
         needs.members.add(self.holder_id)
         needs.operations.add((self.holder_id, self.operation_id))
         needs.other(REINSTATED, (self.holder_id, self.operation_id))
+        for rider in self.riders:
+            rider.needs(needs)
 
     def decide(self, books: Books) -> Effect:
         """One entry and a lot for each that comes back.
@@ -221,6 +223,8 @@ class Reinstate(Request):
         effect.lots.extend(self._lot(effect, lot, part) for lot, part in parts)
         effect.data |= {"currency": entry.currency, "expires_at": self.expires_at and self.expires_at.isoformat()}
         effect.rows += [note_row(effect, self.reason), (_RETURN, self._return(effect, whole=points == left))]
+        for rider in self.riders:
+            rider.ride(books, effect)
         now = {lot.id: back.get(lot.id, 0) + part for lot, part in parts}
         books.others[REINSTATED][self.holder_id, self.operation_id] = back | now
         return effect

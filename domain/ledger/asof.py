@@ -15,7 +15,7 @@ from domain.ledger.queries import Bound, LotRow, WalletFigures, WalletKey
 from domain.ledger.statements import By
 
 BYS: tuple[By, ...] = ("booked_at", "as_of")
-_HELD = {"booked_at": ("booked_at", "ended_at"), "as_of": ("held_at", "ended_as_of")}
+HELD = {"booked_at": ("booked_at", "ended_at"), "as_of": ("held_at", "ended_as_of")}
 
 _ASKED = """
     SELECT * FROM unnest(CAST(:holders AS uuid[]), CAST(:currencies AS text[]), CAST(:as_ofs AS timestamptz[]))
@@ -28,7 +28,7 @@ def past(by: By, asked: str = _ASKED) -> str:
 
     `asked` selects holder_id, currency ('' for all), as_of and n, one row a holder and n. Expired lots are in it.
     """
-    made, ended = _HELD[by]
+    made, ended = HELD[by]
     return f"""
     w AS MATERIALIZED ({asked}),
     later AS MATERIALIZED (

@@ -8,8 +8,10 @@ from uuid import UUID
 from sqlalchemy import TextClause, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.ledger.asof import BYS, HELD
 from domain.ledger.model import Hold
 from domain.ledger.queries import ENDS, LotRow
+from domain.ledger.statements import By
 
 LotKey = tuple[UUID, UUID]
 
@@ -60,13 +62,32 @@ async def sources(session: AsyncSession, keys: Sequence[LotKey]) -> dict[LotKey,
 
 
 class HoldsKey(NamedTuple):
-    """Whose holds, as of a moment. Empty filters let all through; `viewer_id` (a merchant) what is for it or of it."""
+    """Whose holds, as of a moment. Empty filters let all through; `viewer_id` (a merchant) what is for it or of it.
+
+    With `past` they are as they stood at that moment, by that time: see domain.ledger.asof.
+    """
 
     holder_id: UUID
     as_of: datetime
     currency: str = ""
     statuses: tuple[str, ...] = ()
     viewer_id: UUID | None = None
+    past: By | None = None
+
+
+def _as_it_stood(past: By | None) -> str:
+    """The table of holds; of the past, without those made later, and with what ended later still open."""
+    columns = [column.name for column in Hold.__table__.columns]
+    if past is None:
+        return f"(SELECT {', '.join(columns)} FROM hold)"  # noqa: S608
+    made, ended = HELD[past]
+    at = "CAST(:as_of AS timestamptz)"
+    over = f"hold.{ended} <= {at}"
+    then = {name: f"CASE WHEN {over} THEN hold.{name} END" for name in ("captured_by", "ended_as_of", "ended_at")}
+    then |= {"status": f"CASE WHEN {over} THEN hold.status ELSE 'OPEN' END"}
+    then |= {"captured": f"CASE WHEN {over} THEN hold.captured ELSE 0 END"}
+    shown = ", ".join(f"{then.get(name, name)} AS {name}" for name in columns)
+    return f"(SELECT {shown} FROM hold WHERE hold.{made} <= {at})"  # noqa: S608
 
 
 # Past its time an open hold has lapsed, whether or not that was booked.
@@ -79,12 +100,12 @@ _SEEN = """
 _HOLDERS = "unnest(CAST(:holders AS uuid[])) WITH ORDINALITY AS w (holder_id, n)"
 
 
-def _holds_statement(backward: bool) -> TextClause:
+def _holds_statement(backward: bool, past: By | None) -> TextClause:
     order = "ASC" if backward else "DESC"
     columns = ", ".join(f"x.{column.name}" for column in Hold.__table__.columns)
     return text(f"""
         SELECT {columns} FROM {_HOLDERS} CROSS JOIN LATERAL (
-            SELECT h.* FROM hold h WHERE {_SEEN}
+            SELECT h.* FROM {_as_it_stood(past)} h WHERE {_SEEN}
             AND (CAST(:older_than AS uuid) IS NULL OR h.id < CAST(:older_than AS uuid))
             AND (CAST(:newer_than AS uuid) IS NULL OR h.id > CAST(:newer_than AS uuid))
             ORDER BY h.id {order} LIMIT :size
@@ -92,8 +113,12 @@ def _holds_statement(backward: bool) -> TextClause:
     """)  # noqa: S608 - no value is formatted in
 
 
-_HOLDS = {backward: _holds_statement(backward) for backward in (False, True)}
-_HOLD_COUNTS = text(f"SELECT w.n, count(*) FROM {_HOLDERS} JOIN hold h ON {_SEEN} GROUP BY w.n")  # noqa: S608
+_PASTS: tuple[By | None, ...] = (None, *BYS)
+_HOLDS = {(backward, past): _holds_statement(backward, past) for backward in (False, True) for past in _PASTS}
+_HOLD_COUNTS = {
+    past: text(f"SELECT w.n, count(*) FROM {_HOLDERS} JOIN {_as_it_stood(past)} h ON {_SEEN} GROUP BY w.n")  # noqa: S608
+    for past in _PASTS
+}
 
 
 async def holds_page(
@@ -112,7 +137,8 @@ async def holds_page(
     values = _filters(keys) | {"size": size, "older_than": older_than, "newer_than": newer_than}
     by_holder = {key.holder_id: key for key in keys}
     found: dict[HoldsKey, list[Hold]] = {key: [] for key in keys}
-    for hold in await session.scalars(select(Hold).from_statement(_HOLDS[backward]), values):
+    statement = select(Hold).from_statement(_HOLDS[backward, keys[0].past])
+    for hold in await session.scalars(statement, values, execution_options={"populate_existing": True}):
         found[by_holder[hold.holder_id]].append(hold)
     return found
 
@@ -120,13 +146,13 @@ async def holds_page(
 async def hold_counts(session: AsyncSession, keys: Sequence[HoldsKey]) -> dict[HoldsKey, int]:
     """How many holds each of these has; all keys must have the same filters."""
     counts = dict.fromkeys(keys, 0)
-    for n, count in await session.execute(_HOLD_COUNTS, _filters(keys)):
+    for n, count in await session.execute(_HOLD_COUNTS[keys[0].past], _filters(keys)):
         counts[keys[n - 1]] = count
     return counts
 
 
 def _filters(keys: Sequence[HoldsKey]) -> dict[str, object]:
-    _, as_of, currency, statuses, viewer = keys[0]
+    _, as_of, currency, statuses, viewer, _ = keys[0]
     return {
         "holders": [key.holder_id for key in keys],
         "as_of": as_of,

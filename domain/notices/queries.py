@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -45,6 +46,20 @@ async def newest(session: AsyncSession, keys: Sequence[Wallet], size: int) -> di
     for notice in rows:
         found[notice.holder_id, notice.currency].append(told[notice.holder_id, notice.id])
     return found
+
+
+_WAITING = text("""
+    SELECT n.* FROM notice n
+    WHERE n.opens_at <= :as_of AND (n.closes_at IS NULL OR n.closes_at > :as_of)
+      AND NOT EXISTS (SELECT FROM notice_report r WHERE r.holder_id = n.holder_id AND r.notice_id = n.id
+                      AND r.outcome <> 'FAILED')
+    ORDER BY n.id LIMIT :size
+""")
+
+
+async def waiting(session: AsyncSession, as_of: datetime, size: int) -> Sequence[Notice]:
+    """At most `size` notices to be sent now, oldest first: not delivered yet, and somebody can be reached."""
+    return (await session.scalars(select(Notice).from_statement(_WAITING), {"as_of": as_of, "size": size})).all()
 
 
 async def _told(session: AsyncSession, notices: Sequence[Notice]) -> dict[tuple[UUID, UUID], Told]:

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Sequence
 
-from sqlalchemy import select, text
+from sqlalchemy import select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.pools.model import Pool, PoolMember, PoolName, PoolRow
@@ -56,3 +56,25 @@ async def numbers(session: AsyncSession, ids: Sequence[uuid.UUID]) -> dict[uuid.
     """The numbers of members."""
     rows = await session.execute(text("SELECT id, number FROM member WHERE id = ANY(:ids)"), {"ids": list(ids)})
     return {row.id: row.number for row in rows}
+
+
+_SPENDERS = text("""
+    SELECT DISTINCT ON (s.holder_id, s.operation_id) s.holder_id, s.operation_id, m.id
+    FROM unnest(CAST(:holders AS uuid[]), CAST(:ids AS uuid[])) AS asked (holder_id, operation_id)
+    JOIN pool_spend s USING (holder_id, operation_id)
+    JOIN operation o ON o.holder_id = s.holder_id AND o.id = s.operation_id
+    JOIN pool_member m ON m.holder_id = s.holder_id AND m.member_id = s.member_id
+    ORDER BY s.holder_id, s.operation_id, m.joined_at <= o.as_of DESC, m.joined_at DESC
+""")
+
+Pair = tuple[uuid.UUID, uuid.UUID]
+
+
+async def spenders(session: AsyncSession, operations: Sequence[Pair]) -> dict[Pair, PoolMember]:
+    """Who spent points of a pool by these operations, (pool, id), as what they were in it then; others are left out."""
+    asked = {"holders": [pair[0] for pair in operations], "ids": [pair[1] for pair in operations]}
+    stays = {(row[0], row[1]): (row[0], row[2]) for row in await session.execute(_SPENDERS, asked)}
+    place = tuple_(PoolMember.holder_id, PoolMember.id)
+    rows = await session.scalars(select(PoolMember).where(place.in_(set(stays.values()))))
+    members = {(row.holder_id, row.id): row for row in rows}
+    return {operation: members[stay] for operation, stay in stays.items()}

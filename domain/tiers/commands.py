@@ -172,7 +172,7 @@ def earn_by_tier(base: Earn, programme: TierProgramme, earns: Mapping[str | None
 
 @dataclass(frozen=True, slots=True)
 class Adjusting:
-    """Rides on credits that are moved by hand: they lift as earned ones do."""
+    """Rides on credits that are moved by hand, or come back: they lift as earned ones do."""
 
     programme: TierProgramme
     holder_id: UUID

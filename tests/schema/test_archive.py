@@ -1,5 +1,6 @@
 """Archived operations over the endpoint: refused by name, and the past before them not told wrongly."""
 
+import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from alliance.archive.commands import archive
 from alliance.proofs import bundle
 from alliance.runtime import Runtime
 from server.commands.log import _bundle
-from tests.schema.support import NOW, Client, by_card
+from tests.schema.support import NOW, Client, by_card, viewer_of
 from tests.schema.test_mutations import earn, spend
 from tests.schema.test_proofs import KEYS, seal_all
 
@@ -37,6 +38,16 @@ async def test_an_archived_operation_over_the_endpoint(
     assert (refused["code"], refused["path"]) == ("OPERATION_ARCHIVED", ["operation"])
     [error] = await operator.errors(WALLET, by=by_card(card), at=(NOW - timedelta(days=1)).isoformat())
     assert "what moved after asOf was archived" in error["message"]
+    asked = "query ($id: ID!) { operation(id: $id) { id } node(id: $id) { id } nodes(ids: [$id]) { id } }"
+    answer = (await operator.post(asked, {"id": operation})).json()
+    assert answer["data"] == {"operation": None, "node": None, "nodes": [None]}
+    archived = {"code": "OPERATION_ARCHIVED", "path": ["id"]}
+    assert [(one["path"], one["extensions"]) for one in answer["errors"]] == [
+        (["operation"], archived),
+        (["node"], archived),
+    ]
+    stranger = operator.signed_in(viewer_of("member", member_id=uuid.uuid4()))
+    assert await stranger.run("query ($id: ID!) { operation(id: $id) { id } }", id=operation) == {"operation": None}
     async with runtime.database.session() as session:
         again = await _bundle(session, operation, None, tmp_path / block.file, terms=True)
     assert again == before

@@ -10,7 +10,8 @@ from tests.schema.test_statements import earn, hold, redeem
 
 WALLET = """query ($by: MemberRef!, $at: DateTime) { member(by: $by) { wallets(asOf: $at) { currency { code } }
   wallet(currency: "GRO", asOf: $at) { id balance available held debt worth { amount }
-    lots { totalCount edges { node { granted remaining } } } expiries { on points } lifetime { earned spent }
+    lots { totalCount edges { node { granted remaining } } }
+    holds { totalCount edges { node { status points captured } } } expiries { on points } lifetime { earned spent }
     statement { totalCount edges { node { change } } } } } }"""
 REPORT = """query ($at: DateTime) { merchants { edges { node { code balances(asOf: $at) {
   currency { code } outstanding held pending debt holders ending { month points } } } } } }"""
@@ -47,6 +48,32 @@ async def test_a_wallet_is_what_it_was_at_every_step(operator: Client, card: str
     before = await read(later, card, at=(NOW - timedelta(days=1)).isoformat())
     assert before["wallets"] == []
     assert (before["wallet"]["balance"], before["wallet"]["statement"]["totalCount"]) == (0, 0)
+
+
+async def test_a_hold_is_what_it_was(operator: Client, card: str) -> None:
+    """Made at noon, captured in part a minute later; another lapsed meanwhile."""
+    query = """query ($by: MemberRef!, $at: DateTime, $status: [HoldStatus!]) { member(by: $by) {
+      wallet(currency: "GRO", asOf: $at) { holds(status: $status) {
+        totalCount edges { node { status points captured capturedBy { kind } } } } } } }"""
+    await earn(operator, card, 100)
+    given = {"merchant": "grocer", "member": by_card(card), "channel": "STORE"}
+    await operator.do("holdPoints", "HoldPointsInput", "", points=7, expiresIn=30, **given)
+    held = await hold(operator, card, 20)
+    minute = timedelta(minutes=1)
+    await operator.at(NOW + minute).do("captureHold", "CaptureHoldInput", "", hold=held, points=15)
+    later = operator.at(NOW + 60 * minute)
+
+    async def seen(seconds: int, *status: str) -> Any:
+        asked = {"at": (NOW + timedelta(seconds=seconds)).isoformat(), "status": status or None}
+        found = (await later.run(query, by=by_card(card), **asked))["member"]["wallet"]["holds"]
+        assert found["totalCount"] == len(found["edges"])
+        return [tuple(edge["node"].values()) for edge in found["edges"]]
+
+    assert await seen(-1) == []
+    assert await seen(29) == [("OPEN", 20, 0, None), ("OPEN", 7, 0, None)]
+    assert await seen(31) == [("OPEN", 20, 0, None), ("LAPSED", 7, 0, None)]
+    assert await seen(31, "OPEN") == [("OPEN", 20, 0, None)]
+    assert await seen(60) == [("CAPTURED", 20, 15, {"kind": "REDEEM"}), ("LAPSED", 7, 0, None)]
 
 
 async def test_by_booking_unless_the_caller_sets_the_clock(operator: Client, card: str) -> None:

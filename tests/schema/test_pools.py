@@ -65,7 +65,9 @@ class House:
 
     async def spend(self, who: int, points: int, client: Client | None = None, **more: Any) -> Any:
         given = {"merchant": "grocer", "member": by_card(self.cards[who]), "channel": "STORE", "points": points}
-        want = "points wallet { available } operation { id kind member { id } }"
+        want = (
+            "points wallet { available } operation { id kind member { id } spentBy { role number member { number } } }"
+        )
         want = f"... on Redeemed {{ {want} }} ... on NotInPool {{ role }}"
         return await (client or self.operator).do("redeem", "RedeemInput", want, pool=self.pool, **given | more)
 
@@ -133,6 +135,8 @@ async def test_r06_roles_say_who_puts_in_takes_out_and_spends(house: House) -> N
     assert (await house.spend(1, 30))["wallet"] == {"available": 30}
     spent = await house.spend(0, 5)
     assert (spent["operation"]["kind"], spent["operation"]["member"]) == ("REDEEM", None)
+    spender = spent["operation"]["spentBy"]
+    assert (spender["role"], spender["number"]) == ("OWNER", spender["member"]["number"])
     for move in (house.take, house.spend):
         refused = await move(2, 1)
         assert (refused["code"], refused["role"]) == ("NOT_IN_POOL", "CONTRIBUTOR")

@@ -57,7 +57,7 @@ def test_the_commands_that_are_promised_are_there() -> None:
         |cycle list|cycle show|cycle close|cycle state|cycle issue|cycle confirm|cycle net|cycle settle|cycle abort
         |cycle receive|cycle run|cycle report
         |report balances|report deposits|report rings|statement export
-        |jobs list|jobs show|jobs retry|jobs discard|jobs schedule|jobs run"""
+        |notice list|notice record|jobs list|jobs show|jobs retry|jobs discard|jobs schedule|jobs run"""
     assert {" ".join(path) for path in COMMANDS} == {name.strip() for name in promised.split("|")}
 
 

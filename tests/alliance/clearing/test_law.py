@@ -147,7 +147,13 @@ async def reinstated(house: House, member: uuid.UUID) -> Posted:
     expire = Expire(currency="GRO", issuer_id=issuer.id, key=None, occurred_at=later, **common)
     gone = await house.runtime.engine.post(expire)
     assert gone.operation_id is not None
-    common |= {"operation_id": gone.operation_id, "issuer": issuer, "points": None, "reason": "goodwill"}
+    common |= {
+        "operation_id": gone.operation_id,
+        "issuer": issuer,
+        "currency": "GRO",
+        "points": None,
+        "reason": "goodwill",
+    }
     return await house.runtime.engine.post(reinstate_request(house.runtime, key=key(), **common))
 
 

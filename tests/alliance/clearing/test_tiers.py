@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from alliance.clearing.adjustments import adjust_request
+from alliance.clearing.adjustments import adjust_request, reinstate_request
 from alliance.clearing.commands import earn_request
+from alliance.clearing.tiers import expire_request
 from alliance.verify import verify
 from domain.ledger.commands import Earn
+from domain.ledger.due import DueWallet
 from domain.ledger.request import Posted
 from domain.ledger.returns import Asked
 from domain.money import from_minor
@@ -272,6 +274,26 @@ async def test_a16_credits_given_by_hand_lift_and_taken_ones_wait_for_the_end(ho
     assert await told(house, member) == [("gold", "REACHED")]
     await house.reverse(member, given)
     assert await told(house, member) == [("gold", "REACHED"), (None, "RETURNED")]
+
+
+async def test_r05_r24_credits_that_come_back_lift_at_once(house: House) -> None:
+    """Gold by 300 credits, which end with the year after; nobody bought since, and the night took them all."""
+    ann, grocer = await house.member(), house.runtime.catalogue.merchants["grocer"]
+    await buy(house, ann, 300)
+    later = NEW_YEAR[2020]
+    gone = await house.runtime.engine.post(expire_request(house.runtime, DueWallet(ann, "VIP", grocer.id, 1), later))
+    assert (await told(house, ann))[-1][0] is None
+    assert gone.operation_id is not None
+    named: dict[str, Any] = {"holder_id": ann, "operation_id": gone.operation_id, "issuer": grocer, "currency": "VIP"}
+    for points, level in ((200, "silver"), (100, "gold")):
+        named |= {"points": points, "reason": "goodwill", "as_of": later, "client_id": CLIENT}
+        tried = await house.runtime.engine.post(reinstate_request(house.runtime, key=key(), dry_run=True, **named))
+        assert tried.points == points
+        assert (await told(house, ann))[-1][0] != level
+        await house.runtime.engine.post(reinstate_request(house.runtime, key=key(), **named))
+        assert (await told(house, ann))[-1][0] == level
+    async with house.runtime.database.session() as session:
+        assert (await verify(session)).balanced
 
 
 async def test_r07_a_purchase_after_midnight_does_not_wait_for_the_night(house: House) -> None:
