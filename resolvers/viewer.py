@@ -31,6 +31,8 @@ class Scope(StrEnum):
     CYCLE_SETTLE = "cycle:settle"
     CYCLE_RECEIVE = "cycle:receive"
     CYCLE_ABORT = "cycle:abort"
+    JOBS_READ = "jobs:read"
+    JOBS_WRITE = "jobs:write"
     CLOCK = "clock"
 
 
@@ -55,6 +57,8 @@ MEANING: dict[Scope, str] = {
     Scope.CYCLE_SETTLE: "have the payments of cycles made",
     Scope.CYCLE_RECEIVE: "record payments as received",
     Scope.CYCLE_ABORT: "give cycles up",
+    Scope.JOBS_READ: "see jobs in the background",
+    Scope.JOBS_WRITE: "retry and discard jobs that failed",
     Scope.CLOCK: "say what time it is (as of), for replays",
 }
 

@@ -51,6 +51,7 @@ from schema.inputs import (
     ReleaseHoldInput,
     ReverseInput,
 )
+from schema.jobs import JobMutations
 from schema.members import Member
 from schema.node import Info
 from schema.notices import NoticeRecorded, RecordNoticeInput
@@ -251,7 +252,7 @@ def _earned(info: Info, result: Any) -> Any:
 
 
 @strawberry.type
-class Mutation(SettlingMutations):
+class Mutation(JobMutations, SettlingMutations):
     """What can be done."""
 
     @strawberry.mutation(description="Find or create a member, by any identifier, at any channel; and let them join.")

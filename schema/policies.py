@@ -30,6 +30,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         **_all(SIGNED_IN, "logCheckpoint consistencyProof"),
         **_all(SETTLEMENT, "settlementCycle deposits"),
         **_all(by("operator", "auditor", scope=Scope.POINTS_READ), "giftRings"),
+        **_all(by("operator", scope=Scope.JOBS_READ), "jobs"),
         **_all(PUBLIC, "_service"),
     },
     "Mutation": {
@@ -52,6 +53,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         **_all(by("operator", scope=Scope.CYCLE_SETTLE), "settleCycle"),
         **_all(by("merchant", "operator", scope=Scope.CYCLE_RECEIVE), "recordReceipt"),
         **_all(by("operator", scope=Scope.CYCLE_ABORT), "abortCycle"),
+        **_all(by("operator", scope=Scope.JOBS_WRITE), "retryJob discardJob"),
     },
     "Viewer": _all(PARENT, "kind scopes merchant member"),
     "Member": {
@@ -144,6 +146,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
             "StatementEntry",
             "SettlementCycle",
             "Obligation",
+            "Job",
         )
     },
     **{
@@ -157,6 +160,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
             "StatementEntry",
             "SettlementCycle",
             "Obligation",
+            "Job",
         )
     },
     "Enrolled": _all(PARENT, "created joined member"),
@@ -212,6 +216,14 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "AlreadyCaptured": _ERROR,
     "Notice": _all(PARENT, "id kind currency points opensAt closesAt dueAt deliveredAt reports"),
     "NoticeReport": _all(PARENT, "outcome channel proof happenedAt"),
+    "Job": _all(
+        PARENT,
+        "id actor queue status createdAt availableAt attempts failedAt lastError requestId history",
+    ),
+    "JobAttempt": _all(PARENT, "attempt at error"),
+    "JobRetried": _all(PARENT, "job"),
+    "JobDiscarded": _all(PARENT, "id"),
+    "JobNotFailed": _ERROR,
     "NoticeRecorded": _all(PARENT, "notice"),
     "TooNew": _ERROR | _all(PARENT, "until"),
     "TooManyExchanges": _ERROR | _all(PARENT, "cap used"),

@@ -13,6 +13,7 @@ from resolvers import (
     cycles,
     holds,
     ids,
+    jobs,
     lots,
     members,
     notices,
@@ -30,6 +31,7 @@ from resolvers.pages import cut, window
 from schema.enums import ViewerKind
 from schema.holds import Hold
 from schema.inputs import MemberFilter, MemberRef
+from schema.jobs import Job, JobQueries
 from schema.lots import Lot
 from schema.members import Member
 from schema.merchants import Merchant, PointsCurrency, Store
@@ -131,6 +133,9 @@ async def fetch(info: Info, global_id: str) -> Node | None:
             case "Notice" if access.Scope.POINTS_READ in context.signed_in.scopes:
                 told = await notices.by_global_id(context, global_id)
                 return None if told is None else Notice.of(told)
+            case "Job" if context.signed_in.kind == "operator" and access.Scope.JOBS_READ in context.signed_in.scopes:
+                job = await jobs.by_global_id(context, global_id)
+                return None if job is None else Job.of(job)
             case "Merchant" if text in catalogue.merchants:
                 return Merchant.of(catalogue.merchants[text])
             case "PointsCurrency" if text in catalogue.currencies:
@@ -164,7 +169,7 @@ def _store(info: Info, rest: bytes) -> Store | None:
 
 
 @strawberry.type
-class Query:
+class Query(JobQueries):
     """What can be read."""
 
     @strawberry.field(description="Who am I, as what, with which scopes.")

@@ -59,6 +59,7 @@ class ErrorCode(StrEnum):
     TENDER_USED = "TENDER_USED"
     TENDER_DIFFERS = "TENDER_DIFFERS"
     TOO_LATE = "TOO_LATE"
+    JOB_NOT_FAILED = "JOB_NOT_FAILED"
 
     POOL_NOT_ACTIVE = "POOL_NOT_ACTIVE"
     NOT_IN_POOL = "NOT_IN_POOL"
@@ -461,6 +462,11 @@ class TooLate(UserError):
 
     days: int = strawberry.field(description="Up to so many days ago anybody may.")
     own = ("days",)
+
+
+@strawberry.type(description="Only a job that failed for good can be retried or discarded.")
+class JobNotFailed(UserError):
+    """It will be done without anybody's help."""
 
 
 TYPES: dict[str, type[UserError]] = {kind.__name__: kind for kind in UserError.__subclasses__()}

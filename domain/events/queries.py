@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.events.model import Job, QueueState, ScheduledRun
+
+T = TypeVar("T")
 
 
 async def list_jobs(
@@ -22,14 +25,21 @@ async def list_jobs(
 
     At most `first` of them, after the job `after`.
     """
-    query = select(Job).order_by(Job.id).limit(first)
-    if failed is not None:
-        query = query.where(Job.failed_at.is_not(None) if failed else Job.failed_at.is_(None))
-    if actor is not None:
-        query = query.where(Job.actor == actor)
+    query = _chosen(select(Job), failed, actor).order_by(Job.id).limit(first)
     if after is not None:
         query = query.where(Job.id > after)
     return (await session.scalars(query)).all()
+
+
+async def count_jobs(session: AsyncSession, *, failed: bool | None = None, actor: str | None = None) -> int:
+    """How many jobs `list_jobs` would list in all."""
+    return (await session.scalars(_chosen(select(func.count()).select_from(Job), failed, actor))).one()
+
+
+def _chosen(query: Select[T], failed: bool | None, actor: str | None) -> Select[T]:
+    if failed is not None:
+        query = query.where(Job.failed_at.is_not(None) if failed else Job.failed_at.is_(None))
+    return query if actor is None else query.where(Job.actor == actor)
 
 
 async def jobs_by_id(session: AsyncSession, ids: Sequence[UUID]) -> dict[UUID, Job]:
