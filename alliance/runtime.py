@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 import asyncpg
@@ -56,6 +56,7 @@ class Runtime:
     engine: PostingEngine
     catalogue: Catalogue
     agreements: AgreementBook
+    _refreshing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @classmethod
     @asynccontextmanager
@@ -85,12 +86,13 @@ class Runtime:
 
     async def refresh(self) -> None:
         """Read catalogue and agreements again if a newer revision was applied."""
-        async with _snapshot(self.database) as session:
-            revision = await session.scalar(select(AllianceRow.revision))
-            if revision is None or revision == self.catalogue.revision:
-                return
-            agreements, catalogue = await load_book(session), await load_catalogue(session)
-        self.agreements, self.catalogue = agreements, catalogue
+        async with self._refreshing:
+            async with _snapshot(self.database) as session:
+                revision = await session.scalar(select(AllianceRow.revision))
+                if revision is None or revision == self.catalogue.revision:
+                    return
+                agreements, catalogue = await load_book(session), await load_catalogue(session)
+            self.agreements, self.catalogue = agreements, catalogue
 
     async def _watch(self) -> None:
         """Refresh when a NOTIFY comes, and every few seconds in case one was lost."""

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from alliance.archive.verify import CHECKS as ARCHIVE_CHECKS
 from alliance.archive.verify import WHOLE as ARCHIVE_WHOLE
 from alliance.archive.verify import verify_archive
+from alliance.exposure.verify import CHECKS as EXPOSURE_CHECKS
 from alliance.proofs.verify import CHECKS as LOG_CHECKS
 from alliance.proofs.verify import verify_log
 from alliance.settlement.rules import minor_unit
@@ -109,7 +110,7 @@ async def verify(
     currency = await session.scalar(select(AllianceRow.settlement_currency))
     unit = minor_unit(currency) if currency else 1
     await session.rollback()
-    checks = {name: sql.format(unit=unit) for name, sql in _CHECKS.items()}
+    checks = {name: sql.format(unit=unit) for name, sql in (_CHECKS | EXPOSURE_CHECKS).items()}
     by_holder = _BY_HOLDER | LOG_CHECKS | ARCHIVE_CHECKS | POOL_CHECKS | TIER_CHECKS
     proof = await verify_ledger(session, by_holder, proof, progress, whole=checks | ARCHIVE_WHOLE)
     await verify_log(session, proof, progress)

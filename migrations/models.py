@@ -4,6 +4,7 @@ import alliance.agreements.model
 import alliance.archive.model
 import alliance.clearing.model
 import alliance.exchange.model
+import alliance.exposure.model
 import alliance.proofs.model
 import alliance.settlement.model
 import alliance.statements.model  # noqa: F401

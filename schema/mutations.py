@@ -90,6 +90,7 @@ from schema.refusals import (
     InsufficientPoints,
     LimitExceeded,
     MemberNotActive,
+    MerchantAtCap,
     NoAgreement,
     NotATender,
     NothingToReinstate,
@@ -144,9 +145,9 @@ EarnResult = Annotated[
     | TooLate,
     strawberry.union("EarnResult"),
 ]
-_Unspendable = NotSpendable | WholeCardsOnly
+_Unspendable = NotSpendable | WholeCardsOnly | MerchantAtCap
 _NotOfPool = PoolNotActive | NotInPool
-ConfirmEarnResult = Annotated[Activated | _Shared | NotPending, strawberry.union("ConfirmEarnResult")]
+ConfirmEarnResult = Annotated[Activated | _Shared | NotPending | MerchantAtCap, strawberry.union("ConfirmEarnResult")]
 RejectEarnResult = Annotated[
     Rejected | _Shared | MemberNotActive | NotPending | AlreadyReversed | NotReversible | OperationArchived,
     strawberry.union("RejectEarnResult"),
@@ -204,7 +205,14 @@ WithdrawFromPoolResult = Annotated[
     Withdrawn | _Shared | _NotGiven | _NotOfPool, strawberry.union("WithdrawFromPoolResult")
 ]
 AdjustPointsResult = Annotated[
-    Adjusted | _Shared | _Still | InsufficientPoints | BalanceLimitExceeded | NoAgreement | AdjustmentLimitExceeded,
+    Adjusted
+    | _Shared
+    | _Still
+    | InsufficientPoints
+    | BalanceLimitExceeded
+    | NoAgreement
+    | AdjustmentLimitExceeded
+    | MerchantAtCap,
     strawberry.union("AdjustPointsResult"),
 ]
 ReinstatePointsResult = Annotated[
@@ -219,20 +227,13 @@ RefundStoredValueResult = Annotated[
     Refunded | _Shared | _Still | InsufficientPoints, strawberry.union("RefundStoredValueResult")
 ]
 QuoteExchangeResult = Annotated[
-    Quoted | _Shared | NoAgreement | BelowMinimum | StoredValueNotExchanged, strawberry.union("QuoteExchangeResult")
+    Quoted | _Shared | NoAgreement | BelowMinimum | StoredValueNotExchanged | MerchantAtCap,
+    strawberry.union("QuoteExchangeResult"),
 ]
+_Unquoted = QuoteExpired | QuoteUsed
+_NoMore = CapExceeded | TooManyExchanges | TooNew | MerchantAtCap
 ExchangePointsResult = Annotated[
-    Exchanged
-    | _Shared
-    | _Still
-    | InsufficientPoints
-    | BalanceLimitExceeded
-    | NoAgreement
-    | QuoteExpired
-    | QuoteUsed
-    | CapExceeded
-    | TooManyExchanges
-    | TooNew,
+    Exchanged | _Shared | _Still | InsufficientPoints | BalanceLimitExceeded | NoAgreement | _Unquoted | _NoMore,
     strawberry.union("ExchangePointsResult"),
 ]
 RecordNoticeResult = Annotated[NoticeRecorded | _Shared, strawberry.union("RecordNoticeResult")]

@@ -130,7 +130,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "Obligation": _all(
         PARENT,
         "reference kind debtor creditor currency points amount occurredAt bookedAt orderRef late reverses member store"
-        " price agreementVersion reversedReference",
+        " price agreementVersion reversedReference pastCap",
     ),
     "Statement": _all(PARENT, "merchant opening lines adjustments closing position issuedAt confirmedAt partners"),
     "PartnerBalance": _all(PARENT, "partner opening lines adjustments closing net carried"),
@@ -226,6 +226,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "JobNotFailed": _ERROR,
     "NoticeRecorded": _all(PARENT, "notice"),
     "TooNew": _ERROR | _all(PARENT, "until"),
+    "MerchantAtCap": _ERROR | _all(PARENT, "merchant"),
     "TooManyExchanges": _ERROR | _all(PARENT, "cap used"),
     "GiftRing": _all(PARENT, "members currency points given gifts firstAt lastAt"),
     "StoredValueElsewhere": _ERROR | _all(PARENT, "currency merchant"),

@@ -60,6 +60,7 @@ class ErrorCode(StrEnum):
     TENDER_DIFFERS = "TENDER_DIFFERS"
     TOO_LATE = "TOO_LATE"
     JOB_NOT_FAILED = "JOB_NOT_FAILED"
+    MERCHANT_AT_CAP = "MERCHANT_AT_CAP"
 
     POOL_NOT_ACTIVE = "POOL_NOT_ACTIVE"
     NOT_IN_POOL = "NOT_IN_POOL"
@@ -467,6 +468,14 @@ class TooLate(UserError):
 @strawberry.type(description="Only a job that failed for good can be retried or discarded.")
 class JobNotFailed(UserError):
     """It will be done without anybody's help."""
+
+
+@strawberry.type(description="A merchant would come to owe the others more than the alliance lets it, for now.")
+class MerchantAtCap(UserError):
+    """Figures are for the merchant alone: see `exposure`."""
+
+    merchant: str
+    own = ("merchant",)
 
 
 TYPES: dict[str, type[UserError]] = {kind.__name__: kind for kind in UserError.__subclasses__()}

@@ -90,6 +90,9 @@ class Obligation:
     )
     agreement_version: int
     late: bool = strawberry.field(description="Sent later than the alliance accepts, and valued at the dearer price.")
+    past_cap: bool | None = strawberry.field(
+        description="Whether it took its debtor past its cap, having been promised; null for whom that is not to know."
+    )
     reverses: bool
     reversed_reference: str | None = strawberry.field(description="The reference of the line that this one reverses.")
     currency_code: strawberry.Private[str]
@@ -118,6 +121,7 @@ class Obligation:
             price=None if row.price is None else Decimal(price(row.price)),
             agreement_version=row.agreement_version,
             late=row.late,
+            past_cap=row.past_cap if info.context.own_merchant_id in (None, row.debtor_id) else None,
             reverses=row.reverses is not None,
             reversed_reference=line.reverses,
             currency_code=row.currency,

@@ -33,6 +33,9 @@ TICK = 5.0
 #: How late points of a lapsed hold may come back.
 LAPSE_STEP = timedelta(minutes=5)
 
+#: How long points wait at most for room that came back by itself.
+ROOM_STEP = timedelta(minutes=5)
+
 #: Every cut-off and deadline of a cycle falls on a multiple of this, in every time zone there is.
 SETTLEMENT_STEP = timedelta(minutes=15)
 
@@ -107,6 +110,7 @@ async def calendar(session: AsyncSession, now: datetime) -> Sequence[Due]:
         found += [_daily(name, name, now, zone) for name in ("exits", "notices")]
         found.append(_every("holds", "lapse", now, LAPSE_STEP))
         found.append(_daily("keys", "forget_keys", now, "UTC"))
+        found.append(_every("room", "room", now, ROOM_STEP))
         found.append(_every("settlement", "settle", now, SETTLEMENT_STEP))
     return found
 

@@ -81,12 +81,14 @@ class EarnTerms:
 
 @dataclass(frozen=True, slots=True)
 class RedeemTerms:
-    """`currency` may be spent at merchant `at`, whom its issuer then owes `owed` a point."""
+    """`currency` may be spent at merchant `at`, whom its issuer then owes `owed` a point; once the issuer is past its
+    reserve (A5), as `past_reserve` says."""
 
     at: uuid.UUID
     currency: str
     redemption_price: int
     owed: int
+    past_reserve: Literal["accept", "refuse"] = "accept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +222,8 @@ def earn_terms(item: dict[str, Any], codes: Mapping[str, uuid.UUID]) -> EarnTerm
 
 def _redeem(item: dict[str, Any], codes: Mapping[str, uuid.UUID]) -> RedeemTerms:
     price = _price(item["redemptionPrice"])
-    return RedeemTerms(codes[item["at"]], item["of"], price, _owed(price, Fraction(1)))
+    past_reserve = item.get("pastReserve", "accept")
+    return RedeemTerms(codes[item["at"]], item["of"], price, _owed(price, Fraction(1)), past_reserve)
 
 
 def _right(item: dict[str, Any], codes: Mapping[str, uuid.UUID]) -> RightTerms:

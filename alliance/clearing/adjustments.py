@@ -8,6 +8,7 @@ from alliance.clearing.model import ObligationKind
 from alliance.clearing.riders import Owing, Refusing
 from alliance.clearing.rules import PRICE_OF_MILLIONTHS, is_late, obligations, versions
 from alliance.clearing.tiers import adjusting
+from alliance.exposure.riders import Within, capped
 from alliance.runtime import Runtime
 from alliance.stored_value.rules import is_money
 from domain.errors import InvalidInput, NotAllowed, NotFound
@@ -109,7 +110,11 @@ def _owed(
         late=late,
     )
     main = tuple(line for line in lines if line.kind is not ObligationKind.FEE)
-    riders = (Owing(main, None if dry_run else as_of),) if main else ()
+    riders: tuple[Rider, ...] = ()
+    if main:
+        merchants = capped(runtime.catalogue, "earn", version, merchant.id, currency.merchant_id)
+        within = (Within(merchants, main),) if merchants else ()
+        riders = (Owing(main, None if dry_run else as_of), *within)
     return terms.owed * PRICE_OF_MILLIONTHS, riders, version.version if terms.settles_later else None
 
 

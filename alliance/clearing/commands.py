@@ -22,6 +22,7 @@ from alliance.clearing.rules import PRICE_OF_MILLIONTHS, is_late, obligations, r
 from alliance.clearing.tenders import PaidBy, Paying
 from alliance.clearing.tiers import by_tier, returning
 from alliance.exits.commands import sold_into
+from alliance.exposure.riders import Promised, Room, capped
 from alliance.runtime import Runtime
 from alliance.stored_value.rules import elsewhere, require_earnable
 from domain.errors import InvalidInput, NotFound
@@ -94,6 +95,7 @@ def earn_request(
     policy = kind.policy_at(occurred_at)
     special = is_special(kind, policy, valued)
     cleared = _clear(runtime, "earn", merchant, kind, valued.points, occurred_at, as_of, dry_run, special)
+    room = next((rider for rider in cleared.riders if isinstance(rider, Room)), None)
     riders = cleared.riders + _in_time(occurred_at, as_of, decided)
     if paid_by and money is not None:
         riders += (Paying(runtime.catalogue, merchant.id, money, tuple(paid_by)),)
@@ -121,11 +123,11 @@ def earn_request(
         lines=_kept(details, valued, amount, money),
         beside=beside,
     )
-    if not special:
+    if not special and room is None:
         return request
     slides = slides_of(kind, as_of, issuer.timezone)
     kept = partial(_kept, details, amount=amount, money=money)
-    return earn_in_parts(request, policy, valued, slides, issuer.timezone, kept)
+    return earn_in_parts(request, policy, valued, slides, issuer.timezone, kept, room)
 
 
 Bought = tuple[str, Sequence[Line], Sequence[Tender]]
@@ -365,14 +367,17 @@ def _clear(
         late=late,
     )
     price, opened = term.owed * PRICE_OF_MILLIONTHS, None if dry_run else as_of
-    if points is None:
-        return _Cleared(price, (OwingDecided(owed_for, opened),))
-    lines = owed_for(points=points)
-    riders: tuple[Rider, ...] = ()
-    if lines:
-        riders = (OwingEarned(owed_for, opened) if in_parts else Owing(lines, opened),)
+    merchants = capped(runtime.catalogue, event, version, debtor_id, issuer_id)
     if not isinstance(term, EarnTerms):
-        return _Cleared(price, riders)
+        promised = (Promised(merchants, owed_for, term.past_reserve),) if merchants else ()
+        if points is None:
+            return _Cleared(price, (OwingDecided(owed_for, opened), *promised))
+        lines = owed_for(points=points)
+        return _Cleared(price, (Owing(lines, opened), *promised) if lines else ())
+    riders: tuple[Rider, ...] = ()
+    if points and (lines := owed_for(points=points)):
+        room = (Room(merchants, owed_for),) if merchants else ()
+        riders = (OwingEarned(owed_for, opened) if in_parts or room else Owing(lines, opened), *room)
     if dry_run:
         riders += (Funding(term),)
     return _Cleared(price, riders, version.version if term.settles_later else None)

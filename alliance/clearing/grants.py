@@ -11,11 +11,12 @@ from zoneinfo import ZoneInfo
 import asyncpg
 
 from alliance.clearing.riders import OwingMatured
+from alliance.exposure.riders import WithinNow, with_caps
 from alliance.runtime import Runtime
 from domain.ledger.commands import Earn
 from domain.ledger.due import DuePending
-from domain.ledger.grants import Activate, EarnInParts, Ending, Limits, Part, Wait
-from domain.ledger.request import Key
+from domain.ledger.grants import Activate, EarnInParts, Ending, Limits, Part, Room, Wait
+from domain.ledger.request import Key, Rider
 from domain.programs.catalogue import Currency, CurrencyPolicy
 from domain.programs.rules import Valued, active_instant, expiry_instant, period_bounds
 from domain.programs.terms import EarnLimits, ExpiryPolicy, PendingTerms, expiry_json, expiry_terms
@@ -56,8 +57,12 @@ def earn_in_parts(
     slides: Slides | None,
     zone: ZoneInfo,
     kept: Callable[..., Any],
+    room: Room | None = None,
 ) -> EarnInParts:
-    """The same earn by all terms of its rules and currency; `kept` makes what is kept of lines of what is valued."""
+    """The same earn by all terms of its rules and currency; `kept` makes what is kept of lines of what is valued.
+
+    It waits as long as `room` is lacking.
+    """
     given: dict[tuple[ExpiryPolicy, PendingTerms | None, Limits | None], int] = {}
     for terms, points in valued.parts or ((None, valued.points),):
         expiry = (terms and terms.expiry) or policy.expiry
@@ -65,7 +70,13 @@ def earn_in_parts(
         limits = _limits(terms.limits, terms.version, plain.as_of, zone, terms.code) if terms is not None else None
         given[expiry, pending, limits] = given.get((expiry, pending, limits), 0) + points
     parts = tuple(
-        Part(points, ending(expiry, plain.as_of, zone), _wait(pending, expiry, plain.as_of, zone), limits)
+        Part(
+            points,
+            ending(expiry, plain.as_of, zone),
+            _wait(pending, expiry, plain.as_of, zone),
+            limits,
+            None if room is None else Wait(plain.as_of, expiry_json(expiry)),
+        )
         for (expiry, pending, limits), points in given.items()
         if points
     )
@@ -76,6 +87,7 @@ def earn_in_parts(
         limits=_limits(policy.limits, policy.version, plain.as_of, zone),
         lines_of=partial(_lines, valued, kept),
         joined=JOINED if any(part.ending.of_joining and part.wait is None for part in parts) else None,
+        room=room,
     )
 
 
@@ -117,13 +129,19 @@ def activate_request(
         as_of=as_of,
         occurred_at=as_of,
         dry_run=dry_run,
-        riders=(OwingMatured(None if dry_run else as_of),),
+        riders=(OwingMatured(None if dry_run else as_of), *_within(runtime, due)),
         operation_id=first.operation_id,
         issuer_id=first.issuer_id,
         endings=endings,
         confirms=confirms,
         joined=JOINED if any(one.of_joining for one in endings.values()) else None,
     )
+
+
+def _within(runtime: Runtime, due: Sequence[DuePending]) -> tuple[Rider, ...]:
+    """What keeps points waiting for which there was no room."""
+    lacking = {row.room_of for row in due if row.room_of is not None}
+    return (WithinNow(with_caps(runtime.catalogue, lacking)),) if lacking else ()
 
 
 def _wait(pending: PendingTerms | None, expiry: ExpiryPolicy, as_of: datetime, zone: ZoneInfo) -> Wait | None:

@@ -29,7 +29,8 @@ class Obligation(Base):
     """`debtor_id` owes `creditor_id` `amount` millionths of the settlement currency; negative where it reverses one.
 
     `price` is what was agreed for a point (in 10^-8, the debtor's share of it), so that `amount` = `points` x `price`;
-    null on a fee, which is a share of another line. `late` marks an event sent later than the alliance accepts (A2).
+    null on a fee, which is a share of another line. `late` marks an event sent later than the alliance accepts (A2),
+    `past_cap` what took its debtor past its cap because it was promised (A5).
     """
 
     __tablename__ = "obligation"
@@ -60,3 +61,4 @@ class Obligation(Base):
     booked_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     reverses: Mapped[uuid.UUID | None]
     late: Mapped[bool] = mapped_column(server_default=text("false"))
+    past_cap: Mapped[bool] = mapped_column(server_default=text("false"))

@@ -4,13 +4,14 @@ import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 
 from alliance.agreements.book import AgreementBook
 from alliance.clearing.model import Obligation, ObligationKind
-from alliance.clearing.rules import Owed, divided, issuer_bears, owed_json, owed_later, reversed_obligations
+from alliance.clearing.rules import Owed, divided, issuer_bears, owed_json, reversed_obligations
+from alliance.exposure.positions import matured, owe, set_aside
 from alliance.settlement.model import CYCLE_LOCK
 from domain.base import new_id
 from domain.errors import Refusal
@@ -21,23 +22,46 @@ _OBLIGATION: Any = Obligation.__table__
 _ANY = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+class OpenCycle(NamedTuple):
+    """The open cycle, and the merchants whose positions are kept against a cap; a dry run has neither."""
+
+    id: uuid.UUID | None = None
+    capped: frozenset[uuid.UUID] = frozenset()
+
+
+_NONE = OpenCycle()
+
+
+@dataclass(slots=True, eq=False)
 class _OpenCycle:
-    """The id of the open cycle. Its keys are the requests' clocks: the very first cycle opens at the earliest."""
+    """The open cycle. Its keys are the requests' clocks: the very first cycle opens at the earliest.
+
+    Who is capped changes with the alliance file alone, under an exclusive lock: so it is read once a revision.
+    """
 
     shared_lock: tuple[int, int] | None = CYCLE_LOCK
+    _revision: tuple[uuid.UUID, int] | None = None
+    _capped: frozenset[uuid.UUID] = frozenset()
 
-    async def load(self, connection: asyncpg.Connection, keys: Sequence[datetime]) -> dict[datetime, uuid.UUID]:
-        find = "SELECT id FROM settlement_cycle WHERE status = 'OPEN' AND closes_at IS NULL"
-        cycle_id = await connection.fetchval(find)
-        if cycle_id is None:
+    async def load(self, connection: asyncpg.Connection, keys: Sequence[datetime]) -> dict[datetime, OpenCycle]:
+        row = await connection.fetchrow(_FIND_OPEN)
+        if row is None:
             await connection.execute(
                 """INSERT INTO settlement_cycle (id, number, status, opens_at) VALUES ($1, 1, 'OPEN', $2)
                    ON CONFLICT DO NOTHING""",
                 new_id(),
                 min(keys),
             )
-            cycle_id = await connection.fetchval(find)
-        return dict.fromkeys(keys, cycle_id)
+            row = await connection.fetchrow(_FIND_OPEN)
+        cycle_id, *revision = row
+        if self._revision != (revision := tuple(revision)):
+            rows = await connection.fetch("SELECT merchant_id FROM exposure")
+            self._capped, self._revision = frozenset(row["merchant_id"] for row in rows), revision
+        return dict.fromkeys(keys, OpenCycle(cycle_id, self._capped))
+
+
+_FIND_OPEN = """SELECT c.id, a.id AS alliance_id, a.revision
+                FROM settlement_cycle c LEFT JOIN alliance a ON true WHERE c.status = 'OPEN' AND c.closes_at IS NULL"""
 
 
 @dataclass(slots=True)
@@ -198,9 +222,11 @@ class OwingEarned:
         active = sum(lot.granted for lot in effect.lots if lot.currency == currency)
         weights = [active, *(state.granted for state in waiting)]
         now, *later = divided(self.owed(points=effect.points), weights)
-        write(effect, now, _cycle(books, self.as_of))
+        cycle = _cycle(books, self.as_of)
+        write(effect, now, cycle)
         for state, lines in zip(waiting, later, strict=True):
             state.owed = owed_json(lines) or None
+        set_aside(effect, [(state, 0, state.remaining) for state in waiting], cycle.capped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,10 +241,10 @@ class OwingMatured:
 
     def ride(self, books: Books, effect: Effect) -> None:
         """One row a line."""
-        lines = [
-            line for state, taken in effect.matured for line in owed_later(state.owed or [], -taken, state.granted)
-        ]
-        write(effect, lines, _cycle(books, self.as_of))
+        cycle = _cycle(books, self.as_of)
+        lines = matured(effect)
+        write(effect, lines, cycle)
+        _unreserve(effect, cycle)
         if lines and (pasts := books.others.get(PAST_OBLIGATIONS)) is not None:
             earn = (effect.holder_id, effect.matured[0][0].operation_id)
             place = {name: effect.operation[name] for name in ("merchant_id", "order_ref", "store")}
@@ -245,12 +271,14 @@ class OwingBack:
 
     def ride(self, books: Books, effect: Effect) -> None:
         """As much as the points that moved: all returns sum to the whole, where all of it is recovered."""
+        cycle = _cycle(books, self.as_of)
+        _unreserve(effect, cycle)
         pasts: dict[str, Past] = books.other(PAST_OBLIGATIONS, (self.holder_id, self.operation_id)) or {}
         for currency, past in pasts.items():
             moved, dropped = effect.moved(currency), effect.moved(currency, AccountKind.PENDING)
             recovered = moved - sum(debt.left for debt in effect.owes if debt.currency == currency)
             due = moved if effect.returned is None else effect.returned.figures(currency)[1] - dropped
-            write(effect, past.back(self.book, due, recovered), _cycle(books, self.as_of))
+            write(effect, past.back(self.book, due, recovered), cycle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,15 +310,15 @@ def _need_cycle(needs: Needs, as_of: datetime | None) -> None:
         needs.other(OPEN_CYCLE, as_of)
 
 
-def _cycle(books: Books, as_of: datetime | None) -> uuid.UUID | None:
+def _cycle(books: Books, as_of: datetime | None) -> OpenCycle:
     """The open cycle, by the clock that it was asked for with; a dry run has none."""
-    found: uuid.UUID | None = None if as_of is None else books.other(OPEN_CYCLE, as_of)
+    found: OpenCycle = _NONE if as_of is None else books.other(OPEN_CYCLE, as_of)
     return found
 
 
-def any_cycle(books: Books) -> uuid.UUID | None:
+def any_cycle(books: Books) -> OpenCycle:
     """The open cycle, which somebody asked for."""
-    return next(iter(books.others.get(OPEN_CYCLE, {}).values()), None)
+    return next(iter(books.others.get(OPEN_CYCLE, {}).values()), _NONE)
 
 
 async def hold_cycle_open(connection: asyncpg.Connection, books: Books) -> None:
@@ -314,10 +342,16 @@ class Refusing:
         raise self.refusal
 
 
-def write(
-    effect: Effect, lines: Sequence[Owed], cycle_id: uuid.UUID | None, other: Mapping[str, Any] | None = None
-) -> None:
-    """One row a line; `other` are columns that are not the operation's."""
+def _unreserve(effect: Effect, cycle: OpenCycle) -> None:
+    """What of its grants no longer waits is not reserved any more."""
+    changed = [(state, state.remaining, state.remaining + less) for state, less in effect.matured]
+    set_aside(effect, changed, cycle.capped)
+
+
+def write(effect: Effect, lines: Sequence[Owed], cycle: OpenCycle, other: Mapping[str, Any] | None = None) -> None:
+    """One row a line, and the positions that follow; `other` are columns that are not the operation's."""
+    if cycle.capped:
+        owe(effect, lines, cycle.capped)
     operation = effect.operation
     first = sum(table is _OBLIGATION for table, _ in effect.rows)
     for seq, line in enumerate(lines, first):
@@ -325,7 +359,7 @@ def write(
             "holder_id": operation["holder_id"],
             "operation_id": operation["id"],
             "seq": seq,
-            "cycle_id": cycle_id,
+            "cycle_id": cycle.id,
             "kind": line.kind.value,
             "debtor_id": line.debtor_id,
             "creditor_id": line.creditor_id,
@@ -341,5 +375,6 @@ def write(
             "occurred_at": operation["occurred_at"],
             "reverses": operation["reverses"],
             "late": line.late,
+            "past_cap": False,
         }
         effect.rows.append((_OBLIGATION, row | dict(other or {})))

@@ -16,6 +16,8 @@ from alliance.clearing.rules import PRICE_OF_MILLIONTHS, Owed, obligations
 from alliance.exchange.model import Quote
 from alliance.exchange.request import ExchangeAtQuote
 from alliance.exchange.rules import amounts, price_at_issue
+from alliance.exposure.queries import require_room
+from alliance.exposure.riders import Capped, Within, capped
 from alliance.runtime import Runtime
 from alliance.stored_value.rules import require_exchangeable
 from domain.base import new_id
@@ -43,7 +45,7 @@ async def quote(
     """Offer a member `target` points for `source` points: rate and prices hold until it expires. Reserves nothing.
 
     Exactly one of `points_out` (at most so many go) and `points_in` (at least so many come). Raises InvalidInput,
-    NotFound, NoAgreement, BelowMinimum.
+    NotFound, NoAgreement, BelowMinimum, and MerchantAtCap where there plainly is no room now.
     """
     giving, getting = _currency(runtime, source, "from"), _currency(runtime, target, "to")
     version, terms = _terms(runtime, giving, getting, as_of)
@@ -65,7 +67,8 @@ async def quote(
         created_at=as_of,
         expires_at=as_of + QUOTE_LIFE,
     )
-    _owed(runtime, offered, version)
+    within = Within(_capped(runtime, offered, version), _owed(runtime, offered, version))
+    await require_room(session, within)
     session.add(offered)
     await session.flush()
     return offered
@@ -86,7 +89,7 @@ async def exchange_request(
     """Exchange at a quote: points out, points in and what the one issuer owes the other, all or nothing.
 
     Raises NotFound, also for another member's quote. The posting refuses with QuoteUsed, QuoteExpired, CapExceeded,
-    TooManyExchanges, TooNew, and as any debit.
+    TooManyExchanges, TooNew, MerchantAtCap, and as any debit.
     """
     taken = await session.get(Quote, (member_id, quote_id))
     if taken is None:
@@ -100,6 +103,8 @@ async def exchange_request(
     getting = runtime.catalogue.currencies[taken.in_currency]
     issuer = runtime.catalogue.merchants_by_id[taken.in_issuer_id]
     terms = version.exchange[taken.out_currency, taken.in_currency]
+    owed = _owed(runtime, taken, version)
+    within = Within(_capped(runtime, taken, version), owed)
     day = (member_id, taken.out_currency, taken.in_currency, *day_bounds(as_of, runtime.catalogue.alliance.timezone))
     return ExchangeAtQuote(
         holder_id=member_id,
@@ -110,7 +115,8 @@ async def exchange_request(
         dry_run=dry_run,
         riders=(
             *waiting(member_id, terms.wait_days, as_of),
-            Owing(_owed(runtime, taken, version), None if dry_run else as_of),
+            Owing(owed, None if dry_run else as_of),
+            *((within,) if within.merchants else ()),
         ),
         quote=taken,
         cap=terms.daily_cap_per_member,
@@ -172,6 +178,10 @@ def _version(runtime: Runtime, taken: Quote) -> AgreementVersion | None:
     """The version that the quote locked, whatever is in force now."""
     pair = runtime.agreements.pairs.get(frozenset((taken.out_issuer_id, taken.in_issuer_id)), ())
     return next((version for version in pair if version.version == taken.agreement_version), None)
+
+
+def _capped(runtime: Runtime, taken: Quote, version: AgreementVersion) -> Capped:
+    return capped(runtime.catalogue, "exchange", version, taken.out_issuer_id, taken.out_issuer_id)
 
 
 def _owed(runtime: Runtime, taken: Quote, version: AgreementVersion) -> tuple[Owed, ...]:

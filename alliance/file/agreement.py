@@ -78,6 +78,7 @@ class Redeem(Document):
     at: Code
     of: Points
     redemption_price: Money
+    past_reserve: Literal["accept", "refuse"] = "accept"
 
 
 class Right(Document):

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.agreements.model import AgreementRow, AgreementStatus, AgreementVersionRow
+from alliance.exposure.commands import set_caps
 from alliance.file.changes import Entry, Kind, Plan
 from alliance.file.queries import plan
 from alliance.file.reading import AllianceFile
@@ -39,7 +40,7 @@ async def apply(session: AsyncSession, file: AllianceFile, as_of: datetime) -> P
     await session.execute(select(func.pg_advisory_xact_lock(*APPLY_LOCK)))
     made = await plan(session, file, as_of)
     if made.changed:
-        await _write(session, made)
+        await _write(session, made, as_of)
         revision = await session.scalar(
             update(AllianceRow).values(revision=AllianceRow.revision + 1).returning(AllianceRow.revision)
         )
@@ -47,7 +48,7 @@ async def apply(session: AsyncSession, file: AllianceFile, as_of: datetime) -> P
     return made
 
 
-async def _write(session: AsyncSession, made: Plan) -> None:
+async def _write(session: AsyncSession, made: Plan, as_of: datetime) -> None:
     entries: Entries = defaultdict(list)
     for entry in made.entries:
         entries[entry.kind].append(entry)
@@ -57,6 +58,8 @@ async def _write(session: AsyncSession, made: Plan) -> None:
     await _upsert(session, AllianceRow, "code", [_alliance(entry) for entry in entries["alliance"]])
     await _upsert(session, IdentifierTypeRow, "type", [_identifier(entry) for entry in entries["identifier"]])
     await _upsert(session, MerchantRow, "code", [_merchant(entry) for entry in entries["merchant"]])
+    if entries["merchant"]:
+        await set_caps(session, as_of)
     codes = await session.execute(select(MerchantRow.code, MerchantRow.id))
     merchants = dict(codes.all())
     stores = [{"merchant_id": merchants[entry.key[0]], **entry.body} for entry in entries["store"]]

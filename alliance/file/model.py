@@ -89,10 +89,11 @@ class Settings(Document):
 
 
 class Settlement(Document):
-    """How far the alliance trusts a merchant."""
+    """How far the alliance trusts a merchant: its cap is both together; without a limit there is none (A5)."""
 
-    credit_limit: DecimalText = "0"
+    credit_limit: DecimalText | None = None
     collateral: DecimalText = "0"
+    reserve: DecimalText | None = None
 
 
 class Store(Document):

@@ -141,13 +141,13 @@ NOT_PROVED = {
     "entry": "operation_id",
     "lot": "operation_id remaining held spent",
     "allocation": "operation_id",
-    "obligation": "holder_id operation_id",
+    "obligation": "holder_id operation_id past_cap",
     "operation_return": "holder_id operation_id",
     "debt": "operation_id",
     "debt_payment": "operation_id",
     "top_up": "operation_id",
     "repair": "operation_id",
-    "pending_grant": "operation_id remaining activated_by done",
+    "pending_grant": "operation_id remaining activated_by done room_of",
 }
 """By table: what changes, what is derived, what only says where the log goes on, and what all rows of a leaf share."""
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from alliance.exposure.commands import paid
 from alliance.settlement.model import CycleStatus, NetPosition, Payment, PaymentStatus, SettlementCycle
 from alliance.settlement.steps import enter, locked, require
 from domain.errors import InvalidInput, NotFound
@@ -58,10 +59,11 @@ async def record_receipts(
         raise NotFound(what="payment", path=("payment",))
     if amount is not None and (number is None or amount != payments[0].amount):
         raise InvalidInput(reason="that is not the amount that was to be paid", path=("amount",))
-    for payment in payments:
-        if payment.status == PaymentStatus.PLANNED:
-            payment.status, payment.paid_at, payment.reference = PaymentStatus.PAID.value, as_of, reference
+    made_now = [payment for payment in payments if payment.status == PaymentStatus.PLANNED]
+    for payment in made_now:
+        payment.status, payment.paid_at, payment.reference = PaymentStatus.PAID.value, as_of, reference
     await session.flush()
+    await paid(session, made_now, as_of)
     if cycle.status == CycleStatus.SETTLING:
         await _finish(session, cycle, who, why, as_of)
     return cycle

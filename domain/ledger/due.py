@@ -33,7 +33,7 @@ _CUT = text(f"""
     SELECT holder_id FROM (
         SELECT holder_id, row_number() OVER (ORDER BY holder_id) - 1 AS n FROM (
             SELECT l.holder_id FROM lot l WHERE {_PAST}
-            UNION SELECT holder_id FROM pending_grant WHERE NOT done AND matures_at <= :as_of
+            UNION SELECT holder_id FROM pending_grant WHERE NOT done AND room_of IS NULL AND matures_at <= :as_of
         ) due
     ) numbered
     WHERE n % :size = 0 ORDER BY holder_id
@@ -114,7 +114,10 @@ async def due_holds(
 
 
 class DuePending(NamedTuple):
-    """A pending grant that becomes active, or did: whose, of which earn, and under which expiry policy."""
+    """A pending grant that becomes active, or did: whose, of which earn, and under which expiry policy.
+
+    `room_of` is the merchant without whose room it goes on waiting.
+    """
 
     holder_id: UUID
     operation_id: UUID
@@ -123,11 +126,12 @@ class DuePending(NamedTuple):
     issuer_id: UUID
     policy: dict[str, Any]
     done: bool
+    room_of: UUID | None = None
 
 
 _PENDING = text(f"""
     SELECT holder_id, operation_id, seq, currency, issuer_id, policy, done FROM pending_grant p
-    WHERE NOT done AND matures_at <= :as_of AND holder_id >= :first
+    WHERE NOT done AND room_of IS NULL AND matures_at <= :as_of AND holder_id >= :first
       AND (CAST(:before AS uuid) IS NULL OR holder_id < CAST(:before AS uuid))
       AND {going("p.holder_id")}
     ORDER BY holder_id, operation_id, seq LIMIT :size
@@ -137,13 +141,16 @@ _PENDING = text(f"""
 async def due_pending(
     session: AsyncSession, as_of: datetime, first: UUID, before: UUID | None, size: int
 ) -> Sequence[DuePending]:
-    """At most `size` pending grants that are due, of holders from `first` to before `before` who are not stopped."""
+    """At most `size` pending grants that are due, of holders from `first` to before `before` who are not stopped.
+
+    Those that wait for room are left out.
+    """
     values = {"as_of": as_of, "first": first, "before": before, "size": size}
     return [DuePending(*row) for row in await session.execute(_PENDING, values)]
 
 
 _OF_OPERATION = text("""
-    SELECT holder_id, operation_id, seq, currency, issuer_id, policy, done FROM pending_grant
+    SELECT holder_id, operation_id, seq, currency, issuer_id, policy, done, room_of FROM pending_grant
     JOIN unnest(CAST(:holders AS uuid[]), CAST(:operations AS uuid[])) AS asked (holder_id, operation_id)
          USING (holder_id, operation_id)
     ORDER BY holder_id, operation_id, seq

@@ -6,7 +6,7 @@ A request says by rules' and programmes' terms what is to be; here it is decided
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from domain.base import new_id
@@ -56,12 +56,24 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Points of an earn that end alike, or wait alike; those of a rule with limits of its own stand alone."""
+    """Points of an earn that end alike, or wait alike; those of a rule with limits of its own stand alone.
+
+    Those that do not wait are on `standby` where there is no room for what they make owed.
+    """
 
     points: int
     ending: Ending
     wait: Wait | None = None
     limits: Limits | None = None
+    standby: Wait | None = None
+
+
+class Room(Protocol):
+    """Who says whether what an earn makes owed may be owed now."""
+
+    def lacking(self, books: Books, points: int) -> UUID | None:
+        """The merchant who has no room for so many points; None where there is."""
+        ...
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,13 +81,14 @@ class EarnInParts(Earn):
     """An earn whose points make several lots, or wait, or are limited.
 
     `lines_of` makes what is kept of the order's lines of the points
-    granted; `joined` loads when (holder, merchant) joined.
+    granted; `joined` loads when (holder, merchant) joined. All points wait if `room` is lacking.
     """
 
     parts: tuple[Part, ...]
     limits: Limits | None = None
     lines_of: Callable[[int], Any] | None = None
     joined: Loader | None = None
+    room: Room | None = None
 
     def needs(self, needs: Needs) -> None:
         """Also the wallet, what was earned in the periods that are limited, and the moment of joining."""
@@ -100,6 +113,9 @@ class EarnInParts(Earn):
         lines = self.lines_of(points) if self.lines_of is not None else self.lines
         effect = self.effect(OperationKind.EARN, points, decisions=decisions or None, lines=lines)
         parts = _cut(within, points)
+        lacking = self.room.lacking(books, points) if self.room is not None and points else None
+        if lacking is not None:
+            parts = [replace(part, wait=part.wait or part.standby) for part in parts]
         active = sum(part.points for part in parts if part.wait is None)
         waiting = sum(part.points for part in parts if part.wait is not None)
         effect.slides = self.slid(books)
@@ -117,10 +133,10 @@ class EarnInParts(Earn):
             if part.wait is None:
                 add_lot(books, effect, *terms, part.points, part.ending, joined)
             else:
-                effect.pending.append(self._pending(effect, part.points, part.wait))
+                effect.pending.append(self._pending(effect, part.points, part.wait, lacking))
         return effect
 
-    def _pending(self, effect: Effect, points: int, wait: Wait) -> PendingState:
+    def _pending(self, effect: Effect, points: int, wait: Wait, lacking: UUID | None) -> PendingState:
         return PendingState(
             self.holder_id,
             effect.operation["id"],
@@ -135,6 +151,7 @@ class EarnInParts(Earn):
             wait.matures_at,
             wait.policy,
             agreement_version=self.agreement_version,
+            room_of=lacking,
         )
 
     def _most(self, books: Books, limits: Limits | None, points: int, decisions: list[Any]) -> int:

@@ -201,13 +201,20 @@ class PendingGrant(Base):
 
     `matures_at` null: an event decides. `policy` is the expiry policy that starts with activation, `owed` what the
     points make owed when they become active (A1), `agreement_version` what their lots then keep. `remaining` falls to
-    zero by `activated_by`, or by a reversal.
+    zero by `activated_by`, or by a reversal. `room_of` is a merchant who had no room for what they make owed (A5): they
+    wait until it has.
     """
 
     __tablename__ = "pending_grant"
     __table_args__ = (
         CheckConstraint("remaining >= 0 AND remaining <= granted", name="remaining"),
         Index("ix_pending_grant_due", "matures_at", "holder_id", postgresql_where=text("NOT done")),
+        Index(
+            "ix_pending_grant_room",
+            "room_of",
+            "granted_at",
+            postgresql_where=text("NOT done AND room_of IS NOT NULL"),
+        ),
     )
 
     holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -225,6 +232,7 @@ class PendingGrant(Base):
     owed: Mapped[list[Any] | None]
     activated_by: Mapped[uuid.UUID | None]
     agreement_version: Mapped[int | None]
+    room_of: Mapped[uuid.UUID | None]
     done: Mapped[bool] = mapped_column(Computed("remaining = 0", persisted=True))
 
 

@@ -6,7 +6,7 @@ would change (an `Effect`) or refuses; only then are the books changed, and the 
 
 import hmac
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, NamedTuple, Protocol
@@ -19,6 +19,8 @@ from domain.errors import NotFound, Refusal
 from domain.ledger.errors import HolderStopped, MemberNotActive, OperationArchived
 from domain.ledger.funding import Funder, Funding, funding_of
 from domain.ledger.model import AccountKind, OperationKind
+from domain.ledger.parts import Loader as Loader
+from domain.ledger.parts import Sums
 from domain.ledger.returns import Return
 from domain.ledger.rules import HoldState, LotState, PendingState, Sliding, available, given_by, room_taken
 from domain.money import MAX_INTEGER
@@ -43,22 +45,6 @@ class Key(NamedTuple):
 def fingerprint_of(secret: bytes, asked: bytes) -> bytes:
     """128 bits that tell a call that comes again from another under its key: an HMAC-SHA256, cut."""
     return hmac.digest(secret, asked, "sha256")[:16]
-
-
-class Loader(Protocol):
-    """Rows of another room that may refuse a posting. One object a kind of row; it is its own dictionary key.
-
-    `shared_lock`, two 32-bit integers, is an advisory lock that the batch takes shared before anything is read.
-    """
-
-    @property
-    def shared_lock(self) -> tuple[int, int] | None:
-        """The lock, if there is one."""
-        ...
-
-    async def load(self, connection: asyncpg.Connection, keys: Sequence[Any]) -> dict[Any, Any]:
-        """The rows of these keys; a key without a row is left out."""
-        ...
 
 
 class Rider(Protocol):
@@ -231,8 +217,9 @@ class Effect:
 
     `owes` are debts that it makes, one a currency; `pays` are those that it pays.
 
-    `rows` are rows of other rooms, written in the same transaction; `data` is remembered with the key; `told` is what
-    another room says of a dry run. What is not `booked` posts nothing, and leaves no operation.
+    `rows` are rows of other rooms, written in the same transaction, `adds` is what it adds to sums of theirs, by key;
+    `data` is remembered with the key; `told` is what another room says of a dry run. What is not `booked` posts
+    nothing, and leaves no operation.
     """
 
     operation: dict[str, Any]
@@ -241,6 +228,7 @@ class Effect:
     lots: list[LotState] = field(default_factory=list)
     allocations: list[tuple[LotState, int]] = field(default_factory=list)
     rows: list[tuple[Table, dict[str, Any]]] = field(default_factory=list)
+    adds: list[tuple[Sums, UUID, tuple[int, ...]]] = field(default_factory=list)
     data: dict[str, Any] = field(default_factory=dict)
     slides: list[tuple[Sliding, datetime]] = field(default_factory=list)
     pending: list[PendingState] = field(default_factory=list)
@@ -402,6 +390,9 @@ class Books:
                 state.activated_by = effect.operation["id"]
         if effect.matured and effect.reverses is None:
             self.operations[holder_id, effect.matured[0][0].operation_id].lots.extend(effect.lots)
+        for sums, key, amounts in effect.adds:
+            if (row := self.other(sums, key)) is not None:
+                row.add(*amounts)
         if self.earned:
             self._count(effect)
         if effect.reverses is not None:

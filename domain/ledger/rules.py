@@ -39,6 +39,7 @@ class PendingState:
     owed: list[Any] | None = None
     activated_by: UUID | None = None
     agreement_version: int | None = None
+    room_of: UUID | None = None
 
 
 @dataclass(slots=True)

@@ -1,10 +1,11 @@
 """How the posting engine reads and writes: set-based SQL over one connection, a statement a step."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
+from itertools import repeat
 from operator import attrgetter, itemgetter
 from typing import Any
 from uuid import UUID
@@ -19,6 +20,7 @@ from domain.base import lock_key
 from domain.errors import Refusal
 from domain.ledger.funding import Funder
 from domain.ledger.model import AccountKind, Allocation, Entry, IdempotencyKey, Lot, Operation, PendingGrant
+from domain.ledger.parts import Part, Sums
 from domain.ledger.past import LOT, SLIDES, SLIDING, load_archived, load_earned, load_operations, lot_of, turned
 from domain.ledger.request import Books, DebtState, Effect, Key, Law, Loader, Needs, Posted, Recovery
 from domain.ledger.rules import HoldState, LotState, PendingState, Sliding
@@ -281,6 +283,7 @@ async def write(connection: asyncpg.Connection, batch: Batch, books: Books, post
     running = dict(posted)
     slidings: dict[UUID, Sliding] = {}
     matured: dict[tuple[UUID, UUID, int], PendingState] = {}
+    sums: dict[Sums, dict[UUID, list[int]]] = defaultdict(dict)
     for effect in batch.effects:
         operation = effect.operation
         holder_id, operation_id = operation["holder_id"], operation["id"]
@@ -314,7 +317,9 @@ async def write(connection: asyncpg.Connection, batch: Batch, books: Books, post
             matured[state.holder_id, state.operation_id, state.seq] = state
         for table, row in effect.rows:
             others[table].append(row)
-    parts: list[Callable[[int], str]] = []
+        for kept, key, amounts in effect.adds:
+            sums[kept][key] = [one + more for one, more in zip(sums[kept].get(key, repeat(0)), amounts, strict=False)]
+    parts: list[Part] = []
     arguments: list[Sequence[Any]] = []
     inserts = [(_ENTRIES, entries), (_LOTS, lots), (_ALLOCATIONS, allocations), (_KEYS, batch.keys)]
     inserts += [(_Insert(table, tuple(rows[0])), _values(rows)) for table, rows in others.items()]
@@ -352,6 +357,9 @@ async def write(connection: asyncpg.Connection, batch: Batch, books: Books, post
         parts.append(_UPDATE_PENDING)
         states = [(*place, state.remaining, state.activated_by) for place, state in matured.items()]
         arguments.extend(turned(states))
+    for kept, added in sums.items():
+        parts.append(kept.part)
+        arguments.extend(turned([(key, *amounts) for key, amounts in added.items()]))
     if parts:
         await connection.execute(_statement(tuple(parts)), *arguments)
 
@@ -372,6 +380,7 @@ class _Insert:
 
     table: Table
     columns: tuple[str, ...]
+    then: tuple[str, ...] = ()
 
     @property
     def json(self) -> frozenset[str]:
@@ -393,11 +402,12 @@ class _Insert:
 
 
 @dataclass(frozen=True, slots=True)
-class _Fixed:
-    """A statement with `{0}`, `{1}` ... where its arguments go."""
+class Fixed:
+    """A statement with `{0}`, `{1}` ... where its arguments go; `then`: see Part."""
 
     text: str
     columns: tuple[str, ...]
+    then: tuple[str, ...] = ()
 
     def __call__(self, first: int) -> str:
         return self.text.format(*(f"${first + i}" for i in range(len(self.columns))))
@@ -415,33 +425,33 @@ _ENTRIES, _LOTS, _ALLOCATIONS, _KEYS = (
 _LOT_VALUES = attrgetter(*_LOTS.columns)
 _PENDING = PendingGrant.metadata.tables[PendingGrant.__tablename__]
 _PENDING_COLUMNS = tuple(column.name for column in _PENDING.columns if column.name != "done")
-_UPSERT_SLIDING = _Fixed(
+_UPSERT_SLIDING = Fixed(
     """INSERT INTO sliding_expiry (holder_id, id, currency, span, expires_at)
        SELECT * FROM unnest({0}::uuid[], {1}::uuid[], {2}::text[], {3}::text[], {4}::timestamptz[])
        ON CONFLICT (holder_id, id) DO UPDATE SET expires_at = excluded.expires_at""",
     ("holder_id", "id", "currency", "span", "expires_at"),
 )
-_UPDATE_PENDING = _Fixed(
+_UPDATE_PENDING = Fixed(
     """UPDATE pending_grant p SET remaining = now.remaining, activated_by = now.activated_by
        FROM unnest({0}::uuid[], {1}::uuid[], {2}::smallint[], {3}::bigint[], {4}::uuid[])
             AS now (holder_id, operation_id, seq, remaining, activated_by)
        WHERE p.holder_id = now.holder_id AND p.operation_id = now.operation_id AND p.seq = now.seq""",
     ("holder_id", "operation_id", "seq", "remaining", "activated_by"),
 )
-_UPSERT_ACCOUNTS = _Fixed(
+_UPSERT_ACCOUNTS = Fixed(
     """INSERT INTO account (holder_id, kind, currency, posted, held, debt)
        SELECT * FROM unnest({0}::uuid[], {1}::text[], {2}::text[], {3}::bigint[], {4}::bigint[], {5}::bigint[])
        ON CONFLICT (holder_id, kind, currency)
        DO UPDATE SET posted = excluded.posted, held = excluded.held, debt = excluded.debt""",
     ("holder_id", "kind", "currency", "posted", "held", "debt"),
 )
-_UPDATE_LOTS = _Fixed(
+_UPDATE_LOTS = Fixed(
     """UPDATE lot SET remaining = now.remaining, held = now.held
        FROM unnest({0}::uuid[], {1}::uuid[], {2}::bigint[], {3}::bigint[]) AS now (holder_id, id, remaining, held)
        WHERE lot.holder_id = now.holder_id AND lot.id = now.id""",
     ("holder_id", "id", "remaining", "held"),
 )
-_END_HOLDS = _Fixed(
+_END_HOLDS = Fixed(
     """UPDATE hold SET status = now.status, captured = now.captured, captured_by = now.captured_by,
               ended_as_of = now.ended_as_of, ended_at = clock_timestamp()
        FROM unnest({0}::uuid[], {1}::uuid[], {2}::text[], {3}::bigint[], {4}::uuid[], {5}::timestamptz[])
@@ -468,5 +478,6 @@ def _statement(parts: tuple[Any, ...]) -> str:
     texts = []
     for n, part in enumerate(parts):
         texts.append(f"w{n} AS ({part(first)})")
+        texts.extend(f"w{n}_{i} AS ({text.format(w=f'w{n}')})" for i, text in enumerate(part.then))
         first += len(part.columns)
     return f"WITH {', '.join(texts)} SELECT 1"

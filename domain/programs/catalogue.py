@@ -187,7 +187,7 @@ class Merchant:
     clawback: Literal["never_below_zero", "pending_only", "none", "unlimited"]
     on_return: Literal["reevaluate", "proportional"]
     unique_orders: bool
-    credit_limit: int
+    credit_limit: int | None
     collateral: int
     stores: Mapping[str, str]
     currencies: tuple[str, ...]
@@ -201,6 +201,11 @@ class Merchant:
     beside: tuple[str, ...] = ()
     tiers: TierProgramme | None = None
     by_tier: Mapping[str, Mapping[tuple[str, str], Earning]] = field(default_factory=dict)
+
+    @property
+    def cap(self) -> int | None:
+        """How far it may come to owe the others (A5), in millionths; None is without end."""
+        return None if self.credit_limit is None else self.credit_limit + self.collateral
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,7 +329,7 @@ def _merchant(
         clawback=row.settings["clawback"],
         on_return=row.settings["onReturn"],
         unique_orders=row.settings["uniqueOrders"],
-        credit_limit=scaled(row.settlement["creditLimit"], MICRO_PLACES),
+        credit_limit=scaled(limit, MICRO_PLACES) if (limit := row.settlement.get("creditLimit")) is not None else None,
         collateral=scaled(row.settlement["collateral"], MICRO_PLACES),
         stores=stores,
         currencies=tuple(currency.code for currency in currencies),

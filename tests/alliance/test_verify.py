@@ -10,7 +10,10 @@ from tests.alliance.support import House
 from tests.ledger_support import rows
 
 TAMPERINGS = {
-    "UPDATE obligation SET points = points * 2, amount = amount * 2": {"pair net is the sum of its obligations"},
+    "UPDATE obligation SET points = points * 2, amount = amount * 2": {
+        "pair net is the sum of its obligations",
+        "position is what is owed and reserved",
+    },
     "UPDATE pair_net SET carried = carried + 1": {"pair net and its remainder are the pair's closing"},
     "UPDATE pair_net SET net = net + 1, carried = carried - 10000": {
         "pair net is rounded half-even",
@@ -22,7 +25,10 @@ TAMPERINGS = {
         "positions of a cycle sum to zero",
     },
     "UPDATE pair_net SET opening = opening + 1, carried = carried + 1": {"pair opens with what the cycle before left"},
-    "UPDATE payment SET status = 'PAID'": {"position is paid and carried by its payments"},
+    "UPDATE payment SET status = 'PAID'": {
+        "position is paid and carried by its payments",
+        "position is what is owed and reserved",
+    },
     "UPDATE settlement_cycle SET status = 'SETTLED' WHERE status = 'NETTED'": {"a settled cycle leaves no position"},
 }
 

@@ -24,6 +24,7 @@ DUE = {
     "notices": datetime(2026, 3, 1, 5, tzinfo=UTC),
     "holds": datetime(2026, 3, 1, 12, 5, tzinfo=UTC),
     "keys": datetime(2026, 3, 1, tzinfo=UTC),
+    "room": datetime(2026, 3, 1, 12, 5, tzinfo=UTC),
     "settlement": datetime(2026, 3, 1, 12, tzinfo=UTC),
 }
 

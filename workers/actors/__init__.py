@@ -9,6 +9,7 @@ from workers.actors.expiry import expire, expire_range
 from workers.actors.holds import lapse, lapse_range
 from workers.actors.notices import notices, notices_range
 from workers.actors.retention import forget_keys
+from workers.actors.room import room
 from workers.actors.settlement import settle
 
 Known = Callable[[bytes], Mapping[str, Actor]]
@@ -28,6 +29,7 @@ def all_actors(fingerprint_secret: bytes) -> dict[str, Actor]:
         Actor("lapse_range", lapse_range),
         Actor("notices", notices),
         Actor("notices_range", notices_range),
+        Actor("room", room),
         Actor("settle", settle),
     )
     return {actor.name: actor for actor in actors}

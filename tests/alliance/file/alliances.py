@@ -117,7 +117,7 @@ def merchants(draw: st.DrawFn, index: int) -> dict[str, Any]:
     optional = some(
         timezone=st.sampled_from(["UTC", "Asia/Shanghai", "America/Sao_Paulo"]),
         settings=some(enrolOnPurchase=st.booleans(), uniqueOrders=st.booleans(), clawback=st.just("none")),
-        settlement=some(creditLimit=cents, collateral=cents),
+        settlement=some(creditLimit=cents, collateral=cents, reserve=cents),
         stores=st.lists(names, unique=True, max_size=3).map(lambda codes: [{"code": c, "name": c} for c in codes]),
     )
     named = {"code": f"m{index}", "name": draw(names), "jurisdiction": "CN", "currencies": currencies, "earning": rules}
@@ -144,7 +144,11 @@ def agreement_terms(one: str, other: str) -> st.SearchStrategy[dict[str, Any]]:
         money(4, 500),
         shares,
     )
-    redeem = st.builds(lambda price: {"at": f"m{other}", "of": f"P{one}A", "redemptionPrice": price}, money(4, 500))
+    redeem = st.builds(
+        lambda price, past: {"at": f"m{other}", "of": f"P{one}A", "redemptionPrice": price, "pastReserve": past},
+        money(4, 500),
+        st.sampled_from(["accept", "refuse"]),
+    )
     right = st.builds(
         lambda price: {"grantor": f"m{one}", "at": f"m{other}", "kind": "wash", "price": price}, money(2, 500)
     )

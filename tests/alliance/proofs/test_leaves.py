@@ -144,6 +144,7 @@ async def test_what_merchants_owe_is_among_the_terms(house: House) -> None:
             row["points"] = str(row["points"]) if row["points"] > 2**53 else row["points"]
         assert written(leaf, SALT)[1] == rfc8785.dumps(terms)
     await rows(database, "DELETE FROM obligation")
+    await rows(database, "UPDATE exposure SET owed = 0")
 
 
 async def _indebted(engine: PostingEngine, member: uuid.UUID) -> list[Any]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -10,6 +11,7 @@ from sqlalchemy import insert
 
 from alliance.clearing.model import Obligation
 from alliance.clearing.queries import count, lines
+from alliance.exposure.positions import add
 from alliance.settlement import commands, queries
 from alliance.settlement.closing import close_cycle, ensure_open_cycle, open_next
 from alliance.settlement.commands import confirm_statement
@@ -52,6 +54,11 @@ async def owe(house: House, rows: Sequence[tuple[uuid.UUID, uuid.UUID, int]]) ->
                 for id_, (debtor, creditor, cents) in zip(ids, rows, strict=True)
             ],
         )
+        owed: Counter[uuid.UUID] = Counter()
+        for debtor, creditor, cents in rows:
+            owed[debtor] += cents * CENT
+            owed[creditor] -= cents * CENT
+        await add(session, owed)
 
 
 async def positions(house: House, cycle: SettlementCycle) -> dict[uuid.UUID, tuple[int, int]]:

@@ -1,0 +1,87 @@
+"""What changes positions outside of postings: caps that are set, payments that are made."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, func, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from alliance.exposure.model import Exposure
+from alliance.exposure.positions import ALERT, EVENT, add
+from alliance.exposure.queries import POSITIONS
+from alliance.settlement.model import CYCLE_LOCK, Payment
+from alliance.settlement.rules import minor_unit
+from domain.events.commands import add_job
+from domain.money import scaled
+from domain.programs.catalogue import MICRO_PLACES
+from domain.programs.model import AllianceRow, MerchantRow
+
+_SET = text(f"""
+    WITH w AS (
+        INSERT INTO exposure AS e (merchant_id, cap, reserve, owed, reserved)
+        SELECT * FROM unnest((:ids)::uuid[], (:caps)::bigint[], (:reserves)::bigint[], (:owed)::numeric[],
+                             (:reserved)::numeric[])
+        ON CONFLICT (merchant_id) DO UPDATE SET cap = excluded.cap, reserve = excluded.reserve
+        RETURNING e.merchant_id, coalesce(old.level, 0) AS before, new.level, new.used, e.cap),
+    w_0 AS ({ALERT.format(w="w")}), w_1 AS ({EVENT.format(w="w")})
+    SELECT 1
+""")  # noqa: S608 - our own text
+
+
+async def set_caps(session: AsyncSession, as_of: datetime) -> None:
+    """Let the caps be what the merchants' settings say, in the transaction that changes these.
+
+    Postings wait for it where there is anything to change: who is capped from now on has all that is booked by then in
+    its position, and nobody who books later misses it.
+    """
+    wanted = {
+        id_: _caps(said)
+        for id_, said in await session.execute(select(MerchantRow.id, MerchantRow.settlement))
+        if said.get("creditLimit") is not None
+    }
+    kept = {row.merchant_id: (row.cap, row.reserve) for row in await session.scalars(select(Exposure))}
+    if wanted == kept:
+        return
+    await session.execute(select(func.pg_advisory_xact_lock(*CYCLE_LOCK)))
+    await session.execute(delete(Exposure).where(Exposure.merchant_id.in_(kept.keys() - wanted.keys())))
+    positions = await _positions(session) if wanted.keys() - kept.keys() else {}
+    changed = sorted(id_ for id_, caps in wanted.items() if kept.get(id_) != caps)
+    owed, reserved = zip(*(positions.get(id_, (0, 0)) for id_ in changed), strict=True) if changed else ((), ())
+    caps, reserves = zip(*(wanted[id_] for id_ in changed), strict=True) if changed else ((), ())
+    values = {"ids": changed, "caps": caps, "reserves": reserves, "owed": owed, "reserved": reserved}
+    await session.execute(_SET, {name: list(column) for name, column in values.items()})
+    await make_room(session, as_of)
+
+
+def _caps(said: dict[str, Any]) -> tuple[int, int | None]:
+    """Cap and reserve of a merchant's settings, in millionths."""
+    cap = scaled(said["creditLimit"], MICRO_PLACES) + scaled(said["collateral"], MICRO_PLACES)
+    return cap, None if (reserve := said.get("reserve")) is None else scaled(reserve, MICRO_PLACES)
+
+
+async def _positions(session: AsyncSession) -> dict[uuid.UUID, tuple[int, int]]:
+    """What every party owes, and what is reserved of it, as it follows from what is booked."""
+    currency = await session.scalar(select(AllianceRow.settlement_currency))
+    rows = await session.execute(text(POSITIONS.format(unit=minor_unit(currency) if currency else 1)))
+    return {merchant_id: (owed, reserved) for merchant_id, owed, reserved in rows}
+
+
+async def paid(session: AsyncSession, payments: Sequence[Payment], as_of: datetime) -> None:
+    """Let positions follow payments that were made just now: what is settled is not owed any more."""
+    if not payments:
+        return
+    currency = await session.scalar(select(AllianceRow.settlement_currency))
+    unit = minor_unit(currency) if currency else 1
+    moved: dict[uuid.UUID, int] = {}
+    for payment in payments:
+        moved[payment.payer_id] = moved.get(payment.payer_id, 0) - payment.amount * unit
+        moved[payment.payee_id] = moved.get(payment.payee_id, 0) + payment.amount * unit
+    await add(session, moved)
+    await make_room(session, as_of)
+
+
+async def make_room(session: AsyncSession, as_of: datetime) -> None:
+    """Have points that wait for room looked at once this is committed."""
+    await add_job(session, "room", {"as_of": as_of.isoformat()})

@@ -1,0 +1,123 @@
+"""Positions as sums that postings and payments add to, whoever else does at the same time.
+
+What a merchant can refuse is decided under its lock, over the row that was loaded with the batch; everything else only
+adds, and so never waits for a decision. Rows are locked in order, in the last statement of a batch.
+"""
+
+import uuid
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from alliance.clearing.rules import Owed, owed_later
+from domain.ledger.request import Effect
+from domain.ledger.rules import PendingState
+from domain.ledger.store import Fixed
+
+ALERT = """
+    INSERT INTO exposure_alert (merchant_id, level, used, cap)
+    SELECT merchant_id, level, used, cap FROM {w} WHERE level > before AND NOT EXISTS (
+        SELECT FROM exposure_alert a WHERE a.merchant_id = {w}.merchant_id AND a.level = {w}.level
+                                       AND a.raised_at > clock_timestamp() - interval '1 hour')
+    RETURNING merchant_id, id, level"""
+EVENT = """
+    INSERT INTO event (holder_id, id, kind, data)
+    SELECT merchant_id, id, 'exposure alert', jsonb_build_object('level', level) FROM {w}_0"""
+
+ADD = Fixed(
+    """UPDATE exposure e SET owed = e.owed + more.owed, reserved = e.reserved + more.reserved
+       FROM (SELECT x.merchant_id, a.owed, a.reserved
+             FROM unnest({0}::uuid[], {1}::numeric[], {2}::numeric[]) AS a (merchant_id, owed, reserved)
+             JOIN exposure x USING (merchant_id) ORDER BY x.merchant_id FOR UPDATE OF x) AS more
+       WHERE e.merchant_id = more.merchant_id
+       RETURNING e.merchant_id, old.level AS before, new.level, new.used, e.cap""",
+    ("merchant_id", "owed", "reserved"),
+    (ALERT, EVENT),
+)
+
+
+@dataclass(slots=True)
+class Standing:
+    """A merchant's cap and what it has used of it, as the engine has it while it decides a batch; in millionths."""
+
+    cap: int
+    reserve: int | None
+    used: int
+
+    def add(self, owed: int, reserved: int) -> None:
+        """Take in what was decided."""
+        self.used += owed + reserved
+
+    def past_cap(self, more: int) -> int:
+        """How far past the cap so much more would take it; what lowers a position takes it nowhere."""
+        return max(0, self.used + more - self.cap) if more > 0 else 0
+
+
+class _Exposures:
+    """What capped merchants have used, by merchant."""
+
+    shared_lock: tuple[int, int] | None = None
+    part = ADD
+
+    async def load(self, connection: asyncpg.Connection, keys: Sequence[uuid.UUID]) -> dict[uuid.UUID, Standing]:
+        rows = await connection.fetch(
+            "SELECT merchant_id, cap, reserve, used FROM exposure WHERE merchant_id = ANY($1)", keys
+        )
+        return {row["merchant_id"]: Standing(row["cap"], row["reserve"], int(row["used"])) for row in rows}
+
+
+EXPOSURES = _Exposures()
+
+
+def change(lines: Iterable[Owed]) -> dict[uuid.UUID, int]:
+    """What lines change of each party's position: they raise the debtor's and lower the creditor's."""
+    moved: dict[uuid.UUID, int] = {}
+    for line in lines:
+        moved[line.debtor_id] = moved.get(line.debtor_id, 0) + line.amount
+        moved[line.creditor_id] = moved.get(line.creditor_id, 0) - line.amount
+    return moved
+
+
+def matured(effect: Effect) -> list[Owed]:
+    """What the grants that an effect makes active make owed: at the version of their earn (A1)."""
+    return [line for state, taken in effect.matured for line in owed_later(state.owed or [], -taken, state.granted)]
+
+
+def owe(effect: Effect, lines: Iterable[Owed], capped: Collection[uuid.UUID]) -> None:
+    """Let the positions of those who are capped follow what is owed."""
+    for merchant_id, amount in change(lines).items():
+        if amount and merchant_id in capped:
+            effect.adds.append((EXPOSURES, merchant_id, (amount, 0)))
+
+
+def set_aside(effect: Effect, states: Iterable[tuple[PendingState, int, int]], capped: Collection[uuid.UUID]) -> None:
+    """Reserve what grants that wait will make owed: (grant, its points before, and after). A claim is none yet.
+
+    What waits for room has none reserved.
+    """
+    moved: dict[uuid.UUID, int] = {}
+    for state, before, after in states:
+        if state.owed and state.room_of is None:
+            for points, sign in ((before, -1), (after, 1)):
+                for line in owed_later(state.owed, points, state.granted):
+                    moved[line.debtor_id] = moved.get(line.debtor_id, 0) + sign * line.amount
+    for merchant_id, amount in moved.items():
+        if amount and merchant_id in capped:
+            effect.adds.append((EXPOSURES, merchant_id, (0, amount)))
+
+
+_ADD = text(
+    f"WITH w AS ({ADD.text.format('(:merchants)', '(:owed)', '(:reserved)')}), "
+    f"w_0 AS ({ALERT.format(w='w')}), w_1 AS ({EVENT.format(w='w')}) SELECT 1"
+)
+
+
+async def add(session: AsyncSession, owed: dict[uuid.UUID, int]) -> None:
+    """Add to what capped merchants owe, outside of a posting, in the caller's transaction."""
+    if owed:
+        values: dict[str, Any] = {"merchants": list(owed), "owed": list(owed.values()), "reserved": [0] * len(owed)}
+        await session.execute(_ADD, values)

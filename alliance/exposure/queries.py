@@ -1,0 +1,81 @@
+"""What capped merchants have used, as it is kept, and as it follows from what is booked."""
+
+import uuid
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from alliance.exposure.model import Exposure, ExposureAlert
+from alliance.exposure.positions import EXPOSURES, Standing
+from alliance.exposure.riders import Within
+from domain.ledger.due import DuePending
+from domain.ledger.request import Books
+
+# Of cycles that are over, what was owed is in their pair nets, and what was paid in their payments: so that what is
+# carried on counts, and no obligation of old is read.
+OWED = """
+    SELECT merchant_id, sum(amount) AS owed FROM (
+        SELECT debtor_id AS merchant_id, amount FROM obligation WHERE cycle_id IN (SELECT id FROM unsettled)
+        UNION ALL SELECT creditor_id, -amount FROM obligation WHERE cycle_id IN (SELECT id FROM unsettled)
+        UNION ALL SELECT second_id, lines + adjustments FROM pair_net WHERE cycle_id NOT IN (SELECT id FROM unsettled)
+        UNION ALL SELECT first_id, -(lines + adjustments) FROM pair_net
+                  WHERE cycle_id NOT IN (SELECT id FROM unsettled)
+        UNION ALL SELECT payer_id, -amount * {unit}::numeric FROM payment WHERE status = 'PAID'
+        UNION ALL SELECT payee_id, amount * {unit}::numeric FROM payment WHERE status = 'PAID') AS moved
+    GROUP BY 1"""
+
+# A share of a line is rounded half-even, as it is where it is reserved.
+RESERVED = """
+    SELECT merchant_id, sum(part + ((rest * 2 > whole OR (rest * 2 = whole AND part % 2 = 1))::int)) AS reserved
+    FROM (SELECT (line ->> 'debtor_id')::uuid AS merchant_id, p.granted::numeric AS whole,
+                 div((line ->> 'amount')::numeric * p.remaining, p.granted) AS part,
+                 mod((line ->> 'amount')::numeric * p.remaining, p.granted) AS rest
+          FROM pending_grant p CROSS JOIN LATERAL jsonb_array_elements(p.owed) AS line
+          WHERE NOT p.done AND p.room_of IS NULL AND jsonb_typeof(p.owed) = 'array') AS lines
+    GROUP BY 1"""
+
+POSITIONS = f"""
+    WITH unsettled AS (SELECT id FROM settlement_cycle WHERE status NOT IN ('SETTLED', 'ABORTED')),
+         owed AS ({OWED}), reserved AS ({RESERVED})
+    SELECT merchant_id, coalesce(owed, 0) AS owed, coalesce(reserved, 0) AS reserved
+    FROM owed FULL JOIN reserved USING (merchant_id)"""  # noqa: S608
+
+
+async def by_merchants(session: AsyncSession, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Exposure]:
+    """What these merchants have used; one without a cap is left out."""
+    rows = await session.scalars(select(Exposure).where(Exposure.merchant_id.in_(ids)))
+    return {row.merchant_id: row for row in rows}
+
+
+async def alerts(
+    session: AsyncSession, merchant_id: uuid.UUID, size: int, after: uuid.UUID | None = None
+) -> Sequence[ExposureAlert]:
+    """Up to `size` alerts of a merchant, newest first, of before the alert `after`."""
+    query = select(ExposureAlert).where(ExposureAlert.merchant_id == merchant_id)
+    if after is not None:
+        query = query.where(ExposureAlert.id < after)
+    return (await session.scalars(query.order_by(ExposureAlert.id.desc()).limit(size))).all()
+
+
+_WAITING = text("""
+    SELECT holder_id, operation_id, seq, currency, issuer_id, policy, done, room_of
+    FROM pending_grant p LEFT JOIN exposure e ON e.merchant_id = p.room_of
+    WHERE NOT done AND room_of IS NOT NULL AND matures_at <= :as_of AND (e.used < e.cap OR e.merchant_id IS NULL)
+      AND NOT EXISTS (SELECT FROM account a WHERE a.holder_id = p.holder_id AND a.stopped)
+    ORDER BY granted_at, holder_id, operation_id, seq LIMIT :size
+""")
+
+
+async def waiting_for_room(session: AsyncSession, as_of: datetime, size: int) -> Sequence[DuePending]:
+    """At most `size` pending grants that wait for room, longest first, of merchants who have some."""
+    return [DuePending(*row) for row in await session.execute(_WAITING, {"as_of": as_of, "size": size})]
+
+
+async def require_room(session: AsyncSession, within: Within) -> None:
+    """Raises MerchantAtCap where something would be refused as of now. It promises nothing."""
+    if within.merchants:
+        rows = await by_merchants(session, [merchant_id for merchant_id, _ in within.merchants])
+        standings = {id_: Standing(row.cap, row.reserve, row.used) for id_, row in rows.items()}
+        within.require_room(Books(others={EXPOSURES: standings}), within.lines)

@@ -1,0 +1,56 @@
+"""Rows of other rooms that take part in a posting: those that may refuse it, and sums that it adds to."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import asyncpg
+
+
+class Loader(Protocol):
+    """Rows of another room that may refuse a posting. One object a kind of row; it is its own dictionary key.
+
+    `shared_lock`, two 32-bit integers, is an advisory lock that the batch takes shared before anything is read.
+    """
+
+    @property
+    def shared_lock(self) -> tuple[int, int] | None:
+        """The lock, if there is one."""
+        ...
+
+    async def load(self, connection: asyncpg.Connection, keys: Sequence[Any]) -> dict[Any, Any]:
+        """The rows of these keys; a key without a row is left out."""
+        ...
+
+
+class Part(Protocol):
+    """Part of the statement that writes a batch; `columns` are its arguments, arrays, of which the first is `$first`.
+
+    `then` are statements that read what it returns, as `{w}`.
+    """
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of its arguments."""
+        ...
+
+    @property
+    def then(self) -> tuple[str, ...]:
+        """What follows from what it returns."""
+        ...
+
+    def __call__(self, first: int) -> str:
+        """Its text."""
+        ...
+
+
+class Sums(Loader, Protocol):
+    """Sums that another room keeps by key, and that postings add to without asking what they are.
+
+    `part` is how a batch adds to them, all keys at once: its arguments are the keys, then each amount's column. A row
+    that was loaded takes part in deciding: `add` is called on it with the amounts of each effect.
+    """
+
+    @property
+    def part(self) -> Part:
+        """The statement."""
+        ...
