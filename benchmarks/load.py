@@ -40,6 +40,7 @@ class Load(msgspec.Struct, frozen=True):
     rate: float
     p50_ms: float
     p99_ms: float
+    max_ms: float
     requests: int
     failed: int
     failure: str
@@ -160,6 +161,7 @@ async def _generate(plan: Plan) -> Load:
         rate=count / elapsed,
         p50_ms=percentile(latencies, 0.5) * 1000,
         p99_ms=percentile(latencies, 0.99) * 1000,
+        max_ms=latencies[-1] * 1000 if latencies else 0.0,
         requests=count,
         failed=tally.failed,
         failure=tally.failure.decode(errors="replace"),

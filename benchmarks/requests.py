@@ -31,6 +31,12 @@ def redeem_body(prefix: str, points: int) -> str:
     return _body(REDEEM, prefix, {"orderRef": "ORDER", "points": points})
 
 
+def granted_body(prefix: str) -> str:
+    """A point of the grocer's granted at the filling station, which comes to owe for it."""
+    card = {"identifier": {"type": "CARD", "issuer": "grocer", "value": "CARD"}}
+    return _body(EARN, prefix, {"merchant": "fuel", "currency": "GRO", "points": 1, "member": card})
+
+
 def _body(query: str, prefix: str, what: dict[str, Any]) -> str:
     sent = {
         "idempotencyKey": f"bench-{prefix}-KEY",

@@ -1,8 +1,9 @@
 """The parts of `tessera bench settle`."""
 
 from benchmarks.parts import Parts
-from benchmarks.settle import netting
+from benchmarks.settle import closing, netting
 
 PARTS: Parts = {
     "netting": netting.measure,
+    "closing": closing.measure,
 }

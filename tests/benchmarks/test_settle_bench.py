@@ -18,3 +18,15 @@ def test_a_short_run_nets_few_and_many_pairs() -> None:
     }
     assert told["ratios"].keys() == {"netting_vs_group_by", "netting_all_vs_group_by_all", "netting_10m_vs_1m"}
     assert all(value > 0 for value in told["ratios"].values())
+
+
+def test_a_short_run_closes_cycles_under_load() -> None:
+    run = _bench("settle", "--only", "closing", "--seconds", "0.6", "--rounds", "1", "--wallets", "1000")
+    assert run.returncode == 0, run.stderr
+    told = json.loads(run.stdout)
+
+    posting, closing = told["results"]
+    assert (posting["name"], closing["name"]) == ("posting", "closing")
+    assert closing["closings"] >= 1
+    assert all(one["rate"] > 0 and one["max_ms"] >= one["p99_ms"] for one in (posting, closing))
+    assert told["ratios"].keys() == {"closing_vs_posting"}
