@@ -83,5 +83,6 @@ async def paid(session: AsyncSession, payments: Sequence[Payment], as_of: dateti
 
 
 async def make_room(session: AsyncSession, as_of: datetime) -> None:
-    """Have points that wait for room looked at once this is committed."""
-    await add_job(session, "room", {"as_of": as_of.isoformat()})
+    """Have points that wait for room looked at once this is committed, if there are any."""
+    if await session.scalar(text("SELECT EXISTS (SELECT FROM pending_grant WHERE NOT done AND room_of IS NOT NULL)")):
+        await add_job(session, "room", {"as_of": as_of.isoformat()})

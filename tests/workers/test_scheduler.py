@@ -142,5 +142,6 @@ async def test_the_calendar_says_what_comes_next_also_where_clocks_change(databa
         "notices": datetime(2026, 3, 9, 4, tzinfo=UTC),
         "holds": datetime(2026, 3, 8, 12, 10, tzinfo=UTC),
         "keys": datetime(2026, 3, 9, tzinfo=UTC),
+        "room": datetime(2026, 3, 8, 12, 10, tzinfo=UTC),
         "settlement": datetime(2026, 3, 8, 12, 15, tzinfo=UTC),
     }
