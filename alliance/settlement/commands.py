@@ -96,7 +96,7 @@ async def net_cycle(
     calendar = Calendar.of(alliance.calendar)
     cycle.payments_due = calendar.deadline(as_of, alliance.cycle.payment, alliance.timezone)
     await enter(session, cycle, CycleStatus.CONFIRMED, CycleStatus.NETTED, who, why, as_of)
-    amounts = await netting.positions(session, cycle.id)
+    amounts = (await netting.positions(session, [cycle.id]))[cycle.id]
     plan = plan_payments(amounts, alliance.cycle.min_payment)
     carried = _moved([payment for payment in plan if payment.carried])
     await _insert(

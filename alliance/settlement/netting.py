@@ -4,10 +4,13 @@ The same as `rules.net_pairs` and `rules.positions`, in the database. Nothing is
 """
 
 import uuid
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
+
+from alliance.settlement.rules import PlannedPayment, Report, counted, owed_in_all, report
 
 
 async def sum_up(session: AsyncSession, cycle_id: uuid.UUID, unit: int) -> None:
@@ -78,13 +81,59 @@ FROM (SELECT first_id AS party FROM pair_net WHERE cycle_id = :cycle
 """
 
 
-async def positions(session: AsyncSession, cycle_id: uuid.UUID) -> dict[uuid.UUID, int]:
-    """What each party to the stored nets is to receive (positive) or to pay, in minor units. They sum to zero."""
-    return {party: int(amount) for party, amount in await session.execute(text(_POSITIONS), {"cycle": cycle_id})}
+async def positions(
+    session: AsyncSession, cycle_ids: Collection[uuid.UUID], *, party: uuid.UUID | None = None
+) -> dict[uuid.UUID, dict[uuid.UUID, int]]:
+    """What each party to the stored nets of each cycle is to receive (positive) or to pay, in minor units.
+
+    A cycle's sum to zero; for a party, its own alone.
+    """
+    found: dict[uuid.UUID, dict[uuid.UUID, int]] = {cycle_id: {} for cycle_id in cycle_ids}
+    for row in await session.execute(text(_POSITIONS), {"cycles": list(cycle_ids), "party": party}):
+        found[row.cycle_id][row.party] = int(row.amount)
+    return found
 
 
 _POSITIONS = """
-SELECT party, sum(net) FROM (SELECT first_id AS party, net FROM pair_net WHERE cycle_id = :cycle
-                             UNION ALL SELECT second_id, -net FROM pair_net WHERE cycle_id = :cycle) AS side
-GROUP BY party ORDER BY party
+SELECT cycle_id, party, sum(net) AS amount
+FROM (SELECT cycle_id, first_id AS party, net FROM pair_net WHERE cycle_id = ANY(:cycles)
+      UNION ALL SELECT cycle_id, second_id, -net FROM pair_net WHERE cycle_id = ANY(:cycles)) AS side
+WHERE CAST(:party AS uuid) IS NULL OR party = :party
+GROUP BY cycle_id, party ORDER BY party
+"""
+
+
+async def reports(
+    session: AsyncSession,
+    cycle_ids: Collection[uuid.UUID],
+    plans: Mapping[uuid.UUID, Sequence[PlannedPayment]],
+    *,
+    party: uuid.UUID | None = None,
+) -> dict[uuid.UUID, Report]:
+    """As `rules.report`, of the stored nets of cycles. `plans` are those there are."""
+    amounts = await positions(session, cycle_ids, party=party)
+    found = {cycle_id: report((), plans.get(cycle_id), party) for cycle_id in cycle_ids}
+    for row in await session.execute(text(_REPORT), {"cycles": list(cycle_ids), "party": party}):
+        paid, carried = counted(plans.get(row.cycle_id), party)
+        found[row.cycle_id] = Report(
+            gross=int(row.gross),
+            bilateral=int(row.bilateral),
+            multilateral=owed_in_all(amounts[row.cycle_id], party),
+            obligations=int(row.obligations),
+            debts=int(row.debts),
+            nets=row.nets,
+            payments=paid,
+            carried=carried,
+        )
+    return found
+
+
+_REPORT = """
+SELECT cycle_id, sum(gross) AS gross, sum(abs(net)) AS bilateral, sum(count) AS obligations,
+       sum(CASE WHEN gross - abs(opening) > abs(lines + adjustments) THEN 2
+                WHEN lines + adjustments <> 0 OR net <> 0 THEN 1 ELSE 0 END) AS debts,
+       count(*) FILTER (WHERE net <> 0) AS nets
+FROM pair_net
+WHERE cycle_id = ANY(:cycles) AND (CAST(:party AS uuid) IS NULL OR first_id = :party OR second_id = :party)
+GROUP BY cycle_id
 """

@@ -10,6 +10,7 @@ from sqlalchemy import func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.clearing.model import Obligation
+from alliance.settlement import netting
 from alliance.settlement.model import (
     CycleStatus,
     CycleTransition,
@@ -189,7 +190,8 @@ def is_provisional(cycle: SettlementCycle) -> bool:
     return cycle.status in _PROVISIONAL
 
 
-_PROVISIONAL = (CycleStatus.OPEN, CycleStatus.CLOSED, CycleStatus.STATED, CycleStatus.CONFIRMED)
+_UNSTATED = (CycleStatus.OPEN, CycleStatus.CLOSED)
+_PROVISIONAL = (*_UNSTATED, CycleStatus.STATED, CycleStatus.CONFIRMED)
 
 
 async def pair_nets(
@@ -197,7 +199,7 @@ async def pair_nets(
 ) -> dict[uuid.UUID, list[PairNet]]:
     """The nets of each cycle's pairs: as stated, or, before that, as they would be now."""
     unit = minor_unit(currency)
-    unstated = [cycle for cycle in cycles if cycle.status in (CycleStatus.OPEN, CycleStatus.CLOSED)]
+    unstated = [cycle for cycle in cycles if cycle.status in _UNSTATED]
     result = await _stored_pairs(session, [cycle.id for cycle in cycles], party=party)
     if unstated:
         totals = await pair_totals(session, [cycle.id for cycle in unstated], party=party)
@@ -236,9 +238,11 @@ async def reports(
     session: AsyncSession, cycles: Cycles, currency: str, *, party: uuid.UUID | None = None
 ) -> dict[uuid.UUID, Report]:
     """What netting saves in each cycle; for a party, of its own pairs, its own position and its own payments alone."""
-    nets = await pair_nets(session, cycles, currency, party=party)
+    live = [cycle for cycle in cycles if cycle.status in _UNSTATED]
+    nets = await pair_nets(session, live, currency, party=party)
     plans = await plans_of(session, cycles, party=party)
-    return {cycle_id: report(pairs, plans.get(cycle_id), party) for cycle_id, pairs in nets.items()}
+    stored = await netting.reports(session, [cycle.id for cycle in cycles if cycle not in live], plans, party=party)
+    return {cycle_id: report(pairs, None, party) for cycle_id, pairs in nets.items()} | stored
 
 
 async def plans_of(
@@ -263,9 +267,13 @@ async def net_positions(
     for row in await session.scalars(query.order_by(NetPosition.merchant_id)):
         left = row.amount - row.settled - row.carried
         result[row.cycle_id].append(Position(row.merchant_id, row.amount, left))
-    unnetted = [cycle for cycle in cycles if is_provisional(cycle)]
-    for cycle_id, pairs in (await pair_nets(session, unnetted, currency, party=party)).items():
-        for merchant_id, amount in sorted(positions(pairs).items()):
+    live = [cycle for cycle in cycles if cycle.status in _UNSTATED]
+    nets = await pair_nets(session, live, currency, party=party)
+    stated = [cycle.id for cycle in cycles if cycle.status in (CycleStatus.STATED, CycleStatus.CONFIRMED)]
+    provisional = await netting.positions(session, stated, party=party)
+    provisional |= {cycle_id: positions(pairs) for cycle_id, pairs in nets.items()}
+    for cycle_id, amounts in provisional.items():
+        for merchant_id, amount in sorted(amounts.items()):
             if party in (None, merchant_id):
                 result[cycle_id].append(Position(merchant_id, amount, amount))
     return result
@@ -289,8 +297,9 @@ async def statements(
 ) -> dict[tuple[uuid.UUID, uuid.UUID], MerchantStatement]:
     """Statements by (cycle, merchant), provisional until issued; none where the two had nothing to do."""
     cycles = list({cycle.id: cycle for cycle, _ in asked}.values())
-    nets = await pair_nets(session, cycles, currency)
     keys = {(cycle.id, merchant_id) for cycle, merchant_id in asked}
+    merchants = {merchant_id for _, merchant_id in keys}
+    nets = await pair_nets(session, cycles, currency, party=merchants.pop() if len(merchants) == 1 else None)
     rows = await session.scalars(
         select(Statement).where(tuple_(Statement.cycle_id, Statement.merchant_id).in_(list(keys)))
     )

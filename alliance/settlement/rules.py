@@ -246,18 +246,32 @@ def report(
     `plan` is what was planned for the cycle; None before it is netted.
     """
     pairs = [pair for pair in pairs if party in (None, pair.first, pair.second)]
-    net = positions(pairs)
-    own = None if plan is None else [one for one in plan if party in (None, one.payer, one.payee)]
+    paid, carried = counted(plan, party)
     return Report(
         gross=sum(pair.gross for pair in pairs),
         bilateral=sum(abs(pair.net) for pair in pairs),
-        multilateral=sum(amount for amount in net.values() if amount > 0) if party is None else abs(net.get(party, 0)),
+        multilateral=owed_in_all(positions(pairs), party),
         obligations=sum(pair.count for pair in pairs),
         debts=sum(pair.debts for pair in pairs),
         nets=sum(1 for pair in pairs if pair.net),
-        payments=None if own is None else sum(1 for payment in own if not payment.carried),
-        carried=None if own is None else sum(payment.amount for payment in own if payment.carried),
+        payments=paid,
+        carried=carried,
     )
+
+
+def owed_in_all(positions: Mapping[uuid.UUID, int], party: uuid.UUID | None = None) -> int:
+    """What is paid when all is netted against all; for a party, what it pays or receives."""
+    return sum(amount for amount in positions.values() if amount > 0) if party is None else abs(positions.get(party, 0))
+
+
+def counted(
+    plan: Iterable[PlannedPayment] | None, party: uuid.UUID | None = None
+) -> tuple[int, int] | tuple[None, None]:
+    """How many payments of a plan are made, and how much of it is carried; a party's own. None without a plan."""
+    if plan is None:
+        return None, None
+    own = [payment for payment in plan if party in (None, payment.payer, payment.payee)]
+    return sum(not payment.carried for payment in own), sum(payment.amount for payment in own if payment.carried)
 
 
 def saving(gross: int, left: int) -> Decimal:

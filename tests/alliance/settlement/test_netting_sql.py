@@ -9,7 +9,7 @@ from sqlalchemy import insert
 from alliance.clearing.model import Obligation
 from alliance.settlement import queries
 from alliance.settlement.closing import ensure_open_cycle
-from alliance.settlement.rules import net_pairs, plan_payments, positions
+from alliance.settlement.rules import net_pairs, plan_payments, positions, report
 from domain.base import new_id
 from domain.ledger.model import Operation
 from tests.alliance.settlement.test_cycles import CENT
@@ -80,6 +80,9 @@ async def test_a06_a08_the_database_nets_as_the_rules_say(house: House) -> None:
             assert (await queries.pair_nets(session, [cycle], "USD"))[cycle.id] == expected
             found = (await queries.net_positions(session, [cycle], "USD"))[cycle.id]
             plan = (await queries.plans_of(session, [cycle]))[cycle.id]
+            for party in (None, *parties, new_id()):
+                told = (await queries.reports(session, [cycle], "USD", party=party))[cycle.id]
+                assert told == report(expected, plan, party)
         assert {position.merchant_id: position.amount for position in found} == positions(expected)
         assert plan == plan_payments(positions(expected), house.runtime.catalogue.alliance.cycle.min_payment)
         ties |= {(pair.carried, pair.closing > 0) for pair in expected if 2 * abs(pair.carried) == CENT}
