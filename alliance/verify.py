@@ -13,6 +13,7 @@ from alliance.exposure.verify import CHECKS as EXPOSURE_CHECKS
 from alliance.proofs.verify import CHECKS as LOG_CHECKS
 from alliance.proofs.verify import verify_log
 from alliance.settlement.rules import minor_unit
+from alliance.statements.verify import verify_statements
 from domain.ledger.verify import Progress, Proof, quiet
 from domain.ledger.verify import verify as verify_ledger
 from domain.pools.verify import CHECKS as POOL_CHECKS
@@ -115,4 +116,5 @@ async def verify(
     proof = await verify_ledger(session, by_holder, proof, progress, whole=checks | ARCHIVE_WHOLE)
     await verify_log(session, proof, progress)
     await verify_archive(session, proof, archives, progress)
+    await verify_statements(session, proof, progress)
     return proof

@@ -93,7 +93,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         " reverses reversedBy paidWith spentBy decidedBy proof",
     ),
     "Hold": _all(PARENT, "id points captured status expiresAt orderRef currency merchant capturedBy"),
-    "InclusionProof": _all(PARENT, "leafIndex leafHash path checkpoint leaf salt terms termsSalt bundle"),
+    "InclusionProof": _all(PARENT, "leafIndex leafHash path checkpoint lines leaf salt terms termsSalt bundle"),
     "LogCheckpoint": _all(PARENT, "size root note signedAt"),
     "ConsistencyProof": _all(PARENT, "first second path"),
     "Transfer": _all(PARENT, "currency points balanceAfter"),

@@ -6,7 +6,7 @@ from typing import Self
 
 import strawberry
 
-from alliance.proofs.leaves import canonical
+from alliance.proofs.canonical import canonical
 from alliance.proofs.model import SignedCheckpoint
 from resolvers.proofs import SeenInclusion
 from schema.scalars import JSON, LogIndex
@@ -39,6 +39,9 @@ class InclusionProof:
     leaf_hash: str
     path: list[str] = strawberry.field(description="The audit path, from the leaf upwards.")
     checkpoint: LogCheckpoint
+    lines: list[str] = strawberry.field(
+        description="Commitments to what it made owed, one an obligation, which enter the leaf beside its data."
+    )
     leaf: str | None = strawberry.field(
         description="What was hashed after the salt, as RFC 8785 JSON; null unless you may see the whole operation."
     )
@@ -58,6 +61,7 @@ class InclusionProof:
             leaf_hash=_base64(inclusion.leaf_hash),
             path=[_base64(step) for step in inclusion.path],
             checkpoint=LogCheckpoint.of(inclusion.checkpoint),
+            lines=[_base64(line) for line in leaf.lines],
             leaf=canonical(leaf.data).decode() if seen.data else None,
             salt=_base64(leaf.salt) if seen.data else None,
             terms=canonical(leaf.terms).decode() if seen.terms else None,

@@ -1,12 +1,12 @@
-"""GET /statements/{cycle}/{merchant}.{format}: a merchant's statement of a cycle, streamed as it is read."""
+"""GET /statements/{cycle}/{merchant}.{kind}: a merchant's statement of a cycle, streamed as it is read."""
 
 from datetime import UTC, datetime
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from alliance.statements.queries import written
-from alliance.statements.render import WRITERS
+from alliance.statements import files
+from alliance.statements.errors import NotInCheckpoint, NotSigned
 from domain.errors import NotFound
 from resolvers import downloads
 from resolvers.context import Context, House, language_of
@@ -15,7 +15,13 @@ from resolvers.viewer import Verifier
 from schema.policies import SETTLEMENT
 from server.callers import Refused, viewer_of
 
-MEDIA = {"jsonl": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}
+MEDIA = {
+    "jsonl": "application/x-ndjson",
+    "csv": "text/csv; charset=utf-8",
+    "sig": "text/plain; charset=utf-8",
+    "proofs": "application/x-ndjson",
+    "zip": "application/zip",
+}
 
 
 class CycleStatements:
@@ -25,20 +31,25 @@ class CycleStatements:
         self._house, self._verifier = house, verifier
 
     async def get(self, request: Request) -> Response:
-        """The whole file."""
+        """The whole file. `checkpoint`: proofs lead to the checkpoint of so many leaves, else to the newest."""
         code, _, kind = request.path_params["file"].partition(".")
         try:
             context = self._context(request)
-            if kind not in WRITERS:
+            size = _size(request)
+            if kind not in files.FILES:
                 raise NotFound(what="statement")
+            database = context.runtime.database
             head = await downloads.statement(context, request.path_params["cycle"], code)
+            await files.ready(database, head, kind, size)
         except Refused as refused:
             return refused.response()
         except NotFound as missing:
-            return Refused(404, missing.code, missing.message()).response()
+            return Refused(404, missing.code, missing.message(_language(request))).response()
+        except (NotSigned, NotInCheckpoint) as early:
+            return Refused(409, early.code, early.message(_language(request)), {"retry-after": "5"}).response()
         return StreamingResponse(
-            written(context.runtime.database, head, WRITERS[kind](head)),
-            media_type=MEDIA[kind],
+            files.content(database, head, kind, size),
+            media_type=MEDIA[kind.rpartition(".")[2]],
             headers={"content-disposition": f'attachment; filename="{head.file}.{kind}"'},
         )
 
@@ -48,5 +59,18 @@ class CycleStatements:
             SETTLEMENT.require(viewer)
         except Denied as denied:
             raise Refused(403, denied.code, str(denied)) from None
-        language = language_of(request.headers.get("accept-language", ""))
-        return Context(self._house, viewer, datetime.now(UTC), language)
+        return Context(self._house, viewer, datetime.now(UTC), _language(request))
+
+
+def _language(request: Request) -> str:
+    return language_of(request.headers.get("accept-language", ""))
+
+
+def _size(request: Request) -> int | None:
+    """Raises Refused."""
+    asked = request.query_params.get("checkpoint")
+    if asked is None:
+        return None
+    if not (asked.isascii() and asked.isdecimal() and len(asked) < 19):
+        raise Refused(400, "BAD_USER_INPUT", "checkpoint is a number of operations")
+    return int(asked)

@@ -22,6 +22,7 @@ from domain.programs.model import AllianceRow, MerchantRow
 from workers.process import OUTAGES, PAUSE, Page, Parts, Settings, no_page, pause, required, run_until_stopped
 from workers.rules import latest_midnight, latest_multiple
 from workers.sealer import keep_sealing
+from workers.signer import keep_signing
 
 log = structlog.get_logger("scheduler")
 
@@ -54,16 +55,17 @@ class Due:
 
 
 def run_scheduler(settings: Settings, page: Page = no_page) -> None:
-    """Start what is due, and seal the log, until SIGTERM or SIGINT."""
+    """Start what is due, seal the log and sign statements, until SIGTERM or SIGINT."""
     database_url = required(settings.database_url, "database_url")
     keys = settings.log_keys()
 
     async def serve(stop: asyncio.Event) -> None:
-        database = Database(database_url, pool_size=1)
+        database = Database(database_url, pool_size=2)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(schedule(database, stop, clock=lambda: datetime.now(UTC)))
                 tasks.create_task(keep_sealing(database, stop, keys))
+                tasks.create_task(keep_signing(database, stop, keys))
                 tasks.create_task(page(stop, Parts(database)))
         finally:
             await database.close()

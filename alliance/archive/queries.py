@@ -2,6 +2,7 @@
 
 import gzip
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -10,10 +11,10 @@ import orjson
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from alliance.proofs.leaves import SALT_SIZE, canonical, salted_hash
+from alliance.proofs.canonical import SALT_SIZE
+from alliance.proofs.lines import lines_as_sealed
 from alliance.proofs.model import Inclusion, Leaf, LogLeaf
 from alliance.proofs.queries import inclusion_of
-from domain.ledger.merkle import leaf_hash
 
 
 async def is_archived(session: AsyncSession, holder_id: UUID, operation_id: UUID) -> bool:
@@ -46,9 +47,8 @@ async def inclusion(session: AsyncSession, found: dict[str, Any]) -> Inclusion:
     """The proof of an archived operation: its leaf from the file, its path from the log. Raises NotInArchive."""
     salt = bytes.fromhex(found["salt"])
     leaf = Leaf(found["leaf"], found["terms"], salt[:SALT_SIZE], salt[SALT_SIZE:])
-    hashed = leaf_hash(salted_hash(leaf.salt, canonical(leaf.data)))
-    terms = salted_hash(leaf.terms_salt, canonical(leaf.terms)).hex()
     made = await inclusion_of(session, found["index"], leaf)
-    if made is None or made.leaf_hash != hashed or leaf.data.get("terms") != terms:
+    lines = None if made is None else lines_as_sealed(leaf.data, leaf.terms, salt, made.leaf_hash)
+    if made is None or lines is None:
         raise NotInArchive("what the file holds is not what was sealed at that place")
-    return made
+    return replace(made, leaf=replace(leaf, lines=tuple(lines)))

@@ -17,11 +17,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.archive.model import LEAVES_OF, SUMS_OF, note_text
-from alliance.proofs.leaves import SALT_SIZE, canonical, obligations, salted_hash
+from alliance.proofs.canonical import canonical
+from alliance.proofs.leaves import obligations
+from alliance.proofs.lines import lines_as_sealed
 from alliance.proofs.notes import BadNote, PublicKey, read_note
 from alliance.proofs.queries import driver
 from alliance.proofs.verify import CHUNK, public_keys_of
-from domain.ledger.merkle import leaf_hash
 from domain.ledger.verify import Difference, Progress, Proof, quiet
 
 CHECKS = {
@@ -152,9 +153,7 @@ def _as_sealed(line: dict[str, Any], leaf: Any) -> bool:
         salt,
     ):
         return False
-    terms = salted_hash(salt[SALT_SIZE:], canonical(line["terms"])).hex()
-    hashed = leaf_hash(salted_hash(salt[:SALT_SIZE], canonical(line["leaf"])))
-    return bool(line["leaf"].get("terms") == terms and hashed == leaf.hash)
+    return lines_as_sealed(line["leaf"], line["terms"], salt, leaf.hash) is not None
 
 
 def _signed(run: Any, leaves: Sequence[Any], sums: Sequence[Any], keys: Sequence[PublicKey]) -> bool:

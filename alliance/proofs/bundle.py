@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 import rfc8785
 
-from alliance.proofs.leaves import salted_hash
+from alliance.proofs.canonical import salted_hash
+from alliance.proofs.lines import commitments, entry_with_lines
 from alliance.proofs.model import Inclusion
 from alliance.proofs.notes import BadNote, Checkpoint, PublicKey, read_checkpoint
 from domain.ledger.merkle import is_consistent, leaf_hash, root_of_inclusion
@@ -40,6 +41,7 @@ class Bundle(msgspec.Struct, forbid_unknown_fields=True, rename="camel", omit_de
     index: int
     path: list[bytes]
     checkpoint: str
+    lines: list[bytes] = []
     terms: dict[str, Any] | None = None
     terms_salt: bytes | None = None
     keys: list[str] = []
@@ -87,6 +89,7 @@ def make(
         inclusion.index,
         list(inclusion.path),
         inclusion.checkpoint.note,
+        list(leaf.lines),
         leaf.terms if terms else None,
         leaf.terms_salt if terms else None,
         list(keys),
@@ -110,6 +113,8 @@ def check(content: bytes, keys: Sequence[PublicKey] = ()) -> Proved:
     if bundle.terms is not None:
         _check_terms(bundle)
     entry = salted_hash(bundle.salt, _canonical(bundle.leaf))
+    if bundle.lines:
+        entry = entry_with_lines(entry, bundle.lines)
     if root_of_inclusion(bundle.index, checkpoint.size, leaf_hash(entry), bundle.path) != checkpoint.root:
         raise BadProof("the operation is not what the log has at that place")
     if bundle.since is not None and earlier is not None:
@@ -135,6 +140,15 @@ def _check_terms(bundle: Bundle) -> None:
         raise BadProof("the terms lack their salt")
     if salted_hash(bundle.terms_salt, _canonical(bundle.terms)).hex() != bundle.leaf.get("terms"):
         raise BadProof("the terms are not those of the operation")
+    if bundle.lines and bundle.lines != _lines(bundle.terms, bundle.terms_salt):
+        raise BadProof("the lines are not those of the terms")
+
+
+def _lines(terms: dict[str, Any], salt: bytes) -> list[bytes]:
+    try:
+        return commitments(terms["obligations"], salt)
+    except (KeyError, TypeError, AttributeError, OverflowError):
+        raise BadProof("the terms hold no obligations that make these lines") from None
 
 
 def _canonical(value: dict[str, Any]) -> bytes:

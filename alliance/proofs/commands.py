@@ -11,7 +11,8 @@ from uuid import UUID
 
 import asyncpg
 
-from alliance.proofs.leaves import SALT_SIZE, entry_of, read
+from alliance.proofs.canonical import SALT_SIZE
+from alliance.proofs.leaves import entry_and_rest, read
 from alliance.proofs.notes import Checkpoint, PrivateKey
 from domain.ledger.merkle import HASH_SIZE, cover, fold, grow, kept_at, leaf_hash
 
@@ -96,15 +97,17 @@ async def seal(connection: asyncpg.Connection, keys: Sequence[PrivateKey], limit
         random = os.urandom(2 * SALT_SIZE * len(rows))
         salts = [random[at : at + 2 * SALT_SIZE] for at in range(0, len(random), 2 * SALT_SIZE)]
         leaves = await read(connection, [(row["holder_id"], row["id"]) for row in rows])
-        hashes = [leaf_hash(entry_of(leaf, salt)) for leaf, salt in zip(leaves, salts, strict=True) if leaf]
-        kept = grow(head.frontier, head.size, hashes)
+        made = [entry_and_rest(leaf, salt) for leaf, salt in zip(leaves, salts, strict=True) if leaf]
+        kept = grow(head.frontier, head.size, [leaf_hash(entry) for entry, _ in made])
         await connection.copy_records_to_table(
             "log_leaf",
             records=[
-                (index, row["holder_id"], row["id"], salt, b"".join(nodes))
-                for index, (row, salt, nodes) in enumerate(zip(rows, salts, kept, strict=True), head.size)
+                (index, row["holder_id"], row["id"], salt, b"".join(nodes), rest)
+                for index, (row, salt, nodes, (_, rest)) in enumerate(
+                    zip(rows, salts, kept, made, strict=True), head.size
+                )
             ],
-            columns=("index", "holder_id", "operation_id", "salt", "hashes"),
+            columns=("index", "holder_id", "operation_id", "salt", "hashes", "rest"),
         )
         size, root = head.size + len(rows), fold(head.frontier)
         note = Checkpoint(keys[0].name, size, root).signed(keys)

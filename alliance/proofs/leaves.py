@@ -7,22 +7,22 @@ version it is in the leaves, and `VERSION` grows.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import orjson
-import rfc8785
 
+from alliance.proofs.canonical import SALT_SIZE, canonical, salted_hash
+from alliance.proofs.lines import commitments, entry_with_lines
 from domain.ledger.merkle import leaf_hash
-from domain.money import MAX_INTEGER
 
-SALT_SIZE = 16
-
-VERSION = 2
+VERSION = 3
 """Of leaves that are sealed now. An older one has all tables but those that are newer than it."""
+
+LINES_SINCE = 3
+"""Since this version each obligation is committed to on its own (see `lines`)."""
 
 Rows = dict[str, list[str]]
 """What a leaf is written of, by member: rows in RFC 8785 JSON. Of terms: `funding`, `obligations`, `promised`."""
@@ -265,31 +265,6 @@ def _without_nulls(value: Any, *, deep: bool) -> Any:
     return [_without_nulls(part, deep=True) for part in value] if isinstance(value, list) else value
 
 
-_CANONICAL = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
-
-
-def canonical(value: dict[str, Any]) -> bytes:
-    """RFC 8785 JSON; integers that not every reader takes exactly (beyond 2^53-1) become strings.
-
-    orjson writes the same as rfc8785 (a test compares them) twenty times faster, as long as names are ASCII and no
-    number has a fraction: the ledger has neither.
-    """
-    try:
-        return orjson.dumps(value, option=_CANONICAL)
-    except orjson.JSONEncodeError:
-        return rfc8785.dumps(_exact(value))
-
-
-def _exact(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _exact(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_exact(part) for part in value]
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > MAX_INTEGER:
-        return str(value)
-    return value
-
-
 def written(rows: Rows, salt: bytes, version: int = VERSION) -> tuple[bytes, bytes]:
     """The data of a leaf, which hold the hash of its terms, and the terms; both in RFC 8785 JSON.
 
@@ -309,18 +284,27 @@ def _list(name: str, rows: Sequence[str]) -> str:
     return f'"{name}":[{",".join(rows)}]'
 
 
+def entry_and_rest(rows: Rows, salt: bytes, version: int = VERSION) -> tuple[bytes, bytes | None]:
+    """The 32 bytes that enter the tree as a leaf; and, where lines enter it too, the hash of the rest.
+
+    That rest is kept with the leaf: with it a line is proved although nothing else of the operation is read.
+    """
+    rest = salted_hash(salt[:SALT_SIZE], written(rows, salt, version)[0])
+    owed = rows.get(OBLIGATION.member)
+    if owed is None or version < LINES_SINCE:
+        return rest, None
+    return entry_with_lines(rest, commitments([orjson.loads(row) for row in owed], salt[SALT_SIZE:])), rest
+
+
 def entry_of(rows: Rows, salt: bytes, version: int = VERSION) -> bytes:
-    """The 32 bytes that enter the tree as a leaf: the salted hash of its data."""
-    return salted_hash(salt[:SALT_SIZE], written(rows, salt, version)[0])
+    """The 32 bytes that enter the tree as a leaf."""
+    return entry_and_rest(rows, salt, version)[0]
 
 
 def version_of(rows: Rows, salt: bytes, hashed: bytes) -> int | None:
     """By which version these rows make a leaf of this hash; None if they are not what was sealed."""
     versions = {_SINCE[name] - 1 for name in rows if name not in _TERMS} - {0} | {VERSION}
+    if OBLIGATION.member in rows:
+        versions.add(LINES_SINCE - 1)
     found = (v for v in sorted(versions, reverse=True) if leaf_hash(entry_of(rows, salt, v)) == hashed)
     return next(found, None)
-
-
-def salted_hash(salt: bytes, content: bytes) -> bytes:
-    """SHA-256 of the salt and what follows it."""
-    return sha256(salt + content).digest()

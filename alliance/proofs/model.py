@@ -15,8 +15,9 @@ class LogLeaf(Base):
     """An operation's place in the log. `salt`: 16 bytes of the leaf, then 16 of its terms.
 
     `hashes` are 32 bytes each: the leaf's own, then those of the complete subtrees that end with it, upwards; so every
-    node of the tree is found by the key of a leaf, and none is ever written twice. `archived_by` is the number of the
-    archive that the operation's rows have gone into: of such a leaf only hashes and salt are left here.
+    node of the tree is found by the key of a leaf, and none is ever written twice. `rest` is what enters a leaf
+    beside its lines (`alliance.proofs.lines`). `archived_by` is the number of the archive that the operation's rows
+    have gone into: of such a leaf only hashes and salt are left here.
     """
 
     __tablename__ = "log_leaf"
@@ -30,6 +31,7 @@ class LogLeaf(Base):
     operation_id: Mapped[uuid.UUID]
     salt: Mapped[bytes] = mapped_column(LargeBinary)
     hashes: Mapped[bytes] = mapped_column(LargeBinary)
+    rest: Mapped[bytes | None] = mapped_column(LargeBinary)
     archived_by: Mapped[int | None]
 
 
@@ -57,12 +59,14 @@ class LogKey(Base):
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """What a leaf's hash is made of. `terms` (prices, who pays, what merchants owe) enter it as a hash of their own."""
+    """What a leaf's hash is made of. `terms` (prices, who pays, what merchants owe) enter it as a hash of their own,
+    and the obligations among them as commitments, `lines`, of which older leaves have none."""
 
     data: dict[str, Any]
     terms: dict[str, Any]
     salt: bytes
     terms_salt: bytes
+    lines: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,9 @@ import orjson
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from alliance.proofs.leaves import SALT_SIZE, read, version_of, written
+from alliance.proofs.canonical import SALT_SIZE
+from alliance.proofs.leaves import LINES_SINCE, read, version_of, written
+from alliance.proofs.lines import commitments
 from alliance.proofs.model import Inclusion, Leaf, LogCheckpoint, LogKey, SignedCheckpoint
 from domain.ledger.merkle import (
     Range,
@@ -65,7 +67,7 @@ async def inclusions(session: AsyncSession, places: Sequence[Place]) -> dict[Pla
     if checkpoint is None:
         return {}
     paths = {row.place: inclusion_ranges(row.place, checkpoint.size) for row in rows}
-    hashes = await _hashes(session, [leaves for path in paths.values() for leaves in path])
+    hashes = await hashes_of(session, [leaves for path in paths.values() for leaves in path])
     made = await read(await driver(session), [(row.holder_id, row.operation_id) for row in rows])
     found = {}
     for row, leaf in zip(rows, made, strict=True):
@@ -74,7 +76,9 @@ async def inclusions(session: AsyncSession, places: Sequence[Place]) -> dict[Pla
             continue  # changed since: nothing can prove it any more, and `verify` says so
         data, terms = map(orjson.loads, written(leaf, row.salt, version))
         path = tuple(hashes[leaves] for leaves in paths[row.place])
-        proved = Leaf(data, terms, row.salt[:SALT_SIZE], row.salt[SALT_SIZE:])
+        salt, terms_salt = row.salt[:SALT_SIZE], row.salt[SALT_SIZE:]
+        lines = commitments(terms.get("obligations", ()), terms_salt) if version >= LINES_SINCE else ()
+        proved = Leaf(data, terms, salt, terms_salt, tuple(lines))
         found[row.holder_id, row.operation_id] = Inclusion(row.place, row.hash, proved, path, checkpoint)
     return found
 
@@ -86,7 +90,7 @@ async def inclusion_of(session: AsyncSession, index: int, leaf: Leaf) -> Inclusi
         return None
     path = inclusion_ranges(index, checkpoint.size)
     own = (index, index + 1)
-    hashes = await _hashes(session, [own, *path])
+    hashes = await hashes_of(session, [own, *path])
     return Inclusion(index, hashes[own], leaf, tuple(hashes[leaves] for leaves in path), checkpoint)
 
 
@@ -103,7 +107,7 @@ async def consistency(session: AsyncSession, first: int, second: int) -> list[by
     if newest is None or not 0 <= first <= second <= newest.size:
         return None
     ranges = consistency_ranges(first, second)
-    hashes = await _hashes(session, ranges)
+    hashes = await hashes_of(session, ranges)
     return [hashes[leaves] for leaves in ranges]
 
 
@@ -112,10 +116,10 @@ async def root_at(session: AsyncSession, size: int) -> bytes | None:
     newest = await newest_checkpoint(session)
     if not 0 <= size <= (newest.size if newest else 0):
         return None
-    return (await _hashes(session, [(0, size)]))[0, size]
+    return (await hashes_of(session, [(0, size)]))[0, size]
 
 
-async def _hashes(session: AsyncSession, ranges: Iterable[Range]) -> dict[Range, bytes]:
+async def hashes_of(session: AsyncSession, ranges: Iterable[Range]) -> dict[Range, bytes]:
     """The hashes of ranges of leaves, from the few nodes that cover each."""
     covers = {leaves: [kept_at(subtree) for subtree in cover(leaves)] for leaves in ranges}
     wanted = list({node for nodes in covers.values() for node in nodes})

@@ -23,6 +23,17 @@ class PseudonymKey(Base):
     made_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
 
+class StatementSignature(Base):
+    """The note that was signed of an issued statement: what it comes to, and the hashes of its files."""
+
+    __tablename__ = "statement_signature"
+
+    cycle_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    merchant_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    note: Mapped[str]
+    signed_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
 @dataclass(frozen=True, slots=True)
 class Head:
     """Whose statement of which cycle. `openings` are millionths by partner, positive what the partner owes.

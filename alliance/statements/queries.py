@@ -1,7 +1,7 @@
 """Reading what statements are made of, a stretch at a time: a statement may have millions of lines."""
 
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from uuid import UUID
 
 import orjson
@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from alliance.proofs.leaves import OBLIGATION
 from alliance.settlement import queries as settlement
 from alliance.settlement.model import PairNetRow, Statement
-from alliance.statements.model import Head, LineRow, PseudonymKey
+from alliance.statements.errors import NotSigned
+from alliance.statements.model import Head, LineRow, PseudonymKey, StatementSignature
 from alliance.statements.render import Writer
 from alliance.statements.rules import Line, Pseudonyms, line_of
 from domain.database import Database
@@ -78,6 +79,14 @@ async def count(session: AsyncSession, head: Head) -> int:
     return int(await session.scalar(query) or 0)
 
 
+async def signature(session: AsyncSession, head: Head) -> str:
+    """The signed note of a statement. Raises NotSigned."""
+    found = await session.get(StatementSignature, (head.cycle_id, head.merchant_id))
+    if found is None:
+        raise NotSigned(path=("cycle",))
+    return found.note
+
+
 async def pseudonyms(database: Database) -> Pseudonyms:
     """The names of this alliance; their key is made when it is needed for the first time."""
     async with database.reader() as session:
@@ -117,10 +126,13 @@ def lines_of(head: Head, rows: Sequence[LineRow], names: Pseudonyms) -> list[tup
     ]
 
 
-async def written(database: Database, head: Head, writer: Writer) -> AsyncIterator[bytes]:
+async def written(
+    database: Database, head: Head, writer: Writer, progress: Callable[[str, int], None]
+) -> AsyncIterator[bytes]:
     """The whole file, a stretch of lines at a time."""
     names = await pseudonyms(database)
     yield writer.begin()
     async for rows in stretches(database, head):
         yield writer.lines(lines_of(head, rows, names))
+        progress("lines", writer.totals.count)
     yield writer.end()

@@ -8,9 +8,8 @@ from typing import Any, Protocol
 import orjson
 
 from alliance.statements.model import Head
-from alliance.statements.rules import Balance, Line, Totals, key_of, micro
+from alliance.statements.rules import FORMAT, Balance, Line, Totals, key_of, micro
 
-FORMAT = "tessera-statement-1"
 COLUMNS = (
     *("type", "partner", "reference", "seq", "kind", "debtor", "creditor", "member", "currency", "points", "price"),
     *("amount", "amountCurrency", "change", "agreementVersion", "occurredAt", "bookedAt", "late", "reverses"),

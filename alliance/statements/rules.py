@@ -11,6 +11,8 @@ from uuid import UUID
 
 from domain.money import MICRO, exponent, half_even, unscaled
 
+FORMAT = "tessera-statement-1"
+
 Line = dict[str, Any]
 """A line as both parties see it; `orderRef` and `store` only where it happened at the one whose statement it is."""
 

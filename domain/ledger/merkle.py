@@ -5,7 +5,8 @@ exclusive. Every range of leaves that a proof needs is covered by a few of them,
 complete once a leaf is there are kept with that leaf: none is ever computed or written again.
 """
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 
 HASH_SIZE = 32
@@ -129,6 +130,51 @@ def root_of_inclusion(index: int, size: int, hashed: bytes, path: Sequence[bytes
             hashed = node_hash(hashed, sibling)
         index, last = index >> 1, last >> 1
     return hashed if last == 0 else None
+
+
+def multiproof_ranges(indexes: Sequence[int], size: int) -> list[Range]:
+    """The ranges whose hashes, with those of some leaves (sorted, each once), make the root: from left to right.
+
+    No more than the paths of these leaves, each hash once. Raises ValueError for a leaf that is not in the tree.
+    """
+    if indexes and not 0 <= indexes[0] <= indexes[-1] < size:
+        raise ValueError(f"not all leaves are in a tree of {size}")
+    ranges: list[Range] = []
+
+    def visit(start: int, end: int, mine: Sequence[int]) -> None:
+        if not mine:
+            ranges.append((start, end))
+        elif end - start > 1:
+            middle = start + _split(end - start)
+            cut = bisect_left(mine, middle)
+            visit(start, middle, mine[:cut])
+            visit(middle, end, mine[cut:])
+
+    visit(0, size, indexes)
+    return ranges
+
+
+def root_of_many(leaves: Mapping[int, bytes], size: int, hashes: Sequence[bytes]) -> bytes | None:
+    """The root that leaf hashes by index and the hashes of `multiproof_ranges` make; None where these do not fit."""
+    given = iter(hashes)
+
+    def visit(start: int, end: int, mine: Sequence[int]) -> bytes:
+        if not mine:
+            return next(given)
+        if end - start == 1:
+            return leaves[start]
+        middle = start + _split(end - start)
+        cut = bisect_left(mine, middle)
+        return node_hash(visit(start, middle, mine[:cut]), visit(middle, end, mine[cut:]))
+
+    indexes = sorted(leaves)
+    if not indexes or indexes[0] < 0 or indexes[-1] >= size:
+        return None
+    try:
+        root = visit(0, size, indexes)
+    except StopIteration:
+        return None
+    return root if next(given, None) is None else None
 
 
 def is_consistent(first: int, second: int, first_root: bytes, second_root: bytes, path: Sequence[bytes]) -> bool:

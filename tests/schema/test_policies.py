@@ -104,7 +104,7 @@ async def test_nested_fields_are_denied_too(anonymous: Client, card: str) -> Non
 
 
 ELSEWHERE = {"JobNotFailed", "MalformedLine", "LineTooLong", "RepeatedReference", "BalanceExpired", "BrokenRow"}
-ELSEWHERE |= {"Unposted"}
+ELSEWHERE |= {"Unposted", "NotSigned", "NotInCheckpoint"}
 """Refusals that no GraphQL mutation can meet."""
 
 

@@ -15,6 +15,7 @@ from alliance.proofs.leaves import (
     PROVED,
     VERSION,
     Rows,
+    entry_and_rest,
     entry_of,
     read,
     version_of,
@@ -168,6 +169,20 @@ async def test_leaves_of_before_there_were_debts_stay_valid(database: Database, 
         without = {name: own for name, own in leaf.items() if name != member}
         assert version_of(without, SALT, newer) is None
         assert version_of({**leaf, member: leaf[member] * 2}, SALT, newer) is None
+
+
+async def test_leaves_of_before_lines_were_committed_to_stay_valid(house: House) -> None:
+    ann, bob = await house.member(), await house.member()
+    made = [await house.earn(ann, "fuel", 100), await house.earn(bob, "grocer", 100)]
+    places = [(posted.holder_id, posted.operation_id) for posted in made if posted.operation_id]
+    owing, own = await leaves_of(house.runtime.database, places)
+    older, newer = (leaf_hash(entry_of(owing, SALT, version)) for version in (2, VERSION))
+    assert older != newer
+    assert (version_of(owing, SALT, older), version_of(owing, SALT, newer)) == (2, VERSION)
+    assert entry_of(own, SALT, 2) == entry_of(own, SALT)
+    assert entry_and_rest(own, SALT)[1] is None
+    doubled = {**owing, "obligations": owing["obligations"] * 2}
+    assert version_of(doubled, SALT, older) is version_of(doubled, SALT, newer) is None
 
 
 async def test_a_lot_that_was_made_long_after_its_operation_is_in_the_leaf(

@@ -7,9 +7,8 @@ from typing import Any
 import orjson
 
 from alliance.settlement.model import SettlementCycle
-from alliance.statements import queries
+from alliance.statements import files, queries
 from alliance.statements.model import Head
-from alliance.statements.render import WRITERS
 from tests.alliance.support import NOON, House, days
 
 Row = dict[str, Any]
@@ -35,7 +34,7 @@ async def head_of(house: House, cycle: SettlementCycle, merchant: str) -> Head:
 async def file_of(house: House, cycle: SettlementCycle, merchant: str, kind: str = "jsonl") -> bytes:
     """A statement as a file."""
     head = await head_of(house, cycle, merchant)
-    return b"".join([part async for part in queries.written(house.runtime.database, head, WRITERS[kind](head))])
+    return b"".join([part async for part in files.content(house.runtime.database, head, kind)])
 
 
 def objects(content: bytes) -> list[Row]:

@@ -129,3 +129,26 @@ def test_what_is_not_there_has_no_proof() -> None:
         with pytest.raises(ValueError, match="does not grow"):
             merkle.consistency_ranges(first, second)
         assert not merkle.is_consistent(first, second, b"", b"", [b""])
+
+
+@given(st.data())
+def test_a_few_hashes_prove_any_leaves_together(data: st.DataObject) -> None:
+    size = data.draw(st.integers(1, 70))
+    tree = Tree(size)
+    mine = sorted(data.draw(st.sets(st.integers(0, size - 1), min_size=1)))
+    ranges = merkle.multiproof_ranges(mine, size)
+    hashes = [tree.hash(leaves) for leaves in ranges]
+    leaves = {index: tree.leaves[index] for index in mine}
+    assert merkle.root_of_many(leaves, size, hashes) == root(tree.leaves)
+    assert set(ranges) <= {one for index in mine for one in merkle.inclusion_ranges(index, size)}
+    wrong = leaves | {mine[0]: leaf_hash(b"another")}
+    assert merkle.root_of_many(wrong, size, hashes) != root(tree.leaves)
+    assert merkle.root_of_many(leaves, size, [*hashes, tree.leaves[0]]) is None
+    assert not hashes or merkle.root_of_many(leaves, size, hashes[:-1]) is None
+
+
+def test_leaves_that_are_not_in_the_tree_are_proved_by_nothing() -> None:
+    for leaves in ({}, {-1: b""}, {3: b""}):
+        assert merkle.root_of_many(leaves, 3, []) is None
+    with pytest.raises(ValueError, match="not all leaves"):
+        merkle.multiproof_ranges([1, 3], 3)
