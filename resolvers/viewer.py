@@ -33,6 +33,7 @@ class Scope(StrEnum):
     CYCLE_ABORT = "cycle:abort"
     JOBS_READ = "jobs:read"
     JOBS_WRITE = "jobs:write"
+    AGREEMENTS_WRITE = "agreements:write"
     CLOCK = "clock"
 
 
@@ -59,6 +60,7 @@ MEANING: dict[Scope, str] = {
     Scope.CYCLE_ABORT: "give cycles up",
     Scope.JOBS_READ: "see jobs in the background",
     Scope.JOBS_WRITE: "retry and discard jobs that failed",
+    Scope.AGREEMENTS_WRITE: "propose, accept and end agreements between merchants",
     Scope.CLOCK: "say what time it is (as of), for replays",
 }
 
@@ -81,7 +83,7 @@ ALLOWED_SCOPES: dict[Kind, frozenset[str]] = {
     "member": DEFAULT_SCOPES["member"] | {Scope.POINTS_SPEND},
     "merchant": DEFAULT_SCOPES["merchant"]
     | {Scope.IDENTIFIERS_READ, Scope.POINTS_GIVE, Scope.POINTS_TRANSFER, Scope.POINTS_ADJUST, Scope.SETTLEMENT_WRITE}
-    | {Scope.CYCLE_CONFIRM, Scope.CYCLE_RECEIVE},
+    | {Scope.CYCLE_CONFIRM, Scope.CYCLE_RECEIVE, Scope.AGREEMENTS_WRITE},
     "operator": frozenset(Scope),
     "auditor": _READS,
 }

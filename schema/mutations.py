@@ -18,6 +18,7 @@ from resolvers import (
     pools,
     stored_value,
 )
+from schema.agreeing import AgreementMutations
 from schema.answering import Sent, answer
 from schema.answering import Shared as _Shared
 from schema.answers import (
@@ -253,7 +254,7 @@ def _earned(info: Info, result: Any) -> Any:
 
 
 @strawberry.type
-class Mutation(JobMutations, SettlingMutations):
+class Mutation(AgreementMutations, JobMutations, SettlingMutations):
     """What can be done."""
 
     @strawberry.mutation(description="Find or create a member, by any identifier, at any channel; and let them join.")

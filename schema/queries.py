@@ -10,6 +10,7 @@ from domain.errors import InvalidInput, NotFound
 from domain.ledger.errors import OperationArchived
 from domain.programs import catalogue as programs
 from resolvers import (
+    agreements,
     cycles,
     holds,
     ids,
@@ -25,9 +26,11 @@ from resolvers import (
     wallets,
 )
 from resolvers import viewer as access
+from resolvers.agreements import AGREEMENT_SHAPE
 from resolvers.cycles import CYCLE_SHAPE
 from resolvers.members import MEMBER_SHAPE
 from resolvers.pages import cut, window
+from schema.agreements import Agreement, AgreementVersion
 from schema.enums import ViewerKind
 from schema.holds import Hold
 from schema.inputs import MemberFilter, MemberRef
@@ -145,6 +148,12 @@ async def fetch(info: Info, global_id: str) -> Node | None:
             case "SettlementCycle" if access.Scope.SETTLEMENT_READ in context.signed_in.scopes:
                 cycle = await cycles.by_global_id(context, global_id)
                 return None if cycle is None else SettlementCycle.of(cycle)
+            case "Agreement" if access.Scope.SETTLEMENT_READ in context.signed_in.scopes:
+                agreement = await agreements.by_global_id(context, global_id)
+                return None if agreement is None else Agreement.of(agreement)
+            case "AgreementVersion" if access.Scope.SETTLEMENT_READ in context.signed_in.scopes:
+                version = await agreements.version_by_global_id(context, global_id)
+                return None if version is None else AgreementVersion.of(*version)
             case "Alliance" if rest == catalogue.alliance.id.bytes:
                 return Alliance.of(catalogue.alliance)
     except NotFound:
@@ -259,6 +268,25 @@ class Query(JobQueries):
         """By its id."""
         found = await fetch(info, id)
         return found if isinstance(found, SettlementCycle) else None
+
+    @strawberry.field(description="Agreements; a merchant sees its own.")
+    async def agreements(
+        self,
+        info: Info,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Connection[Agreement]:
+        """A page."""
+        page = await agreements.in_reach(info.context, window(AGREEMENT_SHAPE, first, after, last, before))
+        return Connection[Agreement].of(page, Agreement.of)
+
+    @strawberry.field(description="The agreement of two merchants, by their codes; null where there is none in reach.")
+    async def agreement(self, info: Info, merchants: list[str]) -> Agreement | None:
+        """In whichever order."""
+        found = await agreements.between(info.context, merchants)
+        return None if found is None else Agreement.of(found)
 
     @strawberry.field(description="The newest signed checkpoint of the log of operations; null while it is empty.")
     async def log_checkpoint(self, info: Info) -> LogCheckpoint | None:

@@ -15,10 +15,11 @@ from typing import Any, Literal
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from alliance.agreements.model import AgreementRow, AgreementStatus, AgreementVersionRow
+from alliance.agreements.model import COUNTING, AgreementRow, AgreementVersionRow
+from alliance.agreements.rules import runs_off_to
 from domain.money import MICRO, PRICE, scaled
-from domain.programs.catalogue import MICRO_PLACES, PRICE_PLACES
-from domain.programs.model import MerchantRow
+from domain.programs.catalogue import MICRO_PLACES, PRICE_PLACES, Alliance, alliance_of
+from domain.programs.model import AllianceRow, MerchantRow
 
 Event = Literal["earn", "redeem", "exchange", "right"]
 
@@ -114,7 +115,10 @@ class Fee:
 
 @dataclass(frozen=True, slots=True)
 class AgreementVersion:
-    """One version in force, with its terms by what they are looked up with."""
+    """One version in force, with its terms by what they are looked up with.
+
+    Points may still be spent by it until `runs_off_to`, where no other follows.
+    """
 
     agreement_id: uuid.UUID
     version: int
@@ -126,6 +130,7 @@ class AgreementVersion:
     redeem: Mapping[tuple[uuid.UUID, str], RedeemTerms]
     rights: tuple[RightTerms, ...]
     fees: tuple[Fee, ...]
+    runs_off_to: datetime | None = None
 
     def fee_on(self, event: Event) -> tuple[Fee, ...]:
         """The fees that `event` costs."""
@@ -145,6 +150,17 @@ class AgreementBook:
                 return version
         return None
 
+    def spending(self, one: uuid.UUID, other: uuid.UUID, moment: datetime) -> AgreementVersion | None:
+        """The version by which points are spent at `moment`: the one in force, or else the one that runs off (A12)."""
+        found = self.between(one, other, moment)
+        if found is not None:
+            return found
+        for version in self.pairs.get(frozenset((one, other)), ()):
+            if version.valid_to is not None and version.valid_from < version.valid_to <= moment:
+                runs_off = version.runs_off_to is not None and moment < version.runs_off_to
+                return version if runs_off else None
+        return None
+
     def since(
         self, one: uuid.UUID, other: uuid.UUID, version: AgreementVersion, until: datetime
     ) -> list[AgreementVersion]:
@@ -154,21 +170,29 @@ class AgreementBook:
 
 
 async def load_book(session: AsyncSession) -> AgreementBook:
-    """Read every version in force."""
+    """Read every version that is in force, will be, or was."""
+    alliance = await session.scalar(select(AllianceRow))
+    if alliance is None:
+        return AgreementBook({})
+    house = alliance_of(alliance)
     codes = {row.code: row.id for row in await session.execute(select(MerchantRow.code, MerchantRow.id))}
     rows = await session.execute(
         select(AgreementRow, AgreementVersionRow)
         .join(AgreementVersionRow, AgreementVersionRow.agreement_id == AgreementRow.id)
-        .where(AgreementVersionRow.status == AgreementStatus.IN_FORCE)
+        .where(AgreementVersionRow.status.in_(COUNTING))
         .order_by(AgreementVersionRow.valid_from.desc())
     )
     pairs: dict[frozenset[uuid.UUID], list[AgreementVersion]] = defaultdict(list)
     for agreement, version in rows:
-        pairs[frozenset((agreement.merchant_a, agreement.merchant_b))].append(_version(agreement, version, codes))
+        pairs[frozenset((agreement.merchant_a, agreement.merchant_b))].append(
+            _version(agreement, version, codes, house)
+        )
     return AgreementBook({pair: tuple(versions) for pair, versions in pairs.items()})
 
 
-def _version(agreement: AgreementRow, row: AgreementVersionRow, codes: Mapping[str, uuid.UUID]) -> AgreementVersion:
+def _version(
+    agreement: AgreementRow, row: AgreementVersionRow, codes: Mapping[str, uuid.UUID], house: Alliance
+) -> AgreementVersion:
     terms = row.terms
     exchange = [_exchange(item) for item in terms["exchange"]]
     earn = [earn_terms(item, codes) for item in terms["earn"]]
@@ -184,6 +208,7 @@ def _version(agreement: AgreementRow, row: AgreementVersionRow, codes: Mapping[s
         redeem={(item.at, item.currency): item for item in redeem},
         rights=tuple(_right(item, codes) for item in terms["rights"]),
         fees=tuple(_fee(item) for item in terms["fees"]),
+        runs_off_to=None if row.valid_to is None else runs_off_to(row.valid_to, terms, house),
     )
 
 

@@ -344,7 +344,7 @@ def _clear(
         return _Cleared()
     if (refused := elsewhere(runtime.catalogue, merchant, currency)) is not None:
         return _Cleared(riders=(Refusing(refused),))
-    found = versions(runtime.agreements, merchant.id, issuer_id, occurred_at, as_of if late else None)
+    found = versions(runtime.agreements, merchant.id, issuer_id, occurred_at, as_of if late else None, event)
     place = (merchant.id, currency.code)
     terms = [version.earn.get(place) if event == "earn" else version.redeem.get(place) for version in found]
     if not terms or terms[0] is None:

@@ -59,7 +59,7 @@ def hold_request(
     if (refused := elsewhere(runtime.catalogue, merchant, kind)) is not None:
         riders = (Refusing(refused),)
     elif kind.merchant_id != merchant.id:
-        version = runtime.agreements.between(merchant.id, kind.merchant_id, as_of)
+        version = runtime.agreements.spending(merchant.id, kind.merchant_id, as_of)
         if version is None or (merchant.id, kind.code) not in version.redeem:
             refusal = NoAgreement(merchant=merchant.code, event="redeem", currency=kind.code, path=("currency",))
             riders = (Refusing(refusal),)

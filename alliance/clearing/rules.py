@@ -178,14 +178,19 @@ def too_late(occurred_at: datetime, as_of: datetime) -> TooLate | None:
 
 
 def versions(
-    book: AgreementBook, one: uuid.UUID, other: uuid.UUID, occurred_at: datetime, until: datetime | None = None
+    book: AgreementBook,
+    one: uuid.UUID,
+    other: uuid.UUID,
+    occurred_at: datetime,
+    until: datetime | None = None,
+    event: Event = "earn",
 ) -> list[AgreementVersion]:
     """The version that values an event: the one of its time, first.
 
     For a late event, all that were in force from then `until` it came follow, for the dearest to its sender to count.
-    Nothing if there was none at its time.
+    Nothing if there was none at its time. Points are also spent by one that runs off.
     """
-    found = book.between(one, other, occurred_at)
+    found = (book.spending if event == "redeem" else book.between)(one, other, occurred_at)
     if found is None:
         return []
     later = () if until is None else book.since(one, other, found, until)

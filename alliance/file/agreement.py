@@ -9,6 +9,7 @@ from alliance.file.values import (
     Code,
     Count,
     Day,
+    Days,
     Document,
     Money,
     Points,
@@ -108,6 +109,14 @@ class Fee(Document):
         return self
 
 
+class Notice(Document):
+    """How long beforehand a change is said, where it is not as the alliance has it; for how long points run off."""
+
+    start: Days | None = None
+    end: Days | None = None
+    run_off: Days | None = None
+
+
 class Subsidy(Document):
     """That the issuer of points accepts to issue them for less than it pays for them, up to a budget (A3)."""
 
@@ -129,3 +138,6 @@ class Agreement(Document):
     rights: Annotated[list[Right], each] = []
     fees: Annotated[list[Fee], each] = []
     subsidies: Annotated[list[Subsidy], each] = []
+    notice: Notice | None = None
+    objection_days: Days | None = None
+    claim_days: Days | None = None

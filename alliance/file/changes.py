@@ -1,7 +1,7 @@
 """What applying a file would change: its document, laid out flat, is compared with what was applied before."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -130,10 +130,16 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What was applied before: the document it makes, and which agreement versions are still proposals."""
+    """What was applied before: the document it makes, and which agreement versions are still proposals.
+
+    Of agreement versions, by key and number: `ended` were ended with notice, on the day that is their `to` here;
+    `closed` never came into force, and are not in the document: what became of them, and their terms.
+    """
 
     document: AllianceDocument
     proposed: Proposals
+    ended: Proposals = frozenset()
+    closed: Mapping[tuple[tuple[str, ...], int], tuple[str, dict[str, Any]]] = field(default_factory=dict)
 
 
 def compare(
@@ -144,13 +150,13 @@ def compare(
         reason = f"this database holds the alliance {stored.document.alliance.code!r}"
         return Plan((Change("refuse", "alliance", wanted.alliance.code, None, reason, 1),), ())
     proposed = stored.proposed if stored else frozenset()
-    before = _ended(lay_out(stored.document), proposed) if stored else {}
-    after = lay_out(wanted)
+    before = published(stored)
+    after, closed = _as_it_went_on(lay_out(wanted), before, stored)
     proposing = _proposals(wanted, before, after, proposed)
     merged = _ended(before | after, proposing)
     changes, entries = [], []
     for place, entry in after.items():
-        action, reason = _decide(entry, before)
+        action, reason = _decide(entry, before, stored)
         if action == "unchanged" and (entry.key, entry.version) in proposed - proposing:
             action, reason = "update", "in force: the operator consents"
         if action == "create":
@@ -158,16 +164,47 @@ def compare(
         if action not in ("unchanged", "refuse"):
             entries.append(merged[place])
         changes.append(Change(action, entry.kind, entry.name, entry.version, reason, line_of(entry.part)))
-    was, agreed = _agreed(before, proposed), _agreed(merged, proposing - _named(after))
-    for breach in breaches(was, agreed, wanted.alliance.round_trip_tolerance):
+    was, now = agreed(before, proposed), agreed(merged, proposing - _named(after))
+    for breach in breaches(was, now, wanted.alliance.round_trip_tolerance):
         of = next((version for version in versions_in(breach) if line_of(version)), versions_in(breach)[0])
         name = "/".join(sorted(of.merchants))
         changes.append(Change("refuse", "agreement", name, of.version, str(breach), line_of(of)))
     ended = [entry for place, entry in merged.items() if place in before and entry.ends != before[place].ends]
-    told = [str(trip) for trip in round_trips(agreed, _versions(entries), _owners(merged))]
+    told = [str(trip) for trip in round_trips(now, _versions(entries), owners(merged))]
     shown = told[:ROUND_TRIPS] + [f"and {len(told) - ROUND_TRIPS} more round trips"] * (len(told) > ROUND_TRIPS)
-    notices = [*shown, *_past(entries, before, as_of), *_left_out(before, after)]
+    notices = [*closed, *shown, *_past(entries, before, as_of), *_left_out(before, after)]
     return Plan(tuple(changes), tuple(notices), tuple(entries), tuple(ended), proposing)
+
+
+def published(stored: Stored | None) -> Entries:
+    """What was applied before, each version ending where the next one begins."""
+    return _ended(lay_out(stored.document), stored.proposed) if stored else {}
+
+
+def with_version(stored: Stored, entry: Entry) -> Entries:
+    """What would be published with one agreement version more, or a proposed one in force."""
+    place = (entry.kind, entry.key, entry.version)
+    proposed = stored.proposed - {(entry.key, entry.version or 0)}
+    return _ended({**lay_out(stored.document), place: entry}, proposed)
+
+
+def _as_it_went_on(after: Entries, before: Entries, stored: Stored | None) -> tuple[Entries, list[str]]:
+    """What a file says, but for what merchants have decided about its agreements since; and that in words."""
+    entries, notices = dict(after), []
+    for place, entry in after.items() if stored else ():
+        version = (entry.key, entry.version or 0)
+        if entry.kind != "agreement" or stored is None:
+            continue
+        status, terms = stored.closed.get(version, ("", {}))
+        if terms == entry.body:
+            notices.append(f"{entry.title} was {status.lower()}, and stays so")
+            del entries[place]
+        known = before.get(place)
+        if known is not None and version in stored.ended and known.body == entry.body | {"to": known.body["to"]}:
+            if "to" not in entry.body:
+                notices.append(f"{entry.title} was ended: it lasts to {known.body['to']}")
+            entries[place] = known
+    return entries, notices
 
 
 def lay_out(document: AllianceDocument) -> Entries:
@@ -218,7 +255,7 @@ def _ended(entries: Entries, proposed: Proposals) -> Entries:
     return ended
 
 
-def _agreed(entries: Entries, proposed: Proposals) -> list[Agreement]:
+def agreed(entries: Entries, proposed: Proposals) -> list[Agreement]:
     """The agreement versions that count: all but those that are only proposed."""
     counted = [entry for entry in entries.values() if (entry.key, entry.version) not in proposed]
     return [*_versions(counted)]
@@ -233,7 +270,7 @@ def _named(entries: Entries) -> Proposals:
     return frozenset((entry.key, entry.version) for entry in agreements if entry.version)
 
 
-def _owners(entries: Entries) -> dict[str, str]:
+def owners(entries: Entries) -> dict[str, str]:
     """The merchant of each currency."""
     return {entry.key[0]: entry.body["merchant"] for entry in entries.values() if entry.kind == "currency"}
 
@@ -246,14 +283,14 @@ def _proposals(wanted: AllianceDocument, before: Entries, after: Entries, propos
     return proposed | {(key, version) for key, version in named if ("agreement", key, version) not in before}
 
 
-def _decide(entry: Entry, before: Entries) -> tuple[Action, str]:
+def _decide(entry: Entry, before: Entries, stored: Stored | None) -> tuple[Action, str]:
     """What an entry of the file means beside what was applied before."""
-    stored = before.get((entry.kind, entry.key, entry.version))
-    if stored is None:
-        refusal = _refuses_version(entry, before)
+    known = before.get((entry.kind, entry.key, entry.version))
+    if known is None:
+        refusal = stored and refuses_version(entry, before, stored)
         return ("refuse", refusal) if refusal else ("create", "")
     different = sorted(
-        key for key in stored.body.keys() | entry.body.keys() if stored.body.get(key) != entry.body.get(key)
+        key for key in known.body.keys() | entry.body.keys() if known.body.get(key) != entry.body.get(key)
     )
     if not different:
         return "unchanged", ""
@@ -261,17 +298,33 @@ def _decide(entry: Entry, before: Entries) -> tuple[Action, str]:
         return "refuse", f"published, and never edited ({', '.join(different)}): write a new version"
     fixed = [key for key in different if key in FIXED.get(entry.kind, ())]
     if fixed:
-        return "refuse", f"{fixed[0]} cannot be changed: it is {stored.body.get(fixed[0])!r}"
+        return "refuse", f"{fixed[0]} cannot be changed: it is {known.body.get(fixed[0])!r}"
     return "update", ", ".join(different)
 
 
-def _refuses_version(entry: Entry, before: Entries) -> str:
-    """Why a new version may not follow the last one that was published."""
-    latest = _latest(entry, before)
-    if latest is None or entry.version is None or latest.version is None:
+def refuses_version(entry: Entry, before: Entries, stored: Stored) -> str:
+    """Why a new version may not follow the last one that was published.
+
+    What was only proposed, or never came into force, keeps its number and no days.
+    """
+    numbers = [other.version or 0 for other in before.values() if (other.kind, other.key) == (entry.kind, entry.key)]
+    if entry.kind == "agreement":
+        numbers += [number for key, number in stored.closed if key == entry.key]
+    if entry.version is None:
         return ""
-    if entry.version < latest.version:
-        return f"version {latest.version} is published; the next one comes after it"
+    if entry.version <= max(numbers, default=0):
+        return f"version {max(numbers)} is published; the next one comes after it"
+    return refuses_days(entry, before, stored)
+
+
+def refuses_days(entry: Entry, before: Entries, stored: Stored) -> str:
+    """Why a version may not begin when it does, beside those that are in force."""
+    binding = {place: other for place, other in before.items() if (other.key, other.version) not in stored.proposed}
+    latest = _latest(entry, binding)
+    if latest is None:
+        return ""
+    if (latest.version or 0) > (entry.version or 0):
+        return f"version {latest.version} is in force, which comes after it"
     if latest.starts is not None and entry.starts is not None and entry.starts <= latest.starts:
         return f"must begin after {latest.starts}, when version {latest.version} begins"
     if latest.ends is not None and entry.starts is not None and entry.starts < latest.ends:

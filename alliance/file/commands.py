@@ -10,7 +10,8 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from alliance.agreements.model import AgreementRow, AgreementStatus, AgreementVersionRow
+from alliance.agreements.model import AgreementRow, AgreementStatus, AgreementVersionRow, StepKind
+from alliance.agreements.steps import Act, record
 from alliance.exposure.commands import set_caps
 from alliance.file.changes import Entry, Kind, Plan
 from alliance.file.queries import plan
@@ -32,23 +33,36 @@ CHANNEL = "tessera_catalogue"
 Entries = dict[Kind, list[Entry]]
 
 
-async def apply(session: AsyncSession, file: AllianceFile, as_of: datetime) -> Plan:
+async def apply(
+    session: AsyncSession, file: AllianceFile, as_of: datetime, *, who: uuid.UUID | None = None, why: str = "file"
+) -> Plan:
     """Write what the plan says, unless any of it is refused, and tell every process that the catalogue changed.
 
-    One apply at a time: the plan is made under a lock that is held to the end of the transaction.
+    What is done about agreements is recorded as the operator's, by whose act and why. One apply at a time: the plan is
+    made under a lock that is held to the end of the transaction.
     """
-    await session.execute(select(func.pg_advisory_xact_lock(*APPLY_LOCK)))
+    await lock(session)
     made = await plan(session, file, as_of)
     if made.changed:
-        await _write(session, made, as_of)
-        revision = await session.scalar(
-            update(AllianceRow).values(revision=AllianceRow.revision + 1).returning(AllianceRow.revision)
-        )
-        await session.execute(select(func.pg_notify(CHANNEL, str(revision))))
+        await _write(session, made, as_of, who, why)
+        await publish(session)
     return made
 
 
-async def _write(session: AsyncSession, made: Plan, as_of: datetime) -> None:
+async def lock(session: AsyncSession) -> None:
+    """Change what the alliance file says alone, until the transaction ends."""
+    await session.execute(select(func.pg_advisory_xact_lock(*APPLY_LOCK)))
+
+
+async def publish(session: AsyncSession) -> None:
+    """Tell every process that the catalogue or the agreements in force changed, when the transaction commits."""
+    revision = await session.scalar(
+        update(AllianceRow).values(revision=AllianceRow.revision + 1).returning(AllianceRow.revision)
+    )
+    await session.execute(select(func.pg_notify(CHANNEL, str(revision))))
+
+
+async def _write(session: AsyncSession, made: Plan, as_of: datetime, who: uuid.UUID | None, why: str) -> None:
     entries: Entries = defaultdict(list)
     for entry in made.entries:
         entries[entry.kind].append(entry)
@@ -67,7 +81,9 @@ async def _write(session: AsyncSession, made: Plan, as_of: datetime) -> None:
     await _currencies(session, entries["currency"], merchants)
     await _policies(session, entries["policy"], ended["policy"])
     await _rules(session, entries["rule"], ended["rule"], merchants)
-    await _agreements(session, made, entries["agreement"], ended["agreement"], merchants)
+    operator = (await session.scalars(select(AllianceRow.id))).one()
+    act = Act(operator, who or operator, why, as_of)
+    await _agreements(session, made, entries["agreement"], ended["agreement"], merchants, act)
 
 
 async def _upsert(session: AsyncSession, table: type[Base], key: str, rows: Sequence[dict[str, Any]]) -> None:
@@ -147,7 +163,12 @@ async def _rules(
 
 
 async def _agreements(
-    session: AsyncSession, made: Plan, entries: list[Entry], ended: list[Entry], merchants: dict[str, uuid.UUID]
+    session: AsyncSession,
+    made: Plan,
+    entries: list[Entry],
+    ended: list[Entry],
+    merchants: dict[str, uuid.UUID],
+    act: Act,
 ) -> None:
     def pair(entry: Entry) -> tuple[uuid.UUID, uuid.UUID]:
         a, b = sorted(merchants[code] for code in entry.key)
@@ -169,3 +190,5 @@ async def _agreements(
     await _end(session, AgreementVersionRow, [row(entry) for entry in ended])
     rows = [{**row(entry), "status": status(entry), "terms": entry.body} for entry in entries]
     await _upsert(session, AgreementVersionRow, "agreement_id version", rows)
+    steps = {AgreementStatus.PROPOSED: StepKind.PROPOSED, AgreementStatus.IN_FORCE: StepKind.ACCEPTED}
+    await record(session, [(row["agreement_id"], row["version"], steps[row["status"]]) for row in rows], act)

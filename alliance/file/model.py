@@ -20,6 +20,7 @@ from alliance.file.values import (
     Code,
     Count,
     Day,
+    Days,
     DecimalText,
     Document,
     IsoCurrency,
@@ -41,6 +42,14 @@ from alliance.file.values import (
 )
 
 
+class AgreementNotice(Document):
+    """How long beforehand agreements are accepted and ended, and for how long points run off after one."""
+
+    start: Days = 0
+    end: Days = 90
+    run_off: Days = 30
+
+
 class Alliance(Document):
     """What holds for all merchants."""
 
@@ -54,6 +63,7 @@ class Alliance(Document):
     consent: Literal["merchants", "operator"] = "merchants"
     accept_late_days: Annotated[int, Field(ge=0, le=60)] = 7
     round_trip_tolerance: Share = "0.05"
+    notice: AgreementNotice = AgreementNotice()
     cycle: Cycle = Cycle()
 
     @model_validator(mode="after")

@@ -1,9 +1,11 @@
 """What was applied, read back as the document it came from."""
 
 from collections import defaultdict
+from dataclasses import dataclass, field
 from datetime import datetime
 from io import StringIO
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
@@ -11,7 +13,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from alliance.agreements.model import AgreementRow, AgreementStatus, AgreementVersionRow
+from alliance.agreements.model import NEVER, AgreementRow, AgreementStatus, AgreementVersionRow
+from alliance.file.agreement import Agreement
 from alliance.file.changes import Plan, Stored, compare
 from alliance.file.model import AllianceDocument
 from alliance.file.reading import AllianceFile
@@ -42,8 +45,17 @@ async def export(session: AsyncSession) -> str:
     yaml.representer.ignore_aliases = lambda _: True
     yaml.indent(mapping=2, sequence=4, offset=2)
     text = StringIO()
-    yaml.dump(_tidy(stored.document.model_dump(exclude_none=True)), text)
+    yaml.dump(_tidy(_exported(stored).model_dump(exclude_none=True)), text)
     return text.getvalue()
+
+
+def _exported(stored: Stored) -> AllianceDocument:
+    """Without what merchants have proposed where the operator's file would put it in force."""
+    document = stored.document
+    if document.alliance.consent == "merchants":
+        return document
+    kept = [one for one in document.agreements if (tuple(sorted(one.merchants)), one.version) not in stored.proposed]
+    return document.model_copy(update={"agreements": kept})
 
 
 def _tidy(value: Any) -> Any:
@@ -60,16 +72,21 @@ async def read(session: AsyncSession) -> Stored | None:
     alliance = (await session.scalars(select(AllianceRow))).one_or_none()
     if alliance is None:
         return None
-    agreements, proposed = await _agreements(session)
+    agreements = await _agreements(session, ZoneInfo(alliance.timezone))
     names = {"code": alliance.code, "name": alliance.name, "settlementCurrency": alliance.settlement_currency}
     types = await session.scalars(select(IdentifierTypeRow).order_by(IdentifierTypeRow.type))
     document = {
         "alliance": names | {"timezone": alliance.timezone} | alliance.terms,
         "identifiers": [{"type": row.type} | row.definition for row in types],
         "merchants": await _merchants(session),
-        "agreements": agreements,
+        "agreements": agreements.counting,
     }
-    return Stored(AllianceDocument.model_validate(document), proposed)
+    return Stored(
+        AllianceDocument.model_validate(document),
+        frozenset(agreements.proposed),
+        frozenset(agreements.ended),
+        agreements.closed,
+    )
 
 
 async def _merchants(session: AsyncSession) -> list[dict[str, Any]]:
@@ -105,7 +122,20 @@ def _currency(row: CurrencyRow, policies: list[dict[str, Any]]) -> dict[str, Any
     return names | first | {"policies": policies[1:]}
 
 
-async def _agreements(session: AsyncSession) -> tuple[list[dict[str, Any]], frozenset[tuple[tuple[str, ...], int]]]:
+Version = tuple[tuple[str, ...], int]
+
+
+@dataclass(slots=True)
+class _Agreements:
+    """Versions as `Stored` has them; those of its document are `counting`, or will be."""
+
+    counting: list[dict[str, Any]] = field(default_factory=list)
+    proposed: set[Version] = field(default_factory=set)
+    ended: set[Version] = field(default_factory=set)
+    closed: dict[Version, tuple[str, dict[str, Any]]] = field(default_factory=dict)
+
+
+async def _agreements(session: AsyncSession, zone: ZoneInfo) -> _Agreements:
     one, other = aliased(MerchantRow), aliased(MerchantRow)
     rows = await session.execute(
         select(one.code, other.code, AgreementVersionRow)
@@ -114,11 +144,20 @@ async def _agreements(session: AsyncSession) -> tuple[list[dict[str, Any]], froz
         .join(one, one.id == AgreementRow.merchant_a)
         .join(other, other.id == AgreementRow.merchant_b)
     )
-    agreements, proposed = [], set()
+    found = _Agreements()
     for a, b, row in rows:
         pair = tuple(sorted((a, b)))
-        agreements.append({"merchants": list(pair), "version": row.version} | row.terms)
-        if row.status == AgreementStatus.PROPOSED:
-            proposed.add((pair, row.version))
-    agreements.sort(key=lambda agreement: (agreement["merchants"], agreement["version"]))
-    return agreements, frozenset(proposed)
+        values = {"merchants": list(pair), "version": row.version} | row.terms
+        match row.status:
+            case status if status in NEVER or row.valid_to == row.valid_from:
+                terms = Agreement.model_validate(values).dump("merchants", "version")
+                found.closed[pair, row.version] = (row.status, terms)
+                continue
+            case AgreementStatus.PROPOSED:
+                found.proposed.add((pair, row.version))
+            case AgreementStatus.ENDED if row.valid_to is not None:
+                found.ended.add((pair, row.version))
+                values["to"] = row.valid_to.astimezone(zone).date().isoformat()
+        found.counting.append(values)
+    found.counting.sort(key=lambda agreement: (agreement["merchants"], agreement["version"]))
+    return found

@@ -58,6 +58,14 @@ def check_document(document: AllianceDocument, raw: Any, places: Mapping[int, Pa
 
     `places` are the paths of the document's list items, by identity.
     """
+    faults = check_parts(document, raw, places)
+    for machine in money_machines(document.agreements):
+        faults.append(Fault((*places[id(machine.exchanges[-1])], "rate"), str(machine)))
+    return faults
+
+
+def check_parts(document: AllianceDocument, raw: Any, places: Mapping[int, Path]) -> list[Fault]:
+    """The same, without looking for money machines."""
     return list(_Check(document, _codes(raw, "merchants"), _owners(raw), places).faults())
 
 
@@ -100,8 +108,6 @@ class _Check:
         faults = (forbidden, forbidden_exits, missing_notices)
         for path, reason in (fault for find in faults for fault in find(document, self.places)):
             yield Fault(path, reason)
-        for machine in money_machines(document.agreements):
-            yield Fault((*self.places[id(machine.exchanges[-1])], "rate"), str(machine))
 
     def _merchant(self, merchant: Merchant) -> Faults:
         path = self.places[id(merchant)]

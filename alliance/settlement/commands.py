@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy import Table, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from alliance.agreements.queries import objection_days
 from alliance.calendar import Calendar
 from alliance.settlement import netting, queries
 from alliance.settlement.errors import EarlierCycleOpen, LaterCycleStated
@@ -42,6 +43,7 @@ async def issue_statements(
 ) -> SettlementCycle:
     """Sum a closed cycle by pair and state it to every party. The operator's own statement is confirmed by issuing it.
 
+    Objections are heard for as long as the alliance says, or an agreement that was in force in the cycle, if longer.
     Raises NotFound, WrongCycleStatus, EarlierCycleOpen.
     """
     cycle = await locked(session, cycle_id, as_of)
@@ -51,7 +53,8 @@ async def issue_statements(
     if earlier is not None:
         raise EarlierCycleOpen(number=earlier, path=("cycle",))
     calendar = Calendar.of(alliance.calendar)
-    cycle.objections_until = calendar.deadline(as_of, alliance.cycle.objection, alliance.timezone)
+    spans = {alliance.cycle.objection, *await objection_days(session, cycle.opens_at, as_of)}
+    cycle.objections_until = max(calendar.deadline(as_of, days, alliance.timezone) for days in spans)
     await enter(session, cycle, CycleStatus.CLOSED, CycleStatus.STATED, who, why, as_of)
     await netting.sum_up(session, cycle.id, minor_unit(alliance.settlement_currency))
     await netting.state(session, cycle.id, operator_id=alliance.id, who=who, as_of=as_of)

@@ -67,6 +67,16 @@ class CalendarTerms:
 
 
 @dataclass(frozen=True, slots=True)
+class NoticeTerms:
+    """How long before a version of an agreement starts it is accepted at the latest, how long before an agreement ends
+    that is said, and for how long after it points may still be spent at the partner."""
+
+    start: Days = Days(0, False)
+    end: Days = Days(90, False)
+    run_off: Days = Days(30, False)
+
+
+@dataclass(frozen=True, slots=True)
 class Alliance:
     """The alliance of this database; its id is also the operator's in obligations."""
 
@@ -79,6 +89,7 @@ class Alliance:
     consent: Literal["merchants", "operator"]
     cycle: CycleTerms
     accept_late: timedelta = timedelta(days=7)
+    notice: NoticeTerms = NoticeTerms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +287,7 @@ async def load_catalogue(session: AsyncSession) -> Catalogue:
     ]
     types = [_identifier_type(row) for row in await session.scalars(select(IdentifierTypeRow))]
     return Catalogue(
-        alliance=_alliance(alliance),
+        alliance=alliance_of(alliance),
         merchants={merchant.code: merchant for merchant in merchants},
         merchants_by_id={merchant.id: merchant for merchant in merchants},
         currencies=_with_periods([_currency(row, policies[row.code], sliding[row.code]) for row in rows], merchants),
@@ -285,7 +296,8 @@ async def load_catalogue(session: AsyncSession) -> Catalogue:
     )
 
 
-def _alliance(row: AllianceRow) -> Alliance:
+def alliance_of(row: AllianceRow) -> Alliance:
+    """The alliance of a row."""
     cycle = row.terms["cycle"]
     return Alliance(
         id=row.id,
@@ -296,14 +308,15 @@ def _alliance(row: AllianceRow) -> Alliance:
         calendar=_calendar(row.terms),
         consent=row.terms["consent"],
         cycle=CycleTerms(
-            every=_days(cycle["every"]) if isinstance(cycle["every"], dict) else cycle["every"],
-            objection=_days(cycle["objectionDays"]),
-            payment=_days(cycle["paymentDays"]),
-            claim=_days(cycle["claimDays"]),
+            every=days_of(cycle["every"]) if isinstance(cycle["every"], dict) else cycle["every"],
+            objection=days_of(cycle["objectionDays"]),
+            payment=days_of(cycle["paymentDays"]),
+            claim=days_of(cycle["claimDays"]),
             min_payment=to_minor(cycle["minPayment"], row.settlement_currency),
             cut_off=time.fromisoformat(cycle.get("cutOff", "00:00")),
         ),
         accept_late=timedelta(days=row.terms.get("acceptLateDays", 7)),
+        notice=notice_terms(row.terms.get("notice"), NoticeTerms()),
     )
 
 
@@ -312,7 +325,16 @@ def _calendar(terms: Mapping[str, Any]) -> CalendarTerms:
     return CalendarTerms(terms.get("calendar"), *own)
 
 
-def _days(stored: int | dict[str, int]) -> Days:
+def notice_terms(stored: Mapping[str, Any] | None, default: NoticeTerms) -> NoticeTerms:
+    """Notice as the alliance file has it, what is not said there by `default`."""
+    said = {key: days_of(days) for key, days in (stored or {}).items()}
+    return NoticeTerms(
+        said.get("start", default.start), said.get("end", default.end), said.get("runOff", default.run_off)
+    )
+
+
+def days_of(stored: int | dict[str, int]) -> Days:
+    """Days as the alliance file has them."""
     return Days(stored, False) if isinstance(stored, int) else Days(stored["business"], True)
 
 

@@ -41,6 +41,8 @@ async def test_the_page_says_what_happens(operator: Client) -> None:
             ids["HOLD_ID"] = found["holdPoints"]["hold"]["id"]
         if "redeem" in found and "operation" in found["redeem"]:
             ids["OPERATION_ID"] = found["redeem"]["operation"]["id"]
+        if "agreement" in found:
+            ids["AGREEMENT_ID"] = found["agreement"]["id"]
         if "earn" in found and found["earn"].get("operation"):
             ids["EARN_ID"] = found["earn"]["operation"]["id"]
 

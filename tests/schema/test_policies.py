@@ -55,6 +55,7 @@ def _document(root: str, name: str) -> str:
     needed = [argument for argument, what in field.args.items() if is_non_null_type(what.type)]
     values = {"id": '""', "ids": "[]", "code": '""', "by": '{number: "1"}', "representations": "[]", "inputs": "[]"}
     values |= {"input": _input(field), "first": "1", "second": "2", "since": '"2017-01-01T00:00:00Z"', "longest": "5"}
+    values["merchants"] = "[]"
     arguments = ", ".join(f"{argument}: {values[argument]}" for argument in needed)
     call = f"{name}({arguments})" if arguments else name
     return f"{root.lower()} {{ {call} {{ __typename }} }}"
@@ -62,7 +63,7 @@ def _document(root: str, name: str) -> str:
 
 def _input(field: Any) -> str:
     texts = {"Channel!": "STORE", "MemberRef!": '{number: "1"}', "[IdentifierInput!]!": "[]"}
-    texts["Points!"] = "1"
+    texts |= {"Points!": "1", "[String!]!": "[]", "JSON!": "{}", "Date!": '"2017-01-01"'}
     texts["NoticeOutcome!"] = "DELIVERED"
     texts["PoolRole!"] = "SPENDER"
     texts["MoneyInput!"] = '{amount: "1", currency: "USD"}'
@@ -119,7 +120,9 @@ def test_every_refusal_of_the_domain_has_a_type() -> None:
         data = dict.fromkeys(("reason", "what", "requested", "available", "limit", "status", "order", "operation"), "1")
         data |= dict.fromkeys(("kind", "type", "merchant", "event", "currency", "expired", "cap", "used"), "1")
         data |= dict.fromkeys(("minimum", "number", "needed", "depth", "points", "per", "held", "left", "card"), "1")
-        data |= dict.fromkeys(("until", "worth", "amount", "role", "most", "days"), "1")
+        data |= dict.fromkeys(
+            ("until", "worth", "amount", "role", "most", "days", "version", "earliest", "reasons"), "1"
+        )
         shown = TYPES[name].of(kind(path=("a",), **data), "zh-CN")
         assert shown.code in ErrorCode
         assert shown.message != kind(path=("a",), **data).message("en"), f"{name} is not translated"
