@@ -1,10 +1,13 @@
 """What staff moves by hand."""
 
+from uuid import UUID
+
 from alliance.clearing.adjustments import adjust_request, reinstate_request
 from domain.errors import InvalidInput, NotAllowed, NotFound
 from domain.ledger.request import Posted
-from resolvers import ids, operations
-from resolvers.acting import member_of, merchant_of
+from domain.programs.catalogue import Merchant
+from resolvers import ids, operations, pools
+from resolvers.acting import member_of, merchant_of, one_of
 from resolvers.context import Context
 from resolvers.sent import Sent, key_of, occurred_at
 
@@ -13,9 +16,13 @@ async def adjust(context: Context, sent: Sent) -> tuple[Posted, str]:
     """Give or take points; the answer comes with their kind. Raises a Refusal, or Overloaded."""
     key = key_of(context, "adjustPoints", sent)
     merchant = merchant_of(context, sent["merchant"])
+    if one_of(sent, "member", "pool") == "pool":
+        holder_id = await _pool(context, merchant, sent)
+    else:
+        holder_id = await member_of(context, merchant, sent["member"])
     request = adjust_request(
         context.runtime,
-        member_id=await member_of(context, merchant, sent["member"]),
+        member_id=holder_id,
         merchant=merchant,
         currency=sent.get("currency"),
         points=sent["points"],
@@ -27,6 +34,21 @@ async def adjust(context: Context, sent: Sent) -> tuple[Posted, str]:
         dry_run=bool(sent.get("dryRun")),
     )
     return await context.runtime.engine.post(request), request.currency
+
+
+async def _pool(context: Context, merchant: Merchant, sent: Sent) -> UUID:
+    """A pool of the merchant's, in points that can be in it. Raises NotFound, NotAllowed."""
+    try:
+        found = await pools.by_global_id(context, sent["pool"])
+    except NotFound as refusal:
+        raise refusal.at("pool") from None
+    if found is None or found.merchant_id != merchant.id:
+        raise NotFound(what="pool", path=("pool",))
+    code = sent.get("currency") or merchant.default_currency or ""
+    kind = context.runtime.catalogue.currencies.get(code)
+    if kind is not None and (kind.merchant_id != merchant.id or kind.kind not in ("points", "stamps")):
+        raise NotAllowed(reason=f"a pool holds points of {merchant.code}", path=("currency",))
+    return found.id
 
 
 async def reinstate(context: Context, sent: Sent) -> Posted:

@@ -9,6 +9,7 @@ from domain.ledger.request import Posted
 from resolvers import ids
 from resolvers.acting import member_of, merchant_of
 from resolvers.context import Context
+from resolvers.pools import spender
 from resolvers.sent import Sent, key_of
 
 
@@ -32,6 +33,7 @@ async def hold_points(context: Context, sent: Sent) -> tuple[Posted, str]:
         store=sent.get("store"),
         order_ref=sent.get("orderRef"),
         dry_run=bool(sent.get("dryRun")),
+        pool_id=await spender(context, member_id, sent),
     )
     return await context.runtime.engine.post(request), request.currency
 

@@ -190,10 +190,7 @@ class Loaders:
         """Operations in reach: at a merchant's own till, or on its own points."""
 
         async def load(session: AsyncSession, keys: list[OperationKey]) -> list[OperationRow | None]:
-            near = [key for key in keys if sees_holder(self.viewer, key[0])]
-            if len(near) < len(keys):
-                pooled = await pools.pools(session, list({key[0] for key in keys}), member_id=self.viewer.member_id)
-                near += [key for key in keys if key[0] in pooled]
+            near = await self._near(session, keys)
             found = await ledger.operations(session, near) if near else {}
             foreign = [key for key, row in found.items() if self.viewer.kind == "merchant" and not self._is_at_own(row)]
             if foreign:
@@ -217,12 +214,20 @@ class Loaders:
 
         return self._loader(load)
 
+    async def _near(self, session: AsyncSession, keys: list[OperationKey]) -> list[OperationKey]:
+        """What lies under holders in reach: a member's own, and pools that they are in."""
+        near = [key for key in keys if sees_holder(self.viewer, key[0])]
+        if len(near) < len(keys):
+            pooled = await pools.pools(session, list({key[0] for key in keys}), member_id=self.viewer.member_id)
+            near += [key for key in keys if key[0] in pooled]
+        return near
+
     @cached_property
     def holds(self) -> DataLoader[OperationKey, Hold | None]:
         """Holds in reach, as operations are: for a merchant, or of its own points."""
 
         async def load(session: AsyncSession, keys: list[OperationKey]) -> list[Hold | None]:
-            near = [key for key in keys if sees_holder(self.viewer, key[0])]
+            near = await self._near(session, keys)
             found = await ledger.holds(session, near) if near else {}
             own = members_of(self.viewer)
             return [

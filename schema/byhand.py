@@ -35,7 +35,10 @@ class AdjustPointsInput:
 
     idempotency_key: str = strawberry.field(description=KEY)
     merchant: str = strawberry.field(description="The code of the merchant whose staff does it, and who pays for it.")
-    member: MemberRef
+    member: MemberRef | None = strawberry.field(default=strawberry.UNSET, description="Whose; or a pool's.")
+    pool: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET, description="Instead: a pool of this merchant's, in whose points it is done."
+    )
     currency: str | None = strawberry.field(
         default=strawberry.UNSET, description="Whose points: default the merchant's own; another's under an agreement."
     )

@@ -189,6 +189,9 @@ class HoldPointsInput:
     currency: str | None = strawberry.field(
         default=strawberry.UNSET, description="Whose points: default the merchant's own; another's under an agreement."
     )
+    pool: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET, description="Points of this pool, where the member may spend them; not their own."
+    )
     points: Points
     expires_in: int | None = strawberry.field(default=900, description="Seconds, from 1 to 604800 (a week).")
     order_ref: str | None = strawberry.UNSET

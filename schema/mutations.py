@@ -166,7 +166,7 @@ RedeemResult = Annotated[
     strawberry.union("RedeemResult"),
 ]
 HoldPointsResult = Annotated[
-    Held | _Shared | _Still | InsufficientPoints | NoAgreement | _Unspendable | StoredValueElsewhere,
+    Held | _Shared | _Still | InsufficientPoints | NoAgreement | _Unspendable | StoredValueElsewhere | _NotOfPool,
     strawberry.union("HoldPointsResult"),
 ]
 _HoldEnded = AlreadyCaptured | AlreadyReleased | HoldLapsed

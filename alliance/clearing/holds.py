@@ -19,6 +19,7 @@ from domain.errors import InvalidInput
 from domain.ledger.holds import CaptureHold, HoldPoints, ReleaseHold
 from domain.ledger.model import Hold
 from domain.ledger.request import Key, Rider
+from domain.pools.riders import MOVERS, InPool, OfHold
 from domain.programs.catalogue import Merchant
 
 SECONDS = range(1, 7 * 24 * 3600 + 1)
@@ -42,10 +43,11 @@ def hold_request(
     store: str | None = None,
     order_ref: str | None = None,
     dry_run: bool = False,
+    pool_id: uuid.UUID | None = None,
 ) -> HoldPoints:
     """Set points aside for `merchant`, its own or another's under an agreement, for so many seconds.
 
-    A dry run says what capturing them would make owed.
+    They are the member's, or those of a pool where the member may spend. A dry run says what a capture would make owed.
 
     Raises InvalidInput, NotFound; the posting refuses with NoAgreement, and as any debit.
     """
@@ -66,8 +68,10 @@ def hold_request(
         else:
             lines = _owed(runtime, version, merchant.id, kind.merchant_id, kind.code, points)
             riders = (Owing(lines, None),) if dry_run else ()
+    if pool_id is not None:
+        riders = (InPool(pool_id, member_id, MOVERS, spends=True), *riders)
     return HoldPoints(
-        holder_id=member_id,
+        holder_id=pool_id or member_id,
         key=key,
         client_id=client_id,
         as_of=as_of,
@@ -107,6 +111,7 @@ async def capture_request(
         version = await _version(runtime, hold)
         lines = _owed(runtime, version, hold.merchant_id, hold.issuer_id, hold.currency, points)
         riders = (Owing(lines, None if dry_run else as_of),) if lines else ()
+    riders = (*riders, OfHold(hold.holder_id, hold.id))
     zone = runtime.catalogue.merchants_by_id[hold.issuer_id].timezone
     return CaptureHold(
         holder_id=hold.holder_id,

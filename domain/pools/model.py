@@ -66,7 +66,7 @@ class PoolMember(Base):
 
 
 class PoolSpend(Base):
-    """Which member spent points of a pool, by an operation that lies under the pool."""
+    """Which member spent points of a pool, by an operation that lies under the pool, or set them aside by a hold."""
 
     __tablename__ = "pool_spend"
 

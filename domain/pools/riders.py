@@ -45,6 +45,52 @@ class _Pools:
 POOLS = _Pools()
 
 
+class _SetAsideBy:
+    """Who set points of a pool aside, by (pool, hold); nothing for holds of members' own points."""
+
+    shared_lock: tuple[int, int] | None = None
+
+    async def load(
+        self, connection: asyncpg.Connection, keys: Sequence[tuple[UUID, UUID]]
+    ) -> dict[tuple[UUID, UUID], UUID]:
+        rows = await connection.fetch(
+            """SELECT holder_id, operation_id, member_id
+               FROM unnest($1::uuid[], $2::uuid[]) AS asked (holder_id, operation_id)
+               JOIN pool_spend USING (holder_id, operation_id)""",
+            [holder_id for holder_id, _ in keys],
+            [hold_id for _, hold_id in keys],
+        )
+        return {(row["holder_id"], row["operation_id"]): row["member_id"] for row in rows}
+
+
+SET_ASIDE_BY = _SetAsideBy()
+
+
+@dataclass(frozen=True, slots=True)
+class OfHold:
+    """Notes on the capture of a hold of a pool's points that who set them aside has spent them.
+
+    That they might was decided then (R14): they may have left since.
+    """
+
+    holder_id: UUID
+    hold_id: UUID
+
+    def needs(self, needs: Needs) -> None:
+        """Who it was."""
+        needs.other(SET_ASIDE_BY, (self.holder_id, self.hold_id))
+
+    def ride(self, books: Books, effect: Effect) -> None:
+        """One row, where it was a pool's."""
+        member_id: UUID | None = books.other(SET_ASIDE_BY, (self.holder_id, self.hold_id))
+        if member_id is not None:
+            effect.rows.append((_SPEND, _spend(effect, member_id)))
+
+
+def _spend(effect: Effect, member_id: UUID) -> dict[str, Any]:
+    return {"holder_id": effect.holder_id, "operation_id": effect.operation["id"], "member_id": member_id}
+
+
 @dataclass(frozen=True, slots=True)
 class InPool:
     """Lets a posting through only if the member's role in the pool is one of `roles`; `spends` notes who spent."""
@@ -70,5 +116,4 @@ class InPool:
             raise NotInPool(role=role, path=("member",))
         if self.spends:
             books.require_active(self.member_id)
-            row = {"holder_id": self.pool_id, "operation_id": effect.operation["id"], "member_id": self.member_id}
-            effect.rows.append((_SPEND, row))
+            effect.rows.append((_SPEND, _spend(effect, self.member_id)))

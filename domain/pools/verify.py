@@ -18,4 +18,10 @@ CHECKS = {
         FROM pool p JOIN operation o ON o.holder_id = p.id AND o.kind = 'REDEEM'
         WHERE NOT EXISTS (SELECT FROM pool_spend s JOIN pool_member m ON m.holder_id = s.holder_id
                           AND m.member_id = s.member_id WHERE s.holder_id = o.holder_id AND s.operation_id = o.id)""",
+    "what is set aside of a pool is spent by the member who did": """
+        SELECT h.holder_id, h.id::text AS kind, h.currency, h.points AS kept, h.captured AS proved
+        FROM pool p JOIN hold h ON h.holder_id = p.id
+        LEFT JOIN pool_spend a ON a.holder_id = h.holder_id AND a.operation_id = h.id
+        LEFT JOIN pool_spend s ON s.holder_id = h.holder_id AND s.operation_id = h.captured_by
+        WHERE a.member_id IS NULL OR (h.captured_by IS NOT NULL AND s.member_id IS DISTINCT FROM a.member_id)""",
 }

@@ -259,6 +259,66 @@ async def test_members_come_and_go_and_a_pool_is_closed_empty(house: House, runt
         assert (await verify(session)).differences == []
 
 
+async def test_r06_r14_points_of_a_pool_are_set_aside_and_captured(
+    anonymous: Client, house: House, runtime: Runtime
+) -> None:
+    """Bob sets 30 of 40 aside and leaves; the till captures 25 of them, which Bob has spent."""
+    await earn(house.operator, house.cards[0], 100)
+    await house.put(0, 40)
+    given = {"merchant": "grocer", "channel": "STORE", "pool": house.pool, "points": 30}
+    want = "... on Held { points hold { id } wallet { available held } } ... on NotInPool { role }"
+
+    async def hold(who: int) -> Any:
+        return await house.operator.do("holdPoints", "HoldPointsInput", want, member=by_card(house.cards[who]), **given)
+
+    assert (await hold(2))["role"] == "CONTRIBUTOR"
+    assert (await hold(3))["code"] == "NOT_FOUND"
+    held = await hold(1)
+    assert held["wallet"] == {"available": 10, "held": 30}
+    assert (await house.spend(0, 11))["code"] == "INSUFFICIENT_POINTS"
+    ann = await member_client(anonymous, house, 0)
+    seen = "query ($id: ID!) { node(id: $id) { ... on Hold { points } } }"
+    assert (await ann.run(seen, id=held["hold"]["id"]))["node"] == {"points": 30}
+    assert (await house.remove(1))["__typename"] == "PoolMemberRemoved"
+    captured = "... on Captured { released operation { spentBy { role number leftAt } } wallet { available } }"
+    done = await house.operator.do("captureHold", "CaptureHoldInput", captured, hold=held["hold"]["id"], points=25)
+    assert (done["released"], done["wallet"]) == (5, {"available": 15})
+    spender = done["operation"]["spentBy"]
+    assert (spender["role"], spender["leftAt"] is None) == ("SPENDER", False)
+    async with runtime.database.session() as session:
+        assert (await verify(session)).differences == []
+
+
+async def test_r06_a16_a_pools_points_are_adjusted_by_its_merchant(grocer: Client, fuel: Client, house: House) -> None:
+    want = "... on Adjusted { points wallet { available } operation { kind member { id } } }"
+
+    async def adjust(client: Client, points: int, **more: Any) -> Any:
+        given = {"merchant": "grocer", "pool": house.pool, "points": points, "reason": "goodwill"} | more
+        return await client.do("adjustPoints", "AdjustPointsInput", want, **given)
+
+    up = await adjust(grocer, 50)
+    assert (up["points"], up["wallet"], up["operation"]) == (50, {"available": 50}, {"kind": "ADJUST", "member": None})
+    assert (await adjust(grocer, -20))["wallet"] == {"available": 30}
+    assert (await adjust(grocer, -31))["code"] == "INSUFFICIENT_POINTS"
+    refused = [
+        await adjust(grocer, 1, member=by_card(house.cards[0])),
+        await adjust(grocer, 1, pool=None),
+        await adjust(fuel, 1, merchant="fuel"),
+        await adjust(grocer, 1, currency="GCARD"),
+        await adjust(grocer, 1, pool="nonsense"),
+    ]
+    assert [one["code"] for one in refused] == [
+        "INVALID_INPUT",
+        "INVALID_INPUT",
+        "NOT_FOUND",
+        "NOT_ALLOWED",
+        "NOT_FOUND",
+    ]
+    assert (await house.take(0, 30))["points"] == 30
+    assert (await house.operator.do("closePool", "ClosePoolInput", "", pool=house.pool))["__typename"] == "PoolClosed"
+    assert (await adjust(grocer, 1))["code"] == "MEMBER_NOT_ACTIVE"
+
+
 async def test_r16_of_many_who_spend_a_pool_at_once_one_does(house: House) -> None:
     await earn(house.operator, house.cards[0], 100)
     await house.put(0, 100)
@@ -272,12 +332,15 @@ async def test_r16_of_many_who_spend_a_pool_at_once_one_does(house: House) -> No
         ("UPDATE pool SET status = 'CLOSED'", "a closed pool is empty"),
         ("DELETE FROM pool_member WHERE role = 'OWNER'", "points of a pool move with its members"),
         ("DELETE FROM pool_spend", "what is spent of a pool is spent by one of its members"),
+        ("DELETE FROM pool_spend", "what is set aside of a pool is spent by the member who did"),
     ],
 )
 async def test_r26_tampering_with_pools_is_found(house: House, runtime: Runtime, tampering: str, check: str) -> None:
     await earn(house.operator, house.cards[0], 100)
     await house.put(0, 100)
     await house.spend(1, 30)
+    given = {"merchant": "grocer", "channel": "STORE", "member": by_card(house.cards[1]), "pool": house.pool}
+    await house.operator.do("holdPoints", "HoldPointsInput", "", points=5, **given)
     async with runtime.database.session() as session:
         await session.execute(text(tampering))
         await session.flush()
