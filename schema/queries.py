@@ -12,6 +12,7 @@ from domain.programs import catalogue as programs
 from resolvers import (
     agreements,
     cycles,
+    exposures,
     holds,
     ids,
     jobs,
@@ -28,10 +29,12 @@ from resolvers import (
 from resolvers import viewer as access
 from resolvers.agreements import AGREEMENT_SHAPE
 from resolvers.cycles import CYCLE_SHAPE
+from resolvers.exposures import EXPOSURE_SHAPE
 from resolvers.members import MEMBER_SHAPE
 from resolvers.pages import cut, window
 from schema.agreements import Agreement, AgreementVersion
 from schema.enums import ViewerKind
+from schema.exposure import Exposure
 from schema.holds import Hold
 from schema.inputs import MemberFilter, MemberRef
 from schema.jobs import Job, JobQueries
@@ -304,6 +307,27 @@ class Query(JobQueries):
     async def deposits(self, info: Info, as_of: datetime | None = None, merchant: str | None = None) -> list[Deposit]:
         """At an instant, default now; one a currency of the catalogue."""
         return [Deposit.of(row) for row in await stored_value.report(info.context, as_of, merchant)]
+
+    @strawberry.field(
+        description="A merchant's cap and its position against it, by default one's own; null without a cap."
+    )
+    async def exposure(self, info: Info, merchant: str | None = None) -> Exposure | None:
+        """As of now."""
+        found = await exposures.one(info.context, merchant)
+        return None if found is None else Exposure.of(info, found)
+
+    @strawberry.field(description="All merchants with a cap, by code; a merchant sees its own.")
+    async def exposures(
+        self,
+        info: Info,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Connection[Exposure]:
+        """A page."""
+        page = await exposures.listed(info.context, window(EXPOSURE_SHAPE, first, after, last, before))
+        return Connection[Exposure].of(page, lambda row: Exposure.of(info, row))
 
     @strawberry.field(description="Rings of gifts made from `since` to before `until`, most points round first.")
     async def gift_rings(

@@ -13,6 +13,7 @@ from server.commands import (
     bench,
     book,
     cycle,
+    exposure,
     importing,
     jobs,
     log,
@@ -57,6 +58,7 @@ cycle.cycle.command("report")(netting.netting_report)
 app.add_typer(cycle.cycle, name="cycle")
 app.add_typer(statement.statement, name="statement")
 report.report.command()(balances.balances)
+report.report.command()(exposure.exposure)
 app.add_typer(report.report, name="report")
 app.add_typer(jobs.jobs, name="jobs")
 app.add_typer(notices.notice, name="notice")

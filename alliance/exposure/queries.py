@@ -4,13 +4,14 @@ import uuid
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.exposure.model import Exposure, ExposureAlert
 from alliance.exposure.positions import EXPOSURES, Standing
 from alliance.exposure.riders import Within
 from domain.ledger.due import DuePending
+from domain.ledger.model import PendingGrant
 from domain.ledger.request import Books
 
 # Of cycles that are over, what was owed is in their pair nets, and what was paid in their payments: so that what is
@@ -57,6 +58,26 @@ async def alerts(
     if after is not None:
         query = query.where(ExposureAlert.id < after)
     return (await session.scalars(query.order_by(ExposureAlert.id.desc()).limit(size))).all()
+
+
+async def count_alerts(session: AsyncSession, merchant_id: uuid.UUID) -> int:
+    """How many alerts a merchant has had."""
+    return await session.scalar(select(func.count()).where(ExposureAlert.merchant_id == merchant_id)) or 0
+
+
+async def last_alerts(session: AsyncSession, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, ExposureAlert]:
+    """The newest alert of each of these merchants; one without any is left out."""
+    query = select(ExposureAlert).where(ExposureAlert.merchant_id.in_(ids)).distinct(ExposureAlert.merchant_id)
+    rows = await session.scalars(query.order_by(ExposureAlert.merchant_id, ExposureAlert.id.desc()))
+    return {row.merchant_id: row for row in rows}
+
+
+async def waiting(session: AsyncSession, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, int]:
+    """How many points wait for room of each of these merchants."""
+    query = select(PendingGrant.room_of, func.sum(PendingGrant.remaining)).where(
+        PendingGrant.room_of.in_(ids), ~PendingGrant.done
+    )
+    return {id_: int(points) for id_, points in await session.execute(query.group_by(PendingGrant.room_of)) if id_}
 
 
 _WAITING = text("""

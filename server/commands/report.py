@@ -49,7 +49,7 @@ def deposits(
 
         rows = with_runtime(settings, read)
     columns = ("merchant", "currency", "money", "topped up", "refunded", "spent", "outstanding", "wallets")
-    answer({"deposits": rows}, json, lambda console: _show(console, columns, rows))
+    answer({"deposits": rows}, json, lambda console: show_rows(console, columns, rows))
 
 
 @report.command()
@@ -76,10 +76,11 @@ def rings(
 
         rows = with_runtime(settings, read)
     columns = ("members", "currency", "went round", "given", "gifts", "first", "last")
-    answer({"rings": rows}, json, lambda console: _show(console, columns, rows))
+    answer({"rings": rows}, json, lambda console: show_rows(console, columns, rows))
 
 
-def _show(console: Console, columns: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
+def show_rows(console: Console, columns: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
+    """A table of them."""
     table = Table(*columns)
     for row in rows:
         table.add_row(*(" > ".join(value) if isinstance(value, list) else str(value) for value in row.values()))
