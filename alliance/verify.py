@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from alliance.archive.verify import CHECKS as ARCHIVE_CHECKS
 from alliance.archive.verify import WHOLE as ARCHIVE_WHOLE
 from alliance.archive.verify import verify_archive
+from alliance.disputes.verify import CHECKS as DISPUTE_CHECKS
 from alliance.exposure.verify import CHECKS as EXPOSURE_CHECKS
 from alliance.proofs.verify import CHECKS as LOG_CHECKS
 from alliance.proofs.verify import verify_log
@@ -46,8 +47,8 @@ _CHECKS = {
         WHERE coalesce(p.lines + p.adjustments, 0) <> coalesce(o.amount, 0)""",
     "pair net and its remainder are the pair's closing": """
         SELECT first_id AS holder_id, cycle_id || ' ' || second_id AS kind, 'millionths' AS currency,
-               net * {unit} + carried AS kept, opening + lines + adjustments AS proved
-        FROM pair_net WHERE net * {unit} + carried <> opening + lines + adjustments""",
+               net * {unit} + carried + suspended AS kept, opening + lines + adjustments AS proved
+        FROM pair_net WHERE net * {unit} + carried + suspended <> opening + lines + adjustments""",
     "pair net is rounded half-even": """
         SELECT first_id AS holder_id, cycle_id || ' ' || second_id AS kind, 'millionths' AS currency,
                net * {unit} AS kept, opening + lines + adjustments AS proved
@@ -111,7 +112,7 @@ async def verify(
     currency = await session.scalar(select(AllianceRow.settlement_currency))
     unit = minor_unit(currency) if currency else 1
     await session.rollback()
-    checks = {name: sql.format(unit=unit) for name, sql in (_CHECKS | EXPOSURE_CHECKS).items()}
+    checks = {name: sql.format(unit=unit) for name, sql in (_CHECKS | EXPOSURE_CHECKS | DISPUTE_CHECKS).items()}
     by_holder = _BY_HOLDER | LOG_CHECKS | ARCHIVE_CHECKS | POOL_CHECKS | TIER_CHECKS
     proof = await verify_ledger(session, by_holder, proof, progress, whole=checks | ARCHIVE_WHOLE)
     await verify_log(session, proof, progress)

@@ -3,6 +3,7 @@
 import alliance.agreements.model
 import alliance.archive.model
 import alliance.clearing.model
+import alliance.disputes.model
 import alliance.exchange.model
 import alliance.exposure.model
 import alliance.proofs.model

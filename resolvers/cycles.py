@@ -244,7 +244,12 @@ async def _step(
         return {"cycle": str((await step(session, about)).id)}
 
     outcome = await once(context, key, act, before)
-    cycle = await context.loaders.cycles.load(UUID(outcome["cycle"]))
+    return await loaded(context, UUID(outcome["cycle"]))
+
+
+async def loaded(context: Context, cycle_id: UUID) -> SettlementCycle:
+    """A cycle as it is now. Raises NotFound."""
+    cycle = await context.loaders.cycles.load(cycle_id)
     if cycle is None:
         raise NotFound(what="cycle", path=("cycle",))
     return cycle

@@ -13,7 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from strawberry.dataloader import DataLoader
 
 from alliance.clearing import queries as clearing
+from alliance.clearing.model import Obligation
 from alliance.clearing.queries import Deciding
+from alliance.disputes import queries as disputes
+from alliance.disputes.model import Objection
 from alliance.proofs import queries as log
 from alliance.proofs.model import Inclusion
 from alliance.runtime import Runtime
@@ -350,6 +353,16 @@ class Loaders:
 
         async def load(session: AsyncSession, ids: list[UUID]) -> list[list[Payment]]:
             found = await settlement.payments(session, ids, party=members_of(self.viewer))
+            return [found[id_] for id_ in ids]
+
+        return self._loader(load)
+
+    @cached_property
+    def objections(self) -> DataLoader[UUID, list[tuple[Objection, Obligation]]]:
+        """Objections to lines of cycles, with the lines; those to a merchant's own alone."""
+
+        async def load(session: AsyncSession, ids: list[UUID]) -> list[list[tuple[Objection, Obligation]]]:
+            found = await disputes.of_cycles(session, ids, party=members_of(self.viewer))
             return [found[id_] for id_ in ids]
 
         return self._loader(load)

@@ -30,6 +30,7 @@ class Scope(StrEnum):
     CYCLE_NET = "cycle:net"
     CYCLE_SETTLE = "cycle:settle"
     CYCLE_RECEIVE = "cycle:receive"
+    CYCLE_OBJECT = "cycle:object"
     CYCLE_ABORT = "cycle:abort"
     JOBS_READ = "jobs:read"
     JOBS_WRITE = "jobs:write"
@@ -57,6 +58,7 @@ MEANING: dict[Scope, str] = {
     Scope.CYCLE_NET: "net cycles, and plan their payments",
     Scope.CYCLE_SETTLE: "have the payments of cycles made",
     Scope.CYCLE_RECEIVE: "record payments as received",
+    Scope.CYCLE_OBJECT: "object to lines of statements",
     Scope.CYCLE_ABORT: "give cycles up",
     Scope.JOBS_READ: "see jobs in the background",
     Scope.JOBS_WRITE: "retry and discard jobs that failed",
@@ -83,7 +85,7 @@ ALLOWED_SCOPES: dict[Kind, frozenset[str]] = {
     "member": DEFAULT_SCOPES["member"] | {Scope.POINTS_SPEND},
     "merchant": DEFAULT_SCOPES["merchant"]
     | {Scope.IDENTIFIERS_READ, Scope.POINTS_GIVE, Scope.POINTS_TRANSFER, Scope.POINTS_ADJUST, Scope.SETTLEMENT_WRITE}
-    | {Scope.CYCLE_CONFIRM, Scope.CYCLE_RECEIVE, Scope.AGREEMENTS_WRITE},
+    | {Scope.CYCLE_CONFIRM, Scope.CYCLE_RECEIVE, Scope.CYCLE_OBJECT, Scope.AGREEMENTS_WRITE},
     "operator": frozenset(Scope),
     "auditor": _READS,
 }

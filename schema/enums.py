@@ -5,6 +5,7 @@ from enum import StrEnum
 import strawberry
 
 from alliance.clearing.model import ObligationKind
+from alliance.disputes.model import ObjectionReason
 from alliance.settlement.model import CycleStatus, PaymentStatus
 from domain.ledger.model import HoldStatus, OperationKind
 from domain.members.model import MemberStatus
@@ -57,6 +58,7 @@ class ViewerKind(StrEnum):
 for shared, about in (
     (CycleStatus, "The states of a settlement cycle, in order; ABORTED from any before SETTLING."),
     (PaymentStatus, "PLANNED by netting, PAID by settling; CARRIED to the next cycle for being too small."),
+    (ObjectionReason, "Why a merchant objects to a line: reasons that a machine can check."),
     (ObligationKind, "What is owed for; a FEE goes to the operator."),
     (HoldStatus, "What became of points that were set aside."),
     (OperationKind, "What a business event was."),

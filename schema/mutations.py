@@ -38,6 +38,7 @@ from schema.byhand import (
     TransferPointsInput,
     Transferred,
 )
+from schema.disputes import DisputeMutations
 from schema.exchange import Quote
 from schema.holding import Captured, Held, Released
 from schema.inputs import (
@@ -254,7 +255,7 @@ def _earned(info: Info, result: Any) -> Any:
 
 
 @strawberry.type
-class Mutation(AgreementMutations, JobMutations, SettlingMutations):
+class Mutation(AgreementMutations, JobMutations, SettlingMutations, DisputeMutations):
     """What can be done."""
 
     @strawberry.mutation(description="Find or create a member, by any identifier, at any channel; and let them join.")

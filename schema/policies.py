@@ -58,6 +58,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         **_all(by("operator", scope=Scope.CYCLE_SETTLE), "settleCycle"),
         **_all(by("merchant", "operator", scope=Scope.CYCLE_RECEIVE), "recordReceipt"),
         **_all(by("operator", scope=Scope.CYCLE_ABORT), "abortCycle"),
+        **_all(by("merchant", scope=Scope.CYCLE_OBJECT), "objectToLines"),
         **_all(by("operator", scope=Scope.JOBS_WRITE), "retryJob discardJob"),
     },
     "Viewer": _all(PARENT, "kind scopes merchant member"),
@@ -138,7 +139,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "SettlementCycle": _all(
         PARENT,
         "id number status opensAt closesAt gross bilateral multilateral positions payments obligations statement"
-        " objectionsUntil paymentsDue transitions",
+        " objectionsUntil paymentsDue transitions objections",
     )
     | _all(PARENT, "netting"),
     "Netting": _all(PARENT, "obligations gross bilateral multilateral carried"),
@@ -151,11 +152,11 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "Payment": _all(PARENT, "number from to amount status paidAt reference"),
     "Obligation": _all(
         PARENT,
-        "reference kind debtor creditor currency points amount occurredAt bookedAt orderRef late reverses member store"
-        " price agreementVersion reversedReference pastCap",
+        "line reference kind debtor creditor currency points amount occurredAt bookedAt orderRef late reverses member"
+        " store price agreementVersion reversedReference pastCap",
     ),
     "Statement": _all(PARENT, "merchant opening lines adjustments closing position issuedAt confirmedAt partners"),
-    "PartnerBalance": _all(PARENT, "partner opening lines adjustments closing net carried"),
+    "PartnerBalance": _all(PARENT, "partner opening lines adjustments closing net carried suspended"),
     "PageInfo": _all(PARENT, "hasNextPage hasPreviousPage startCursor endCursor"),
     **{
         f"{node}Connection": _all(PARENT, "edges pageInfo totalCount")
@@ -217,6 +218,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
             "Netted",
             "Settled",
             "ReceiptRecorded",
+            "Objected",
             "Aborted",
         )
     },
@@ -291,6 +293,11 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "EarlierCycleOpen": _ERROR | _all(PARENT, "number"),
     "LaterCycleStated": _ERROR | _all(PARENT, "number"),
     "TooLate": _ERROR | _all(PARENT, "days"),
+    "Objection": _all(PARENT, "line reason by at suspended"),
+    "ObjectionTooLate": _ERROR | _all(PARENT, "until"),
+    "ObjectionUnfounded": _ERROR | _all(PARENT, "reason"),
+    "ObjectionLimitExceeded": _ERROR | _all(PARENT, "cap used"),
+    "AlreadyObjected": _ERROR,
     "_Service": _all(PUBLIC, "sdl"),
 }
 

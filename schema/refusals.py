@@ -70,6 +70,10 @@ class ErrorCode(StrEnum):
     ALREADY_IN_POOL = "ALREADY_IN_POOL"
     POOL_NOT_EMPTY = "POOL_NOT_EMPTY"
     POOL_FULL = "POOL_FULL"
+    OBJECTION_TOO_LATE = "OBJECTION_TOO_LATE"
+    OBJECTION_UNFOUNDED = "OBJECTION_UNFOUNDED"
+    OBJECTION_LIMIT_EXCEEDED = "OBJECTION_LIMIT_EXCEEDED"
+    ALREADY_OBJECTED = "ALREADY_OBJECTED"
 
 
 @strawberry.interface(description="Why a call was refused. A refusal is an answer, not a fault.")
@@ -479,6 +483,36 @@ class MerchantAtCap(UserError):
 
     merchant: str
     own = ("merchant",)
+
+
+@strawberry.type(description="Objections to this statement are not heard any more.")
+class ObjectionTooLate(UserError):
+    """What is wrong is claimed after it was settled."""
+
+    until: str
+    own = ("until",)
+
+
+@strawberry.type(description="The line is not as the objection says.")
+class ObjectionUnfounded(UserError):
+    """As far as a machine can tell."""
+
+    reason: str
+    own = ("reason",)
+
+
+@strawberry.type(description="Too much of what two merchants owe each other would be in dispute.")
+class ObjectionLimitExceeded(UserError):
+    """Both are amounts of the settlement currency."""
+
+    cap: str
+    used: str
+    own = ("cap", "used")
+
+
+@strawberry.type(description="This line is in dispute already.")
+class AlreadyObjected(UserError):
+    """Once is enough."""
 
 
 TYPES: dict[str, type[UserError]] = {kind.__name__: kind for kind in UserError.__subclasses__()}

@@ -7,11 +7,13 @@ from uuid import UUID
 import strawberry
 
 from alliance.clearing.model import ObligationKind
+from alliance.disputes import model as disputes
 from alliance.settlement import model
 from alliance.settlement.queries import MerchantStatement, StatementLine
 from alliance.settlement.rules import Report, minor_unit, saving
 from alliance.statements.rules import price
-from resolvers import cycles, ids
+from resolvers import cycles, ids, obligations
+from resolvers.lines import line_id
 from resolvers.obligations import SeenLine
 from resolvers.pages import window
 from schema.merchants import Merchant, PointsCurrency
@@ -68,6 +70,7 @@ class Payment:
 class Obligation:
     """Both parties see the same line. `reference` is a name that only they share, and that leads to no member."""
 
+    line: strawberry.ID = strawberry.field(description="Names this line, for objectToLines.")
     reference: str
     member: str = strawberry.field(
         description="A name for the member that only these two share, the same in all cycles."
@@ -107,6 +110,7 @@ class Obligation:
         """From a row, as far as the viewer may see it."""
         row = line.row
         return cls(
+            line=strawberry.ID(line_id(info.context, row)),
             reference=line.reference,
             member=line.member,
             kind=ObligationKind(row.kind),
@@ -128,17 +132,40 @@ class Obligation:
         )
 
 
+@strawberry.type(description="A line that a merchant objects to. It is not settled until that is decided.")
+class Objection:
+    """Both parties of the line see it."""
+
+    line: Obligation
+    reason: disputes.ObjectionReason
+    by: Merchant | None
+    at: datetime
+    suspended: Money = strawberry.field(description="The line's amount, which is left out of the net.")
+
+    @classmethod
+    def of(cls, info: Info, row: disputes.Objection, line: SeenLine) -> Self:
+        """From a row and its line."""
+        return cls(
+            line=Obligation.of(info, line),
+            reason=disputes.ObjectionReason(row.reason),
+            by=_merchant(info, row.merchant_id),
+            at=row.raised_at,
+            suspended=Money.of_micro(line.row.amount, _currency(info)),
+        )
+
+
 @strawberry.type(description="A merchant's account with one partner; positive is to be received.")
 class PartnerBalance:
-    """opening + lines + adjustments = closing; `net` is what is settled of it, `carried` what is left."""
+    """opening + lines + adjustments = closing = net + carried + suspended."""
 
     partner: Merchant | None
     opening: Money
     lines: Money
     adjustments: Money
     closing: Money
-    net: Money
-    carried: Money
+    net: Money = strawberry.field(description="What is settled.")
+    carried: Money = strawberry.field(description="What opens the next cycle.")
+    suspended: Money = strawberry.field(description="Lines that one of the two objects to, until that is decided.")
 
     @classmethod
     def of(cls, info: Info, row: StatementLine) -> Self:
@@ -152,6 +179,7 @@ class PartnerBalance:
             closing=Money.of_micro(row.closing, currency),
             net=Money.of_minor(row.net, currency),
             carried=Money.of_micro(row.carried, currency),
+            suspended=Money.of_micro(row.suspended, currency),
         )
 
 
@@ -302,6 +330,13 @@ class SettlementCycle(Node):
     async def transitions(self, info: Info) -> list[CycleTransition]:
         """At most one a status."""
         return [CycleTransition.of(info, row) for row in await info.context.loaders.transitions.load(self.row.id)]
+
+    @strawberry.field(description="Lines that merchants object to; a merchant sees those it is a party to.")
+    async def objections(self, info: Info) -> list[Objection]:
+        """In the order in which they were raised."""
+        found = await info.context.loaders.objections.load(self.row.id)
+        lines = await obligations.seen(info.context, [line for _, line in found])
+        return [Objection.of(info, row, line) for (row, _), line in zip(found, lines, strict=True)]
 
     @strawberry.field(description="Line by line; with merchant (a code), those to which it is a party.")
     async def obligations(

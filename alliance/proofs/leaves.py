@@ -162,6 +162,7 @@ NOT_IN_LEAVES = {
     "forced_exit": "says which of its operation's lots, which are proved, were sold for which",
     "pool_spend": "says who spent points of a pool; what was spent is proved",
     "adjustment": "counts what its operation, which is proved, moved",
+    "objection": "says what a merchant holds of a line; the line is proved",
     "member_tier": "follows from the credits, which are proved; some have no operation",
 }
 """Tables that name an operation and are in no leaf, and why."""

@@ -198,6 +198,7 @@ async def _keep(session: AsyncSession, cycle: SettlementCycle, nets: Sequence[Pa
                 "count": net.count,
                 "net": net.net,
                 "carried": net.carried,
+                "suspended": net.suspended,
             }
             for net in nets
         ],

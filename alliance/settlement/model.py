@@ -100,6 +100,7 @@ class PairNetRow(Base):
     count: Mapped[int]
     net: Mapped[int]
     carried: Mapped[int] = mapped_column(WideInteger)
+    suspended: Mapped[int] = mapped_column(WideInteger, server_default=text("0"))
 
 
 class Statement(Base):

@@ -57,6 +57,7 @@ class StatementLine:
     closing: int
     net: int
     carried: int
+    suspended: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +230,7 @@ async def _stored_pairs(
                 count=row.count,
                 net=row.net,
                 carried=row.carried,
+                suspended=row.suspended,
             )
         )
     return result
@@ -321,6 +323,7 @@ def _line(pair: PairNet, other: uuid.UUID, sign: int) -> StatementLine:
         closing=sign * pair.closing,
         net=sign * pair.net,
         carried=sign * pair.carried,
+        suspended=sign * pair.suspended,
     )
 
 

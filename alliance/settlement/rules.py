@@ -47,10 +47,14 @@ class PairNet:
     count: int
     net: int
     carried: int
+    suspended: int = 0
 
     @property
     def closing(self) -> int:
-        """The whole claim at the end of the cycle, of which `net` is settled and `carried` is left, in millionths."""
+        """The whole claim at the end of the cycle, in millionths.
+
+        Of it `net` is settled, `carried` opens the next cycle, and `suspended` waits until a dispute is decided.
+        """
         return self.opening + self.lines + self.adjustments
 
     @property
@@ -136,7 +140,7 @@ def carried_whole(pairs: Iterable[PairNet], openings: Mapping[Pair, int]) -> lis
         opening = openings.get((first, second), 0)
         pair = known.get((first, second)) or PairNet(first, second, 0, 0, 0, 0, 0, 0, 0)
         gross = pair.gross - abs(pair.opening) + abs(opening)
-        left = opening + pair.lines + pair.adjustments
+        left = opening + pair.lines + pair.adjustments - pair.suspended
         result.append(replace(pair, opening=opening, gross=gross, net=0, carried=left))
     return result
 

@@ -273,3 +273,61 @@ async def test_a07_a_cycle_is_not_closed_in_the_future(operator: Client, card: s
     by_clock = await operator.at(datetime(2100, 1, 1, tzinfo=UTC)).do("closeCycle", "CloseCycleInput", "")
     assert by_clock["__typename"] == "InvalidInput"
     assert len((await operator.run("{ alliance { cycles { edges { cursor } } } }"))["alliance"]["cycles"]["edges"]) == 1
+
+
+async def test_a10_a_merchant_objects_to_lines_of_its_statement(
+    operator: Client, grocer: Client, fuel: Client, card: str
+) -> None:
+    """Lines are named by ids that say nothing; both sides see the objection, and who is not a merchant raises none."""
+    for points in (2000, 20000):
+        await give(operator, card, points, at="fuel")  # fuel owes grocer 18.00 and 180.00
+    cycle = (await operator.do("closeCycle", "CloseCycleInput", "... on Closed { cycle { id } }"))["cycle"]["id"]
+    await operator.do("issueStatements", "CycleStepInput", "", cycle=cycle)
+    query = (
+        "query ($id: ID!) { settlementCycle(id: $id) { obligations { edges { node { line amount { amount } } } } } }"
+    )
+    seen = [await one.run(query, id=cycle) for one in (grocer, fuel)]
+    assert seen[0] == seen[1]
+    edges = seen[0]["settlementCycle"]["obligations"]["edges"]
+    line = next(edge["node"]["line"] for edge in edges if edge["node"]["amount"]["amount"] == "18.000000")
+    want = """... on Objected { cycle {
+        objections { reason by { code } line { line } suspended { amount } }
+        statement(merchant: "grocer") { partners { closing { amount } net { amount } suspended { amount } } }
+      } } ... on ObjectionUnfounded { reason }"""
+
+    async def objects(client: Client, line: str, **named: Any) -> Any:
+        lines = [{"line": line, **named}]
+        return await client.do("objectToLines", "ObjectToLinesInput", want, cycle=cycle, lines=lines)
+
+    wrong = {"reason": "WRONG_PRICE", "expected": {"amount": "0.009", "currency": "USD"}}
+    unfounded = await objects(grocer, line, **wrong)
+    assert (unfounded["__typename"], unfounded["reason"], unfounded["path"]) == (
+        "ObjectionUnfounded",
+        "WRONG_PRICE",
+        ["lines", "0"],
+    )
+    for bad in ("", line[:-4] + "AAAA", "x" * 500):
+        missing = await objects(grocer, bad, **wrong)
+        assert (missing["__typename"], missing["path"]) == ("NotFound", ["lines", "0", "line"])
+    done = await objects(grocer, line, reason="WRONG_PRICE", expected={"amount": "0.01", "currency": "USD"})
+    assert done["cycle"]["objections"] == [
+        {
+            "reason": "WRONG_PRICE",
+            "by": {"code": "grocer"},
+            "line": {"line": line},
+            "suspended": {"amount": "18.000000"},
+        }
+    ]
+    (balance,) = done["cycle"]["statement"]["partners"]
+    assert {name: money["amount"] for name, money in balance.items()} == {
+        "closing": "198.000000",
+        "net": "180.00",
+        "suspended": "18.000000",
+    }
+    other = await fuel.run("query ($id: ID!) { settlementCycle(id: $id) { objections { reason } } }", id=cycle)
+    assert other["settlementCycle"]["objections"] == [{"reason": "WRONG_PRICE"}]
+    errors = await operator.errors(
+        f'mutation {{ objectToLines(input: {{idempotencyKey: "12345678", cycle: "{cycle}", lines: []}}) '
+        "{ __typename } }"
+    )
+    assert errors[0]["extensions"]["code"] == "FORBIDDEN"

@@ -1,0 +1,1 @@
+"""Disputes between merchants: what they object to of a statement before it is settled."""

@@ -1,0 +1,128 @@
+"""Objecting to lines of a statement, in the caller's transaction."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from alliance.disputes import queries
+from alliance.disputes.errors import AlreadyObjected, ObjectionLimitExceeded, ObjectionTooLate, ObjectionUnfounded
+from alliance.disputes.model import Objection
+from alliance.disputes.rules import Line, Objected, is_founded, most_in_dispute, suspended
+from alliance.settlement.model import CycleStatus, PairNetRow, SettlementCycle, Statement
+from alliance.settlement.queries import pair_nets
+from alliance.settlement.rules import Pair, minor_unit, pair_of
+from alliance.settlement.steps import locked, require
+from domain.errors import InvalidInput, NotAllowed, NotFound
+from domain.money import unscaled
+from domain.programs.catalogue import Alliance
+
+MOST_LINES = 1000
+
+
+async def object_to_lines(
+    session: AsyncSession,
+    alliance: Alliance,
+    cycle_id: uuid.UUID,
+    objections: Sequence[Objected],
+    *,
+    merchant_id: uuid.UUID,
+    who: uuid.UUID,
+    as_of: datetime,
+) -> SettlementCycle:
+    """Take lines of a merchant's statement out of the net, all or none; what is left of the pair is netted again.
+
+    Raises NotFound for a line that is not on it; WrongCycleStatus, ObjectionTooLate, ObjectionUnfounded,
+    AlreadyObjected, ObjectionLimitExceeded; NotAllowed once the merchant confirmed the statement.
+    """
+    cycle = await locked(session, cycle_id, as_of)
+    require(cycle, CycleStatus.STATED)
+    if cycle.objections_until is not None and as_of >= cycle.objections_until:
+        raise ObjectionTooLate(until=cycle.objections_until.isoformat(), path=("cycle",))
+    statement = await session.get(Statement, (cycle_id, merchant_id))
+    if statement is None:
+        raise NotFound(what="statement", path=("cycle",))
+    if statement.confirmed_at is not None:
+        raise NotAllowed(reason="this statement was confirmed", path=("cycle",))
+    if not 0 < len(objections) <= MOST_LINES:
+        raise InvalidInput(reason=f"name 1 to {MOST_LINES} lines", path=("lines",))
+    found = await _founded(session, cycle_id, objections, merchant_id)
+    amounts: dict[Pair, list[int]] = defaultdict(list)
+    rows = []
+    for one, line in found:
+        first, second = pair_of(line.debtor_id, line.creditor_id)
+        amount = line.amount if line.creditor_id == first else -line.amount
+        amounts[first, second].append(amount)
+        holder_id, operation_id, seq = one.place
+        _, other_operation_id, other_seq = one.other or (None, None, None)
+        rows.append(
+            Objection(
+                cycle_id=cycle_id,
+                holder_id=holder_id,
+                operation_id=operation_id,
+                seq=seq,
+                first_id=first,
+                second_id=second,
+                amount=amount,
+                reason=one.reason.value,
+                expected=one.expected,
+                other_operation_id=other_operation_id,
+                other_seq=other_seq,
+                merchant_id=merchant_id,
+                who=who,
+                raised_at=as_of,
+            )
+        )
+    await _suspend(session, alliance, cycle, amounts)
+    session.add_all(rows)
+    await session.flush()
+    return cycle
+
+
+async def _founded(
+    session: AsyncSession, cycle_id: uuid.UUID, objections: Sequence[Objected], merchant_id: uuid.UUID
+) -> list[tuple[Objected, Line]]:
+    """The objections with their lines. Raises NotFound, AlreadyObjected, ObjectionUnfounded."""
+    places = {place for one in objections for place in (one.place, one.other) if place is not None}
+    lines = await queries.lines(session, cycle_id, places, merchant_id)
+    taken = await queries.objected(session, places)
+    result = []
+    for index, one in enumerate(objections):
+        path = ("lines", str(index))
+        line = lines.get(one.place)
+        if line is None:
+            raise NotFound(what="line", path=(*path, "line"))
+        if one.place[1:] in taken:
+            raise AlreadyObjected(path=path)
+        other = None if one.other is None else lines.get(one.other)
+        if not is_founded(one, line, other, merchant_id):
+            raise ObjectionUnfounded(reason=one.reason.value, path=path)
+        taken.add(one.place[1:])
+        result.append((one, line))
+    return result
+
+
+async def _suspend(
+    session: AsyncSession, alliance: Alliance, cycle: SettlementCycle, amounts: dict[Pair, list[int]]
+) -> None:
+    """Net the pairs again without these amounts. Raises ObjectionLimitExceeded."""
+    currency = alliance.settlement_currency
+    unit = minor_unit(currency)
+    nets = {(net.first, net.second): net for net in (await pair_nets(session, [cycle], currency))[cycle.id]}
+    already = await queries.in_dispute(session, cycle.id)
+    for pair, more in amounts.items():
+        used, cap = already.get(pair, 0), most_in_dispute(nets[pair])
+        if used + sum(map(abs, more)) > cap:
+            raise ObjectionLimitExceeded(cap=unscaled(cap, 6), used=unscaled(used, 6), path=("lines",))
+        net = suspended(nets[pair], more, unit)
+        await session.execute(
+            update(PairNetRow)
+            .where(
+                PairNetRow.cycle_id == cycle.id, PairNetRow.first_id == net.first, PairNetRow.second_id == net.second
+            )
+            .values(suspended=net.suspended, net=net.net, carried=net.carried),
+            execution_options={"synchronize_session": False},
+        )
