@@ -65,6 +65,7 @@ def _input(field: Any) -> str:
     texts = {"Channel!": "STORE", "MemberRef!": '{number: "1"}', "[IdentifierInput!]!": "[]"}
     texts |= {"Points!": "1", "[String!]!": "[]", "JSON!": "{}", "Date!": '"2017-01-01"'}
     texts["NoticeOutcome!"] = "DELIVERED"
+    texts["[ObjectedLineInput!]!"] = "[]"
     texts["PoolRole!"] = "SPENDER"
     texts["MoneyInput!"] = '{amount: "1", currency: "USD"}'
     texts["IdentifierInput!"] = '{type: "x", value: "x"}'

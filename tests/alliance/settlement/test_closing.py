@@ -31,7 +31,7 @@ async def test_a07_nobody_waits_for_a_closing_and_what_was_begun_stays_in_its_cy
     try:
         async with connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock_shared($1, $2)", *CYCLE_LOCK)
-            (old,) = set((await OPEN_CYCLE.load(connection, [NOON])).values())
+            (old,) = {found.id for found in (await OPEN_CYCLE.load(connection, [NOON])).values()}
             task = asyncio.create_task(house.close(NOON + days(1)))
             while await house.count("settlement_cycle") == 1:
                 assert not task.done()
