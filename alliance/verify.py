@@ -102,6 +102,10 @@ _CHECKS = {
 }
 
 
+BY_HOLDER = _BY_HOLDER | LOG_CHECKS | ARCHIVE_CHECKS | POOL_CHECKS | TIER_CHECKS
+"""Checks of other rooms than the ledger, by holder; see `domain.ledger.checks`."""
+
+
 async def verify(
     session: AsyncSession, proof: Proof | None = None, progress: Progress = quiet, archives: Sequence[Path] = ()
 ) -> Proof:
@@ -113,8 +117,7 @@ async def verify(
     unit = minor_unit(currency) if currency else 1
     await session.rollback()
     checks = {name: sql.format(unit=unit) for name, sql in (_CHECKS | EXPOSURE_CHECKS | DISPUTE_CHECKS).items()}
-    by_holder = _BY_HOLDER | LOG_CHECKS | ARCHIVE_CHECKS | POOL_CHECKS | TIER_CHECKS
-    proof = await verify_ledger(session, by_holder, proof, progress, whole=checks | ARCHIVE_WHOLE)
+    proof = await verify_ledger(session, BY_HOLDER, proof, progress, whole=checks | ARCHIVE_WHOLE)
     await verify_log(session, proof, progress)
     await verify_archive(session, proof, archives, progress)
     await verify_statements(session, proof, progress)

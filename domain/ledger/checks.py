@@ -55,14 +55,14 @@ CHECKS = {
         FROM hold h
         LEFT JOIN (SELECT holder_id, hold_id, sum(amount) AS amount FROM hold_allocation GROUP BY 1, 2) a
              ON a.holder_id = h.holder_id AND a.hold_id = h.id
-        WHERE h.points <> coalesce(a.amount, 0)""",
+        WHERE h.points <> coalesce(a.amount, 0) AND h.id NOT IN (SELECT target_id FROM all_repair)""",
     "capture takes what it says, out of what was held": """
         SELECT h.holder_id, h.id::text AS kind, h.currency, h.captured AS kept,
                coalesce(sum(least(-t.amount, a.amount)), 0) AS proved
         FROM hold h
         LEFT JOIN allocation t ON t.holder_id = h.holder_id AND t.operation_id = h.captured_by
         LEFT JOIN hold_allocation a ON a.holder_id = h.holder_id AND a.hold_id = h.id AND a.lot_id = t.lot_id
-        WHERE h.status = 'CAPTURED'
+        WHERE h.status = 'CAPTURED' AND h.id NOT IN (SELECT target_id FROM all_repair)
         GROUP BY h.holder_id, h.id, h.currency, h.captured
         HAVING h.captured <> coalesce(sum(least(-t.amount, a.amount)), 0)""",
     "lot is what was granted less what was taken": """
@@ -104,6 +104,7 @@ CHECKS = {
                    FROM entry f JOIN entry e USING (holder_id, operation_id, currency)
                    WHERE f.seq = 0 AND operation_id IN (SELECT reverses FROM operation)
                    GROUP BY 1, 2) e ON e.holder_id = o.holder_id AND e.operation_id = o.id
+        WHERE o.id NOT IN (SELECT target_id FROM all_repair)
         GROUP BY 1, 2
         HAVING sum(t.undone) > coalesce(max(abs(CASE o.kind WHEN 'EARN' THEN e.whole ELSE e.first END)), 0)
             OR sum(t.due) > sum(t.undone)
@@ -119,6 +120,7 @@ CHECKS = {
         LEFT JOIN (SELECT holder_id, operation_id, currency, sum(amount) AS granted FROM entry
                    WHERE operation_id IN (SELECT reverses FROM operation)
                    GROUP BY 1, 2, 3) e ON e.holder_id = o.holder_id AND e.operation_id = o.id AND e.currency = b.key
+        WHERE o.id NOT IN (SELECT target_id FROM all_repair)
         GROUP BY 1, 2, 3
         HAVING sum((b.value ->> 0)::bigint) > coalesce(max(e.granted), 0)
             OR (bool_or(t.whole) AND sum((b.value ->> 0)::bigint) < coalesce(max(e.granted), 0))
@@ -128,7 +130,8 @@ CHECKS = {
         FROM order_tender t
         LEFT JOIN operation o ON o.holder_id = t.holder_id AND o.id = t.order_id
         LEFT JOIN operation r ON r.holder_id = t.holder_id AND r.id = t.operation_id
-        WHERE o.kind IS DISTINCT FROM 'EARN' OR r.kind IS DISTINCT FROM 'REDEEM' OR o.merchant_id <> r.merchant_id""",
+        WHERE (o.kind IS DISTINCT FROM 'EARN' OR r.kind IS DISTINCT FROM 'REDEEM' OR o.merchant_id <> r.merchant_id)
+          AND t.operation_id NOT IN (SELECT target_id FROM all_repair)""",
     "pending account is the sum of its grants": """
         SELECT holder_id, kind, currency, coalesce(a.posted, 0) AS kept, coalesce(p.left, 0) AS proved
         FROM (SELECT * FROM account WHERE kind = 'PENDING') a
@@ -141,9 +144,11 @@ CHECKS = {
                coalesce(p.granted, 0) AS kept, coalesce(e.amount, 0) AS proved
         FROM (SELECT holder_id, operation_id, currency, sum(granted) AS granted FROM pending_grant GROUP BY 1, 2, 3) p
         FULL JOIN (SELECT holder_id, operation_id, currency, sum(amount) AS amount
-                   FROM entry WHERE account = 'PENDING' AND amount > 0 GROUP BY 1, 2, 3) e
+                   FROM entry WHERE account = 'PENDING' AND amount > 0 AND counter_account <> 'SUSPENSE'
+                   GROUP BY 1, 2, 3) e
         USING (holder_id, operation_id, currency)
-        WHERE coalesce(p.granted, 0) <> coalesce(e.amount, 0)""",
+        WHERE coalesce(p.granted, 0) <> coalesce(e.amount, 0)
+          AND operation_id NOT IN (SELECT target_id FROM all_repair)""",
     "pending grants keep what neither activation nor reversal took": """
         SELECT p.holder_id, p.operation_id::text AS kind, p.currency, p.remaining AS kept,
                coalesce(e.amount, 0) AS proved
@@ -151,6 +156,7 @@ CHECKS = {
               FROM pending_grant GROUP BY 1, 2, 3) p
         LEFT JOIN (SELECT holder_id, earn_id, sum(e.amount) AS amount
                    FROM (SELECT holder_id, operation_id AS earn_id, operation_id FROM pending_grant
+                         UNION SELECT holder_id, target_id, operation_id FROM repair
                          UNION SELECT holder_id, reverses, id FROM operation WHERE reverses IS NOT NULL
                          UNION SELECT holder_id, operation_id, activated_by FROM pending_grant) of_earn
                    JOIN entry e USING (holder_id, operation_id)
@@ -183,7 +189,7 @@ CHECKS = {
         WHERE one.amount <> -coalesce(other.amount, 0)
           AND one.operation_id NOT IN (SELECT target_id FROM all_repair)""",
     "lot is what its source gave": """
-        SELECT g.source_holder_id AS holder_id, g.source_lot_id::text AS kind, g.currency,
+        SELECT g.source_holder_id AS holder_id, g.operation_id::text AS kind, g.currency,
                g.granted AS kept, coalesce(t.amount, 0) AS proved
         FROM (SELECT source_holder_id, source_lot_id, operation_id, currency, sum(granted) AS granted
               FROM lot WHERE source_holder_id <> holder_id GROUP BY 1, 2, 3, 4) g
@@ -206,15 +212,17 @@ CHECKS = {
              AND p.currency = t.currency AND p.expires_at IS NULL
         LEFT JOIN lot b ON b.holder_id = t.holder_id AND b.id = t.bonus_lot_id AND b.operation_id = t.operation_id
              AND b.currency = t.currency
-        WHERE t.paid IS DISTINCT FROM e.paid OR t.paid IS DISTINCT FROM p.granted
-           OR coalesce(b.granted, 0) <> t.bonus""",
+        WHERE (t.paid IS DISTINCT FROM e.paid OR t.paid IS DISTINCT FROM p.granted
+               OR coalesce(b.granted, 0) <> t.bonus)
+          AND coalesce(t.operation_id, e.operation_id) NOT IN (SELECT target_id FROM all_repair)""",
     "refund takes what it pays back out of what was paid": """
         SELECT e.holder_id, e.operation_id::text AS kind, e.currency, -e.amount AS kept, coalesce(t.amount, 0) AS proved
         FROM entry e JOIN operation o ON o.holder_id = e.holder_id AND o.id = e.operation_id AND o.kind = 'REFUND'
         LEFT JOIN (SELECT a.holder_id, a.operation_id, -sum(a.amount) AS amount
                    FROM allocation a JOIN top_up u ON u.holder_id = a.holder_id AND u.paid_lot_id = a.lot_id
                    GROUP BY 1, 2) t ON t.holder_id = e.holder_id AND t.operation_id = e.operation_id
-        WHERE e.counter_account = 'DEPOSIT' AND -e.amount <> coalesce(t.amount, 0)""",
+        WHERE e.counter_account = 'DEPOSIT' AND -e.amount <> coalesce(t.amount, 0)
+          AND e.operation_id NOT IN (SELECT target_id FROM all_repair)""",
     "dates move as an extension says": """
         SELECT coalesce(x.holder_id, o.holder_id) AS holder_id, coalesce(x.operation_id, o.id)::text AS kind,
                coalesce(x.currency, '?') AS currency, coalesce(x.points, 0) AS kept, coalesce(l.points, 0) AS proved
@@ -225,8 +233,9 @@ CHECKS = {
                           min(expires_at) AS first, max(expires_at) AS last FROM lot
                    WHERE operation_id IN (SELECT operation_id FROM extension) GROUP BY 1, 2) l
              ON l.holder_id = x.holder_id AND l.operation_id = x.operation_id
-        WHERE x.points IS NULL OR o.id IS NULL OR (l.first, l.last) IS DISTINCT FROM (x.ends_at, x.ends_at)
-              AND l.points IS NOT NULL OR coalesce(l.points, 0) > x.points""",
+        WHERE coalesce(x.operation_id, o.id) NOT IN (SELECT target_id FROM all_repair) AND
+              (x.points IS NULL OR o.id IS NULL OR (l.first, l.last) IS DISTINCT FROM (x.ends_at, x.ends_at)
+              AND l.points IS NOT NULL OR coalesce(l.points, 0) > x.points)""",
     "exit sells what it says, for the change that it says": """
         SELECT coalesce(f.holder_id, o.holder_id) AS holder_id, coalesce(f.operation_id, o.id)::text AS kind,
                coalesce(f.currency, '?') AS currency, coalesce(f.points, 0) AS kept, -coalesce(s.amount, 0) AS proved
@@ -236,10 +245,31 @@ CHECKS = {
         LEFT JOIN entry s ON s.holder_id = o.holder_id AND s.operation_id = o.id AND s.currency = f.currency
         LEFT JOIN entry c ON c.holder_id = o.holder_id AND c.operation_id = o.id AND c.currency = f.into_currency
         LEFT JOIN lot l ON l.holder_id = f.holder_id AND l.id = f.lot_id AND l.operation_id = f.operation_id
-        WHERE f.points IS NULL OR f.points IS DISTINCT FROM -s.amount OR f.change IS DISTINCT FROM c.amount
-           OR f.change IS DISTINCT FROM l.granted""",
+        WHERE (f.points IS NULL OR f.points IS DISTINCT FROM -s.amount OR f.change IS DISTINCT FROM c.amount
+               OR f.change IS DISTINCT FROM l.granted)
+          AND coalesce(f.operation_id, o.id) NOT IN (SELECT target_id FROM all_repair)""",
 }
 """By a name that says what must hold."""
+
+TAKEN = frozenset(
+    {
+        "hold is what was allocated to it",
+        "capture takes what it says, out of what was held",
+        "returns undo no more than was done, and all of it when nothing is left",
+        "returns undo no more of what was granted beside",
+        "what paid for an order is a redemption at its merchant",
+        "pending grants are what their earn booked",
+        "entry belongs to an operation",
+        "opposite entries agree",
+        "lot is what its source gave",
+        "top up is its two lots, of which the paid one never expires",
+        "refund takes what it pays back out of what was paid",
+        "dates move as an extension says",
+        "exit sells what it says, for the change that it says",
+    }
+)
+"""Those that hold what an operation (or a hold) says of itself against what it did: it is named by `kind`, and once a
+repair was booked on its behalf it is taken as it is. No balance follows from them."""
 
 TOTALS = {
     "all accounts of a currency sum to zero": """

@@ -4,11 +4,12 @@ One pass over the holders, a range of them at a time: each table is read once a 
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -116,7 +117,9 @@ async def verify(
 async def _by_range(session: AsyncSession, checks: Mapping[str, str], proof: Proof, progress: Progress) -> None:
     """All that is compared holder by holder, and the sums of it."""
     names = ["", *TOTALS, *checks]
-    statement = text(_statement([_COUNTS, *TOTALS.values(), *checks.values()], await _lying_by_holder(session)))
+    lying = {row.relname: row.attname for row in await session.execute(text(_BY_HOLDER))}
+    queries = [_COUNTS, *TOTALS.values(), *checks.values()]
+    statement = text(_statement(queries, lying, "BETWEEN :first AND :last"))
     total = (await session.execute(text("SELECT count(*) FROM operation"))).scalar_one()
     # A range is read by its keys and joined by hashing, also where nothing is known of the tables yet.
     await session.execute(text("SET LOCAL enable_seqscan = off"))
@@ -151,21 +154,33 @@ _COUNTS = """
 _END = text("""
     SELECT least((SELECT holder_id FROM entry WHERE holder_id >= :first ORDER BY holder_id OFFSET :size LIMIT 1),
                  (SELECT holder_id FROM account WHERE holder_id >= :first ORDER BY holder_id OFFSET :size LIMIT 1))""")
-_BY_HOLDER = text("""
+_BY_HOLDER = """
     SELECT c.relname, a.attname
     FROM pg_class c JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
     WHERE c.relnamespace = CAST(current_schema AS regnamespace)
-      AND (a.attname = 'holder_id' OR (c.relname, a.attname) IN (('member', 'id'), ('pool', 'id')))""")
+      AND (a.attname = 'holder_id' OR (c.relname, a.attname) IN (('member', 'id'), ('pool', 'id')))"""
+"""The tables whose rows lie by holder, and the column that says whose they are."""
 
 
-async def _lying_by_holder(session: AsyncSession) -> dict[str, str]:
-    """The tables whose rows lie by holder, and the column that says whose they are."""
-    return {row.relname: row.attname for row in await session.execute(_BY_HOLDER)}
+async def examine(
+    connection: asyncpg.Connection, holders: Sequence[UUID], more: Mapping[str, str] | None = None
+) -> list[Difference]:
+    """What differs of these holders alone, in the caller's transaction."""
+    checks = CHECKS | dict(more or {})
+    lying = {row["relname"]: row["attname"] for row in await connection.fetch(_BY_HOLDER)}
+    await connection.execute("SET LOCAL enable_seqscan = off")
+    found = await connection.fetch(_statement([*checks.values()], lying, "= ANY($1)"), holders)
+    await connection.execute("SET LOCAL enable_seqscan TO DEFAULT")
+    names = [*checks]
+    return [
+        Difference(names[n], str(holder), what, currency, int(kept), int(proved))
+        for n, holder, what, currency, kept, proved in found
+    ]
 
 
-def _statement(queries: list[str], by_holder: Mapping[str, str]) -> str:
-    """All queries as one, numbered; those tables' names in them mean their rows of the range."""
+def _statement(queries: list[str], by_holder: Mapping[str, str], these: str) -> str:
+    """All queries as one, numbered; those tables' names in them mean their rows of `these` holders."""
     united = " UNION ALL ".join(
         f"(SELECT {n} AS n, holder_id, kind, currency, kept::numeric, proved::numeric FROM ({query}) AS q)"  # noqa: S608
         for n, query in enumerate(queries)
@@ -173,12 +188,12 @@ def _statement(queries: list[str], by_holder: Mapping[str, str]) -> str:
     words = set(re.findall(r"\w+", united))
     tables = sorted(table for table in by_holder if {table, f"all_{table}"} & words)
     rows = ", ".join([_ALL.format(table=table) for table in tables])
-    ranges = ", ".join([_RANGE.format(table=table, holder=by_holder[table]) for table in tables])
+    ranges = ", ".join([_RANGE.format(table=table, holder=by_holder[table], these=these) for table in tables])
     return f"WITH {rows}, {ranges} {united} ORDER BY 1, 2, 3, 4"
 
 
 _ALL = "all_{table} AS NOT MATERIALIZED (SELECT * FROM {table})"
-_RANGE = "{table} AS MATERIALIZED (SELECT * FROM all_{table} WHERE {holder} BETWEEN :first AND :last)"
+_RANGE = "{table} AS MATERIALIZED (SELECT * FROM all_{table} WHERE {holder} {these})"
 
 
 def _difference(name: str, row: Any) -> Difference:

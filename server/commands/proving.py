@@ -4,18 +4,21 @@ import csv
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from getpass import getuser
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
 from rich.console import Console
 
 from server.commands.common import NO, Failure, Home, Json, answer, now, say, servers, with_database
+from server.commands.holders import Holder, holder_of
 from server.commands.log import is_note, verify_file, verify_note
 
 if TYPE_CHECKING:
+    from alliance.proofs.repair import Repaired
     from domain.database import Database
     from domain.ledger.verify import Difference, Proof
 
@@ -71,8 +74,12 @@ def verify(
             async with database.session() as session:
                 return await prove(session, Proof(listener=listen), Progress(), archive or ())
 
-        proof = with_database(settings, run)
-        stopped = with_database(settings, lambda database: _stop(database, differing)) if differing else 0
+        proof, who = with_database(settings, run), f"tessera verify ({getuser()})"
+        stopped = (
+            with_database(settings, lambda database: _stop(database, differing, who, "figures differ"))
+            if differing
+            else 0
+        )
     told = {"stopped": stopped} if stop_differing else {}
     answer(proof.to_json() | told, json, lambda console: _show(console, proof))
     if stopped:
@@ -81,71 +88,78 @@ def verify(
         raise typer.Exit(NO)
 
 
-async def _stop(database: "Database", holders: set[str]) -> int:
+async def _stop(database: "Database", holders: set[str], who: str, why: str) -> int:
     from domain.ledger import stops
 
     connection = await database.connect()
     try:
-        who, why = f"tessera verify ({getuser()})", "figures differ"
         return await stops.stop(connection, [UUID(holder) for holder in holders], who=who, why=why, as_of=now())
     finally:
         await connection.close()
 
 
-def release(
-    holder: Annotated[UUID, typer.Argument(help="The holder's id, as `tessera verify` names it.")],
-    home: Home = None,
-    json: Json = False,
-) -> None:
+def release(holder: Holder, home: Home = None, json: Json = False) -> None:
     """Let a holder post again who was stopped."""
     with servers("tessera release") as settings:
         from domain.ledger import stops
 
-        async def run(database: "Database") -> bool:
+        async def run(database: "Database") -> UUID:
+            id_ = await holder_of(database, holder)
             connection = await database.connect()
             try:
                 async with connection.transaction():
-                    return await stops.release(connection, holder, who=f"tessera release ({getuser()})", as_of=now())
+                    if await stops.release(connection, id_, who=f"tessera release ({getuser()})", as_of=now()):
+                        return id_
             finally:
                 await connection.close()
+            raise Failure(f"{holder} is not stopped", exit_code=NO, code="NOT_FOUND")
 
         released = with_database(settings, run)
-    if not released:
-        raise Failure(f"{holder} is not stopped", exit_code=NO, code="NOT_FOUND")
-    answer({"released": str(holder)}, json, lambda console: console.print("Released."))
+    answer({"released": str(released)}, json, lambda console: console.print("Released."))
 
 
 def repair(
-    holder: Annotated[UUID, typer.Argument(help="The holder's id, as `tessera verify` names it.")],
+    holder: Holder,
     why: Annotated[str, typer.Option(help="Why, in words: kept with what is booked.")] = "figures differed",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be booked.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what differs, and what would be booked for it.")
+    ] = False,
     home: Home = None,
     json: Json = False,
 ) -> None:
-    """Book what brings a holder's books into agreement again, and let the holder post again."""
+    """Say what differs of a holder, stop posting to them, book what brings their books into agreement again, and let
+    them post again. If nothing that is booked can do that, they stay stopped."""
     with servers("tessera repair") as settings:
         from alliance.proofs.repair import put_right
         from domain.ledger.repair import CannotRepair
 
-        async def run(database: "Database") -> list[dict[str, Any]]:
+        async def run(database: "Database") -> "tuple[UUID, Repaired]":
+            id_ = await holder_of(database, holder)
+            if not dry_run:
+                await _stop(database, {str(id_)}, f"tessera repair ({getuser()})", why)
             connection = await database.connect()
             transaction = connection.transaction()
             await transaction.start()
             try:
                 who = f"tessera repair ({getuser()})"
-                booked = await put_right(connection, holder, who=who, why=why, as_of=now())
+                repaired = await put_right(connection, id_, who=who, why=why, as_of=now())
                 if not dry_run:
                     await transaction.commit()
-                return booked
+                return id_, repaired
             finally:
                 await connection.close()  # undoes what is not committed
 
         try:
-            booked = with_database(settings, run)
+            id_, repaired = with_database(settings, run)
         except CannotRepair as error:
-            raise Failure(str(error), exit_code=NO, code="CANNOT_REPAIR") from None
-    told = {"holder": str(holder), "booked": booked, "dryRun": dry_run}
-    answer(told, json, lambda console: _show_booked(console, booked, dry_run))
+            stays = "" if dry_run else " Nothing was booked, and nothing is posted to them until `tessera release`."
+            raise Failure(f"This stays apart: {error}.{stays}", exit_code=NO, code="CANNOT_REPAIR") from None
+    told = {"holder": str(id_), "dryRun": dry_run, "booked": repaired.booked}
+    told |= {"found": [asdict(one) for one in repaired.found], "left": [asdict(one) for one in repaired.left]}
+    told |= {"releasedHolds": [str(hold) for hold in repaired.released]}
+    answer(told, json, lambda console: _show_repaired(console, repaired, dry_run))
+    if repaired.left:
+        raise typer.Exit(NO)
 
 
 class Progress:
@@ -181,25 +195,37 @@ def _written(report: Path | None) -> "Iterator[Callable[[Difference], None]]":
         yield lambda one: writer.writerow((one.check, one.holder, one.what, one.currency, one.kept, one.proved))
 
 
-def _show_booked(console: Console, booked: "list[dict[str, Any]]", dry_run: bool) -> None:
-    for one in booked:
+def _show_repaired(console: Console, repaired: "Repaired", dry_run: bool) -> None:
+    for difference in repaired.found:
+        console.print(_told(difference), markup=False, soft_wrap=True)
+    for one in repaired.booked:
         moved = [f"{amount:+d} {currency}" for currency, amount in one["entries"].items()]
+        moved += [f"{amount:+d} {currency} that wait" for currency, amount in one.get("pending", {}).items()]
         moved += [f"{amount:+d} of lot {lot}" for lot, amount in one["allocations"].items()]
         target = one["onBehalfOf"] or "no operation"
         console.print(f"on behalf of {target}: {', '.join(moved) or 'taken as it is'}", markup=False, soft_wrap=True)
-    console.print(
-        "Dry run: nothing was booked." if dry_run else f"{len(booked)} operations booked; sums are right again."
+    for hold in repaired.released:
+        console.print(f"hold {hold} is released: it did not fit its lots", markup=False, soft_wrap=True)
+    for difference in repaired.left:
+        console.print(f"not for the ledger to mend: {_told(difference)}", markup=False, soft_wrap=True)
+    if dry_run:
+        console.print("Dry run: nothing was booked.")
+    elif repaired.found:
+        console.print(f"{len(repaired.booked)} operations booked; sums are right again.")
+    else:
+        console.print("Nothing differs.")
+
+
+def _told(difference: "Difference") -> str:
+    return (
+        f"{difference.check}: {difference.holder} {difference.what} {difference.currency}: "
+        f"kept {difference.kept}, proved {difference.proved}"
     )
 
 
 def _show(console: Console, proof: "Proof") -> None:
     for difference in proof.differences:
-        console.print(
-            f"{difference.check}: {difference.holder} {difference.what} {difference.currency}: "
-            f"kept {difference.kept}, proved {difference.proved}",
-            markup=False,
-            soft_wrap=True,
-        )
+        console.print(_told(difference), markup=False, soft_wrap=True)
     if proof.found > len(proof.differences):
         console.print(f"... and {proof.found - len(proof.differences):,} more; --report FILE names them all")
     if proof.repaired:

@@ -166,7 +166,10 @@ async def test_verify_names_everything_that_differs_in_a_report(
     stopped = tessera("verify", "--stop-differing", "--json", **own_database)
     assert (stopped.returncode, json.loads(stopped.stdout)["stopped"]) == (1, 1)
     dry = tessera("repair", str(holder), "--dry-run", "--json", **own_database)
-    assert (dry.returncode, json.loads(dry.stdout)["dryRun"]) == (0, True)
+    told = json.loads(dry.stdout)
+    assert (dry.returncode, told["dryRun"], told["booked"], told["left"]) == (0, True, [], [])
+    assert [one["check"] for one in told["found"]] == [row["check"] for row in report if row["holder"] == str(holder)]
+    assert tessera("repair", "nobody", **own_database).returncode == 1
     assert tessera("verify", **own_database).returncode == 1
     assert tessera("repair", str(holder), "--why", "a test was here", **own_database).returncode == 0
     assert tessera("verify", **own_database).returncode == 0

@@ -44,7 +44,8 @@ async def _repaired(database: Database, holder: uuid.UUID) -> list[dict[str, Any
     connection = await database.connect()
     try:
         async with connection.transaction():
-            return await put_right(connection, holder, who="bob", why="somebody was here", as_of=NOON)
+            repaired = await put_right(connection, holder, who="bob", why="somebody was here", as_of=NOON)
+            return repaired.booked
     finally:
         await connection.close()
 
