@@ -28,7 +28,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         **_all(by(*READERS, scope=Scope.MEMBERS_READ), "members"),
         **_all(POINTS, "operation"),
         **_all(SIGNED_IN, "logCheckpoint consistencyProof"),
-        **_all(SETTLEMENT, "agreements agreement settlementCycle deposits"),
+        **_all(SETTLEMENT, "agreements agreement settlementCycle deposits obligations"),
         **_all(SETTLEMENT, "exposure exposures"),
         **_all(by("operator", "auditor", scope=Scope.POINTS_READ), "giftRings"),
         **_all(by("operator", scope=Scope.JOBS_READ), "jobs"),

@@ -43,6 +43,7 @@ from schema.members import Member
 from schema.merchants import Merchant, PointsCurrency, Store
 from schema.node import Connection, Info, Node
 from schema.notices import Notice
+from schema.obligations import ObligationQueries
 from schema.operations import Operation
 from schema.pools import Pool
 from schema.proofs import ConsistencyProof, LogCheckpoint
@@ -181,7 +182,7 @@ def _store(info: Info, rest: bytes) -> Store | None:
 
 
 @strawberry.type
-class Query(JobQueries):
+class Query(ObligationQueries, JobQueries):
     """What can be read."""
 
     @strawberry.field(description="Who am I, as what, with which scopes.")

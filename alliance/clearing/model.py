@@ -39,6 +39,13 @@ class Obligation(Base):
         CheckConstraint("price IS NULL OR amount * 100 = points * price", name="amount"),
         Index("ix_obligation_debtor", "cycle_id", "debtor_id", "operation_id", "seq"),
         Index("ix_obligation_creditor", "cycle_id", "creditor_id", "operation_id", "seq"),
+        Index(
+            "ix_obligation_order",
+            "order_ref",
+            postgresql_using="brin",
+            postgresql_ops={"order_ref": "text_bloom_ops"},
+            postgresql_with={"autosummarize": "on"},
+        ),
     )
 
     holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)

@@ -332,3 +332,63 @@ async def test_a10_a_merchant_objects_to_lines_of_its_statement(
         "{ __typename } }"
     )
     assert errors[0]["extensions"]["code"] == "FORBIDDEN"
+
+
+SEARCH = f"""query ($filter: ObligationFilter!, $first: Int, $after: String) {{
+  obligations(filter: $filter, first: $first, after: $after) {{
+    totalCount pageInfo {{ hasNextPage endCursor }}
+    edges {{ node {{ reference member kind orderRef store price agreementVersion reversedReference amount {MONEY} }} }}
+  }}
+}}"""
+
+
+async def found(client: Client, first: int = 20, **filter: Any) -> list[Any]:
+    """Lines that fit, page by page."""
+    lines, after = [], None
+    while True:
+        page = (await client.run(SEARCH, filter=filter, first=first, after=after))["obligations"]
+        lines += [edge["node"] for edge in page["edges"]]
+        after = page["pageInfo"]["endCursor"]
+        if not page["pageInfo"]["hasNextPage"]:
+            assert page["totalCount"] == len(lines)
+            return lines
+
+
+async def test_a14_a_merchant_searches_its_own_lines_and_its_own_orders(
+    operator: Client, grocer: Client, fuel: Client, card: str
+) -> None:
+    await give(operator, card, 1000, at="fuel")
+    for order, points in (("f-1", 100), ("f-2", 200)):
+        redeemed = await operator.do(
+            "redeem",
+            "RedeemInput",
+            "... on Redeemed { operation { id } }",
+            merchant="fuel",
+            member=by_card(card),
+            channel="STORE",
+            currency="GRO",
+            orderRef=order,
+            store="1",
+            points=points,
+        )
+    assert [line["kind"] for line in await found(fuel, first=1)] == ["EARN", "SPEND", "SPEND"]
+    by_order = await found(fuel, orderRef="f-1")
+    assert [(line["amount"]["amount"], line["price"], line["store"]) for line in by_order] == [
+        ("0.900000", "0.00900000", "1")
+    ]
+    assert await found(operator, orderRef="f-1", merchant="grocer", counterparty="fuel") == by_order
+    for private in ({"orderRef": "f-1"}, {"store": "1"}):
+        assert await found(grocer, **private) == []
+    seen = await found(grocer, amountFrom="1.00", amountTo="2.00", counterparty="fuel")
+    assert [(line["orderRef"], line["store"], line["amount"]["amount"]) for line in seen] == [(None, None, "1.800000")]
+    assert seen[0]["member"] == by_order[0]["member"]
+    assert await found(grocer, operation=redeemed["operation"]["id"]) == seen
+    assert await found(grocer, counterparty="demo") == []
+    for wrong, path in (
+        ({"counterparty": "nobody"}, "counterparty"),
+        ({"amountFrom": "0.0000001"}, "amountFrom"),
+        ({"bookedFrom": "2026-02-01T00:00:00Z", "bookedBefore": "2026-01-01T00:00:00Z"}, "bookedBefore"),
+        ({"operation": "x"}, "operation"),
+    ):
+        [error] = await fuel.errors(SEARCH, filter=wrong)
+        assert error["extensions"]["path"] == ["filter", path]
