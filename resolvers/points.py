@@ -167,7 +167,8 @@ async def reverse(context: Context, sent: Sent) -> Posted:
         raise NotAllowed(reason="it happened at another merchant", path=("operation",))
     if row.kind == OperationKind.REDEEM and (asked.lines is not None or asked.amount is not None):
         async with context.runtime.database.reader() as session:
-            asked = replace(asked, order=await paid_for(session, holder_id, operation_id))
+            order_id = await paid_for(session, holder_id, operation_id)
+        asked = replace(asked, order=None if order_id is None else (holder_id, order_id))
     if row.kind == OperationKind.GIFT:
         return await gifts.take_back(context, row, sent, key)
     if row.kind == OperationKind.EXIT:

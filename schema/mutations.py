@@ -210,6 +210,7 @@ AdjustPointsResult = Annotated[
     Adjusted
     | _Shared
     | _Still
+    | StoredValueLimitExceeded
     | InsufficientPoints
     | BalanceLimitExceeded
     | NoAgreement

@@ -10,6 +10,7 @@ from alliance.clearing.rules import PRICE_OF_MILLIONTHS, is_late, obligations, v
 from alliance.clearing.tiers import adjusting
 from alliance.exposure.riders import Within, capped
 from alliance.runtime import Runtime
+from alliance.stored_value.limits import within_limit
 from alliance.stored_value.rules import is_money
 from domain.errors import InvalidInput, NotAllowed, NotFound
 from domain.ledger.adjustments import Adjust, AdjustmentLimits, Reinstate
@@ -50,7 +51,9 @@ def adjust_request(
         raise InvalidInput(reason="say why", path=("reason",))
     issuer = runtime.catalogue.merchants_by_id[kind.merchant_id]
     price, riders, version = _owed(runtime, merchant, kind, points, occurred_at, as_of, dry_run)
-    tiers = () if dry_run else adjusting(runtime, kind.code, member_id, as_of)
+    tiers: tuple[Rider, ...] = () if dry_run else adjusting(runtime, kind.code, member_id, as_of)
+    if points > 0 and is_money(kind):
+        tiers += within_limit(runtime.catalogue, issuer, kind, member_id, as_of, path="points")
     return Adjust(
         holder_id=member_id,
         key=key,

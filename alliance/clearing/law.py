@@ -8,13 +8,14 @@ from domain.ledger.request import Books, Effect
 from domain.ledger.rules import LotState
 from domain.programs.catalogue import Catalogue
 from domain.programs.jurisdictions import Profile, forbids_expiry, profile_of
+from domain.programs.prepaid import is_told_in_time
 from domain.programs.terms import ExpiryPolicy, inactivity_of
 
 _BY_TIME = ExpiryPolicy("fixed")
 
 
 class StricterExpiry:
-    """Lots that end in a way which the law of their member forbids never end.
+    """Lots that end in a way which the law of their member forbids, or without the notice it asks for, never end.
 
     Only what gets a date anew, reinstated points among it: what was moved or put back keeps its date (R6). Tier
     credits end with their period.
@@ -51,4 +52,7 @@ class StricterExpiry:
         zone = catalogue.merchants_by_id[lot.issuer_id].timezone
         profile = profile_of(jurisdiction, effect.operation["occurred_at"].astimezone(zone).date())
         ends = _BY_TIME if lot.sliding is None else inactivity_of(lot.sliding.span)
-        return profile if forbids_expiry(profile, ends) else None
+        if forbids_expiry(profile, ends):
+            return profile
+        told = catalogue.currencies[lot.currency].policy_at(effect.operation["occurred_at"]).notice
+        return None if is_told_in_time(profile.code, told) else profile

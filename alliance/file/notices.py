@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from alliance.file.model import AllianceDocument
 from alliance.file.source import Path
-from domain.programs.prepaid import NOTICE_BEFORE_EXPIRY
+from domain.programs.prepaid import NOTICE_BEFORE_EXPIRY, is_told_in_time
 
 
 def missing_notices(document: AllianceDocument, places: Mapping[int, Path]) -> Iterator[tuple[Path, str]]:
@@ -17,7 +17,8 @@ def missing_notices(document: AllianceDocument, places: Mapping[int, Path]) -> I
         for currency in merchant.currencies:
             for terms in (currency, *currency.policies):
                 days = terms.notice.days if terms.notice is not None else None
-                if terms.expiry.policy == "never" or (days is not None and least <= days[0] < days[1] <= most):
+                told = None if days is None else (days[0], days[1])
+                if terms.expiry.policy == "never" or is_told_in_time(merchant.jurisdiction, told):
                     continue
                 where = f"{merchant.jurisdiction} asks for a notice {least} to {most} days before ({clause})"
                 yield (*places[id(terms)], "notice" if days else "expiry"), where

@@ -29,15 +29,27 @@ class Ring:
     last_at: datetime
 
 
+# What went through a pool was given by who put it in to who took it out: the lots say so.
 # Each ring is walked once, from its smallest id. Who only gives or only receives is in none, and is left out before.
 _RINGS = text("""
-    WITH RECURSIVE gift AS (
-        SELECT e.holder_id AS giver, e.counter_holder_id AS receiver, e.currency, count(*) AS gifts,
-               -sum(e.amount)::bigint AS points, min(o.as_of) AS first_at, max(o.as_of) AS last_at
+    WITH RECURSIVE given AS (
+        SELECT e.holder_id, e.counter_holder_id, e.operation_id, e.currency, -e.amount AS points, o.kind, o.as_of
         FROM entry e JOIN operation o ON o.holder_id = e.holder_id AND o.id = e.operation_id
-        WHERE e.counter_account = 'POINTS' AND e.amount < 0 AND o.kind = 'GIFT'
+        WHERE e.counter_account = 'POINTS' AND e.amount < 0 AND o.kind IN ('GIFT', 'POOL_OUT')
           AND o.as_of >= :since AND o.as_of < :until
           AND NOT EXISTS (SELECT FROM operation r WHERE r.holder_id = o.holder_id AND r.reverses = o.id)
+    ), gift AS (
+        SELECT giver, receiver, currency, count(DISTINCT operation_id) AS gifts, sum(points)::bigint AS points,
+               min(as_of) AS first_at, max(as_of) AS last_at
+        FROM (
+            SELECT holder_id AS giver, counter_holder_id AS receiver, currency, operation_id, points, as_of
+            FROM given WHERE kind = 'GIFT'
+            UNION ALL
+            SELECT p.source_holder_id, l.holder_id, l.currency, g.operation_id, l.granted, g.as_of
+            FROM given g JOIN lot l ON l.holder_id = g.counter_holder_id AND l.operation_id = g.operation_id
+            JOIN lot p ON p.holder_id = l.source_holder_id AND p.id = l.source_lot_id
+            WHERE g.kind = 'POOL_OUT' AND p.source_holder_id <> l.holder_id
+        ) AS moved
         GROUP BY 1, 2, 3
     ), edge AS (
         SELECT * FROM gift g

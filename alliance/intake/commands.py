@@ -21,7 +21,8 @@ from alliance.clearing.tenders import PaidBy
 from alliance.intake import queries, rules
 from alliance.intake.model import Decision, Line, Purchase, Return, TopUpLine
 from alliance.runtime import Runtime
-from alliance.stored_value.commands import top_up_request, within_limit
+from alliance.stored_value.commands import top_up_request
+from alliance.stored_value.limits import within_limit
 from domain.errors import InvalidInput, NotAllowed, NotFound, Refusal
 from domain.ledger.commands import Earn
 from domain.ledger.due import DuePending, pending_of
@@ -335,7 +336,7 @@ async def _requests(runtime: Runtime, sender: Sender, items: list[_Returning]) -
             (order[0], id_)
             for item, order in zip(items, orders, strict=True)
             if isinstance(item.line, Decision)
-            for id_, kind in found.get(order, ())
+            for _, id_, kind in found.get(order, ())
             if kind == "EARN"
         ]
         waiting = await pending_of(session, earns) if earns else ()
@@ -345,15 +346,15 @@ async def _requests(runtime: Runtime, sender: Sender, items: list[_Returning]) -
         if not done:
             requests.append(NotFound(what=f"order {item.line.of!r}", path=("of",)))
         elif isinstance(item.line, Decision):
-            ids = {id_ for id_, _ in done}
+            ids = {one.id for one in done}
             asked = [row for row in waiting if row.holder_id == order[0] and row.operation_id in ids]
             requests.append(_decisions(runtime, sender, item, asked) or NotPending(path=("of",)))
         else:
-            earn = next((id_ for id_, kind in done if kind == "EARN"), None)
+            earn = next(((one.holder_id, one.id) for one in done if one.kind == "EARN"), None)
             item.asked = item.asked if item.asked.everything else replace(item.asked, order=earn)
-            undone = [(id_, kind) for id_, kind in done if kind == "EARN" or item.line.restore]
+            undone = [one for one in done if one.kind == "EARN" or item.line.restore]
             requests.append(
-                [_reversal(runtime, sender, item, *what, n) for n, what in enumerate(undone)]
+                [_reversal(runtime, sender, item, one, n) for n, one in enumerate(undone)]
                 or NotFound(what=f"order {item.line.of!r}", path=("of",))
             )
     return requests
@@ -365,7 +366,8 @@ def _decisions(runtime: Runtime, sender: Sender, item: _Returning, asked: list[D
     requests: list[Request] = []
     for n, (earn, of_earn) in enumerate(groupby(rows, key=lambda row: row.operation_id)):
         if item.line.type == "REJECT":
-            requests.append(Reject.of(_reversal(runtime, sender, item, earn, "EARN", n)))
+            of_order = queries.OfOrder(item.member_id, earn, "EARN")
+            requests.append(Reject.of(_reversal(runtime, sender, item, of_order, n)))
         else:
             key = _key(sender, item, n)
             asked_at, client_id = item.ask.as_of, sender.client_id
@@ -388,15 +390,13 @@ def _key(sender: Sender, item: _Returning, number: int) -> Key:
     return Key(sender.client_id, subject, item.key, item.fingerprint)
 
 
-def _reversal(
-    runtime: Runtime, sender: Sender, item: _Returning, operation_id: UUID, kind: str, number: int
-) -> Reverse:
+def _reversal(runtime: Runtime, sender: Sender, item: _Returning, of: queries.OfOrder, number: int) -> Reverse:
     """A posting of a return."""
-    at_fault = isinstance(item.line, Return) and item.line.merchantAtFault is True and kind == "REDEEM"
+    at_fault = isinstance(item.line, Return) and item.line.merchantAtFault is True and of.kind == "REDEEM"
     return reverse_request(
         runtime,
-        holder_id=item.member_id,
-        operation_id=operation_id,
+        holder_id=of.holder_id,
+        operation_id=of.id,
         occurred_at=item.line.occurredAt or item.ask.as_of,
         as_of=item.ask.as_of,
         key=_key(sender, item, number),
@@ -420,7 +420,7 @@ def _combined(outcomes: Sequence[Outcome]) -> tuple[Outcome, Refusal | None]:
     points = sum(one.points if one.kind == "ACTIVATE" else -one.data.get("taken", 0) for one in posted)
     restored = sum(one.data.get("restored", 0) for one in posted)
     data = posted[0].data | {
-        "operations": [str(one.operation_id) for one in posted if one.operation_id],
+        "operations": [(one.holder_id, one.operation_id) for one in posted if one.operation_id],
         "restored": restored,
     }
     duplicate = all(outcome.duplicate for outcome in posted)

@@ -9,14 +9,13 @@ from datetime import datetime
 from alliance.clearing.commands import require_store
 from alliance.clearing.rules import require_not_ahead
 from alliance.runtime import Runtime
-from alliance.stored_value.riders import KnownBy, WithinCardLimit
+from alliance.stored_value.limits import within_limit
 from alliance.stored_value.rules import is_money
 from domain.errors import InvalidInput, NotAllowed, NotFound
-from domain.ledger.request import Key, Rider
+from domain.ledger.request import Key
 from domain.ledger.stored_value import Refund, ReverseTopUp, TopUp
 from domain.money import to_minor
 from domain.programs.catalogue import Catalogue, Currency, Merchant
-from domain.programs.prepaid import card_limits
 from domain.programs.rules import expiry_instant
 
 Money = tuple[str, str]
@@ -152,15 +151,3 @@ def _minor(kind: Currency, money: Money, path: str) -> int:
         return to_minor(amount, wanted)
     except InvalidInput as refusal:
         raise refusal.at(path, "amount") from None
-
-
-def within_limit(
-    catalogue: Catalogue, issuer: Merchant, kind: Currency, member_id: uuid.UUID, as_of: datetime
-) -> tuple[Rider, ...]:
-    """What the issuer's jurisdiction lets the wallet hold; who is known by a verified identifier is registered."""
-    limits = card_limits(issuer.jurisdiction)
-    if limits is None:
-        return ()
-    verified = tuple(sorted(one.type for one in catalogue.identifier_types.values() if one.verify is not None))
-    known_by = KnownBy(member_id, verified)
-    return (WithinCardLimit(known_by, kind.code, limits.registered, limits.bearer, as_of),)

@@ -46,6 +46,7 @@ class WithinCardLimit:
     registered: int
     bearer: int
     as_of: datetime
+    path: str = "paid"
 
     def needs(self, needs: Needs) -> None:
         """What is in the wallet, and by what its member is recognised."""
@@ -58,4 +59,4 @@ class WithinCardLimit:
         lots = books.open_lots(self.known_by.holder_id, self.currency)
         used = sum(lot.remaining if lot.is_live(self.as_of) else lot.held for lot in lots)
         if used + effect.points > cap:
-            raise StoredValueLimitExceeded(cap=cap, used=used, path=("paid",))
+            raise StoredValueLimitExceeded(cap=cap, used=used, path=(self.path,))

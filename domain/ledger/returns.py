@@ -22,15 +22,15 @@ ONE = 1_000_000
 class Asked:
     """What comes back of an operation: lines, an amount of `money` or points; with none of them, all that is left.
 
-    A line is its reference and a quantity in millionths (None: all that is left of it). `order` is the earn whose lines
-    are meant, where points that were spent on it are restored.
+    A line is its reference and a quantity in millionths (None: all that is left of it). `order` is the earn, (holder,
+    id), whose lines are meant, where points that were spent on it are restored.
     """
 
     lines: tuple[tuple[str, int | None], ...] | None = None
     amount: int | None = None
     money: str | None = None
     points: int | None = None
-    order: UUID | None = None
+    order: tuple[UUID, UUID] | None = None
 
     @property
     def everything(self) -> bool:

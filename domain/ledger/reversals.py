@@ -60,7 +60,7 @@ class Reverse(Request):
         needs.members.add(self.holder_id)
         needs.operations.add((self.holder_id, self.operation_id))
         if self.asked.order is not None:
-            needs.operations.add((self.holder_id, self.asked.order))
+            needs.operations.add(self.asked.order)
         for rider in self.riders:
             rider.needs(needs)
 
@@ -202,7 +202,7 @@ class Reverse(Request):
         if self.asked.lines is None and self.asked.amount is None:
             give_back(Kept(Order(), []), self.asked, left, None)
             return left if self.asked.points is None else self.asked.points, {}
-        order = books.operation(self.holder_id, self.asked.order) if self.asked.order else None
+        order = books.operation(*self.asked.order) if self.asked.order else None
         if order is None:
             path = ("amount" if self.asked.lines is None else "lines",)
             raise InvalidInput(reason="points that were spent come back by number: give points", path=path)

@@ -55,3 +55,11 @@ NOTICE_BEFORE_EXPIRY: Mapping[str, tuple[int, int, str]] = {
     "CA-QC": (30, 60, "Regulation respecting the application of the Consumer Protection Act, s. 79.6.3"),
 }
 """By profile: how many days before points end their holder has to be told, at least and at most, and the clause."""
+
+
+def is_told_in_time(jurisdiction: str, days: tuple[int, int] | None) -> bool:
+    """Whether a notice so many days before points end, at least and at most (None: there is none), is enough there."""
+    if (asked := NOTICE_BEFORE_EXPIRY.get(jurisdiction)) is None:
+        return True
+    least, most, _ = asked
+    return days is not None and least <= days[0] < days[1] <= most

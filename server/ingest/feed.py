@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
-from uuid import UUID
 
 import msgspec
 import structlog
@@ -150,7 +149,7 @@ def _result(answer: Answer) -> Result:
     status: Status = "REFUSED" if refused else "DUPLICATE" if outcome.duplicate else "EARNED"
     if (booked := outcome.data.get("operations")) is None:
         return Result(answer.key, status, operation, outcome.points)
-    operations = [ids.encode("Operation", outcome.holder_id, UUID(id_)) for id_ in booked]
+    operations = [ids.encode("Operation", *place) for place in booked]
     error = None if refused is None else _error(refused)
     return Result(answer.key, status, operation, outcome.points, error, operations, outcome.data["restored"])
 

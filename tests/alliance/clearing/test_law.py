@@ -58,7 +58,7 @@ async def ends(house: House, member: uuid.UUID) -> list[datetime | None]:
 async def test_r05_the_stricter_of_the_programmes_and_the_members_law(
     proved: House, jurisdiction: str | None, policy: ExpiryPolicy, never: bool
 ) -> None:
-    terms(proved, expiry=policy)
+    terms(proved, expiry=policy, notice=(30, 60))
     member = await proved.member(jurisdiction=jurisdiction)
     named = {"as_of": SINCE, "occurred_at": SINCE}
     earned = [await proved.earn(member, "grocer", points, **named) for points in (100, 20)]
@@ -68,6 +68,18 @@ async def test_r05_the_stricter_of_the_programmes_and_the_members_law(
     assert [one.decisions for one in earned] == [decided, decided]
     if never:
         assert await proved.count("sliding_expiry") == 0, "no date is kept that no lot has"
+
+
+@pytest.mark.parametrize(("notice", "never"), [(None, True), ((20, 60), True), ((30, 70), True), ((31, 59), False)])
+async def test_r05_l02_points_that_end_without_the_notice_of_the_members_law_never_end(
+    proved: House, notice: tuple[int, int] | None, never: bool
+) -> None:
+    """Quebec lets points end by a year's inactivity, and then asks for a notice 30 to 60 days before."""
+    terms(proved, expiry=ExpiryPolicy("inactivity", months=12), notice=notice)
+    quebec, ontario = [await proved.member(jurisdiction=code) for code in ("CA-QC", "CA-ON")]
+    for member in (quebec, ontario):
+        await proved.earn(member, "grocer", 5, as_of=SINCE, occurred_at=SINCE)
+    assert [end is None for end in (*await ends(proved, quebec), *await ends(proved, ontario))] == [never, False]
 
 
 async def test_r05_l01_what_counts_is_the_law_on_the_day_of_the_event(proved: House) -> None:

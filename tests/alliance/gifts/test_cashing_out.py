@@ -10,9 +10,12 @@ import pytest
 
 from alliance.clearing.errors import TooNew
 from alliance.exchange.errors import TooManyExchanges
-from alliance.gifts.commands import gift_request, reverse_gift_request
+from alliance.gifts.commands import gift_request, pool_request, reverse_gift_request
 from alliance.gifts.rings import Ring, rings
+from domain.ledger.model import OperationKind
 from domain.ledger.request import Posted
+from domain.pools.commands import add_member, create
+from domain.pools.model import PoolRole
 from domain.programs.catalogue import GiftPolicy
 from tests.alliance.support import CLIENT, NOON, House, days, key
 
@@ -109,6 +112,26 @@ async def test_l05_rings_are_found_once_each_whatever_leads_to_them(house: House
     assert await _rings(house, longest=4) == [three, pair]
     assert await _rings(house, since=NOON + days(1)) == [four, pair]
     assert await _rings(house, until=NOON + days(5)) == [three]
+
+
+async def test_l05_a_ring_may_go_through_a_pool(house: House) -> None:
+    """Ann puts 100 in, Bob takes out 60 of them and gives 50 back; what each took of their own is no gift."""
+    allow(house)
+    ann, bob = sorted([await house.member() for _ in range(2)])
+    for who in (ann, bob):
+        await house.earn(who, "grocer", 100)
+    async with house.runtime.database.transaction() as session:
+        pool = await create(session, merchant_id=house.id("grocer"), owner_id=ann, name="Two", as_of=NOON)
+        await add_member(session, pool_id=pool, member_id=bob, by_id=None, role=PoolRole.SPENDER, as_of=NOON)
+    named: dict[str, Any] = {"pool_id": pool, "currency": "GRO", "as_of": NOON, "client_id": CLIENT}
+    moves = [(ann, OperationKind.POOL_IN, 100), (ann, OperationKind.POOL_OUT, 40), (bob, OperationKind.POOL_OUT, 60)]
+    for who, kind, points in moves:
+        request = pool_request(house.runtime, kind=kind, member_id=who, points=points, key=key(), **named)
+        await house.runtime.engine.post(request)
+    assert await _rings(house) == []
+    await give(house, bob, ann, 50)
+    [ring] = await _rings(house)
+    assert (ring.members, ring.points, ring.given, ring.gifts) == ((ann, bob), 50, 110, 2)
 
 
 async def test_l05_a_gift_that_was_taken_back_is_in_no_ring(house: House) -> None:

@@ -9,12 +9,16 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
+from alliance.clearing.commands import redeem_request
+from alliance.gifts.commands import pool_request
 from alliance.intake.commands import Answer, Sender, take
 from alliance.runtime import Runtime
 from domain.errors import Refusal
+from domain.ledger.model import OperationKind
 from domain.ledger.request import Posted
 from domain.members.commands import set_status
 from domain.members.model import MemberStatus
+from domain.pools.commands import create
 from domain.programs.terms import PendingTerms
 from resolvers import ids
 
@@ -301,6 +305,28 @@ async def test_r23_a_result_names_all_that_was_booked_and_what_was_refused(runti
     assert await balance(runtime) == 1000
 
 
+async def test_r06_r23_what_a_member_spent_of_a_pool_comes_back_to_it(runtime: Runtime) -> None:
+    """An order of 20.00 on which 100 points of a pool were spent: 8.00 of it come back, then the rest."""
+    await send(runtime, purchase("0", amount="1000.00"))
+    grocer = runtime.catalogue.merchants["grocer"]
+    async with runtime.database.transaction() as session:
+        member = await session.scalar(text("SELECT id FROM member"))
+        assert member is not None
+        pool = await create(session, merchant_id=grocer.id, owner_id=member, name="Family", as_of=NOW)
+    named: dict[str, Any] = {"pool_id": pool, "member_id": member, "points": 150, "client_id": CLIENT, "as_of": NOW}
+    put = pool_request(runtime, kind=OperationKind.POOL_IN, currency="GRO", key=None, **named)
+    assert (await runtime.engine.post(put)).points == 150
+    named |= {"points": 100, "merchant": grocer, "occurred_at": NOW, "order_ref": "order-1"}
+    await runtime.engine.post(redeem_request(runtime, key=None, **named))
+    await send(runtime, _basket("1", "12.00", "8.00"))
+    (part, rest) = await send(runtime, back("2", "1", lines=[{"ref": "2"}]), back("3", "1"))
+    for answer, restored in ((part, 40), (rest, 60)):
+        assert isinstance(answer.outcome, Posted)
+        assert answer.outcome.data["restored"] == restored
+        assert [holder for holder, _ in answer.outcome.data["operations"]] == [pool, member]
+    assert await balance(runtime) == 1000
+
+
 async def test_l04_a_feed_tops_up(runtime: Runtime) -> None:
     def top_up(key: str, paid: str, **changes: Any) -> dict[str, Any]:
         sent = purchase(key, type="TOP_UP", paid={"amount": paid, "currency": "USD"}) | changes
@@ -355,8 +381,6 @@ def _basket(key: str, *amounts: str, quantity: str = "1", **changes: Any) -> dic
 
 
 async def _redeem(runtime: Runtime, order: str | None, points: int) -> Posted:
-    from alliance.clearing.commands import redeem_request
-
     async with runtime.database.session() as session:
         member_id = await session.scalar(text("SELECT id FROM member"))
     assert member_id is not None

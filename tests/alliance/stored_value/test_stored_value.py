@@ -147,7 +147,8 @@ async def test_l04_a_wallet_in_china_holds_5000_registered_and_1000_not(house: H
     ann = await house.member()
     merchants = dict(house.runtime.catalogue.merchants)
     merchants["grocer"] = replace(merchants["grocer"], jurisdiction="CN")
-    house.runtime.catalogue = replace(house.runtime.catalogue, merchants=merchants)
+    by_id = {merchant.id: merchant for merchant in merchants.values()}
+    house.runtime.catalogue = replace(house.runtime.catalogue, merchants=merchants, merchants_by_id=by_id)
     if known:
         phone = {"holder_id": ann, "type": "PHONE", "issuer": "", "value": "+8613800000000", "linked_at": NOON}
         async with house.runtime.database.transaction() as session:
@@ -157,6 +158,11 @@ async def test_l04_a_wallet_in_china_holds_5000_registered_and_1000_not(house: H
         await top_up(house, ann, "0.01")
     cap = int(most.replace(".", ""))
     assert refused.value.data == {"cap": cap, "used": cap}
+    named: dict[str, Any] = {"reason": "goodwill", "occurred_at": NOON, "currency": "GCARD", "points": 1} | NAMED
+    by_hand = adjust_request(house.runtime, member_id=ann, merchant=merchants["grocer"], **named)
+    with pytest.raises(StoredValueLimitExceeded) as refused:
+        await house.runtime.engine.post(by_hand)
+    assert refused.value.path == ("points",)
     await house.spend(ann, "grocer", 1, of="GCARD")
     await top_up(house, ann, "0.01")
 

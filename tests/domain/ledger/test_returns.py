@@ -148,7 +148,8 @@ async def test_r23_spent_points_come_back_with_the_part_of_the_order_that_does(e
     order = (await engine.post(earn(ann, 30, lines=bought(10_00, 20_00, paid="29.00")))).operation_id
     restored = []
     for ref in "12":
-        asked = Asked(lines=((ref, None),), order=order)
+        assert order is not None
+        asked = Asked(lines=((ref, None),), order=(ann, order))
         restored.append((await engine.post(reverse(ann, spent, asked=asked))).points)
         await engine.post(reverse(ann, order, asked=asked))
     assert restored == [33, 67]
