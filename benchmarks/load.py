@@ -9,6 +9,7 @@ import sys
 import time
 from array import array
 from asyncio.subprocess import PIPE
+from pathlib import Path
 from typing import cast
 
 import msgspec
@@ -18,7 +19,8 @@ import uvloop
 class Plan(msgspec.Struct, frozen=True):
     """What to send. `%(n)d` in the body is the number of the request, `%(m)d` that number modulo `members`.
 
-    A response counts as good if it is a 200 and holds `expect`.
+    A response counts as good if it is a 200 and holds `expect`. `values` is a file: its line n is `%(v)s`. With `then`,
+    a second request follows each response, which has the text after `mark` in it as `%(v)s`; the two count as one.
     """
 
     host: str
@@ -32,6 +34,9 @@ class Plan(msgspec.Struct, frozen=True):
     members: int = 1
     first: int = 0
     warm_up: float = 0.5
+    values: str = ""
+    then: str = ""
+    mark: str = ""
 
 
 class Load(msgspec.Struct, frozen=True):
@@ -73,18 +78,31 @@ class _Tally:
         ).encode()
         self.expect = plan.expect.encode()
         self.number = plan.first
+        self.follow = plan.first
         self.latencies = array("d")
         self.failed = 0
         self.failure = b""
         self.counting = False
         self.running = True
+        self.values = Path(plan.values).read_text().split() if plan.values else []
 
     def request(self) -> bytes:
         """The bytes of the next request."""
         number = self.number
         self.number += 1
-        body = (self.plan.body % {"n": number, "m": number % self.plan.members}).encode()
-        return b"%sContent-Length: %d\r\n\r\n%s" % (self.head, len(body), body)
+        value = self.values[number % len(self.values)] if self.values else ""
+        return self._bytes(self.plan.body % {"n": number, "m": number % self.plan.members, "v": value})
+
+    def following(self, response: bytes) -> bytes:
+        """The bytes of the request that follows a response; b"" where there is none, or nothing to follow."""
+        _, found, rest = response.partition(self.plan.mark.encode()) if self.plan.then else (b"", b"", b"")
+        value = rest.partition(b'"')[0].decode()
+        self.follow += 1
+        return self._bytes(self.plan.then % {"n": self.follow, "v": value}) if found else b""
+
+    def _bytes(self, body: str) -> bytes:
+        sent = body.encode()
+        return b"%sContent-Length: %d\r\n\r\n%s" % (self.head, len(sent), sent)
 
     def count(self, response: bytes, seconds: float) -> None:
         """Count a whole response."""
@@ -104,6 +122,7 @@ class _Connection(asyncio.Protocol):
         self.tally = tally
         self.buffer = b""
         self.sent = 0.0
+        self.second = False
         self.done = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -122,8 +141,13 @@ class _Connection(asyncio.Protocol):
         length = int(head[at + 15 :].split(b"\r\n", 1)[0])
         if len(self.buffer) < end + 4 + length:
             return
-        self.tally.count(self.buffer, time.perf_counter() - self.sent)
-        self.buffer = b""
+        response, self.buffer = self.buffer, b""
+        if not self.second and (following := self.tally.following(response)):
+            self.second = True
+            self.transport.write(following)
+            return
+        self.second = False
+        self.tally.count(response, time.perf_counter() - self.sent)
         if self.tally.running:
             self._next()
         else:

@@ -21,6 +21,23 @@ REDEEM = """mutation Redeem($input: RedeemInput!) {
 }"""
 
 
+QUOTE = """mutation Quote($input: QuoteExchangeInput!) {
+  quoteExchange(input: $input) {
+    __typename
+    ... on Quoted { quote { id } }
+    ... on UserError { code message path }
+  }
+}"""
+
+EXCHANGE = """mutation Exchange($input: ExchangePointsInput!) {
+  exchangePoints(input: $input) {
+    __typename
+    ... on Exchanged { pointsOut operation { id } }
+    ... on UserError { code message path }
+  }
+}"""
+
+
 def earn_body(prefix: str) -> str:
     """One purchase of 12.34 at the grocer; each request has a key of its own, and card number m."""
     return _body(EARN, prefix, {"orderRef": "ORDER", "amount": {"amount": "12.34", "currency": "USD"}})
@@ -37,14 +54,25 @@ def granted_body(prefix: str) -> str:
     return _body(EARN, prefix, {"merchant": "fuel", "currency": "GRO", "points": 1, "member": card})
 
 
+def quote_body(prefix: str, points: int) -> str:
+    """So many of the filling station's points for the grocer's, for card number m."""
+    card = {"identifier": {"type": "CARD", "issuer": "grocer", "value": "CARD"}}
+    return _of(QUOTE, prefix, {"member": card, "from": "FUE", "to": "GRO", "pointsOut": points})
+
+
+def exchange_body(prefix: str) -> str:
+    """An exchange at quote v."""
+    return _of(EXCHANGE, prefix, {"quote": "QUOTE"}).replace('"quote":"QUOTE"', '"quote":"%(v)s"')
+
+
 def _body(query: str, prefix: str, what: dict[str, Any]) -> str:
-    sent = {
-        "idempotencyKey": f"bench-{prefix}-KEY",
-        "merchant": "grocer",
-        "member": {"identifier": {"type": "CARD", "value": "CARD"}},
-        "channel": "STORE",
-    }
-    body = orjson.dumps({"query": query, "variables": {"input": sent | what}}).decode()
+    at_till = {"merchant": "grocer", "member": {"identifier": {"type": "CARD", "value": "CARD"}}, "channel": "STORE"}
+    return _of(query, prefix, at_till | what)
+
+
+def _of(query: str, prefix: str, what: dict[str, Any]) -> str:
+    sent = {"idempotencyKey": f"bench-{prefix}-KEY"} | what
+    body = orjson.dumps({"query": query, "variables": {"input": sent}}).decode()
     # A per cent sign of the document's own would have to be doubled.
     body = body.replace("%", "%%").replace("-KEY", "-%(n)d").replace('"ORDER"', '"order-%(n)d"')
     return body.replace('"value":"CARD"', '"value":"%(m)d"')

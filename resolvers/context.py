@@ -5,6 +5,8 @@ from datetime import datetime
 from functools import lru_cache
 from uuid import UUID, uuid4
 
+from alliance.exchange.model import Quote
+from alliance.exchange.queries import read_quotes
 from alliance.runtime import Runtime
 from alliance.statements import queries as statements
 from alliance.statements.rules import Pseudonyms
@@ -23,13 +25,15 @@ MemberAsk = tuple[str, MemberRef]
 
 
 class House:
-    """What all calls of a process share: the runtime, the secret of fingerprints, and two loaders of the hot path."""
+    """What all calls of a process share: the runtime, the secret of fingerprints, and the loaders of the hot path."""
 
     def __init__(self, runtime: Runtime, fingerprint_secret: bytes) -> None:
         self.runtime = runtime
         self.fingerprint_secret = fingerprint_secret
         self.resolve: Gatherer[MemberAsk, Resolved] = Gatherer(self._resolve)
         self.wallets: Gatherer[WalletKey, list[WalletFigures]] = Gatherer(self._wallets)
+        self.quotes: Gatherer[tuple[UUID, UUID], Quote | None] = Gatherer(self._quotes)
+        self._offers = runtime.database.standing()
         self._members = runtime.database.standing()
         self._ledger = runtime.database.standing()
         self._pseudonyms: Pseudonyms | None = None
@@ -43,6 +47,9 @@ class House:
     async def _resolve(self, asks: list[MemberAsk]) -> Sequence[Resolved | Refusal]:
         catalogue = self.runtime.catalogue
         return await self._members.run(lambda connection: members.resolve(connection, catalogue, asks))
+
+    async def _quotes(self, keys: list[tuple[UUID, UUID]]) -> Sequence[Quote | None]:
+        return await self._offers.run(lambda connection: read_quotes(connection, keys))
 
     async def _wallets(self, keys: list[WalletKey]) -> Sequence[list[WalletFigures]]:
         once = list(dict.fromkeys(keys))

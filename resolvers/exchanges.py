@@ -3,10 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
-
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.agreements.book import ExchangeTerms
 from alliance.clearing.errors import TooNew
@@ -15,14 +12,14 @@ from alliance.exchange.errors import CapExceeded, TooManyExchanges
 from alliance.exchange.model import Quote
 from domain.errors import NotAllowed, NotFound
 from domain.ledger.errors import InsufficientPoints, MemberNotActive
+from domain.ledger.keys import remembered
 from domain.ledger.queries import WalletFigures
-from domain.ledger.request import Posted
+from domain.ledger.request import Key, Posted
 from domain.members.model import MemberStatus
 from domain.programs.catalogue import Merchant
 from resolvers import ids
 from resolvers.acting import member_of
 from resolvers.context import Context
-from resolvers.once import once
 from resolvers.reach import sees_currency
 from resolvers.sent import Sent, key_of
 from resolvers.wallets import one
@@ -51,24 +48,32 @@ async def quote(context: Context, sent: Sent) -> Quote:
     key = key_of(context, "quoteExchange", sent)
     member_id = await member_of(context, _acting(context, sent), sent["member"])
 
-    async def act(session: AsyncSession) -> dict[str, Any]:
-        offered = await commands.quote(
-            session,
-            context.runtime,
-            member_id=member_id,
-            source=sent["from"],
-            target=sent["to"],
-            points_out=sent.get("pointsOut"),
-            points_in=sent.get("pointsIn"),
-            as_of=context.as_of,
-            client_id=context.signed_in.client_id,
-        )
-        return {"quote": str(offered.id)}
+    request = commands.quote_request(
+        context.runtime,
+        member_id=member_id,
+        source=sent["from"],
+        target=sent["to"],
+        points_out=sent.get("pointsOut"),
+        points_in=sent.get("pointsIn"),
+        key=key,
+        as_of=context.as_of,
+        client_id=context.signed_in.client_id,
+    )
+    posted = await context.runtime.engine.post(request)
+    if request.offered is not None and not posted.duplicate:
+        return request.offered[0]
+    found = await context.house.quotes.load((member_id, UUID(await _offered_before(context, key, posted))))
+    if found is None:
+        raise NotFound(what="quote")
+    return found
 
-    outcome = await once(context, key, act)
+
+async def _offered_before(context: Context, key: Key, posted: Posted) -> str:
+    """The id of the quote that a key was answered with; once it was kept another way."""
+    if "quote" in posted.data:
+        return str(posted.data["quote"])
     async with context.runtime.database.reader() as session:
-        place = (member_id, UUID(outcome["quote"]))
-        return (await queries.quotes(session, [place]))[place]
+        return str((await remembered(session, key) or {})["quote"])
 
 
 def _acting(context: Context, sent: Sent) -> Merchant:
@@ -96,11 +101,11 @@ async def exchange(context: Context, sent: Sent) -> Posted:
         holder_id, quote_id = ids.decode_as("Quote", sent["quote"], 2)
     except NotFound as refusal:
         raise refusal.at("quote") from None
+    taken = await context.house.quotes.load((holder_id, quote_id))
+    viewer = context.signed_in
+    if taken is None or not _sees(context, taken):
+        raise NotFound(what="quote", path=("quote",))
     async with context.runtime.database.reader() as session:
-        taken = (await queries.quotes(session, [(holder_id, quote_id)])).get((holder_id, quote_id))
-        viewer = context.signed_in
-        if taken is None or not _sees(context, taken):
-            raise NotFound(what="quote", path=("quote",))
         request = await commands.exchange_request(
             session,
             context.runtime,
@@ -110,6 +115,7 @@ async def exchange(context: Context, sent: Sent) -> Posted:
             key=key,
             client_id=viewer.client_id,
             dry_run=bool(sent.get("dryRun")),
+            taken=taken,
         )
     return await context.runtime.engine.post(request)
 

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,14 +15,13 @@ from alliance.clearing.newcomers import waiting
 from alliance.clearing.riders import Owing
 from alliance.clearing.rules import PRICE_OF_MILLIONTHS, Owed, obligations
 from alliance.exchange.model import Quote
-from alliance.exchange.request import ExchangeAtQuote
+from alliance.exchange.request import ExchangeAtQuote, OfferQuote
 from alliance.exchange.rules import amounts, price_at_issue
-from alliance.exposure.queries import require_room
 from alliance.exposure.riders import Capped, Within, capped
 from alliance.runtime import Runtime
 from alliance.stored_value.rules import require_exchangeable
 from domain.base import new_id
-from domain.errors import NotFound
+from domain.errors import NotFound, Refusal
 from domain.ledger.request import Key
 from domain.members.queries import joined_at
 from domain.programs.catalogue import Currency, Merchant
@@ -30,8 +30,34 @@ from domain.programs.rules import day_bounds, expiry_instant
 QUOTE_LIFE = timedelta(minutes=15)
 
 
-async def quote(
-    session: AsyncSession,
+def quote_request(
+    runtime: Runtime,
+    *,
+    member_id: uuid.UUID,
+    key: Key | None,
+    as_of: datetime,
+    client_id: uuid.UUID | None,
+    **asked: Any,
+) -> OfferQuote:
+    """Offer a member `target` points for `source` points: rate and prices hold until it expires. Reserves nothing.
+
+    Exactly one of `points_out` (at most so many go) and `points_in` (at least so many come) is `asked`. Raises
+    InvalidInput, NotFound; the posting refuses with NoAgreement, BelowMinimum, and MerchantAtCap where there plainly is
+    no room now.
+    """
+    offered: tuple[Quote, Within] | None = None
+    refusal: Refusal | None = None
+    try:
+        offered = _offer(runtime, member_id=member_id, as_of=as_of, client_id=client_id, **asked)
+    except Refusal as refused:
+        if not refused.remembered:
+            raise
+        refusal = refused
+    named: dict[str, Any] = {"holder_id": member_id, "key": key, "client_id": client_id}
+    return OfferQuote(**named, as_of=as_of, occurred_at=as_of, offered=offered, refusal=refusal)
+
+
+def _offer(
     runtime: Runtime,
     *,
     member_id: uuid.UUID,
@@ -41,12 +67,8 @@ async def quote(
     points_in: int | None = None,
     as_of: datetime,
     client_id: uuid.UUID | None,
-) -> Quote:
-    """Offer a member `target` points for `source` points: rate and prices hold until it expires. Reserves nothing.
-
-    Exactly one of `points_out` (at most so many go) and `points_in` (at least so many come). Raises InvalidInput,
-    NotFound, NoAgreement, BelowMinimum, and MerchantAtCap where there plainly is no room now.
-    """
+) -> tuple[Quote, Within]:
+    """The quote, and the cap that it must fit under."""
     giving, getting = _currency(runtime, source, "from"), _currency(runtime, target, "to")
     version, terms = _terms(runtime, giving, getting, as_of)
     out, into = amounts(terms.rate, terms.block, terms.step, out=points_out, into=points_in)
@@ -67,11 +89,7 @@ async def quote(
         created_at=as_of,
         expires_at=as_of + QUOTE_LIFE,
     )
-    within = Within(_capped(runtime, offered, version), _owed(runtime, offered, version))
-    await require_room(session, within)
-    session.add(offered)
-    await session.flush()
-    return offered
+    return offered, Within(_capped(runtime, offered, version), _owed(runtime, offered, version))
 
 
 async def exchange_request(
@@ -85,13 +103,14 @@ async def exchange_request(
     client_id: uuid.UUID | None,
     channel: str | None = None,
     dry_run: bool = False,
+    taken: Quote | None = None,
 ) -> ExchangeAtQuote:
     """Exchange at a quote: points out, points in and what the one issuer owes the other, all or nothing.
 
-    Raises NotFound, also for another member's quote. The posting refuses with QuoteUsed, QuoteExpired, CapExceeded,
-    TooManyExchanges, TooNew, MerchantAtCap, and as any debit.
+    The quote is read here unless it is at hand. Raises NotFound, also for another member's quote. The posting refuses
+    with QuoteUsed, QuoteExpired, CapExceeded, TooManyExchanges, TooNew, MerchantAtCap, and as any debit.
     """
-    taken = await session.get(Quote, (member_id, quote_id))
+    taken = taken or await session.get(Quote, (member_id, quote_id))
     if taken is None:
         raise NotFound(what="quote", path=("quote",))
     version = _version(runtime, taken)

@@ -1,13 +1,13 @@
 """Reading quotes, and what may be exchanged for what."""
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import func, select, text, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from alliance.agreements.book import ExchangeTerms
 from alliance.exchange.model import Quote, QuoteUse
@@ -24,12 +24,17 @@ class Exchanged(NamedTuple):
     times: int
 
 
-async def quotes(
-    session: AsyncSession, keys: Collection[tuple[uuid.UUID, uuid.UUID]]
-) -> dict[tuple[uuid.UUID, uuid.UUID], Quote]:
-    """Quotes by (holder, id); one that is not there is left out."""
-    rows = await session.scalars(select(Quote).where(tuple_(Quote.holder_id, Quote.id).in_(list(keys))))
-    return {(quote.holder_id, quote.id): quote for quote in rows}
+async def read_quotes(connection: AsyncConnection, keys: Sequence[tuple[uuid.UUID, uuid.UUID]]) -> list[Quote | None]:
+    """Quotes by (holder, id), in that order; None for one that is not there."""
+    values = {"holders": [holder_id for holder_id, _ in keys], "ids": [id_ for _, id_ in keys]}
+    found = {(row.holder_id, row.id): Quote(**row._mapping) for row in await connection.execute(_BY_KEYS, values)}
+    return [found.get(key) for key in keys]
+
+
+_BY_KEYS = text("""
+    SELECT quote.* FROM unnest(CAST(:holders AS uuid[]), CAST(:ids AS uuid[])) AS asked (holder_id, id)
+    JOIN quote USING (holder_id, id)
+""")
 
 
 def exchange_terms(runtime: Runtime, source: str, moment: datetime) -> list[ExchangeTerms]:

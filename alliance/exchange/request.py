@@ -10,9 +10,14 @@ import asyncpg
 
 from alliance.exchange.errors import CapExceeded, QuoteExpired, QuoteUsed, TooManyExchanges
 from alliance.exchange.model import Quote, QuoteUse
+from alliance.exposure.positions import EXPOSURES
+from alliance.exposure.riders import Within
+from domain.errors import Refusal
 from domain.ledger.commands import Exchange
-from domain.ledger.request import Books, Effect, Needs
+from domain.ledger.request import Books, Effect, Needs, Request
 
+_QUOTE: Any = Quote.__table__
+_COLUMNS = tuple(column.name for column in _QUOTE.columns)
 _QUOTE_USE: Any = QuoteUse.__table__
 
 Day = tuple[uuid.UUID, str, str, datetime, datetime]
@@ -113,4 +118,32 @@ class ExchangeAtQuote(Exchange):
             "used_at": self.as_of,
         }
         effect.rows.append((_QUOTE_USE, row))
+        return effect
+
+
+@dataclass(slots=True, kw_only=True)
+class OfferQuote(Request):
+    """Write a quote down, in turn with what else is posted for its member. Nothing is posted.
+
+    `offered` comes with the cap that it must fit under as of now; without it, there is a `refusal`.
+    """
+
+    offered: tuple[Quote, Within] | None
+    refusal: Refusal | None = None
+
+    def needs(self, needs: Needs) -> None:
+        """Where those stand who are capped; as others leave them, for a quote reserves nothing."""
+        for merchant_id, _ in self.offered[1].merchants if self.offered is not None else ():
+            needs.other(EXPOSURES, merchant_id)
+
+    def decide(self, books: Books) -> Effect:
+        """One row. Raises its refusal, MerchantAtCap."""
+        if self.offered is None:
+            raise self.refusal or RuntimeError("neither a quote nor a refusal")
+        quote, within = self.offered
+        within.require_room(books, within.lines)
+        row = {name: getattr(quote, name) for name in _COLUMNS}
+        operation = {"holder_id": quote.holder_id, "id": quote.id, "kind": "QUOTE", "decisions": None}
+        effect = Effect(operation=operation, points=quote.points_out, booked=False, data={"quote": str(quote.id)})
+        effect.rows.append((_QUOTE, row))
         return effect

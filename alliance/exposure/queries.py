@@ -8,11 +8,8 @@ from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.exposure.model import Exposure, ExposureAlert
-from alliance.exposure.positions import EXPOSURES, Standing
-from alliance.exposure.riders import Within
 from domain.ledger.due import DuePending
 from domain.ledger.model import PendingGrant
-from domain.ledger.request import Books
 
 # Of cycles that are over, what was owed is in their pair nets, and what was paid in their payments: so that what is
 # carried on counts, and no obligation of old is read.
@@ -92,11 +89,3 @@ _WAITING = text("""
 async def waiting_for_room(session: AsyncSession, as_of: datetime, size: int) -> Sequence[DuePending]:
     """At most `size` pending grants that wait for room, longest first, of merchants who have some."""
     return [DuePending(*row) for row in await session.execute(_WAITING, {"as_of": as_of, "size": size})]
-
-
-async def require_room(session: AsyncSession, within: Within) -> None:
-    """Raises MerchantAtCap where something would be refused as of now. It promises nothing."""
-    if within.merchants:
-        rows = await by_merchants(session, [merchant_id for merchant_id, _ in within.merchants])
-        standings = {id_: Standing(row.cap, row.reserve, row.used) for id_, row in rows.items()}
-        within.require_room(Books(others={EXPOSURES: standings}), within.lines)

@@ -11,7 +11,7 @@ from sqlalchemy import insert, select, text
 from alliance.agreements.book import AgreementBook, AgreementVersion
 from alliance.clearing.commands import earn_request, redeem_request, reverse_request
 from alliance.clearing.model import Obligation
-from alliance.exchange.commands import exchange_request, quote
+from alliance.exchange.commands import exchange_request, quote_request
 from alliance.exchange.model import Quote
 from alliance.runtime import Runtime
 from alliance.settlement import commands as settlement
@@ -84,9 +84,11 @@ class House:
 
     async def quote(self, member: uuid.UUID, source: str = "GRO", target: str = "FUE", **named: Any) -> Quote:
         """Ask for a quote."""
-        named = {"as_of": NOON, "client_id": CLIENT} | named
-        async with self.runtime.database.transaction() as session:
-            return await quote(session, self.runtime, member_id=member, source=source, target=target, **named)
+        named = {"key": key(), "as_of": NOON, "client_id": CLIENT} | named
+        request = quote_request(self.runtime, member_id=member, source=source, target=target, **named)
+        await self.runtime.engine.post(request)
+        assert request.offered is not None
+        return request.offered[0]
 
     async def use(self, member: uuid.UUID, offered: Quote, **named: Any) -> Posted:
         """Exchange at a quote."""

@@ -9,7 +9,7 @@ import pytest
 
 from alliance.exchange.commands import QUOTE_LIFE
 from alliance.exchange.errors import BelowMinimum, CapExceeded, QuoteExpired, QuoteUsed
-from alliance.exchange.queries import exchange_terms, exchanged_today, quotes
+from alliance.exchange.queries import exchange_terms, exchanged_today, read_quotes
 from domain.errors import NotFound
 from domain.ledger.errors import InsufficientPoints, MemberNotActive
 from domain.ledger.request import Posted
@@ -183,4 +183,5 @@ async def test_exchange_terms_and_quotes_are_read_in_bulk(house: House) -> None:
     assert [(t.target, t.block) for t in exchange_terms(house.runtime, "GRO", NOON)] == [("FUE", 100)]
     assert exchange_terms(house.runtime, "XYZ", NOON) == []
     async with house.runtime.database.session() as session:
-        assert set(await quotes(session, [(member, offered.id), (member, member)])) == {(member, offered.id)}
+        found = await read_quotes(await session.connection(), [(member, member), (member, offered.id)])
+        assert [quote and (quote.id, quote.points_in) for quote in found] == [None, (offered.id, offered.points_in)]
