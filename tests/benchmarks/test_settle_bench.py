@@ -20,6 +20,17 @@ def test_a_short_run_nets_few_and_many_pairs() -> None:
     assert all(value > 0 for value in told["ratios"].values())
 
 
+def test_a_short_run_exchanges_through_a_cap() -> None:
+    run = _bench("settle", "--only", "caps", "--seconds", "0.5", "--rounds", "1", "--wallets", "2000")
+    assert run.returncode == 0, run.stderr
+    told = json.loads(run.stdout)
+
+    names = ["earn", "funded_earn", "quote", "exchange", "quote_and_exchange", "exchange_by_two"]
+    assert [one["name"] for one in told["results"]] == names
+    assert {"exchange_vs_earn", "quote_and_exchange_vs_earn"} < told["ratios"].keys()
+    assert all(one["rate"] > 0 for one in told["results"])
+
+
 def test_a_short_run_closes_cycles_under_load() -> None:
     run = _bench("settle", "--only", "closing", "--seconds", "0.6", "--rounds", "1", "--wallets", "1000")
     assert run.returncode == 0, run.stderr
