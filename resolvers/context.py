@@ -20,6 +20,7 @@ from resolvers.loaders import Loaders
 from resolvers.loading import Gatherer
 from resolvers.policy import Denied
 from resolvers.viewer import Viewer
+from resolvers.waking import Waking
 
 MemberAsk = tuple[str, MemberRef]
 
@@ -37,6 +38,7 @@ class House:
         self._members = runtime.database.standing()
         self._ledger = runtime.database.standing()
         self._pseudonyms: Pseudonyms | None = None
+        self.waking = Waking(runtime.database)
 
     async def pseudonyms(self) -> Pseudonyms:
         """The names that merchants share; their key is read once."""

@@ -1,6 +1,6 @@
 """Settlement cycles: as much of them as a viewer may see (A14), and their steps."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -30,6 +30,20 @@ DEFAULT_REASON = "asked for by mutation"
 async def by_global_id(context: Context, global_id: str) -> SettlementCycle | None:
     """The cycle of a global id, or None. Raises NotFound for an id of something else."""
     return await context.loaders.cycles.load(ids.decode_as("SettlementCycle", global_id, 1)[0])
+
+
+async def progress(context: Context, global_id: str) -> AsyncIterator[SettlementCycle]:
+    """A cycle as it is, and again whenever something about it changed, until it is over. Raises a Refusal."""
+    cycle_id = ids.decode_as("SettlementCycle", global_id, 1)[0]
+    async with context.house.waking.of(cycle_id, context.signed_in) as woken:
+        while True:
+            woken.clear()
+            context.forget()
+            cycle = await loaded(context, cycle_id)
+            yield cycle
+            if cycle.status in (CycleStatus.SETTLED, CycleStatus.ABORTED):
+                return
+            await woken.wait()
 
 
 async def open_one(context: Context) -> SettlementCycle | None:

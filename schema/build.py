@@ -16,6 +16,7 @@ from schema.mutations import Mutation
 from schema.policies import enforce
 from schema.queries import Query
 from schema.scalars import SCALARS
+from schema.subscriptions import Subscription
 
 FEDERATION: Literal["2.9"] = "2.9"
 CACHED_DOCUMENTS = 1024
@@ -30,11 +31,12 @@ class TesseraSchema(strawberry.federation.Schema):
         """Errors are logged where they are presented, once, without values."""
 
 
-def assemble(query: type, mutation: type) -> TesseraSchema:
+def assemble(query: type, mutation: type, subscription: type | None = None) -> TesseraSchema:
     """A schema of these roots, with our scalars, limits and caches; no policies yet."""
     schema = TesseraSchema(
         query=query,
         mutation=mutation,
+        subscription=subscription,
         config=StrawberryConfig(scalar_map=SCALARS),
         extensions=[
             Limits,
@@ -65,6 +67,6 @@ def _drop_null_defaults(type_: GraphQLObjectType) -> None:
 @cache
 def build_schema() -> TesseraSchema:
     """The schema that is served."""
-    schema = assemble(Query, Mutation)
+    schema = assemble(Query, Mutation, Subscription)
     enforce(schema._schema)
     return schema

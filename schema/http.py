@@ -4,7 +4,7 @@ With the former a request that cannot be executed has a 4xx status and no `data`
 even its form is right.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -15,6 +15,7 @@ from graphql import GraphQLError, OperationDefinitionNode, parse
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
 from strawberry.exceptions import MissingQueryError
 from strawberry.http.ides import get_graphql_ide_html
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
@@ -29,9 +30,11 @@ from schema.build import CACHED_DOCUMENTS, TesseraSchema
 from schema.errors import present, problem, variable_problems
 from schema.limits import MAX_TOKENS
 from schema.scalars import BadInput, parse_datetime
+from schema.streaming import Connection, events, serve_socket, subscribed
 
 MODERN = "application/graphql-response+json"
 LEGACY = "application/json"
+EVENTS = "text/event-stream"
 CLOCK_HEADER = "tessera-clock"
 BOOKED: By = "booked_at"
 CLOCKED: By = "as_of"
@@ -91,6 +94,8 @@ class GraphQLView:
         try:
             if request.method not in _ALLOWED:
                 raise Unfit(405, "BAD_USER_INPUT", "use GET or POST", {"allow": "GET, POST"})
+            if accept.partition(";")[0].strip().lower() == EVENTS:
+                return await self._events(request)
             if media is None:
                 raise Unfit(406, "BAD_USER_INPUT", f"accept {MODERN} or {LEGACY}")
             asked = await self._asked(request)
@@ -98,6 +103,27 @@ class GraphQLView:
         except Unfit as unfit:
             body = {"errors": [problem(unfit.code, unfit.message)]}
             return _json(body, unfit.status, media or MODERN, unfit.headers)
+
+    async def _events(self, request: Request) -> Response:
+        """A subscription, as events."""
+        asked, context = await self._asked(request), self._context(request)
+        authorization = request.headers.get("authorization")
+        check = None if authorization is None else self._check_of(authorization)
+        return events(subscribed(self.schema, context, check, asked.query, asked.variables, asked.operation_name))
+
+    def _check_of(self, authorization: str) -> Callable[[], access.Viewer]:
+        return lambda: self.verifier.verify(authorization.partition(" ")[2].strip())
+
+    async def socket(self, socket: WebSocket) -> None:
+        """Subscriptions over a web socket."""
+
+        def context_of(authorization: str | None) -> Context:
+            viewer = None if authorization is None else self._check_of(authorization)()
+            return Context(
+                self.house, viewer, datetime.now(UTC), language_of(socket.headers.get("accept-language", ""))
+            )
+
+        await serve_socket(socket, Connection(self.schema, context_of, self._check_of))
 
     async def _asked(self, request: Request) -> Asked:
         if request.method == "GET":

@@ -19,7 +19,7 @@ def _all(policy: Policy | None, fields: str) -> dict[str, Policy | None]:
 
 
 _ERROR = _all(PARENT, "code message path")
-_ROOTS = ("Query", "Mutation")
+_ROOTS = ("Query", "Mutation", "Subscription")
 
 POLICIES: dict[str, dict[str, Policy | None]] = {
     "Query": {
@@ -61,6 +61,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         **_all(by("merchant", scope=Scope.CYCLE_OBJECT), "objectToLines"),
         **_all(by("operator", scope=Scope.JOBS_WRITE), "retryJob discardJob"),
     },
+    "Subscription": _all(SETTLEMENT, "settlementProgress"),
     "Viewer": _all(PARENT, "kind scopes merchant member"),
     "Agreement": _all(PARENT, "id merchants current versions"),
     "AgreementVersion": _all(PARENT, "id number status startsAt endsAt terms runsOffTo lastCycle waitsFor steps"),
@@ -310,9 +311,11 @@ def enforce(schema: GraphQLSchema, policies: dict[str, dict[str, Policy | None]]
             continue
         for field_name, field in type_.fields.items():
             if field_name not in declared.get(name, {}):
-                field.resolve = closed
+                field.resolve = field.subscribe = closed
                 continue
             policy = declared[name][field_name]
             if policy is not None:
+                if field.subscribe is not None:
+                    field.subscribe = guarded(field.subscribe, policy, silent=False)
                 nullable = name not in _ROOTS and not is_non_null_type(field.type)
                 field.resolve = guarded(field.resolve, policy, silent=nullable)

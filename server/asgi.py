@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from alliance.proofs.queries import public_keys
 from alliance.runtime import Runtime
@@ -41,6 +41,8 @@ def serve(settings: Settings) -> None:
         backlog=BACKLOG,
         loop="uvloop",
         http="httptools",
+        ws="websockets-sansio",
+        ws_max_size=settings.max_body_bytes,
         lifespan="on",
         log_config=None,
         access_log=False,
@@ -85,6 +87,7 @@ def _routes(runtime: Runtime, metrics: Metrics, settings: Settings) -> list[Base
     graphql = graphql_app(runtime, verifier, settings)
     return [
         Route("/graphql", graphql),
+        WebSocketRoute("/graphql", graphql.socket),
         Route("/ingest/purchases", ingest_app(runtime, verifier, settings.secret("fingerprint"))),
         Route("/oauth/token", tokens.post, methods=["POST"]),
         Route("/wallets/{id}/statement.csv", Statements(graphql.house, verifier).get),

@@ -15,15 +15,22 @@ MAX_AHEAD = timedelta(minutes=5)
 
 LONGEST_REASON = 500
 
+CHANNEL = "tessera_cycle"
+"""On which the id of a cycle is notified when something about it changed."""
+
 
 async def locked(session: AsyncSession, cycle_id: uuid.UUID, as_of: datetime) -> SettlementCycle:
-    """The cycle, locked against another step. Raises NotFound; InvalidInput for a step in the future."""
+    """The cycle, locked against another step; who waits for news of it is told when the step is committed.
+
+    Raises NotFound; InvalidInput for a step in the future.
+    """
     query = select(SettlementCycle).where(SettlementCycle.id == cycle_id).with_for_update()
     cycle = await session.scalar(query, execution_options={"populate_existing": True})
     if cycle is None:
         raise NotFound(what="cycle", path=("cycle",))
     if await session.scalar(select(literal(as_of) > func.clock_timestamp() + MAX_AHEAD)):
         raise InvalidInput(reason="no step of a cycle is taken in the future", path=("asOf",))
+    await session.execute(select(func.pg_notify(CHANNEL, str(cycle_id))))
     return cycle
 
 
@@ -42,10 +49,7 @@ async def enter(
     why: str,
     as_of: datetime,
 ) -> None:
-    """Move a cycle on, and record it. Raises WrongCycleStatus unless it is in `start`; InvalidInput for a long reason.
-
-    Who listens for the progress of cycles hears of it when the transaction is committed.
-    """
+    """Move a cycle on and record it. Raises WrongCycleStatus unless it is in `start`; InvalidInput for long reasons."""
     require(cycle, start)
     if len(why) > LONGEST_REASON:
         raise InvalidInput(reason=f"a reason has at most {LONGEST_REASON} characters", path=("reason",))
