@@ -13,6 +13,7 @@ import domain.events.model
 import domain.ledger.archived
 import domain.ledger.extensions
 import domain.ledger.model
+import domain.ledger.slides
 import domain.members.model
 import domain.notices.model
 import domain.pools.model

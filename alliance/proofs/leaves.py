@@ -18,7 +18,7 @@ from alliance.proofs.canonical import SALT_SIZE, canonical, salted_hash
 from alliance.proofs.lines import commitments, entry_with_lines
 from domain.ledger.merkle import leaf_hash
 
-VERSION = 3
+VERSION = 4
 """Of leaves that are sealed now. An older one has all tables but those that are newer than it."""
 
 LINES_SINCE = 3
@@ -133,8 +133,15 @@ PENDING = Proved(
     plain=False,
     apart=_PROMISED,
 )
+SLIDE = Proved(
+    "sliding_move",
+    "slides",
+    "currency holder_id moved_from? moved_to sliding_id span",
+    "holder_id sliding_id",
+    since=4,
+)
 REPAIR = Proved("repair", "repairs", "accepted holder_id target_id", "holder_id", since=2)
-PROVED = (OPERATION, ENTRY, LOT, ALLOCATION, OBLIGATION, RETURN, DEBT, DEBT_PAYMENT, TOP_UP, PENDING, REPAIR)
+PROVED = (OPERATION, ENTRY, LOT, ALLOCATION, OBLIGATION, RETURN, DEBT, DEBT_PAYMENT, TOP_UP, PENDING, REPAIR, SLIDE)
 
 NOT_PROVED = {
     "operation": "xid",
@@ -147,6 +154,7 @@ NOT_PROVED = {
     "debt_payment": "operation_id",
     "top_up": "operation_id",
     "repair": "operation_id",
+    "sliding_move": "operation_id",
     "pending_grant": "operation_id remaining activated_by done room_of",
 }
 """By table: what changes, what is derived, what only says where the log goes on, and what all rows of a leaf share."""

@@ -51,13 +51,21 @@ def past(by: By, asked: str = _ASKED) -> str:
              AND (h.status = 'OPEN' OR h.{ended} > w.as_of)
         JOIN hold_allocation a ON a.holder_id = h.holder_id AND a.hold_id = h.id GROUP BY 1, 2
     ),
+    slid AS (
+        SELECT later.n, m.sliding_id, min(m.moved_from) AS expires_at
+        FROM later JOIN sliding_move m USING (holder_id, operation_id) GROUP BY 1, 2
+    ),
     past_lot AS (
         SELECT w.n, w.as_of, l.id, l.granted, (l.remaining - coalesce(moved.points, 0))::bigint AS remaining,
-               coalesce(set_aside.points, 0)::bigint AS held, l.granted_at, l.expires_at, l.issuer_id, l.operation_id,
-               l.holder_id, l.currency
+               coalesce(set_aside.points, 0)::bigint AS held, l.granted_at,
+               CASE WHEN l.sliding_id IS NULL THEN l.expires_at
+                    ELSE coalesce(slid.expires_at, s.expires_at) END AS expires_at,
+               l.issuer_id, l.operation_id, l.holder_id, l.currency
         FROM w JOIN lot l ON l.holder_id = w.holder_id AND w.currency IN ('', l.currency)
         LEFT JOIN moved ON moved.n = w.n AND moved.lot_id = l.id
         LEFT JOIN set_aside ON set_aside.n = w.n AND set_aside.lot_id = l.id
+        LEFT JOIN sliding_expiry s ON s.holder_id = l.holder_id AND s.id = l.sliding_id
+        LEFT JOIN slid ON slid.n = w.n AND slid.sliding_id = l.sliding_id
         WHERE NOT EXISTS (SELECT FROM later WHERE later.n = w.n AND later.operation_id = l.operation_id)
     ),
     past_debt AS (

@@ -170,6 +170,14 @@ CHECKS = {
         FROM lot l LEFT JOIN sliding_expiry s
           ON s.holder_id = l.holder_id AND s.id = l.sliding_id AND s.currency = l.currency
         WHERE l.sliding_id IS NOT NULL AND (s.id IS NULL OR s.expires_at < l.expires_at)""",
+    "a date that slides is where it was last moved": """
+        SELECT m.holder_id, m.sliding_id::text AS kind, m.currency,
+               coalesce(extract(epoch FROM s.expires_at), 0)::bigint AS kept,
+               extract(epoch FROM m.moved_to)::bigint AS proved
+        FROM (SELECT holder_id, sliding_id, currency, max(moved_to) AS moved_to
+              FROM sliding_move GROUP BY 1, 2, 3) m
+        LEFT JOIN sliding_expiry s ON s.holder_id = m.holder_id AND s.id = m.sliding_id
+        WHERE s.expires_at IS DISTINCT FROM m.moved_to""",
     "entry belongs to an operation": """
         SELECT e.holder_id, e.operation_id::text AS kind, e.currency, e.amount AS kept, 0 AS proved
         FROM entry e LEFT JOIN operation o ON o.holder_id = e.holder_id AND o.id = e.operation_id

@@ -337,6 +337,11 @@ _SUMS = (
                        WHERE h.holder_id = $1 AND h.currency = a.currency AND h.status = 'OPEN') ELSE 0 END AS held
              FROM account a WHERE a.holder_id = $1) AS n
        WHERE a.holder_id = $1 AND a.kind = n.kind AND a.currency = n.currency""",
+    """INSERT INTO sliding_expiry (holder_id, id, currency, span, expires_at)
+       SELECT holder_id, sliding_id, currency, span, max(moved_to) FROM sliding_move
+       WHERE holder_id = $1 GROUP BY 1, 2, 3, 4
+       ON CONFLICT (holder_id, id) DO UPDATE SET expires_at = excluded.expires_at
+       WHERE sliding_expiry.expires_at <> excluded.expires_at""",
     """UPDATE sliding_expiry s SET expires_at = l.least
        FROM (SELECT sliding_id, max(expires_at) AS least FROM lot
              WHERE holder_id = $1 AND sliding_id IS NOT NULL GROUP BY 1) AS l

@@ -23,6 +23,7 @@ from domain.ledger.parts import Loader as Loader
 from domain.ledger.parts import Sums
 from domain.ledger.returns import Return
 from domain.ledger.rules import HoldState, LotState, PendingState, Sliding, available, given_by, room_taken
+from domain.ledger.slides import SLIDING_MOVE, moves_of
 from domain.money import MAX_INTEGER
 
 Period = tuple[UUID, str, datetime, datetime, tuple[UUID, str] | None]
@@ -379,11 +380,8 @@ class Books:
             self.debts.setdefault((owed.holder_id, owed.currency), []).append(owed)
         for debt, paid in effect.pays:
             debt.left -= paid
-        for sliding, until in effect.slides:
-            sliding.expires_at = until
-            for lot in self.wallets[holder_id, sliding.currency]:
-                if lot.sliding is sliding:
-                    lot.expires_at = until
+        if effect.slides:
+            self._slide(effect)
         for state, amount in effect.matured:
             state.remaining += amount
             if effect.reverses is None:
@@ -402,6 +400,17 @@ class Books:
                 effect.reverses.reversed_by = effect.operation["id"]
         if effect.order is not None:
             self.orders[effect.order] = effect.operation["id"]
+
+    def _slide(self, effect: Effect) -> None:
+        effect.rows.extend(
+            (SLIDING_MOVE, row) for row in moves_of(effect.operation["id"], effect.slides, self.slidings)
+        )
+        for sliding, until in effect.slides:
+            sliding.expires_at = until
+            self.slidings[sliding.holder_id, sliding.id] = sliding
+            for lot in self.wallets[effect.holder_id, sliding.currency]:
+                if lot.sliding is sliding:
+                    lot.expires_at = until
 
     def _count(self, effect: Effect) -> None:
         """Keep the sums of limited periods: an earn takes of their room, and what is taken back of it gives it back.

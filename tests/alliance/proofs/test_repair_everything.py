@@ -67,6 +67,8 @@ MENDED: dict[str, tuple[dict[str, int], dict[str, int], int] | None] = {
     """INSERT INTO extension SELECT holder_id, id, 'GRO', 1, now(), now() + '1 day', 'x' FROM operation
        WHERE kind = 'EXIT'""": ({}, {}, 0),
     "UPDATE sliding_expiry SET expires_at = expires_at - interval '1 day'": None,
+    "UPDATE sliding_expiry SET expires_at = expires_at + interval '1 day'": None,
+    "DELETE FROM sliding_expiry": None,
     """UPDATE entry SET amount = amount - 1
        WHERE counter_account = 'POINTS' AND amount = -8""": ({"GRO": 1}, {"GRO": 1}, 0),
     "UPDATE entry SET counter_holder_id = holder_id WHERE counter_account = 'POINTS' AND amount = -8": ({}, {}, 0),
@@ -77,7 +79,7 @@ MENDED: dict[str, tuple[dict[str, int], dict[str, int], int] | None] = {
 HOPELESS = {
     "DELETE FROM lot WHERE remaining < granted AND currency = 'VAL'": "the lot is gone that points were taken of",
     "DELETE FROM pending_grant WHERE NOT done": "nothing says until when these points wait",
-    "DELETE FROM sliding_expiry": "nothing says when these points end",
+    "DELETE FROM sliding_expiry; DELETE FROM sliding_move": "nothing says when these points end",
 }
 
 

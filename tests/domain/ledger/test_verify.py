@@ -271,7 +271,8 @@ TAMPERINGS_OF_GRANTS = {
     "UPDATE pending_grant SET granted = granted + 1": {"pending grants are what their earn booked"},
     "UPDATE pending_grant SET activated_by = NULL": {"pending grants keep what neither activation nor reversal took"},
     "UPDATE sliding_expiry SET expires_at = expires_at - interval '1 day'": {
-        "a lot that slides has a date of its wallet, not before its own"
+        "a lot that slides has a date of its wallet, not before its own",
+        "a date that slides is where it was last moved",
     },
 }
 
