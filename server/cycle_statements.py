@@ -21,6 +21,7 @@ MEDIA = {
     "sig": "text/plain; charset=utf-8",
     "proofs": "application/x-ndjson",
     "zip": "application/zip",
+    "pdf": "application/pdf",
 }
 
 
@@ -48,7 +49,7 @@ class CycleStatements:
         except (NotSigned, NotInCheckpoint) as early:
             return Refused(409, early.code, early.message(_language(request)), {"retry-after": "5"}).response()
         return StreamingResponse(
-            files.content(database, head, kind, size),
+            files.content(database, head, kind, size, language=_language(request)),
             media_type=MEDIA[kind.rpartition(".")[2]],
             headers={"content-disposition": f'attachment; filename="{head.file}.{kind}"'},
         )

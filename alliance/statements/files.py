@@ -1,16 +1,24 @@
 """All files of a statement: the statement itself, what is signed of it, the proofs, and these three in one."""
 
+import asyncio
 import io
 from collections.abc import AsyncIterator, Callable
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
+from alliance.proofs.notes import BadNote
+from alliance.proofs.verify import public_keys_of
 from alliance.statements import proving, queries
+from alliance.statements.errors import NotSigned
 from alliance.statements.model import Head
+from alliance.statements.pdf import MOST, Printed, pdf
 from alliance.statements.render import WRITERS
+from alliance.statements.rules import Line
+from alliance.statements.signature import read_signed
 from domain.database import Database
+from domain.programs.catalogue import load_catalogue
 
 BUNDLE = ("jsonl", "jsonl.sig", "jsonl.proofs")
-FILES = (*WRITERS, *(f"{kind}.sig" for kind in WRITERS), "jsonl.proofs", "zip")
+FILES = (*WRITERS, *(f"{kind}.sig" for kind in WRITERS), "jsonl.proofs", "zip", "pdf")
 """What there is of a statement, by the end of its name."""
 
 Progress = Callable[[str, int], None]
@@ -30,11 +38,18 @@ async def ready(database: Database, head: Head, kind: str, size: int | None = No
 
 
 async def content(
-    database: Database, head: Head, kind: str, size: int | None = None, progress: Progress = _quiet
+    database: Database,
+    head: Head,
+    kind: str,
+    size: int | None = None,
+    progress: Progress = _quiet,
+    language: str = "en",
 ) -> AsyncIterator[bytes]:
     """A file, a part at a time; proofs to the checkpoint of `size` leaves, or the newest."""
     if kind == "zip":
         parts = _zipped(database, head, size, progress)
+    elif kind == "pdf":
+        parts = _printed(database, head, language)
     elif kind.endswith(".sig"):
         parts = _signature(database, head)
     elif kind.endswith(".proofs"):
@@ -48,6 +63,26 @@ async def content(
 async def _signature(database: Database, head: Head) -> AsyncIterator[bytes]:
     async with database.reader() as session:
         yield (await queries.signature(session, head)).encode()
+
+
+async def _printed(database: Database, head: Head, language: str) -> AsyncIterator[bytes]:
+    names = await queries.pseudonyms(database)
+    lines: list[Line] = []
+    async for rows in queries.stretches(database, head):
+        lines += [line for line, _ in queries.lines_of(head, rows, names)]
+        if len(lines) >= MOST:
+            break
+    async with database.reader() as session:
+        balances = await queries.balances(session, head)
+        catalogue = await load_catalogue(session)
+        try:
+            signed, _ = read_signed(await queries.signature(session, head), await public_keys_of(session))
+            hashed = signed.hashes["jsonl"]
+        except (NotSigned, BadNote):
+            hashed = None
+    called = {catalogue.alliance.id: catalogue.alliance.name}
+    called |= {id_: merchant.name for id_, merchant in catalogue.merchants_by_id.items()}
+    yield await asyncio.to_thread(pdf, Printed(head, called, balances, lines[:MOST], hashed, language))
 
 
 async def _zipped(database: Database, head: Head, size: int | None, progress: Progress) -> AsyncIterator[bytes]:

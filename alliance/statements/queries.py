@@ -15,7 +15,7 @@ from alliance.settlement.model import PairNetRow, Statement
 from alliance.statements.errors import NotSigned
 from alliance.statements.model import Head, LineRow, PseudonymKey, StatementSignature
 from alliance.statements.render import Writer
-from alliance.statements.rules import Line, Pseudonyms, line_of
+from alliance.statements.rules import Balance, Line, Pseudonyms, line_of
 from domain.database import Database
 from domain.errors import NotFound
 from domain.programs.catalogue import Catalogue
@@ -77,6 +77,19 @@ async def count(session: AsyncSession, head: Head) -> int:
     mine = (PairNetRow.first_id == head.merchant_id) | (PairNetRow.second_id == head.merchant_id)
     query = select(func.coalesce(func.sum(PairNetRow.count), 0)).where(PairNetRow.cycle_id == head.cycle_id, mine)
     return int(await session.scalar(query) or 0)
+
+
+async def balances(session: AsyncSession, head: Head) -> dict[str, Balance]:
+    """What each partner's account came to when the statement was issued, by the partner's code."""
+    own = head.merchant_id
+    mine = (PairNetRow.first_id == own) | (PairNetRow.second_id == own)
+    found: dict[str, Balance] = {}
+    for pair in await session.scalars(select(PairNetRow).where(PairNetRow.cycle_id == head.cycle_id, mine)):
+        partner, sign = (pair.second_id, 1) if pair.first_id == own else (pair.first_id, -1)
+        found[head.codes[partner]] = Balance(
+            sign * pair.opening, sign * pair.lines, sign * pair.adjustments, pair.count
+        )
+    return found
 
 
 async def signature(session: AsyncSession, head: Head) -> str:

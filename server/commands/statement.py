@@ -34,6 +34,14 @@ class Format(StrEnum):
     CSV_SIG = "csv.sig"
     PROOFS = "jsonl.proofs"
     ZIP = "zip"
+    PDF = "pdf"
+
+
+class Language(StrEnum):
+    """Of texts for people."""
+
+    EN = "en"
+    ZH_CN = "zh-CN"
 
 
 @statement.command()
@@ -47,6 +55,7 @@ def export(
     checkpoint: Annotated[
         int | None, typer.Option(help="Prove to the checkpoint of so many operations (else the newest).")
     ] = None,
+    language: Annotated[Language, typer.Option(help="Of the PDF.")] = Language.EN,
     home: Home = None,
     json: Json = False,
 ) -> None:
@@ -58,7 +67,7 @@ def export(
 
             head = await _head(runtime, cycle, merchant)
             await files.ready(runtime.database, head, format_, checkpoint)
-            parts = _content(runtime, head, format_, checkpoint)
+            parts = _content(runtime, head, format_, checkpoint, language)
             if out is None:
                 return await _write(parts, sys.stdout.buffer)
             with out.open("wb") as file:
@@ -84,14 +93,16 @@ async def _head(runtime: "Runtime", cycle: int, code: str) -> "Head":
         return await queries.head(session, runtime.catalogue, cycle, party)
 
 
-async def _content(runtime: "Runtime", head: "Head", format_: Format, size: int | None) -> AsyncIterator[bytes]:
+async def _content(
+    runtime: "Runtime", head: "Head", format_: Format, size: int | None, language: str
+) -> AsyncIterator[bytes]:
     from alliance.statements import files, queries
 
     async with runtime.database.reader() as session:
         total = await queries.count(session, head)
     progress = Progress()
     told = lambda step, done: progress(step, done, total)  # noqa: E731
-    async for part in files.content(runtime.database, head, format_, size, told):
+    async for part in files.content(runtime.database, head, format_, size, told, language):
         yield part
 
 
