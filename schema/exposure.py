@@ -38,11 +38,14 @@ class Exposure:
 
     merchant: Merchant
     cap: Money = strawberry.field(description="Credit limit and collateral.")
-    position: Money = strawberry.field(description="What counts against the cap: `owed` and `reserved`.")
+    position: Money = strawberry.field(description="What counts against the cap: `owed`, `reserved` and `withheld`.")
     owed: Money = strawberry.field(
         description="What it owes less what it is owed, over all that is not settled; below zero it is owed more."
     )
     reserved: Money = strawberry.field(description="What it has promised to owe: points that wait and will be billed.")
+    withheld: Money = strawberry.field(
+        description="What it is owed on lines that others object to: until that is decided it gives no headroom."
+    )
     headroom: Money = strawberry.field(description="What is left of the cap; zero past it.")
     percent: int = strawberry.field(description="Of the cap, whole per cent; over 100 past it.")
     row: strawberry.Private[ExposureRow]
@@ -59,7 +62,9 @@ class Exposure:
         """From a row."""
         catalogue = info.context.runtime.catalogue
         currency = catalogue.alliance.settlement_currency
-        figures = {name: Money.of_micro(getattr(row, name), currency) for name in ("cap", "owed", "reserved")}
+        figures = {
+            name: Money.of_micro(getattr(row, name), currency) for name in ("cap", "owed", "reserved", "withheld")
+        }
         return cls(
             merchant=Merchant.of(catalogue.merchants_by_id[row.merchant_id]),
             position=Money.of_micro(row.used, currency),

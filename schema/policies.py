@@ -251,7 +251,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "JobNotFailed": _ERROR,
     "NoticeRecorded": _all(PARENT, "notice"),
     "TooNew": _ERROR | _all(PARENT, "until"),
-    "Exposure": _all(PARENT, "merchant cap position owed reserved headroom percent alerts"),
+    "Exposure": _all(PARENT, "merchant cap position owed reserved withheld headroom percent alerts"),
     "ExposureAlert": _all(PARENT, "level position cap raisedAt"),
     **{f"{node}Connection": _all(PARENT, "edges pageInfo totalCount") for node in ("Exposure", "ExposureAlert")},
     **{f"{node}Edge": _all(PARENT, "cursor node") for node in ("Exposure", "ExposureAlert")},

@@ -12,6 +12,7 @@ from alliance.disputes import queries
 from alliance.disputes.errors import AlreadyObjected, ObjectionLimitExceeded, ObjectionTooLate, ObjectionUnfounded
 from alliance.disputes.model import Objection
 from alliance.disputes.rules import Line, Objected, is_founded, most_in_dispute, suspended
+from alliance.exposure.commands import withhold
 from alliance.settlement.model import CycleStatus, PairNetRow, SettlementCycle, Statement
 from alliance.settlement.queries import pair_nets
 from alliance.settlement.rules import Pair, minor_unit, pair_of
@@ -79,6 +80,7 @@ async def object_to_lines(
     await _suspend(session, alliance, cycle, amounts)
     session.add_all(rows)
     await session.flush()
+    await withhold(session, [(pair, amount) for pair, more in amounts.items() for amount in more])
     return cycle
 
 

@@ -1,7 +1,7 @@
 """What changes positions outside of postings: caps that are set, payments that are made."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from alliance.exposure.model import Exposure
 from alliance.exposure.positions import ALERT, EVENT, add
 from alliance.exposure.queries import POSITIONS
 from alliance.settlement.model import CYCLE_LOCK, Payment
-from alliance.settlement.rules import minor_unit
+from alliance.settlement.rules import Pair, minor_unit
 from domain.events.commands import add_job
 from domain.money import scaled
 from domain.programs.catalogue import MICRO_PLACES
@@ -20,9 +20,9 @@ from domain.programs.model import AllianceRow, MerchantRow
 
 _SET = text(f"""
     WITH w AS (
-        INSERT INTO exposure AS e (merchant_id, cap, reserve, owed, reserved)
+        INSERT INTO exposure AS e (merchant_id, cap, reserve, owed, reserved, withheld)
         SELECT * FROM unnest((:ids)::uuid[], (:caps)::bigint[], (:reserves)::bigint[], (:owed)::numeric[],
-                             (:reserved)::numeric[])
+                             (:reserved)::numeric[], (:withheld)::numeric[])
         ON CONFLICT (merchant_id) DO UPDATE SET cap = excluded.cap, reserve = excluded.reserve
         RETURNING e.merchant_id, coalesce(old.level, 0) AS before, new.level, new.used, e.cap),
     w_0 AS ({ALERT.format(w="w")}), w_1 AS ({EVENT.format(w="w")})
@@ -48,10 +48,10 @@ async def set_caps(session: AsyncSession, as_of: datetime) -> None:
     await session.execute(delete(Exposure).where(Exposure.merchant_id.in_(kept.keys() - wanted.keys())))
     positions = await _positions(session) if wanted.keys() - kept.keys() else {}
     changed = sorted(id_ for id_, caps in wanted.items() if kept.get(id_) != caps)
-    owed, reserved = zip(*(positions.get(id_, (0, 0)) for id_ in changed), strict=True) if changed else ((), ())
-    caps, reserves = zip(*(wanted[id_] for id_ in changed), strict=True) if changed else ((), ())
-    values = {"ids": changed, "caps": caps, "reserves": reserves, "owed": owed, "reserved": reserved}
-    await session.execute(_SET, {name: list(column) for name, column in values.items()})
+    rows = [(id_, *wanted[id_], *positions.get(id_, (0, 0, 0))) for id_ in changed]
+    columns = zip(*rows, strict=True) if rows else [()] * 6
+    names = ("ids", "caps", "reserves", "owed", "reserved", "withheld")
+    await session.execute(_SET, {name: list(column) for name, column in zip(names, columns, strict=True)})
     await make_room(session, as_of)
 
 
@@ -61,11 +61,11 @@ def _caps(said: dict[str, Any]) -> tuple[int, int | None]:
     return cap, None if (reserve := said.get("reserve")) is None else scaled(reserve, MICRO_PLACES)
 
 
-async def _positions(session: AsyncSession) -> dict[uuid.UUID, tuple[int, int]]:
-    """What every party owes, and what is reserved of it, as it follows from what is booked."""
+async def _positions(session: AsyncSession) -> dict[uuid.UUID, tuple[int, int, int]]:
+    """What every party owes, has reserved and is withheld, as it follows from what is booked."""
     currency = await session.scalar(select(AllianceRow.settlement_currency))
     rows = await session.execute(text(POSITIONS.format(unit=minor_unit(currency) if currency else 1)))
-    return {merchant_id: (owed, reserved) for merchant_id, owed, reserved in rows}
+    return {merchant_id: (owed, reserved, withheld) for merchant_id, owed, reserved, withheld in rows}
 
 
 async def paid(session: AsyncSession, payments: Sequence[Payment], as_of: datetime) -> None:
@@ -86,3 +86,12 @@ async def make_room(session: AsyncSession, as_of: datetime) -> None:
     """Have points that wait for room looked at once this is committed, if there are any."""
     if await session.scalar(text("SELECT EXISTS (SELECT FROM pending_grant WHERE NOT done AND room_of IS NOT NULL)")):
         await add_job(session, "room", {"as_of": as_of.isoformat()})
+
+
+async def withhold(session: AsyncSession, amounts: Iterable[tuple[Pair, int]]) -> None:
+    """Let lines that somebody objects to give no headroom: pairs and amounts, signed as in a pair net."""
+    withheld: dict[uuid.UUID, int] = {}
+    for (first, second), amount in amounts:
+        owed_it = first if amount > 0 else second
+        withheld[owed_it] = withheld.get(owed_it, 0) + abs(amount)
+    await add(session, {}, withheld)

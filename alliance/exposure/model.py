@@ -11,14 +11,16 @@ from domain.base import Base, WideInteger
 LEVELS = (100, 85, 70)
 """Percents of a cap at which an alert is raised, highest first."""
 
-_LEVEL = " ".join(f"WHEN (owed + reserved) * 100 >= cap::numeric * {level} THEN {level}" for level in LEVELS)
+_USED = "owed + reserved + withheld"
+_LEVEL = " ".join(f"WHEN ({_USED}) * 100 >= cap::numeric * {level} THEN {level}" for level in LEVELS)
 
 
 class Exposure(Base):
     """A merchant with a cap, in millionths of the settlement currency: it lies under the merchant as a holder.
 
     `owed` is what it owes less what it is owed, over all that is not settled; `reserved` is what it has still promised
-    to owe. Together they are its position, `used`. `cap` is its credit limit and collateral; `reserve`, if there is
+    to owe; `withheld` is what it is owed on lines that others object to, which gives no headroom. Together they are its
+    position, `used`. `cap` is its credit limit and collateral; `reserve`, if there is
     one, how far past the cap its points may be spent. `level` is the highest of LEVELS that it has reached, or 0.
     """
 
@@ -34,9 +36,10 @@ class Exposure(Base):
     reserve: Mapped[int | None]
     owed: Mapped[int] = mapped_column(WideInteger)
     reserved: Mapped[int] = mapped_column(WideInteger)
-    used: Mapped[int] = mapped_column(WideInteger, Computed("owed + reserved", persisted=True))
+    withheld: Mapped[int] = mapped_column(WideInteger, server_default=text("0"))
+    used: Mapped[int] = mapped_column(WideInteger, Computed(_USED, persisted=True))
     level: Mapped[int] = mapped_column(
-        Integer, Computed(f"CASE WHEN owed + reserved <= 0 THEN 0 {_LEVEL} ELSE 0 END", persisted=True)
+        Integer, Computed(f"CASE WHEN {_USED} <= 0 THEN 0 {_LEVEL} ELSE 0 END", persisted=True)
     )
 
 

@@ -5,7 +5,7 @@ adds, and so never waits for a decision. Rows are locked in order, in the last s
 """
 
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,13 +29,15 @@ EVENT = """
     SELECT merchant_id, id, 'exposure alert', jsonb_build_object('level', level) FROM {w}_0"""
 
 ADD = Fixed(
-    """UPDATE exposure e SET owed = e.owed + more.owed, reserved = e.reserved + more.reserved
-       FROM (SELECT x.merchant_id, a.owed, a.reserved
-             FROM unnest({0}::uuid[], {1}::numeric[], {2}::numeric[]) AS a (merchant_id, owed, reserved)
+    """UPDATE exposure e SET owed = e.owed + more.owed, reserved = e.reserved + more.reserved,
+                             withheld = e.withheld + more.withheld
+       FROM (SELECT x.merchant_id, a.owed, a.reserved, a.withheld
+             FROM unnest({0}::uuid[], {1}::numeric[], {2}::numeric[], {3}::numeric[])
+                  AS a (merchant_id, owed, reserved, withheld)
              JOIN exposure x USING (merchant_id) ORDER BY x.merchant_id FOR UPDATE OF x) AS more
        WHERE e.merchant_id = more.merchant_id
        RETURNING e.merchant_id, old.level AS before, new.level, new.used, e.cap""",
-    ("merchant_id", "owed", "reserved"),
+    ("merchant_id", "owed", "reserved", "withheld"),
     (ALERT, EVENT),
 )
 
@@ -48,9 +50,9 @@ class Standing:
     reserve: int | None
     used: int
 
-    def add(self, owed: int, reserved: int) -> None:
-        """Take in what was decided."""
-        self.used += owed + reserved
+    def add(self, *amounts: int) -> None:
+        """Take in what was decided: owed, reserved and withheld."""
+        self.used += sum(amounts)
 
     def past_cap(self, more: int) -> int:
         """How far past the cap so much more would take it; what lowers a position takes it nowhere."""
@@ -91,7 +93,7 @@ def owe(effect: Effect, lines: Iterable[Owed], capped: Collection[uuid.UUID]) ->
     """Let the positions of those who are capped follow what is owed."""
     for merchant_id, amount in change(lines).items():
         if amount and merchant_id in capped:
-            effect.adds.append((EXPOSURES, merchant_id, (amount, 0)))
+            effect.adds.append((EXPOSURES, merchant_id, (amount, 0, 0)))
 
 
 def set_aside(effect: Effect, states: Iterable[tuple[PendingState, int, int]], capped: Collection[uuid.UUID]) -> None:
@@ -107,17 +109,20 @@ def set_aside(effect: Effect, states: Iterable[tuple[PendingState, int, int]], c
                     moved[line.debtor_id] = moved.get(line.debtor_id, 0) + sign * line.amount
     for merchant_id, amount in moved.items():
         if amount and merchant_id in capped:
-            effect.adds.append((EXPOSURES, merchant_id, (0, amount)))
+            effect.adds.append((EXPOSURES, merchant_id, (0, amount, 0)))
 
 
+_NONE: Mapping[uuid.UUID, int] = {}
 _ADD = text(
-    f"WITH w AS ({ADD.text.format('(:merchants)', '(:owed)', '(:reserved)')}), "
+    f"WITH w AS ({ADD.text.format('(:merchants)', '(:owed)', '(:reserved)', '(:withheld)')}), "
     f"w_0 AS ({ALERT.format(w='w')}), w_1 AS ({EVENT.format(w='w')}) SELECT 1"
 )
 
 
-async def add(session: AsyncSession, owed: dict[uuid.UUID, int]) -> None:
-    """Add to what capped merchants owe, outside of a posting, in the caller's transaction."""
-    if owed:
-        values: dict[str, Any] = {"merchants": list(owed), "owed": list(owed.values()), "reserved": [0] * len(owed)}
+async def add(session: AsyncSession, owed: Mapping[uuid.UUID, int], withheld: Mapping[uuid.UUID, int] = _NONE) -> None:
+    """Add to what capped merchants owe, and to what is withheld from them, in the caller's transaction."""
+    if merchants := sorted({*owed, *withheld}):
+        values: dict[str, Any] = {"merchants": merchants, "reserved": [0] * len(merchants)}
+        values["owed"] = [owed.get(merchant_id, 0) for merchant_id in merchants]
+        values["withheld"] = [withheld.get(merchant_id, 0) for merchant_id in merchants]
         await session.execute(_ADD, values)

@@ -34,11 +34,16 @@ RESERVED = """
           WHERE NOT p.done AND p.room_of IS NULL AND jsonb_typeof(p.owed) = 'array') AS lines
     GROUP BY 1"""
 
+# What is objected to is signed as in a pair net: above zero, the second owes it the first.
+WITHHELD = """
+    SELECT CASE WHEN amount > 0 THEN first_id ELSE second_id END AS merchant_id, sum(abs(amount)) AS withheld
+    FROM objection GROUP BY 1"""
+
 POSITIONS = f"""
     WITH unsettled AS (SELECT id FROM settlement_cycle WHERE status NOT IN ('SETTLED', 'ABORTED')),
-         owed AS ({OWED}), reserved AS ({RESERVED})
-    SELECT merchant_id, coalesce(owed, 0) AS owed, coalesce(reserved, 0) AS reserved
-    FROM owed FULL JOIN reserved USING (merchant_id)"""  # noqa: S608
+         owed AS ({OWED}), reserved AS ({RESERVED}), withheld AS ({WITHHELD})
+    SELECT merchant_id, coalesce(owed, 0) AS owed, coalesce(reserved, 0) AS reserved, coalesce(withheld, 0) AS withheld
+    FROM owed FULL JOIN reserved USING (merchant_id) FULL JOIN withheld USING (merchant_id)"""  # noqa: S608
 
 
 async def by_merchants(session: AsyncSession, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Exposure]:

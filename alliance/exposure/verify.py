@@ -7,7 +7,8 @@ CHECKS = {
         SELECT merchant_id AS holder_id, part.kind, 'millionths' AS currency, part.kept, part.proved
         FROM exposure e LEFT JOIN ({POSITIONS}) AS p USING (merchant_id)
         CROSS JOIN LATERAL (VALUES ('owed', e.owed, coalesce(p.owed, 0)),
-                                   ('reserved', e.reserved, coalesce(p.reserved, 0))) AS part (kind, kept, proved)
+                                   ('reserved', e.reserved, coalesce(p.reserved, 0)),
+                                   ('withheld', e.withheld, coalesce(p.withheld, 0))) AS part (kind, kept, proved)
         WHERE part.kept <> part.proved""",  # noqa: S608 - our own text
     "cap is what the file says": """
         SELECT merchant_id AS holder_id, 'cap' AS kind, 'millionths' AS currency,

@@ -10,7 +10,18 @@ from server.commands.report import show_rows
 if TYPE_CHECKING:
     from alliance.runtime import Runtime
 
-COLUMNS = ("merchant", "cap", "position", "owed", "reserved", "headroom", "per cent", "waiting", "last alert")
+COLUMNS = (
+    "merchant",
+    "cap",
+    "position",
+    "owed",
+    "reserved",
+    "withheld",
+    "headroom",
+    "per cent",
+    "waiting",
+    "last alert",
+)
 
 
 def exposure(
@@ -49,6 +60,7 @@ def exposure(
                             "position": money(row.used),
                             "owed": money(row.owed),
                             "reserved": money(row.reserved),
+                            "withheld": money(row.withheld),
                             "headroom": money(headroom(row.cap, row.used)),
                             "percent": percent(row.cap, row.used),
                             "waiting": waiting.get(one.id, 0),

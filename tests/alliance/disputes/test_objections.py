@@ -17,6 +17,7 @@ from alliance.settlement.errors import WrongCycleStatus
 from alliance.settlement.model import SettlementCycle
 from alliance.settlement.rules import PairNet
 from domain.errors import InvalidInput, NotAllowed, NotFound
+from tests.alliance.exposure.support import cap, limits, used
 from tests.alliance.support import NOON, WHO, House
 
 ME, OTHER, HOLDER, ONE, TWO = (uuid.UUID(int=n) for n in range(1, 6))
@@ -122,6 +123,20 @@ async def test_a10_a_line_leaves_the_net_and_the_rest_is_settled(house: House) -
     assert [(one.operation_id, one.reason, line.amount) for one, line in raised] == [
         (dispute.places[n][1], "UNKNOWN_KEY", 900_000) for n in (3, 7)
     ]
+
+
+async def test_a05_a_line_in_dispute_gives_no_headroom(house: House) -> None:
+    """The filling station is owed 18.00; of that 1.80 is objected to, which the grocer still owes."""
+    dispute = await Dispute(house).begin()
+    assert (await used(house, "grocer"), await used(house, "fuel")) == (18, -18)
+    await dispute.object(unknown(dispute.places[3]), unknown(dispute.places[7]))
+    assert (await used(house, "grocer"), await used(house, "fuel")) == (18, -16.2)
+    await limits(house, fuel={})
+    await limits(house, fuel=cap("5.00"))
+    assert await used(house, "fuel") == -16.2
+    for step in ("confirm_statement", "net_cycle", "settle_cycle", "record_receipts"):
+        await house.step(step, dispute.cycle)
+    assert (await used(house, "grocer"), await used(house, "fuel")) == (1.8, 0)
 
 
 async def test_a10_at_most_a_tenth_is_in_dispute(house: House) -> None:
