@@ -110,7 +110,8 @@ class Runtime:
                 except Exception:
                     log.exception("catalogue not refreshed")
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(changed.wait(), POLL_SECONDS)
+                    async with asyncio.timeout(POLL_SECONDS):  # wait_for may lose the cancellation that ends this
+                        await changed.wait()
                 changed.clear()
         finally:
             if connection is not None:

@@ -69,17 +69,18 @@ class AgreementVersion(Node):
     agreement: strawberry.Private[model.AgreementRow]
     row: strawberry.Private[model.AgreementVersionRow]
 
-    @strawberry.field(description="Until when points are spent at the partner after it, if no other version follows.")
-    def runs_off_to(self, info: Info) -> datetime | None:
-        """Rule A12; null where no end is known, and for what never counted."""
-        if self.ends_at is None or self.status not in model.COUNTING:
+    @strawberry.field(description="Until when points are spent at the partner after it; null where another follows.")
+    async def runs_off_to(self, info: Info) -> datetime | None:
+        """Rule A12; null also where no end is known, and for what never counted."""
+        rows = await agreements.versions(info.context, self.row.agreement_id)
+        if self.ends_at is None or not queries.is_last(rows, self.row):
             return None
         return runs_off_to(self.ends_at, self.row.terms, info.context.runtime.catalogue.alliance)
 
-    @strawberry.field(description="Where the last of it is settled; null where no end is known, or it is past.")
+    @strawberry.field(description="Where the last of it is settled; null as runsOffTo, and when it is past.")
     async def last_cycle(self, info: Info) -> LastSettlementCycle | None:
         """Rule A12."""
-        if self.status not in model.COUNTING:
+        if not queries.is_last(await agreements.versions(info.context, self.row.agreement_id), self.row):
             return None
         found = await agreements.last_of(info.context, self.row)
         return None if found is None else LastSettlementCycle.of(found)

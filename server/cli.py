@@ -7,6 +7,7 @@ import typer
 
 from server.commands import (
     access,
+    agreement,
     archive,
     backup,
     balances,
@@ -55,6 +56,7 @@ app.add_typer(access.client, name="client")
 app.command()(access.token)
 app.command()(replay.replay)
 cycle.cycle.command("report")(netting.netting_report)
+app.add_typer(agreement.agreement, name="agreement")
 app.add_typer(cycle.cycle, name="cycle")
 app.add_typer(statement.statement, name="statement")
 report.report.command()(balances.balances)

@@ -94,6 +94,13 @@ def in_force(rows: Sequence[AgreementVersionRow], moment: datetime) -> Agreement
     return None
 
 
+def is_last(rows: Sequence[AgreementVersionRow], row: AgreementVersionRow) -> bool:
+    """Whether a version has an end, and none of these follows: then points run off."""
+    if row.status not in COUNTING or row.valid_to is None or row.valid_to == row.valid_from:
+        return False
+    return not any(other.status in COUNTING and other.valid_from == row.valid_to for other in rows if other is not row)
+
+
 def waits_for(agreement: AgreementRow, row: AgreementVersionRow, taken: Sequence[AgreementStep]) -> list[uuid.UUID]:
     """The merchants that still have to accept a proposed version."""
     if row.status != AgreementStatus.PROPOSED:

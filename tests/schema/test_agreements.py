@@ -322,15 +322,13 @@ async def test_a12_what_was_ended_may_go_on_by_another_version(anonymous: Client
     await accept(grocer, ahead)
     ended = await end(grocer, await the_agreement(grocer), on="2017-09-01")
     assert (ended["version"]["number"], ended["version"]["status"]) == (1, "ENDED")
-    statuses = (
-        "{ agreements { edges { node { current { number } versions { edges { node { number status endsAt } } } } } } }"
-    )
+    versions = "versions { edges { node { number status runsOffTo lastCycle { number } } } }"
+    statuses = f"{{ agreements {{ edges {{ node {{ current {{ number }} {versions} }} }} }} }}"
     (edge,) = (await grocer.run(statuses))["agreements"]["edges"]
     assert edge["node"]["current"] == {"number": 1}
-    assert [(one["node"]["number"], one["node"]["status"]) for one in edge["node"]["versions"]["edges"]] == [
-        (1, "ENDED"),
-        (2, "ENDED"),
-    ]
+    first, second = (one["node"] for one in edge["node"]["versions"]["edges"])
+    assert (first["status"], first["runsOffTo"]) == ("ENDED", "2017-10-01T04:00:00+00:00")
+    assert second == {"number": 2, "status": "ENDED", "runsOffTo": None, "lastCycle": None}, "it never began"
     overlapping = await propose(fuel, "fuel", "grocer", since="2017-08-31")
     assert "overlaps version 1, which is published to 2017-09-01" in overlapping["message"]
     onward = (await propose(fuel, "fuel", "grocer", since="2017-09-01"))["version"]["id"]
