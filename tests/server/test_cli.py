@@ -57,7 +57,7 @@ def test_the_commands_that_are_promised_are_there() -> None:
         |agreement list|agreement show|agreement accept|agreement end
         |cycle list|cycle show|cycle close|cycle state|cycle issue|cycle confirm|cycle net|cycle settle|cycle abort
         |cycle receive|cycle run|cycle report
-        |report balances|report deposits|report rings|statement export
+        |report balances|report deposits|report rings|report exposure|statement export|statement verify
         |notice list|notice record|jobs list|jobs show|jobs retry|jobs discard|jobs schedule|jobs run"""
     assert {" ".join(path) for path in COMMANDS} == {name.strip() for name in promised.split("|")}
 
@@ -70,7 +70,8 @@ def test_every_command_explains_itself(path: tuple[str, ...]) -> None:
     assert command.help
     options = {option for parameter in command.params for option in parameter.opts}
     assert "--json" in options
-    assert "--home" in options or path == ("bench",), "only bench brings a home of its own"
+    homeless = (("bench",), ("statement", "verify"))
+    assert "--home" in options or path in homeless, "bench brings its own, a statement is checked anywhere"
     for parameter in command.params:
         assert getattr(parameter, "help", None), f"{parameter.name} has no help"
 
