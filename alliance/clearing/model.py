@@ -46,6 +46,14 @@ class Obligation(Base):
             postgresql_ops={"order_ref": "text_bloom_ops"},
             postgresql_with={"autosummarize": "on"},
         ),
+        Index(
+            "ix_obligation_reversing",
+            "cycle_id",
+            "debtor_id",
+            "creditor_id",
+            postgresql_include=["amount"],
+            postgresql_where=text("reverses IS NOT NULL"),
+        ),
     )
 
     holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)

@@ -2,20 +2,21 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import update
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.disputes import queries
 from alliance.disputes.errors import AlreadyObjected, ObjectionLimitExceeded, ObjectionTooLate, ObjectionUnfounded
 from alliance.disputes.model import Objection
-from alliance.disputes.rules import Line, Objected, is_founded, most_in_dispute, suspended
+from alliance.disputes.rules import Line, Objected, is_founded, most_in_dispute
 from alliance.exposure.commands import withhold
-from alliance.settlement.model import CycleStatus, PairNetRow, SettlementCycle, Statement
+from alliance.settlement.model import CycleStatus, SettlementCycle, Statement
+from alliance.settlement.netting import half_even
 from alliance.settlement.queries import pair_nets
-from alliance.settlement.rules import Pair, minor_unit, pair_of
+from alliance.settlement.rules import Pair, PairNet, minor_unit, pair_of
 from alliance.settlement.steps import locked, require
 from domain.errors import InvalidInput, NotAllowed, NotFound
 from domain.money import unscaled
@@ -77,9 +78,11 @@ async def object_to_lines(
                 raised_at=as_of,
             )
         )
-    await _suspend(session, alliance, cycle, amounts)
+    nets = (await pair_nets(session, [cycle], alliance.settlement_currency, party=merchant_id))[cycle_id]
+    _require_room(nets, await queries.in_dispute(session, cycle_id), amounts)
     session.add_all(rows)
     await session.flush()
+    await net_again(session, cycle_id, minor_unit(alliance.settlement_currency))
     await withhold(session, [(pair, amount) for pair, more in amounts.items() for amount in more])
     return cycle
 
@@ -107,24 +110,27 @@ async def _founded(
     return result
 
 
-async def _suspend(
-    session: AsyncSession, alliance: Alliance, cycle: SettlementCycle, amounts: dict[Pair, list[int]]
-) -> None:
-    """Net the pairs again without these amounts. Raises ObjectionLimitExceeded."""
-    currency = alliance.settlement_currency
-    unit = minor_unit(currency)
-    nets = {(net.first, net.second): net for net in (await pair_nets(session, [cycle], currency))[cycle.id]}
-    already = await queries.in_dispute(session, cycle.id)
+def _require_room(nets: Sequence[PairNet], already: Mapping[Pair, int], amounts: Mapping[Pair, list[int]]) -> None:
+    """Raises ObjectionLimitExceeded where so much more of a pair's gross may not be in dispute."""
+    caps = {(net.first, net.second): most_in_dispute(net) for net in nets}
     for pair, more in amounts.items():
-        used, cap = already.get(pair, 0), most_in_dispute(nets[pair])
+        used, cap = already.get(pair, 0), caps[pair]
         if used + sum(map(abs, more)) > cap:
             raise ObjectionLimitExceeded(cap=unscaled(cap, 6), used=unscaled(used, 6), path=("lines",))
-        net = suspended(nets[pair], more, unit)
-        await session.execute(
-            update(PairNetRow)
-            .where(
-                PairNetRow.cycle_id == cycle.id, PairNetRow.first_id == net.first, PairNetRow.second_id == net.second
-            )
-            .values(suspended=net.suspended, net=net.net, carried=net.carried),
-            execution_options={"synchronize_session": False},
-        )
+
+
+async def net_again(session: AsyncSession, cycle_id: uuid.UUID, unit: int) -> None:
+    """Net the pairs of a stated cycle without the lines that are objected to, by `unit` millionths."""
+    await session.execute(text(_NET_AGAIN), {"cycle": cycle_id, "unit": unit})
+
+
+_UNIT = "CAST(:unit AS numeric)"
+_CLAIM = "(opening + lines + adjustments - objected.amount)"
+_NET = half_even(_CLAIM, _UNIT)
+_NET_AGAIN = f"""
+UPDATE pair_net SET suspended = objected.amount, net = {_NET}, carried = {_CLAIM} - {_NET} * {_UNIT}
+FROM (SELECT first_id, second_id, sum(amount) AS amount FROM objection WHERE cycle_id = :cycle
+      GROUP BY 1, 2) AS objected
+WHERE pair_net.cycle_id = :cycle AND pair_net.first_id = objected.first_id
+  AND pair_net.second_id = objected.second_id AND pair_net.suspended <> objected.amount
+"""  # noqa: S608

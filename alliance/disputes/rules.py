@@ -1,11 +1,10 @@
 """What may be objected to (A10): pure functions. Amounts are millionths, prices 10^-8."""
 
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from alliance.disputes.model import ObjectionReason
 from alliance.settlement.rules import PairNet
-from domain.money import half_even
 
 LARGEST_SHARE = 10
 """One in so many parts of a pair's gross may be in dispute."""
@@ -60,14 +59,6 @@ def is_founded(objected: Objected, line: Line, other: Line | None, merchant_id: 
             return objected.expected is not None and line.amount != objected.expected
         case ObjectionReason.ALREADY_REVERSED:
             return line.reversed and not line.reverses
-
-
-def suspended(net: PairNet, amounts: list[int], unit: int) -> PairNet:
-    """A pair's net without lines of these amounts, signed as the net is; the rest is settled, by `unit`s."""
-    total = net.suspended + sum(amounts)
-    rest = net.closing - total
-    settled = half_even(rest, unit)
-    return replace(net, suspended=total, net=settled, carried=rest - settled * unit)
 
 
 def most_in_dispute(net: PairNet) -> int:

@@ -24,45 +24,60 @@ async def sum_up(session: AsyncSession, cycle_id: uuid.UUID, unit: int) -> None:
     await session.execute(text("DROP TABLE pair_sum"))
 
 
+# All that every row must be looked at for; what takes earlier lines back has an index of its own.
 _SUM = """
 CREATE TEMPORARY TABLE pair_sum AS
 SELECT least(debtor_id, creditor_id) AS first_id, greatest(debtor_id, creditor_id) AS second_id,
-       coalesce(sum(amount) FILTER (WHERE creditor_id < debtor_id), 0) AS to_first,
-       coalesce(sum(amount) FILTER (WHERE creditor_id > debtor_id), 0) AS to_second,
-       coalesce(sum(CASE WHEN creditor_id < debtor_id THEN amount ELSE -amount END)
-                FILTER (WHERE reverses IS NOT NULL), 0) AS adjustments,
+       sum(amount) AS both_ways, sum(CASE WHEN creditor_id < debtor_id THEN amount ELSE -amount END) AS to_first,
        count(*) AS count
 FROM obligation WHERE cycle_id = :cycle
 GROUP BY 1, 2
 """
 
-# Rounded half-even (A6): a tie goes to twice the rounded half, which is even.
-_NET = """
+_REVERSED = """
+    SELECT least(debtor_id, creditor_id) AS first_id, greatest(debtor_id, creditor_id) AS second_id,
+           sum(CASE WHEN creditor_id < debtor_id THEN amount ELSE -amount END) AS taken_back
+    FROM obligation WHERE cycle_id = :cycle AND reverses IS NOT NULL
+    GROUP BY 1, 2"""
+
+
+def half_even(claim: str, unit: str) -> str:
+    """SQL for a claim in units, rounded (A6): a tie goes to twice the rounded half, which is even."""
+    return f"""CASE WHEN 2 * abs(mod({claim}, {unit})) = {unit} THEN 2 * round({claim} / (2 * {unit}))
+                    ELSE round({claim} / {unit}) END"""
+
+
+_BEFORE = """(SELECT before.id FROM settlement_cycle AS before
+                    JOIN settlement_cycle AS this ON this.number = before.number + 1 WHERE this.id = :cycle)"""
+
+_OPENINGS = f"""
+    SELECT first_id, second_id, coalesce(carried, 0) + coalesce(put_off, 0) * CAST(:unit AS numeric) AS left_over
+    FROM (SELECT first_id, second_id, carried FROM pair_net WHERE cycle_id = {_BEFORE}) AS kept
+    FULL JOIN (SELECT least(payer_id, payee_id) AS first_id, greatest(payer_id, payee_id) AS second_id,
+                      sum(CASE WHEN payee_id < payer_id THEN amount ELSE -amount END) AS put_off
+               FROM payment WHERE status = 'CARRIED' AND cycle_id = {_BEFORE}
+               GROUP BY 1, 2) AS unpaid USING (first_id, second_id)
+    WHERE coalesce(carried, 0) + coalesce(put_off, 0) * CAST(:unit AS numeric) <> 0"""  # noqa: S608
+
+# OFFSET 0 has each expression worked out once, and not wherever its name stands.
+_NET = f"""
 INSERT INTO pair_net (cycle_id, first_id, second_id, opening, lines, adjustments, gross, count, net, carried)
-SELECT :cycle, first_id, second_id, opening, lines, adjustments, gross, count, net, closing - net * unit
-FROM (SELECT *, CASE WHEN 2 * abs(mod(closing, unit)) = unit THEN 2 * round(closing / (2 * unit))
-                     ELSE round(closing / unit) END AS net
-      FROM (SELECT *, opening + lines + adjustments AS closing
+SELECT :cycle, first_id, second_id, opening, lines, adjustments, gross, count, net, claim - net * unit
+FROM (SELECT *, {half_even("claim", "unit")} AS net
+      FROM (SELECT *, opening + lines + adjustments AS claim
             FROM (SELECT first_id, second_id, CAST(:unit AS numeric) AS unit, coalesce(left_over, 0) AS opening,
-                         coalesce(to_first - to_second - adjustments, 0) AS lines,
-                         coalesce(adjustments, 0) AS adjustments, coalesce(count, 0) AS count,
-                         coalesce(abs(to_first) + abs(to_second), 0) + coalesce(abs(left_over), 0) AS gross
+                         coalesce(to_first, 0) - coalesce(taken_back, 0) AS lines,
+                         coalesce(taken_back, 0) AS adjustments, coalesce(count, 0) AS count,
+                         (abs(coalesce(both_ways + to_first, 0)) + abs(coalesce(both_ways - to_first, 0))) / 2
+                         + abs(coalesce(left_over, 0)) AS gross
                   FROM pair_sum
-                  FULL JOIN (SELECT first_id, second_id, sum(amount) AS left_over
-                             FROM (SELECT cycle_id, first_id, second_id, carried AS amount FROM pair_net
-                                   UNION ALL
-                                   SELECT cycle_id, least(payer_id, payee_id), greatest(payer_id, payee_id),
-                                          CASE WHEN payee_id < payer_id THEN amount ELSE -amount END
-                                          * CAST(:unit AS numeric)
-                                   FROM payment WHERE status = 'CARRIED') AS part
-                             WHERE cycle_id = (SELECT before.id FROM settlement_cycle AS before
-                                               JOIN settlement_cycle AS this ON this.number = before.number + 1
-                                               WHERE this.id = :cycle)
-                             GROUP BY 1, 2 HAVING sum(amount) <> 0) AS opened USING (first_id, second_id)) AS joined
-           ) AS closed
-     ) AS netted
+                  LEFT JOIN ({_REVERSED}) AS reversed USING (first_id, second_id)
+                  FULL JOIN ({_OPENINGS}) AS opened USING (first_id, second_id)
+                  OFFSET 0) AS joined
+            OFFSET 0) AS closed
+      OFFSET 0) AS netted
 ORDER BY first_id, second_id
-"""
+"""  # noqa: S608
 
 
 async def state(

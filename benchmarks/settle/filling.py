@@ -28,6 +28,14 @@ _OBLIGATIONS = """
           FROM generate_series(1, $4::integer) AS line) AS drawn
     JOIN trade USING (n)"""
 
+_OBJECTIONS = """
+    INSERT INTO objection (id, cycle_id, holder_id, operation_id, seq, first_id, second_id, amount, reason, merchant_id,
+                           who, raised_at)
+    SELECT uuidv7(), cycle_id, holder_id, operation_id, seq, least(debtor_id, creditor_id),
+           greatest(debtor_id, creditor_id), CASE WHEN creditor_id < debtor_id THEN amount ELSE -amount END,
+           'UNKNOWN_KEY', debtor_id, debtor_id, now()
+    FROM obligation TABLESAMPLE BERNOULLI (1) WHERE cycle_id = $1"""
+
 
 async def add_pairs(connection: asyncpg.Connection, partners: int) -> int:
     """So many merchants, each with so many partners; how many debtors and creditors that makes."""
@@ -44,6 +52,11 @@ async def add_obligations(connection: asyncpg.Connection, cycle_id: UUID, count:
     """So many obligations of a cycle, anywhere among the pairs; or one for `each` pair in turn."""
     pairs = await connection.fetchval("SELECT count(*) FROM trade")
     await connection.execute(_OBLIGATIONS, cycle_id, each, pairs, count)
+
+
+async def add_objections(connection: asyncpg.Connection, cycle_id: UUID) -> None:
+    """One line in a hundred is objected to."""
+    await connection.execute(_OBJECTIONS, cycle_id)
 
 
 async def add_cycle(connection: asyncpg.Connection, number: int) -> UUID:

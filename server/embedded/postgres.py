@@ -85,6 +85,8 @@ def _settings() -> dict[str, str]:
         "wal_compression": "lz4" if _built_with_lz4() else "off",
         "max_locks_per_transaction": "256",
         "random_page_cost": "1.1",
+        # A query that is shared out has as many processes as there are cores; more of them only wait for each other.
+        "max_parallel_workers_per_gather": str(min(max(len(os.sched_getaffinity(0)) - 1, 1), 4)),
         "jit": "off",
         "timezone": "UTC",
         "log_timezone": "UTC",
