@@ -10,18 +10,8 @@ from server.commands.report import show_rows
 if TYPE_CHECKING:
     from alliance.runtime import Runtime
 
-COLUMNS = (
-    "merchant",
-    "cap",
-    "position",
-    "owed",
-    "reserved",
-    "withheld",
-    "headroom",
-    "per cent",
-    "waiting",
-    "last alert",
-)
+SHOWN = ("merchant", "cap", "position", "headroom", "percent", "waiting", "last_alert")
+"""Of the figures, what a table has room for; to the cent."""
 
 
 def exposure(
@@ -64,10 +54,19 @@ def exposure(
                             "headroom": money(headroom(row.cap, row.used)),
                             "percent": percent(row.cap, row.used),
                             "waiting": waiting.get(one.id, 0),
-                            "last_alert": None if alert is None else f"{alert.level} {alert.raised_at.isoformat()}",
+                            "last_alert": None
+                            if alert is None
+                            else f"{alert.level}% {alert.raised_at:%Y-%m-%dT%H:%M:%SZ}",
                         }
                     )
             return {"currency": catalogue.alliance.settlement_currency, "exposure": rows}
 
         report = with_runtime(settings, read)
-    answer(report, json, lambda console: show_rows(console, COLUMNS, report["exposure"]))
+    rows = [{name: _short(row[name]) for name in SHOWN} for row in report["exposure"]]
+    answer(report, json, lambda console: show_rows(console, tuple(name.replace("_", " ") for name in SHOWN), rows))
+
+
+def _short(value: str | int | None) -> str:
+    if isinstance(value, str) and value[-7:-6] == ".":
+        return value[:-4]
+    return "" if value is None else str(value)
