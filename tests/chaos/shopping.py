@@ -30,6 +30,10 @@ INPUTS = {
     "exchangePoints": ("ExchangePointsInput", "... on Exchanged { pointsOut pointsIn operation { id } }"),
     "topUp": ("TopUpInput", "... on ToppedUp { operation { id } }"),
     "refundStoredValue": ("RefundStoredValueInput", "... on Refunded { operation { id } }"),
+    "createPool": ("CreatePoolInput", "... on PoolCreated { pool { id } }"),
+    "addPoolMember": ("AddPoolMemberInput", "... on PoolMemberAdded { pool { members { role } } }"),
+    "contributeToPool": ("PoolTransferInput", "... on Contributed { points operation { id } }"),
+    "withdrawFromPool": ("PoolTransferInput", "... on Withdrawn { points operation { id } }"),
     "reverse": ("ReverseInput", "... on Reversed { points operation { id } }"),
 }
 """What each mutation takes, and what is asked of its success."""
@@ -53,6 +57,7 @@ class Shopper:
     holds: list[str] = field(default_factory=list)
     operations: list[str] = field(default_factory=list)
     told: list[tuple[Any, ...]] = field(default_factory=list)
+    pool: str = ""
 
     def __post_init__(self) -> None:
         self.cards = [f"{self.name}-{n}" for n in range(3)]
@@ -63,13 +68,16 @@ class Shopper:
             identifiers = [{"type": "CARD", "issuer": "grocer", "value": card}]
             await self.do("enrolMember", merchant="grocer", channel="APP", identifiers=identifiers)
             await self.do("earn", **self.place("grocer", card), points=200)
+        made = await self.do("createPool", merchant="grocer", owner=by_card(self.cards[0]), name=self.name)
+        self.pool = made["pool"]["id"]
+        await self.do("addPoolMember", pool=self.pool, member=by_card(self.cards[1]), role="SPENDER")
         doings = [self.buy, self.buy, self.pay_in_part, self.spend, self.hold, self.end_hold, self.give, self.exchange]
-        doings += [self.adjust, self.top_up, self.refund, self.undo]
+        doings += [self.adjust, self.top_up, self.refund, self.undo, self.put_together]
         for _ in range(steps):
             await self.dice.choice(doings)()
         return self.told
 
-    async def do(self, name: str, **input: Any) -> dict[str, Any]:
+    async def do(self, name: str, /, **input: Any) -> dict[str, Any]:
         """One call, with a key that says which."""
         answer = await self.call(name, {"idempotencyKey": f"{self.name}-{len(self.told):04}", **input})
         figures = (answer.get(field) for field in ("points", "released", "pointsOut", "pointsIn", "code"))
@@ -139,6 +147,15 @@ class Shopper:
     async def adjust(self) -> None:
         points = self.dice.choice([-5, 7])
         await self.do("adjustPoints", merchant="grocer", member=by_card(self.cards[0]), points=points, reason="by hand")
+
+    async def put_together(self) -> None:
+        """Into the household's pool, out of it, or spent from it; the third of them is not in it."""
+        card, points = self.dice.choice(self.cards), self.dice.randint(1, 80)
+        name = self.dice.choice(["contributeToPool", "contributeToPool", "withdrawFromPool", "redeem"])
+        if name == "redeem":
+            await self.do("redeem", **self.place("grocer", card), pool=self.pool, points=points)
+        else:
+            await self.do(name, pool=self.pool, member=by_card(card), points=points)
 
     async def undo(self) -> None:
         """Any operation so far, whole or in part; of some it is refused."""

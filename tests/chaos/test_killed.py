@@ -153,6 +153,10 @@ async def books(database: Database) -> list[list[tuple[Any, ...]]]:
            LEFT JOIN merchant AS creditor ON creditor.id = creditor_id GROUP BY 1, 2, 3 ORDER BY 1, 2, 3""",
         "SELECT key, points, outcome -> 'refusal' ->> 'code' FROM idempotency_key ORDER BY 1",
         "SELECT count(*) FROM membership",
+        """SELECT name, currency, posted, granted, remaining, depth FROM pool_name JOIN account USING (holder_id)
+           JOIN lot USING (holder_id, currency) ORDER BY 1, 2, 3, 4, 5, 6""",
+        f"""SELECT name, value FROM pool_spend JOIN pool_name USING (holder_id)
+            JOIN {card} ON card.holder_id = member_id ORDER BY 1, 2""",
     )
     async with database.session() as session:
         return [[tuple(row) for row in await session.execute(text(question))] for question in questions]
@@ -207,6 +211,43 @@ async def a_round(runtime: Runtime, house: House, load: Load, victims: list[str]
 
 async def test_r27_whoever_is_killed_what_is_asked_again_ends_in_the_same_books(runtime: Runtime, house: House) -> None:
     await a_round(runtime, house, Load(seed=1, steps=40, lines=600), ["api", "backend", "worker", "postgres"])
+
+
+async def test_r26_a_repair_that_is_killed_is_booked_wholly_or_not_at_all(house: House) -> None:
+    """The holder is stopped from the first try until one has come to its end; nothing is booked twice."""
+    async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {house.token}"}) as session:
+        await Shopper("shopper", calls_of(session, house, lambda: None), random.Random(1)).shop(0)
+    database = Database(house.database_url)
+    card = "(SELECT holder_id FROM member_identifier WHERE value = 'shopper-0')"
+    counted = "SELECT count(*) FROM operation WHERE kind = 'REPAIR'"
+    repair = [sys.executable, "-m", "server.cli", "repair", "--json", "--home", str(house.home)]
+    try:
+        await is_back(database)
+        async with database.transaction() as tampering:
+            await tampering.execute(text(f"UPDATE entry SET amount = 250 WHERE holder_id = {card} AND amount = 200"))
+            holder = str(await tampering.scalar(text(f"SELECT holder_id FROM {card} AS card")))
+        first = await asyncio.create_subprocess_exec(*repair, holder, stdout=asyncio.subprocess.PIPE)
+        stopped = text("SELECT count(*) FROM holder_stop")
+        async with asyncio.timeout(PATIENCE), database.reader() as reader:
+            while not await reader.scalar(stopped):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        first.kill()
+        await first.wait()
+        async with database.session() as look:
+            booked, still = (await look.execute(text(f"SELECT ({counted}), bool_or(stopped) FROM account"))).one()
+        assert (booked, still) in [(0, True), (1, False)]
+        for victim, so_far in (("backend", booked), ("postgres", 1)):
+            await asyncio.to_thread(house.kill, victim)
+            await is_back(database)
+            again = await asyncio.to_thread(subprocess.run, [*repair, holder], capture_output=True, timeout=PATIENCE)
+            assert again.returncode == 0, again.stderr
+            assert len(json.loads(again.stdout)["booked"]) == 1 - so_far
+        async with database.session() as look:
+            question = f"SELECT ({counted}), bool_or(stopped), sum(posted) FROM account WHERE holder_id = '{holder}'"
+            assert tuple((await look.execute(text(question))).one()) == (1, False, 200)
+        await proved(house, database)
+    finally:
+        await database.close()
 
 
 @pytest.mark.long
