@@ -1,10 +1,11 @@
 """No money machine (A3 a): loops of exchanges that end with more points than were put in."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
+from functools import lru_cache
 from typing import NamedTuple
 
 from alliance.file.agreement import Agreement, Exchange
@@ -15,8 +16,14 @@ Span = tuple[date, date | None, Agreement]
 Edge = tuple[str, str]
 """An exchange: out of which currency, into which."""
 
-HIDDEN = "..."
-"""What a merchant sees of exchanges that are not its own."""
+Dates = Collection[date] | None
+"""On which days to look; None is all on which terms change."""
+
+
+@lru_cache(maxsize=65_536)
+def number(text: str) -> Fraction:
+    """A decimal number, exactly. Thousands of agreements have the same few: each is read once."""
+    return Fraction(text)
 
 
 class Step(NamedTuple):
@@ -52,25 +59,26 @@ class MoneyMachine:
         return f"a money machine: from {self.since}, {own} and exchanges of others turn 1 point into more than 1"
 
 
-def money_machines(agreements: Iterable[Agreement]) -> list[MoneyMachine]:
+def money_machines(agreements: Iterable[Agreement], dates: Dates = None) -> list[MoneyMachine]:
     """The first loop, at each date on which terms change, round which the product of rates is over 1 (A3 a)."""
     found: dict[tuple[str, ...], MoneyMachine] = {}
-    for moment, terms in by_date(agreements):
+    for moment, terms in by_date(agreements, dates):
         edges = edges_of(terms)
-        loop = _gaining_loop({edge: Fraction(step.exchange.rate) for edge, step in edges.items()})
+        loop = _gaining_loop({edge: number(step.exchange.rate) for edge, step in edges.items()})
         if loop is not None:
             steps = tuple(edges[edge] for edge in zip(loop, loop[1:] + loop[:1], strict=True))
             product = Fraction(1)
             for step in steps:
-                product *= Fraction(step.exchange.rate)
+                product *= number(step.exchange.rate)
             found.setdefault(tuple(loop), MoneyMachine(moment, steps, product))
     return list(found.values())
 
 
-def by_date(agreements: Iterable[Agreement]) -> Iterator[tuple[date, list[Agreement]]]:
-    """What is in force from each date on which terms change, in order."""
+def by_date(agreements: Iterable[Agreement], dates: Dates = None) -> Iterator[tuple[date, list[Agreement]]]:
+    """What is in force from each date on which terms change, in order; or on each of these `dates`."""
     spans = spans_of(agreements)
-    for moment in sorted({moment for start, end, _ in spans for moment in (start, end) if moment is not None}):
+    changes = {moment for start, end, _ in spans for moment in (start, end) if moment is not None}
+    for moment in sorted(changes if dates is None else dates):
         yield moment, [terms for start, end, terms in spans if start <= moment and (end is None or moment < end)]
 
 

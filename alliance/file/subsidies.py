@@ -9,10 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
+from functools import lru_cache
 from typing import NamedTuple
 
 from alliance.file.agreement import Agreement, Earn, Exchange, Redeem, Subsidy
-from alliance.file.money_machine import Edge, by_date, edges_of
+from alliance.file.money_machine import Dates, Edge, by_date, edges_of, number
 
 SENT = 1_000
 """Points sent round a loop, to see what that moves."""
@@ -107,10 +108,10 @@ class LosesRound:
         )
 
 
-def underpriced(agreements: Iterable[Agreement]) -> list[Underpriced]:
+def underpriced(agreements: Iterable[Agreement], dates: Dates = None) -> list[Underpriced]:
     """The issues of points for less than is paid for them (A3 c), but for those that a subsidy allows."""
     found: dict[tuple[object, ...], Underpriced] = {}
-    for moment, terms in by_date(agreements):
+    for moment, terms in by_date(agreements, dates):
         issued, paid = _issues(terms), _payments(terms)
         for currency, routes in sorted(issued.items()):
             highest = max(paid.get(currency, ()), key=lambda route: route.price, default=None)
@@ -121,20 +122,20 @@ def underpriced(agreements: Iterable[Agreement]) -> list[Underpriced]:
     return list(found.values())
 
 
-def losing_round(agreements: Iterable[Agreement], tolerance: Fraction) -> list[LosesRound]:
+def losing_round(agreements: Iterable[Agreement], tolerance: Fraction, dates: Dates = None) -> list[LosesRound]:
     """Who loses more on what goes round a loop than `tolerance`, a part of what it gets, without having accepted it.
 
     A closed way of exchanges leads through each two that follow one another inside a strongly connected part of them.
     So it is enough to look at these (A3 d).
     """
     found: dict[tuple[object, ...], LosesRound] = {}
-    for moment, terms in by_date(agreements):
+    for moment, terms in by_date(agreements, dates):
         edges = edges_of(terms)
         component = _components(edges)
         inside = {edge: step for edge, step in edges.items() if component[edge[0]] == component[edge[1]]}
         leaving: dict[str, Route] = {}
         for (source, _), step in inside.items():
-            route = Route(Fraction(step.exchange.clearing_value.amount), *step)
+            route = Route(number(step.exchange.clearing_value.amount), *step)
             if source not in leaving or route.price > leaving[source].price:
                 leaving[source] = route
         for (_, currency), step in inside.items():
@@ -156,14 +157,19 @@ def subsidy(agreement: Agreement, currency: str) -> Subsidy | None:
 
 def _per_point(exchange: Exchange) -> Fraction:
     """What the issuer of the points that come in gets for each of them."""
-    return Fraction(exchange.clearing_value.amount) / Fraction(exchange.rate)
+    return _ratio(exchange.clearing_value.amount, exchange.rate)
+
+
+@lru_cache(maxsize=65_536)
+def _ratio(amount: str, rate: str) -> Fraction:
+    return Fraction(amount) / Fraction(rate)
 
 
 def _issues(agreements: Iterable[Agreement]) -> Mapping[str, list[Route]]:
     found: dict[str, list[Route]] = defaultdict(list)
     for agreement in agreements:
         for earn in agreement.earn:
-            price = Fraction(earn.issue_price.amount) * Fraction(earn.share)
+            price = number(earn.issue_price.amount) * number(earn.share)
             found[earn.of].append(Route(price, earn, agreement))
         for exchange in agreement.exchange:
             found[exchange.to].append(Route(_per_point(exchange), exchange, agreement))
@@ -174,9 +180,9 @@ def _payments(agreements: Iterable[Agreement]) -> Mapping[str, list[Route]]:
     found: dict[str, list[Route]] = defaultdict(list)
     for agreement in agreements:
         for redeem in agreement.redeem:
-            found[redeem.of].append(Route(Fraction(redeem.redemption_price.amount), redeem, agreement))
+            found[redeem.of].append(Route(number(redeem.redemption_price.amount), redeem, agreement))
         for exchange in agreement.exchange:
-            found[exchange.from_].append(Route(Fraction(exchange.clearing_value.amount), exchange, agreement))
+            found[exchange.from_].append(Route(number(exchange.clearing_value.amount), exchange, agreement))
     return found
 
 
@@ -193,10 +199,10 @@ def _components(edges: Iterable[Edge]) -> dict[str, int]:
     for start in everyone:
         finished += [] if start in seen else _finished(start, out, seen)
     component: dict[str, int] = {}
-    for number, start in enumerate(reversed(finished)):
+    for place, start in enumerate(reversed(finished)):
         if start not in component:
             known = set(component)
-            component |= dict.fromkeys(_finished(start, back, known), number)
+            component |= dict.fromkeys(_finished(start, back, known), place)
     return component
 
 
