@@ -2,6 +2,8 @@
 
 import random
 import uuid
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from sqlalchemy import insert
@@ -65,11 +67,23 @@ def drawn(chance: random.Random, parties: list[uuid.UUID], booked: list[Owed]) -
     return lines
 
 
+def balances(owing: Iterable[tuple[uuid.UUID, uuid.UUID, int]]) -> Counter[uuid.UUID]:
+    """What each is owed on balance, by debtor, creditor and amount."""
+    found = Counter()
+    for debtor, creditor, amount in owing:
+        found[creditor] += amount
+        found[debtor] -= amount
+    return found
+
+
 async def test_a06_a08_the_database_nets_as_the_rules_say(house: House) -> None:
     chance = random.Random(3)
     parties, booked, ties = [uuid.UUID(int=n) for n in range(11, 18)], [], set()
+    due, settled = Counter(), Counter()
     for _ in range(4):
-        await owe(house, drawn(chance, parties, booked))
+        lines = drawn(chance, parties, booked)
+        due.update(balances((line.debtor, line.creditor, line.amount) for line in lines))
+        await owe(house, lines)
         cycle = await house.close()
         async with house.runtime.database.session() as session:
             totals = (await queries.pair_totals(session, [cycle.id]))[cycle.id]
@@ -86,4 +100,10 @@ async def test_a06_a08_the_database_nets_as_the_rules_say(house: House) -> None:
         assert {position.merchant_id: position.amount for position in found} == positions(expected)
         assert plan == plan_payments(positions(expected), house.runtime.catalogue.alliance.cycle.min_payment)
         ties |= {(pair.carried, pair.closing > 0) for pair in expected if 2 * abs(pair.carried) == CENT}
+        settled.update(balances((p.payer, p.payee, p.amount * CENT) for p in plan if not p.carried))
     assert len(ties) == 4, "up and down, on both sides of zero"
+    async with house.runtime.database.session() as session:
+        following = await queries.open_cycle(session)
+        left = (await queries.openings(session, [following], CENT))[following.id]
+    settled.update(balances((second, first, amount) for (first, second), amount in left.items()))
+    assert {party: settled[party] for party in parties} == {party: due[party] for party in parties}
