@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from alliance.archive.verify import CHECKS as ARCHIVE_CHECKS
 from alliance.archive.verify import WHOLE as ARCHIVE_WHOLE
 from alliance.archive.verify import verify_archive
+from alliance.clearing.verify import CHECKS as CLEARING_CHECKS
 from alliance.disputes.verify import CHECKS as DISPUTE_CHECKS
 from alliance.exposure.verify import CHECKS as EXPOSURE_CHECKS
 from alliance.proofs.verify import CHECKS as LOG_CHECKS
@@ -102,7 +103,7 @@ _CHECKS = {
 }
 
 
-BY_HOLDER = _BY_HOLDER | LOG_CHECKS | ARCHIVE_CHECKS | POOL_CHECKS | TIER_CHECKS
+BY_HOLDER = _BY_HOLDER | CLEARING_CHECKS | LOG_CHECKS | ARCHIVE_CHECKS | POOL_CHECKS | TIER_CHECKS
 """Checks of other rooms than the ledger, by holder; see `domain.ledger.checks`."""
 
 

@@ -1,5 +1,7 @@
 """The alliance that its tests work with."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 
 from alliance.runtime import Runtime
@@ -7,6 +9,8 @@ from tests.alliance.support import House
 
 
 @pytest.fixture
-def house(runtime: Runtime) -> House:
+async def house(runtime: Runtime) -> AsyncIterator[House]:
     """The sample alliance at work."""
-    return House(runtime)
+    made = House(runtime)
+    yield made
+    await made.keep_agreed()

@@ -2,13 +2,16 @@
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import insert, select, text
+from sqlalchemy.dialects.postgresql import insert as upsert
 
 from alliance.agreements.book import AgreementBook, AgreementVersion
+from alliance.agreements.model import AgreementVersionRow
 from alliance.clearing.commands import earn_request, redeem_request, reverse_request
 from alliance.clearing.model import Obligation
 from alliance.exchange.commands import exchange_request, quote_request
@@ -39,6 +42,7 @@ class House:
     """The sample alliance (grocer GRO, fuel FUE) with its engine."""
 
     runtime: Runtime
+    agreed: dict[int, AgreementVersion] = field(default_factory=dict)
 
     def id(self, code: str) -> uuid.UUID:
         """A merchant's id; the operator's for "operator"."""
@@ -167,6 +171,46 @@ class House:
         """Put these versions in force between grocer and fuel, in place of the sample's."""
         pair = frozenset((self.id("grocer"), self.id("fuel")))
         self.runtime.agreements = AgreementBook({**self.runtime.agreements.pairs, pair: versions})
+        self.agreed |= {version.version: version for version in versions}
+
+    async def keep_agreed(self) -> None:
+        """Write down what was put in force, so that the books can be proved by it."""
+        async with self.runtime.database.transaction() as session:
+            for version in self.agreed.values():
+                row = {"agreement_id": version.agreement_id, "version": version.version, "terms": self._terms(version)}
+                row |= {"valid_from": version.valid_from, "valid_to": version.valid_to, "status": "WITHDRAWN"}
+                known = upsert(AgreementVersionRow).values(row)
+                changes = {"terms": known.excluded.terms}
+                await session.execute(known.on_conflict_do_update(constraint="pk_agreement_version", set_=changes))
+
+    def _terms(self, version: AgreementVersion) -> dict[str, Any]:
+        """As they are stored, what the books are proved by."""
+
+        def money(price: int) -> dict[str, str]:
+            return {"amount": unscaled(price, 8), "currency": "USD"}
+
+        earn = [
+            {
+                "at": self.code(item.at),
+                "of": item.currency,
+                "issuePrice": money(item.owed * 100),
+                "share": "1",
+                "funding": "split",
+                "atIssue": str(Decimal(item.at_issue) / (item.owed or 1)),
+                "shortfallTo": item.shortfall_to,
+            }
+            | ({"breakageTo": item.breakage_to} if item.breakage_to else {})
+            for item in version.earn.values()
+        ]
+        redeem = [
+            {"at": self.code(item.at), "of": item.currency, "redemptionPrice": money(item.owed * 100)}
+            for item in version.redeem.values()
+        ]
+        exchange = [
+            {"from": item.source, "to": item.target, "clearingValue": money(item.owed * 100)}
+            for item in version.exchange.values()
+        ]
+        return {"earn": earn, "redeem": redeem, "exchange": exchange}
 
     def redeeming(self, owed: int, **changes: Any) -> AgreementVersion:
         """The sample's version with `owed` millionths for a GRO point spent at fuel, and other changes."""

@@ -28,10 +28,10 @@ SOON = {"as_of": NOON + timedelta(minutes=1)}
 
 
 def funded(house: House, funding: str = "at_redemption", **changes: Any) -> AgreementVersion:
-    """The sample's agreement, but for when fuel pays for GRO; a split pays 0.003 of 0.009 at issue."""
+    """The sample's agreement, but for when fuel pays for GRO; a split pays 0.0036 of 0.009 at issue."""
     version = house.version()
     place = (house.id("fuel"), "GRO")
-    at_use = {"at_issue": 0, "split": 6_000, "at_redemption": 9_000}[funding]
+    at_use = {"at_issue": 0, "split": 5_400, "at_redemption": 9_000}[funding]
     keeps = {"at_issue": "issuer", "at_redemption": "funder"}.get(funding)
     changed: dict[str, Any] = {"funding": funding, "at_use": at_use, "breakage_to": keeps} | changes
     return replace(version, earn={**version.earn, place: replace(version.earn[place], **changed)})
@@ -91,10 +91,10 @@ async def test_a01_a_split_pays_part_at_issue_and_the_rest_when_spent(house: Hou
     house.agree(funded(house, "split"))
     member = await house.member()
     granted = await house.earn(member, "fuel", 1_000)
-    assert await house.owed(granted) == [("EARN", "fuel", "grocer", 1_000, "3.000000")]
-    assert await house.owed(await house.spend(member, "grocer", 600)) == [funding(600, "3.600000")]
+    assert await house.owed(granted) == [("EARN", "fuel", "grocer", 1_000, "3.600000")]
+    assert await house.owed(await house.spend(member, "grocer", 600)) == [funding(600, "3.240000")]
     returned = await house.reverse(member, granted)
-    assert await house.owed(returned) == [("EARN", "fuel", "grocer", -400, "-1.200000")]
+    assert await house.owed(returned) == [("EARN", "fuel", "grocer", -400, "-1.440000")]
     assert await paid(house) == 600 * 9_000
 
 
@@ -164,8 +164,8 @@ async def test_a01_breakage_at_issue(house: House, keeps: str, lines: list[Any])
     ("keeps", "lines"),
     [
         (None, []),
-        ("issuer", [("BREAKAGE", "fuel", "grocer", 400, "2.400000")]),
-        ("funder", [("BREAKAGE", "grocer", "fuel", 400, "1.200000")]),
+        ("issuer", [("BREAKAGE", "fuel", "grocer", 400, "2.160000")]),
+        ("funder", [("BREAKAGE", "grocer", "fuel", 400, "1.440000")]),
     ],
 )
 async def test_a01_breakage_of_a_split(house: House, keeps: str | None, lines: list[Any]) -> None:
@@ -244,11 +244,11 @@ async def test_a01_points_that_waited_are_paid_for_when_they_are_spent(house: Ho
     granted = await house.earn(member, "fuel", 100)
     assert await house.owed(granted) == []
     active = await activate(house, member, granted, NOON + days(2))
-    assert await house.owed(active) == [("EARN", "fuel", "grocer", 100, "0.300000")]
+    assert await house.owed(active) == [("EARN", "fuel", "grocer", 100, "0.360000")]
     spent = await house.spend(member, "grocer", 40, as_of=NOON + days(2))
-    assert await house.owed(spent) == [funding(40, "0.240000")]
+    assert await house.owed(spent) == [funding(40, "0.216000")]
     returned = await house.reverse(member, granted, as_of=NOON + days(2))
-    assert await house.owed(returned) == [("EARN", "fuel", "grocer", -60, "-0.180000")]
+    assert await house.owed(returned) == [("EARN", "fuel", "grocer", -60, "-0.216000")]
 
 
 async def test_a01_gifts_keep_who_pays(house: House, member: uuid.UUID) -> None:
@@ -297,5 +297,6 @@ async def test_a01_a_version_that_is_no_longer_in_force_is_still_paid_by(house: 
 
 
 async def _verified(house: House) -> Any:
+    await house.keep_agreed()
     async with house.runtime.database.session() as session:
         return await verify(session)
