@@ -142,6 +142,10 @@ async def options(context: Context, member_id: UUID, source: str) -> list[Option
     if capped:
         async with context.runtime.database.reader() as session:
             used = await queries.exchanged_today(session, capped, context.as_of, catalogue.alliance.timezone)
+    by_all: dict[tuple[str, str], int] = {}
+    if of_all := [(terms.source, terms.target) for terms in found if terms.daily_cap is not None]:
+        async with context.runtime.database.reader() as session:
+            by_all = await queries.exchanged_by_all(session, of_all, context.as_of, catalogue.alliance.timezone)
     member = await context.loaders.members.load(member_id)
     wallet = await one(context, member_id, source)
     obstacles = () if member is None or member.status == MemberStatus.ACTIVE else (MemberNotActive.code,)
@@ -150,7 +154,8 @@ async def options(context: Context, member_id: UUID, source: str) -> list[Option
     for terms in found:
         new = joined is not None and joined + timedelta(days=terms.wait_days) > context.as_of
         today = used.get((member_id, terms.source, terms.target), queries.Exchanged(0, 0))
-        made.append(_option(context, terms, today, wallet, (*obstacles, *((TooNew.code,) if new else ()))))
+        left = None if terms.daily_cap is None else terms.daily_cap - by_all.get((terms.source, terms.target), 0)
+        made.append(_option(context, terms, today, left, wallet, (*obstacles, *((TooNew.code,) if new else ()))))
     return made
 
 
@@ -158,6 +163,7 @@ def _option(
     context: Context,
     terms: ExchangeTerms,
     today: queries.Exchanged,
+    left: int | None,
     wallet: WalletFigures | None,
     obstacles: tuple[str, ...],
 ) -> Option:
@@ -165,9 +171,10 @@ def _option(
     remaining = None if cap is None else max(0, cap - today.points)
     if terms.per_day is not None and today.times >= terms.per_day:
         obstacles += (TooManyExchanges.code,)
-    if remaining is not None and remaining < terms.block:
+    least = terms.block + terms.fee(terms.block)
+    if (remaining is not None and remaining < least) or (left is not None and left < least):
         obstacles += (CapExceeded.code,)
-    if wallet is not None and wallet.available < terms.block:
+    if wallet is not None and wallet.available < least:
         obstacles += (InsufficientPoints.code,)
     currencies = context.runtime.catalogue.currencies
     sides = currencies[terms.source].merchant_id, currencies[terms.target].merchant_id

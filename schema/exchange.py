@@ -84,6 +84,6 @@ class Quote:
             rate=Decimal(row.rate),
             points_out=Points(row.points_out),
             points_in=Points(row.points_in),
-            fee=Points(0),
+            fee=Points(row.fee),
             expires_at=row.expires_at,
         )

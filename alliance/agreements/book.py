@@ -42,6 +42,13 @@ class ExchangeTerms:
     daily_cap_per_member: int | None
     per_day: int | None = None
     wait_days: int = 0
+    daily_cap: int | None = None
+    fee_share: Fraction = Fraction(0)
+    fee_points: int = 0
+
+    def fee(self, exchanged: int) -> int:
+        """What the exchange of so many points costs the member, in the same points."""
+        return self.fee_points + int(exchanged * self.fee_share)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +232,9 @@ def _exchange(item: dict[str, Any]) -> ExchangeTerms:
         daily_cap_per_member=item.get("dailyCapPerMember"),
         per_day=item.get("perDay"),
         wait_days=item.get("waitDays", 0),
+        daily_cap=item.get("dailyCap"),
+        fee_share=Fraction(item.get("fee", {}).get("share", 0)),
+        fee_points=item.get("fee", {}).get("points", 0),
     )
 
 

@@ -111,9 +111,12 @@ CHECKS = {
     "an exchange is owed for": f"""
         SELECT holder_id, operation_id::text AS kind, currency, coalesce(b.amount, 0) AS kept,
                coalesce(s.points * coalesce(b.price, s.price), 0) / 100 AS proved
-        FROM (SELECT e.holder_id, e.operation_id, e.currency, -e.amount AS points, t.price
+        FROM (SELECT e.holder_id, e.operation_id, e.currency, t.price,
+                     -e.amount + coalesce(q.fee, 0) * sign(e.amount) AS points
               FROM entry e JOIN operation o ON o.holder_id = e.holder_id AND o.id = e.operation_id
               LEFT JOIN operation u ON u.holder_id = o.holder_id AND u.id = o.reverses
+              LEFT JOIN quote_use w ON w.holder_id = o.holder_id AND w.operation_id = coalesce(o.reverses, o.id)
+              LEFT JOIN quote q ON q.holder_id = w.holder_id AND q.id = w.quote_id
               LEFT JOIN LATERAL (
                 SELECT x.price FROM {_EXCHANGE} x JOIN agreement_version v USING (agreement_id, version)
                 WHERE x.currency = e.currency AND v.status = 'IN_FORCE' AND x.target IN (

@@ -16,7 +16,7 @@ from alliance.clearing.riders import Owing
 from alliance.clearing.rules import PRICE_OF_MILLIONTHS, Owed, obligations
 from alliance.exchange.model import Quote
 from alliance.exchange.request import ExchangeAtQuote, OfferQuote
-from alliance.exchange.rules import amounts, price_at_issue
+from alliance.exchange.rules import price_at_issue, quoted
 from alliance.exposure.riders import Capped, Within, capped
 from alliance.runtime import Runtime
 from alliance.stored_value.rules import require_exchangeable
@@ -71,7 +71,7 @@ def _offer(
     """The quote, and the cap that it must fit under."""
     giving, getting = _currency(runtime, source, "from"), _currency(runtime, target, "to")
     version, terms = _terms(runtime, giving, getting, as_of)
-    out, into = amounts(terms.rate, terms.block, terms.step, out=points_out, into=points_in)
+    out, into, fee = quoted(terms, out=points_out, into=points_in)
     offered = Quote(
         holder_id=member_id,
         id=new_id(),
@@ -82,6 +82,7 @@ def _offer(
         in_issuer_id=getting.merchant_id,
         points_out=out,
         points_in=into,
+        fee=fee,
         rate=f"{Decimal(terms.rate.numerator) / terms.rate.denominator:f}",
         clearing_value=terms.clearing_value,
         agreement_id=version.agreement_id,
@@ -141,6 +142,7 @@ async def exchange_request(
         cap=terms.daily_cap_per_member,
         most=terms.per_day,
         day=day,
+        cap_of_all=terms.daily_cap,
         merchant_id=taken.out_issuer_id,
         channel=channel,
         currency=taken.out_currency,
@@ -149,7 +151,7 @@ async def exchange_request(
         into_currency=taken.in_currency,
         into_issuer_id=taken.in_issuer_id,
         into_points=taken.points_in,
-        into_price=price_at_issue(taken.points_out, taken.clearing_value, taken.points_in),
+        into_price=price_at_issue(taken.exchanged, taken.clearing_value, taken.points_in),
         into_expires_at=await _expiry(session, getting, as_of, issuer, member_id),
         slides=_slides(runtime, (taken.out_currency, taken.in_currency), as_of),
     )
@@ -212,6 +214,6 @@ def _owed(runtime: Runtime, taken: Quote, version: AgreementVersion) -> tuple[Ow
         issuer_id=taken.out_issuer_id,
         operator_id=runtime.catalogue.alliance.id,
         currency=taken.out_currency,
-        points=taken.points_out,
+        points=taken.exchanged,
         owed=taken.clearing_value // PRICE_OF_MILLIONTHS,
     )

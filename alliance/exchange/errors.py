@@ -18,7 +18,7 @@ class QuoteUsed(Refusal):
 
 
 class CapExceeded(Refusal):
-    """A member may exchange `cap` points a day between these currencies and has exchanged `used`."""
+    """A member, or all together, may exchange `cap` points a day between these currencies; `used` are exchanged."""
 
     code = "CAP_EXCEEDED"
     text = {"en": "the cap is {cap}, {used} is used", "zh-CN": "上限为 {cap}，已用 {used}"}

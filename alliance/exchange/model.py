@@ -3,21 +3,21 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Index
+from sqlalchemy import CheckConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.base import Base
 
 
 class Quote(Base):
-    """`points_out` of one currency for `points_in` of another, at `rate`, a decimal.
+    """`points_out` of one currency for `points_in` of another, at `rate`, a decimal; `fee` of them are not exchanged.
 
-    Used, it makes `out_issuer_id` owe `in_issuer_id` points out x `clearing_value` (money a point, in 10^-8). Never
+    Used, it makes `out_issuer_id` owe `in_issuer_id` the rest x `clearing_value` (money a point, in 10^-8). Never
     edited: QuoteUse says by which operation it was used.
     """
 
     __tablename__ = "quote"
-    __table_args__ = (CheckConstraint("points_out > 0 AND points_in > 0", name="points"),)
+    __table_args__ = (CheckConstraint("points_out > fee AND points_in > 0 AND fee >= 0", name="points"),)
 
     holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -28,6 +28,7 @@ class Quote(Base):
     in_issuer_id: Mapped[uuid.UUID]
     points_out: Mapped[int]
     points_in: Mapped[int]
+    fee: Mapped[int] = mapped_column(server_default=text("0"))
     rate: Mapped[str]
     clearing_value: Mapped[int]
     agreement_id: Mapped[uuid.UUID]
@@ -35,12 +36,20 @@ class Quote(Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
 
+    @property
+    def exchanged(self) -> int:
+        """The points out that the rate is applied to."""
+        return self.points_out - self.fee
+
 
 class QuoteUse(Base):
-    """That a quote was used. The day and points stand here too, for the cap a member and day."""
+    """That a quote was used. The day and points stand here too, for the caps of a day."""
 
     __tablename__ = "quote_use"
-    __table_args__ = (Index("ix_quote_use_day", "holder_id", "out_currency", "in_currency", "used_at"),)
+    __table_args__ = (
+        Index("ix_quote_use_day", "holder_id", "out_currency", "in_currency", "used_at"),
+        Index("ix_quote_use_all", "out_currency", "in_currency", "used_at", postgresql_include=["points_out"]),
+    )
 
     holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     quote_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)

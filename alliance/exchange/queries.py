@@ -62,3 +62,17 @@ async def exchanged_today(
         .group_by(*route)
     )
     return {(holder, source, target): Exchanged(int(points), times) for holder, source, target, points, times in rows}
+
+
+async def exchanged_by_all(
+    session: AsyncSession, routes: Collection[tuple[str, str]], as_of: datetime, zone: ZoneInfo
+) -> dict[tuple[str, str], int]:
+    """The points of all members that went out on the day of `as_of`, by (from, to); 0 is left out."""
+    first, before = day_bounds(as_of, zone)
+    route = (QuoteUse.out_currency, QuoteUse.in_currency)
+    rows = await session.execute(
+        select(*route, func.sum(QuoteUse.points_out))
+        .where(tuple_(*route).in_(list(routes)), QuoteUse.used_at >= first, QuoteUse.used_at < before)
+        .group_by(*route)
+    )
+    return {(source, target): int(points) for source, target, points in rows}

@@ -23,6 +23,9 @@ _QUOTE_USE: Any = QuoteUse.__table__
 Day = tuple[uuid.UUID, str, str, datetime, datetime]
 """A holder's exchanges from one currency to another, from an instant until before another."""
 
+DayOfAll = tuple[str, str, datetime, datetime]
+"""Everybody's."""
+
 
 class _QuoteUses:
     """By which operation a quote was used, by (holder, quote)."""
@@ -60,21 +63,47 @@ class _ExchangedInDay:
         return {keys[row["n"] - 1]: (row["times"], row["points"]) for row in rows}
 
 
+class _ExchangedByAll:
+    """The points of all members that went out, by `DayOfAll`."""
+
+    shared_lock: tuple[int, int] | None = None
+
+    async def load(self, connection: asyncpg.Connection, keys: Sequence[DayOfAll]) -> dict[DayOfAll, int]:
+        rows = await connection.fetch(
+            """SELECT asked.n, used.points
+               FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[])
+                    WITH ORDINALITY AS asked (out_currency, in_currency, first, before, n)
+               CROSS JOIN LATERAL (
+                 SELECT sum(points_out)::bigint AS points FROM quote_use u
+                 WHERE u.out_currency = asked.out_currency AND u.in_currency = asked.in_currency
+                   AND u.used_at >= first AND u.used_at < before) AS used""",
+            *(list(column) for column in zip(*keys, strict=True)),
+        )
+        return {keys[row["n"] - 1]: row["points"] or 0 for row in rows}
+
+
 QUOTE_USES = _QuoteUses()
 EXCHANGED_IN_DAY = _ExchangedInDay()
+EXCHANGED_BY_ALL = _ExchangedByAll()
 
 
 @dataclass(slots=True, kw_only=True)
 class ExchangeAtQuote(Exchange):
     """An exchange that uses up its quote.
 
-    `cap` is the most points out, and `most` the number of exchanges, that a member may make in `day`.
+    `cap` is the most points out, and `most` the number of exchanges, that a member may make in `day`; `cap_of_all` the
+    most points out of all members, who then wait for each other at the issuer of these points.
     """
 
     quote: Quote
     cap: int | None
     most: int | None
     day: Day
+    cap_of_all: int | None = None
+
+    @property
+    def _day_of_all(self) -> DayOfAll:
+        return self.day[1:]
 
     @property
     def _identity(self) -> tuple[uuid.UUID, uuid.UUID]:
@@ -86,6 +115,9 @@ class ExchangeAtQuote(Exchange):
         needs.other(QUOTE_USES, self._identity)
         if self.cap is not None or self.most is not None:
             needs.other(EXCHANGED_IN_DAY, self.day)
+        if self.cap_of_all is not None:
+            needs.holders.add(self.issuer_id)
+            needs.other(EXCHANGED_BY_ALL, self._day_of_all)
 
     def decide(self, books: Books) -> Effect:
         """Also one row for the use.
@@ -103,11 +135,16 @@ class ExchangeAtQuote(Exchange):
             raise TooManyExchanges(cap=self.most, used=times, path=("quote",))
         if self.cap is not None and today + self.points > self.cap:
             raise CapExceeded(cap=self.cap, used=today, path=("quote",))
+        by_all: int = books.other(EXCHANGED_BY_ALL, self._day_of_all) or 0
+        if self.cap_of_all is not None and by_all + self.points > self.cap_of_all:
+            raise CapExceeded(cap=self.cap_of_all, used=by_all, path=("quote",))
         effect = Exchange.decide(self, books)
         operation_id = effect.operation["id"]
         books.others[QUOTE_USES][self._identity] = operation_id
         if self.cap is not None or self.most is not None:
             books.others[EXCHANGED_IN_DAY][self.day] = (times + 1, today + self.points)
+        if self.cap_of_all is not None:
+            books.others[EXCHANGED_BY_ALL][self._day_of_all] = by_all + self.points
         row = {
             "holder_id": quote.holder_id,
             "quote_id": quote.id,

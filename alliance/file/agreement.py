@@ -23,6 +23,13 @@ from alliance.file.values import (
 )
 
 
+class MemberFee(Document):
+    """What an exchange costs a member, in the points that are given."""
+
+    share: Share = "0"
+    points: Annotated[int, Field(ge=0, le=10**6)] = 0
+
+
 class Exchange(Document):
     """Points that may become another's."""
 
@@ -32,6 +39,8 @@ class Exchange(Document):
     clearing_value: Money
     block: Count = 1
     step: Count = 1
+    fee: MemberFee | None = None
+    daily_cap: Count | None = None
     daily_cap_per_member: Count | None = None
     per_day: Annotated[int, Field(ge=1, le=10_000)] | None = None
     wait_days: WaitDays = 0

@@ -190,13 +190,16 @@ FUNDED = """
     FROM granted g LEFT JOIN back b USING (funder_id, currency) LEFT JOIN expired x USING (funder_id, currency)
     LEFT JOIN there t USING (funder_id, currency) GROUP BY 1, 2"""
 
-# Points that were spent at a merchant, and that were exchanged, less what was put back.
+# Points that were spent at a merchant, and that were exchanged (no fees among them), less what was put back.
 MOVED = """
     SELECT e.counter_account, coalesce(u.merchant_id, o.merchant_id), e.currency,
            (SELECT max(i.currency) FROM entry i WHERE i.holder_id = e.holder_id AND i.operation_id = e.operation_id
-            AND e.counter_account = 'EXCHANGE' AND i.currency <> e.currency), -sum(e.amount)::bigint
+            AND e.counter_account = 'EXCHANGE' AND i.currency <> e.currency),
+           -sum(e.amount - coalesce(q.fee, 0) * sign(e.amount))::bigint
     FROM entry e JOIN operation o ON o.holder_id = e.holder_id AND o.id = e.operation_id
     LEFT JOIN operation u ON u.holder_id = o.holder_id AND u.id = o.reverses
+    LEFT JOIN quote_use w ON w.holder_id = o.holder_id AND w.operation_id = coalesce(o.reverses, o.id)
+    LEFT JOIN quote q ON q.holder_id = w.holder_id AND q.id = w.quote_id AND q.out_currency = e.currency
     WHERE e.holder_id = ANY(:members) AND e.counter_account IN ('REDEMPTION', 'EXCHANGE')
     GROUP BY 1, 2, 3, 4"""
 

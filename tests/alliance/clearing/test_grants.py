@@ -268,7 +268,7 @@ async def test_a01_pending_points_are_owed_when_they_become_active(proved: House
     assert (earned.points, earned.data) == (1_000, {"pending": 1_000})
     assert await proved.owed(earned) == []
     assert await figures(proved, member) == (0, 1_000)
-    proved.agree(replace(proved.version(), earn={}))
+    proved.agree(replace(proved.version(), earn={}, version=2))
     done = await activate(proved, member, earned, NOON + 14 * DAY)
     lines = [("EARN", "fuel", "grocer", 1_000, "9.000000"), ("FEE", "grocer", "operator", 1_000, "0.090000")]
     assert await proved.owed(done) == lines

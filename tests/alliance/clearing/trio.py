@@ -33,7 +33,8 @@ AGREEMENTS = """\
   - merchants: [fuel, cafe]
     version: 1
     from: 2017-01-01
-    exchange: [{from: FUE, to: CAF, rate: "0.9", clearingValue: {amount: "0.009", currency: USD}}]
+    exchange: [{from: FUE, to: CAF, rate: "0.9", clearingValue: {amount: "0.009", currency: USD},
+                fee: {share: "0.05", points: 2}}]
     earn:
       - {at: cafe, of: FUE, issuePrice: {amount: "0.0125", currency: USD}, share: "0.8", funding: at_redemption,
          breakageTo: issuer}

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alliance.agreements.book import ExchangeTerms
 from alliance.exchange.errors import BelowMinimum
-from alliance.exchange.rules import amounts, price_at_issue
+from alliance.exchange.rules import amounts, price_at_issue, quoted
 from domain.errors import InvalidInput
 
 rates = st.fractions(min_value=Fraction(1, 1000), max_value=20, max_denominator=1000)
@@ -94,3 +95,45 @@ def test_a03_points_in_are_at_least_what_was_asked(rate: Fraction, block: int, s
     given, got = amounts(rate, block, step, out=None, into=into)
     assert got == int(given * rate) >= into
     assert given == block or int((given - step) * rate) < into
+
+
+def terms(rate: Fraction, block: int, step: int, share: Fraction, points: int) -> ExchangeTerms:
+    return ExchangeTerms("GRO", "FUE", rate, 800_000, 8_000, block, step, None, fee_share=share, fee_points=points)
+
+
+def test_a01_a_members_fee_goes_out_beside_what_is_exchanged() -> None:
+    plain, fee = terms(Fraction("0.8"), 1, 1, Fraction(0), 0), terms(Fraction("0.8"), 100, 50, Fraction("0.02"), 3)
+    assert quoted(plain, out=101, into=None) == (100, 80, 0)
+    assert quoted(fee, out=200, into=None) == (156, 120, 6)
+    assert quoted(fee, out=None, into=160) == (207, 160, 7)
+    with pytest.raises(BelowMinimum) as refused:
+        quoted(fee, out=104, into=None)
+    assert refused.value.data == {"minimum": 105}
+    with pytest.raises(BelowMinimum):
+        quoted(fee, out=2, into=None)
+    for out in (0, -1, 2**53):
+        with pytest.raises(InvalidInput):
+            quoted(fee, out=out, into=None)
+
+
+fees = st.tuples(st.fractions(min_value=0, max_value=1, max_denominator=100), st.integers(0, 50))
+
+
+@given(rates, blocks, blocks, fees, points)
+def test_a01_with_its_fee_no_more_goes_out_than_was_offered(
+    rate: Fraction, block: int, step: int, fee: tuple[Fraction, int], out: int
+) -> None:
+    asked = terms(rate, block, step, *fee)
+    try:
+        given_, got, paid = quoted(asked, out=out, into=None)
+    except BelowMinimum as refused:
+        least = refused.data["minimum"]
+        assert least > out
+        assert quoted(asked, out=least, into=None).out <= least
+        return
+    exchanged = given_ - paid
+    assert given_ <= out
+    assert paid == asked.fee(exchanged)
+    assert amounts(rate, block, step, out=exchanged, into=None) == (exchanged, got)
+    for more in (exchanged + steps * step for steps in (1, 2, 5)):
+        assert more + asked.fee(more) > out or int(more * rate) == got
