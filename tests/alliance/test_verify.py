@@ -11,6 +11,8 @@ from tests.ledger_support import rows
 
 TAMPERINGS = {
     "UPDATE obligation SET points = points * 2, amount = amount * 2": {
+        "a spend at a partner is owed for",
+        "what partners grant is owed for",
         "pair net is the sum of its obligations",
         "position is what is owed and reserved",
     },

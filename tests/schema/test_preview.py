@@ -1,14 +1,14 @@
 """Who funds what, and what would be owed: told before it is done, to those whom it concerns (A1, A14)."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
-from alliance.agreements.book import AgreementBook
+from alliance.agreements.book import load_book
 from alliance.runtime import Runtime
 from resolvers import ids
-from tests.schema.support import NOW, Client, by_card, viewer_of
+from tests.schema.support import Client, by_card, viewer_of
 
 OWED = "obligations { kind debtor { code } creditor { code } points price amount { amount } agreementVersion waits }"
 FUNDING = "funding { merchant { code } share amount { amount } atIssue { amount } }"
@@ -17,16 +17,14 @@ REDEEMED = f"... on Redeemed {{ points worth {{ amount }} operation {{ id }} {OW
 
 
 @pytest.fixture
-def later(runtime: Runtime) -> None:
+async def later(runtime: Runtime) -> None:
     """Fuel pays for GRO when they are spent."""
-    merchants = runtime.catalogue.merchants
-    grocer, fuel = merchants["grocer"].id, merchants["fuel"].id
-    version = runtime.agreements.between(grocer, fuel, NOW)
-    assert version is not None
-    place = (fuel, "GRO")
-    terms = replace(version.earn[place], funding="at_redemption", at_use=9_000, breakage_to="funder")
-    version = replace(version, earn={**version.earn, place: terms})
-    runtime.agreements = AgreementBook({**runtime.agreements.pairs, frozenset((grocer, fuel)): (version,)})
+    changed = """UPDATE agreement_version SET terms =
+        jsonb_set(terms, '{earn,0}', terms #> '{earn,0}' || '{"funding": "at_redemption", "breakageTo": "funder"}')"""
+    async with runtime.database.transaction() as session:
+        await session.execute(text(changed))
+    async with runtime.database.session() as session:
+        runtime.agreements = await load_book(session)
 
 
 def given(card: str, merchant: str, points: int, **more: Any) -> dict[str, Any]:

@@ -134,3 +134,21 @@ async def test_r20_who_was_at_fault_is_said(operator: Client, rich: str) -> None
     assert (await late.run(MINE, card=rich))["member"]["wallets"] == [{"available": 500}]
     refused = await back(operator, (await buy(operator, rich, []))["operation"]["id"], merchantAtFault=True)
     assert (refused["__typename"], refused["path"]) == ("InvalidInput", ["merchantAtFault"])
+
+
+async def test_a01_r15_points_of_one_brand_and_cash_pay_at_another(operator: Client, rich: str) -> None:
+    """20.00 of an order at the filling station in the grocer's points, the rest in money, which alone earns."""
+    want = "... on Redeemed { points worth { amount } operation { id } obligations { kind amount { amount } } }"
+    asked = {"merchant": "fuel", "member": by_card(rich), "channel": "STORE", "currency": "GRO", "points": 2000}
+    order = {"orderAmount": {"amount": "100.00", "currency": "USD"}}
+    spent = await operator.do("redeem", "RedeemInput", want, **asked, **order)
+    assert (spent["points"], spent["worth"]) == (2000, {"amount": "20.00"})
+    assert spent["obligations"] == [{"kind": "SPEND", "amount": {"amount": "18.000000"}}]
+    paid = tenders(spent["operation"]["id"])
+    bought = await buy(operator, rich, paid, merchant="fuel", currency="FUE")
+    assert (bought["points"], bought["operation"]["paidWith"]) == (
+        160,
+        [{"id": spent["operation"]["id"], "kind": "REDEEM"}],
+    )
+    undone = await back(operator, spent["operation"]["id"], points=500)
+    assert undone["restored"] == 500

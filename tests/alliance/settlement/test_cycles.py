@@ -39,9 +39,8 @@ async def owe(house: House, rows: Sequence[tuple[uuid.UUID, uuid.UUID, int]]) ->
         row = place | {
             "seq": 0,
             "cycle_id": cycle.id,
-            "kind": "SPEND",
+            "kind": "FEE",
             "currency": "GRO",
-            "price": 1_000_000,
             "agreement_id": uuid.UUID(int=2),
             "agreement_version": 1,
         }

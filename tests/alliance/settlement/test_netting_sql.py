@@ -37,7 +37,7 @@ async def owe(house: House, lines: list[Owed]) -> None:
         cycle = await ensure_open_cycle(session, NOON)
         place = {"holder_id": uuid.UUID(int=1), "occurred_at": NOON}
         operation = place | {"kind": "REDEEM", "merchant_id": uuid.UUID(int=3), "as_of": NOON}
-        row = place | {"seq": 0, "cycle_id": cycle.id, "kind": "SPEND", "currency": "GRO", "price": 100}
+        row = place | {"seq": 0, "cycle_id": cycle.id, "kind": "FEE", "currency": "GRO"}
         row |= {"agreement_id": uuid.UUID(int=2), "agreement_version": 1}
         await session.execute(insert(Operation), [operation | {"id": line.id} for line in lines])
         await session.execute(
