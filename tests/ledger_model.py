@@ -43,6 +43,8 @@ class ModelOperation:
     currency: str = ""
     waits: int = 0
     got: int = 0
+    waiting: list[ModelLot] = field(default_factory=list)
+    follows: bool = False
 
     @property
     def missing(self) -> int:
@@ -137,20 +139,32 @@ class ModelWallets:
 
     def exit(self, times: int, now: datetime, expires: datetime | None) -> tuple[int, ModelOperation | None]:
         """Three GRO become one VAL, if more than so many times what was spent since the last exit was earned."""
-        standing = [done for done in self.exits if not done.undone]
+        standing = [done for done in self.exits if not done.undone and not done.follows]
         since = max((done.number for done in standing), default=0)
         flows = [(done.kind, points) for done, points in self.moved if done.number > since]
         earned = sum(points for kind, points in flows if kind == "EARN")
         spent = -sum(points for kind, points in flows if kind == "REDEEM")
-        took = [(lot, lot.free) for lot in self.lots if lot.currency == "GRO" and lot.free and lot.live(now)]
+        lots = [lot for lot in self.lots if lot.currency == "GRO" and lot.left]
+        return self._sell(lots, now, expires) if earned > times * spent else (0, None)
+
+    def follow_exit(self, now: datetime, expires: datetime | None) -> tuple[int, ModelOperation | None]:
+        """What was held at an exit is sold when it is free."""
+        waiting = {lot.order for sale in self.exits if not sale.undone for lot in sale.waiting}
+        return self._sell([lot for lot in self.lots if lot.order in waiting], now, expires, follows=True)
+
+    def _sell(
+        self, lots: list[ModelLot], now: datetime, expires: datetime | None, *, follows: bool = False
+    ) -> tuple[int, ModelOperation | None]:
+        took = [(lot, lot.free) for lot in lots if lot.free and lot.live(now)]
         points = sum(part for _, part in took)
-        if earned <= times * spent or points < 3 or self.debt.get("GRO"):
+        if points < 3 or self.debt.get("GRO"):
             return 0, None
+        waiting = [] if follows else [lot for lot in lots if lot.held]
         for lot, part in took:
             lot.left -= part
         ends = max([expires or END, *(lot.expires or END for lot, _ in took)])
         change = self._grant("VAL", points // 3, now, None if ends == END else ends)
-        self.exits.append(ModelOperation("EXIT", made=[change], took=took))
+        self.exits.append(ModelOperation("EXIT", made=[change], took=took, waiting=waiting, follows=follows))
         return points, self.exits[-1]
 
     def _buy_back(self, due: int, now: datetime) -> int:
@@ -283,6 +297,16 @@ class ModelWallets:
             taken += lot.free
             lot.left = lot.held
         return taken
+
+    def extend(self, currency: str, ends: datetime, until: datetime) -> int:
+        """Nobody was told in time: what is free of the lots that end then lives longer, in lots of its own."""
+        lots = [lot for lot in self.lots if lot.currency == currency and lot.free and lot.expires == ends]
+        points = sum(lot.free for lot in lots)
+        for lot in lots:
+            longer = ModelLot(currency, lot.free, lot.free, lot.granted_at, until, len(self.lots), lot.depth)
+            self.lots.append(longer)
+            lot.left = lot.held
+        return points
 
     def expire(self, currency: str, now: datetime) -> tuple[int, ModelOperation | None]:
         due = [lot for lot in self.lots if lot.currency == currency and lot.free and not lot.live(now)]

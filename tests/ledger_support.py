@@ -12,7 +12,8 @@ from domain.base import new_id
 from domain.database import Database
 from domain.ledger.adjustments import Adjust, AdjustmentLimits, Reinstate
 from domain.ledger.commands import Earn, Exchange, Expire, Redeem
-from domain.ledger.exits import Exit, ReverseExit
+from domain.ledger.exits import Exit, FollowExit, ReverseExit
+from domain.ledger.extensions import Extend, NoticeWindow
 from domain.ledger.gifts import Gift, GiftLimits, ReverseGift
 from domain.ledger.grants import Activate, EarnInParts, Ending, Limits, Part, Reject, Wait
 from domain.ledger.holds import CaptureHold, HoldPoints, LapseHold, ReleaseHold
@@ -156,6 +157,19 @@ def exit_(holder_id: uuid.UUID, times: int = 2, **named: Any) -> Exit:
     named = {"change_expires_at": None} | named
     place = {"currency": "GRO", "issuer_id": ISSUERS["GRO"], "into": "VAL", "price": (1, 3)}
     return Exit(holder_id=holder_id, times=times, worth_at=lambda moment: 1, **place, **_common(named))
+
+
+def follow_exit(holder_id: uuid.UUID, **named: Any) -> FollowExit:
+    """What was held at an exit."""
+    plain = exit_(holder_id, **named)
+    return FollowExit(**{field.name: getattr(plain, field.name) for field in fields(Exit)})
+
+
+def extend(holder_id: uuid.UUID, ends: datetime, until: datetime, currency: str = "GRO", **named: Any) -> Extend:
+    """A later end for the lots that end then, unless their holder was told a month or two before."""
+    place = {"currency": currency, "issuer_id": ISSUERS[currency], "why": "unsent"}
+    window = NoticeWindow(timedelta(days=60), timedelta(days=30))
+    return Extend(holder_id=holder_id, ends=ends, until=until, window=window, **place, **_common(named))
 
 
 def reverse_exit(holder_id: uuid.UUID, operation_id: uuid.UUID | None, **named: Any) -> ReverseExit:

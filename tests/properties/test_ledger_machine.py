@@ -34,6 +34,8 @@ from tests.ledger_support import (
     exchange,
     exit_,
     expire,
+    extend,
+    follow_exit,
     give,
     grant,
     hold,
@@ -231,6 +233,24 @@ def test_r25_r26_r27_r28_the_ledger_is_the_model(ledger: tuple[Loop, PostingEngi
             person, expires = self.people[who], days and self.now + timedelta(days=days)
             expected, done = self.wallets[person].exit(times, self.now, expires)
             return self.agree(exit_(person, times, as_of=self.now, change_expires_at=expires), expected, done)
+
+        @rule(who=st.integers(0, 1), days=DAYS, target=done)
+        def follow_exit(self, who: int, days: int | None) -> Any:
+            person, expires = self.people[who], days and self.now + timedelta(days=days)
+            expected, done = self.wallets[person].follow_exit(self.now, expires)
+            return self.agree(follow_exit(person, as_of=self.now, change_expires_at=expires), expected, done)
+
+        @rule(who=st.integers(0, 1), days=st.integers(1, 6), data=st.data())
+        def extend(self, who: int, days: int, data: st.DataObject) -> None:
+            """L2: nobody was told, so what ends on a date lives longer; source, depth and age stay."""
+            person = self.people[who]
+            dates = sorted({lot.expires for lot in self.wallets[person].lots if lot.currency == "GRO" and lot.expires})
+            if not dates:
+                return
+            ends = data.draw(st.sampled_from(dates))
+            until = ends + timedelta(days=days)
+            expected = self.wallets[person].extend("GRO", ends, until)
+            self.agree(extend(person, ends, until, as_of=self.now), expected, None)
 
         @rule(one=done | waits, endless=st.booleans())
         def reverse(self, one: tuple[uuid.UUID, uuid.UUID, ModelOperation], endless: bool) -> None:
