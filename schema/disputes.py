@@ -9,15 +9,43 @@ from resolvers import disputes
 from schema.answering import Shared, answer
 from schema.inputs import KEY, MoneyInput, passed_as_sent
 from schema.node import Info
-from schema.refusals import (
-    AlreadyObjected,
-    ObjectionLimitExceeded,
-    ObjectionTooLate,
-    ObjectionUnfounded,
-    UserError,
-    WrongCycleStatus,
-)
+from schema.refusals import TYPES, UserError, WrongCycleStatus
 from schema.settlement import SettlementCycle
+
+
+@strawberry.type(description="Objections to this statement are not heard any more.")
+class ObjectionTooLate(UserError):
+    """What is wrong is claimed after it was settled."""
+
+    until: str
+    own = ("until",)
+
+
+@strawberry.type(description="The line is not as the objection says.")
+class ObjectionUnfounded(UserError):
+    """As far as a machine can tell."""
+
+    reason: str
+    own = ("reason",)
+
+
+@strawberry.type(description="Too much of what two merchants owe each other would be in dispute.")
+class ObjectionLimitExceeded(UserError):
+    """Both are amounts of the settlement currency."""
+
+    cap: str
+    used: str
+    own = ("cap", "used")
+
+
+@strawberry.type(description="This line is in dispute already.")
+class AlreadyObjected(UserError):
+    """Once is enough."""
+
+
+TYPES |= {
+    kind.__name__: kind for kind in (ObjectionTooLate, ObjectionUnfounded, ObjectionLimitExceeded, AlreadyObjected)
+}
 
 
 @passed_as_sent

@@ -12,7 +12,15 @@ from resolvers.pages import window
 from schema.answering import Shared, answer
 from schema.inputs import KEY, passed_as_sent
 from schema.node import Connection, Info, Node
-from schema.refusals import JobNotFailed, UserError
+from schema.refusals import TYPES, UserError
+
+
+@strawberry.type(description="Only a job that failed for good can be retried or discarded.")
+class JobNotFailed(UserError):
+    """It will be done without anybody's help."""
+
+
+TYPES["JobNotFailed"] = JobNotFailed
 
 
 @strawberry.enum(description="WAITING for its time or a worker, HANDED_OUT to a worker, FAILED for good.")

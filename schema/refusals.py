@@ -472,47 +472,12 @@ class TooLate(UserError):
     own = ("days",)
 
 
-@strawberry.type(description="Only a job that failed for good can be retried or discarded.")
-class JobNotFailed(UserError):
-    """It will be done without anybody's help."""
-
-
 @strawberry.type(description="A merchant would come to owe the others more than the alliance lets it, for now.")
 class MerchantAtCap(UserError):
     """Figures are for the merchant alone: see `exposure`."""
 
     merchant: str
     own = ("merchant",)
-
-
-@strawberry.type(description="Objections to this statement are not heard any more.")
-class ObjectionTooLate(UserError):
-    """What is wrong is claimed after it was settled."""
-
-    until: str
-    own = ("until",)
-
-
-@strawberry.type(description="The line is not as the objection says.")
-class ObjectionUnfounded(UserError):
-    """As far as a machine can tell."""
-
-    reason: str
-    own = ("reason",)
-
-
-@strawberry.type(description="Too much of what two merchants owe each other would be in dispute.")
-class ObjectionLimitExceeded(UserError):
-    """Both are amounts of the settlement currency."""
-
-    cap: str
-    used: str
-    own = ("cap", "used")
-
-
-@strawberry.type(description="This line is in dispute already.")
-class AlreadyObjected(UserError):
-    """Once is enough."""
 
 
 TYPES: dict[str, type[UserError]] = {kind.__name__: kind for kind in UserError.__subclasses__()}
