@@ -96,7 +96,6 @@ CHECKS = {
                coalesce(s.points * coalesce(b.price, s.price), 0) / 100 AS proved
         FROM (SELECT e.holder_id, e.operation_id, e.currency, -e.amount AS points, t.price
               FROM entry e JOIN operation o ON o.holder_id = e.holder_id AND o.id = e.operation_id
-              JOIN currency c ON c.code = e.currency AND c.kind = 'points'
               LEFT JOIN operation u ON u.holder_id = o.holder_id AND u.id = o.reverses
               LEFT JOIN LATERAL (
                 SELECT x.price FROM {_REDEEM} x JOIN agreement_version v USING (agreement_id, version)
