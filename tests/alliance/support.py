@@ -203,8 +203,8 @@ class House:
             for item in version.earn.values()
         ]
         redeem = [
-            {"at": self.code(item.at), "of": item.currency, "redemptionPrice": money(item.owed * 100)}
-            for item in version.redeem.values()
+            {"at": self.code(at), "of": currency, "redemptionPrice": money(item.owed * 100)}
+            for (at, currency), item in version.redeem.items()
         ]
         exchange = [
             {"from": item.source, "to": item.target, "clearingValue": money(item.owed * 100)}

@@ -96,7 +96,6 @@ async def test_l04_strangers_do_not_take_it_and_the_group_does_under_an_agreemen
     house.agree(replace(version, redeem={**version.redeem, (house.id("fuel"), "GCARD"): terms}))
     spent = await house.spend(ann, "fuel", 100, of="GCARD")
     assert ("SPEND", "grocer", "fuel", 100, "0.900000") in await house.owed(spent)
-    await house.keep_agreed()
 
 
 async def _hold(house: House, member: uuid.UUID) -> Posted:
