@@ -106,7 +106,8 @@ CHECKS = {
         FULL JOIN (SELECT b.holder_id, b.operation_id, b.currency, max(b.price) AS price, sum(b.amount) AS amount
                    FROM obligation b JOIN operation o ON o.holder_id = b.holder_id AND o.id = b.operation_id
                    WHERE b.kind = 'SPEND' GROUP BY 1, 2, 3) b USING (holder_id, operation_id, currency)
-        WHERE coalesce(b.amount, 0) <> coalesce(s.points * coalesce(b.price, s.price), 0) / 100""",
+        WHERE coalesce(b.amount, 0) <> coalesce(s.points * coalesce(b.price, s.price), 0) / 100
+          AND operation_id NOT IN (SELECT target_id FROM repair)""",
     "an exchange is owed for": f"""
         SELECT holder_id, operation_id::text AS kind, currency, coalesce(b.amount, 0) AS kept,
                coalesce(s.points * coalesce(b.price, s.price), 0) / 100 AS proved
@@ -127,7 +128,8 @@ CHECKS = {
         FULL JOIN (SELECT b.holder_id, b.operation_id, b.currency, max(b.price) AS price, sum(b.amount) AS amount
                    FROM obligation b JOIN operation o ON o.holder_id = b.holder_id AND o.id = b.operation_id
                    WHERE b.kind = 'EXCHANGE' GROUP BY 1, 2, 3) b USING (holder_id, operation_id, currency)
-        WHERE coalesce(b.amount, 0) <> coalesce(s.points * coalesce(b.price, s.price), 0) / 100""",
+        WHERE coalesce(b.amount, 0) <> coalesce(s.points * coalesce(b.price, s.price), 0) / 100
+          AND operation_id NOT IN (SELECT target_id FROM repair)""",
     "what partners grant is owed for": f"""
         SELECT holder_id, earn_id::text AS kind, currency, coalesce(b.amount, 0) AS kept,
                coalesce(g.amount, 0) / 100 AS proved
@@ -141,7 +143,8 @@ CHECKS = {
                    LEFT JOIN operation u ON u.holder_id = b.holder_id AND u.id = b.reverses
                    WHERE b.kind = 'EARN' AND (b.reverses IS NULL OR u.id IS NOT NULL) GROUP BY 1, 2, 3) b
              USING (holder_id, earn_id, currency)
-        WHERE coalesce(b.amount, 0) <> coalesce(g.amount, 0) / 100""",
+        WHERE coalesce(b.amount, 0) <> coalesce(g.amount, 0) / 100
+          AND earn_id NOT IN (SELECT target_id FROM repair)""",
     "what is paid when points are used or end is owed for": f"""
         SELECT holder_id, funder_id || ' ' || version AS kind, currency, coalesce(b.amount, 0) AS kept,
                coalesce(s.amount, 0) / 100 AS proved
