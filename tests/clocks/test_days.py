@@ -1,6 +1,7 @@
 """Where days begin and end, in zones whose clocks change: every rule that counts in days, against a search by hand."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -8,8 +9,8 @@ from dateutil.relativedelta import relativedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alliance.settlement.rules import Days, cut_off, deadline
-from domain.programs.catalogue import ExpiryPolicy
+from alliance.calendar import Calendar
+from domain.programs.catalogue import CycleTerms, Days, ExpiryPolicy
 from domain.programs.rules import day_bounds, expiry_instant
 from workers.rules import latest_midnight
 
@@ -87,23 +88,26 @@ def test_r03_points_of_so_many_months_end_on_the_day_of_that_number_or_the_last(
 
 
 @given(at=moments(), every=st.sampled_from(["day", "week", "month"]))
-def test_a07_cycles_follow_each_other_without_gap(at: tuple[ZoneInfo, datetime], every: str) -> None:
+def test_a07_cycles_follow_each_other_without_gap(at: tuple[ZoneInfo, datetime], every: Any) -> None:
     """Each ends as a day, a Monday or a first begins; opened then, the next ends a whole one later."""
     zone, opened = at
-    cut = utc(cut_off(opened, every, zone))
+    days = Days(1, False)
+    terms = CycleTerms(every=every, objection=days, payment=days, claim=days, min_payment=0)
+    calendar = Calendar()
+    cut = utc(calendar.cut_off(opened, terms, zone))
     day = cut.astimezone(zone).date()
     assert opened < cut == first_of(day, zone)
     assert every != "week" or day.weekday() == 0
     assert every != "month" or day.day == 1
     one_more = {"day": timedelta(days=1), "week": timedelta(days=7), "month": relativedelta(months=1)}[every]
-    assert utc(cut_off(cut, every, zone)) == first_of(day + one_more, zone)
-    assert utc(cut_off(cut - timedelta(microseconds=1), every, zone)) == cut
+    assert utc(calendar.cut_off(cut, terms, zone)) == first_of(day + one_more, zone)
+    assert utc(calendar.cut_off(cut - timedelta(microseconds=1), terms, zone)) == cut
 
 
 @given(at=moments(), count=st.integers(1, 12), business=st.booleans())
 def test_a10_a_deadline_is_the_end_of_its_last_day(at: tuple[ZoneInfo, datetime], count: int, business: bool) -> None:
     zone, start = at
-    ends = utc(deadline(start, Days(count, business), zone))
+    ends = utc(Calendar().deadline(start, Days(count, business), zone))
     last = ends.astimezone(zone).date() - timedelta(days=1)
     assert ends == first_of(last + timedelta(days=1), zone)
     between = (last - start.astimezone(zone).date()).days

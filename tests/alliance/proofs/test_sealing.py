@@ -352,11 +352,19 @@ TAMPERINGS = {
     "UPDATE obligation SET debtor_id = gen_random_uuid()": {
         "operation is as it was sealed",
         "position is what is owed and reserved",
+        "a price is its agreement's",
     },
-    "DELETE FROM obligation": {"operation is as it was sealed", "position is what is owed and reserved"},
+    "DELETE FROM obligation": {
+        "operation is as it was sealed",
+        "position is what is owed and reserved",
+        "a spend at a partner is owed for",
+        "what partners grant is owed for",
+    },
     "UPDATE obligation SET operation_id = gen_random_uuid()": {
         "operation is as it was sealed",
         "obligation belongs to an operation",
+        "a spend at a partner is owed for",
+        "what partners grant is owed for",
     },
     "DELETE FROM operation WHERE kind = 'REDEEM'": {
         "sealed operation is there",
