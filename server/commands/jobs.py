@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from domain.database import Database
     from domain.events.model import Job
 
-SCHEDULED = ("exits", "expire", "forget_keys", "lapse", "notices", "settle")
+SCHEDULED = ("exits", "expire", "forget_keys", "lapse", "notices", "room", "settle")
 """Actors that the scheduler adds jobs for."""
 
 JobId = Annotated[UUID, typer.Argument(help="Id of the job.")]

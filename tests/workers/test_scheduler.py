@@ -10,6 +10,7 @@ from sqlalchemy import select
 from domain.database import Database
 from domain.events.model import ScheduledRun
 from domain.programs.model import AllianceRow
+from server.commands.jobs import SCHEDULED
 from tests.workers.support import Until, all_jobs, merchant
 from workers import scheduler
 from workers.rules import latest_midnight, latest_multiple
@@ -145,3 +146,9 @@ async def test_the_calendar_says_what_comes_next_also_where_clocks_change(databa
         "room": datetime(2026, 3, 8, 12, 10, tzinfo=UTC),
         "settlement": datetime(2026, 3, 8, 12, 15, tzinfo=UTC),
     }
+
+
+@pytest.mark.usefixtures("merchants")
+async def test_all_that_the_clock_starts_can_be_started_by_hand(database: Database) -> None:
+    async with database.session() as session:
+        assert {due.actor for due in await calendar(session, NOW)} == set(SCHEDULED)
