@@ -1,7 +1,7 @@
 """The houses of the alliance: merchants, stores, currencies. All from the catalogue in memory."""
 
-from datetime import datetime
-from typing import Self
+from datetime import date, datetime
+from typing import Annotated, Self
 
 import strawberry
 
@@ -9,6 +9,7 @@ from domain.ledger.reports import Balances
 from domain.programs import catalogue as programs
 from resolvers import ids, reports
 from resolvers.worth import worth_of_one
+from schema.breakage import Breakage
 from schema.money import Money
 from schema.node import Info, Node
 from schema.scalars import CurrencyCode, Decimal, Points
@@ -135,6 +136,17 @@ class Merchant(Node):
         """One a currency."""
         found = await reports.balances(info.context, self.row, as_of)
         return None if found is None else [CurrencyBalances.of(row) for row in found]
+
+    @strawberry.field(
+        description="Points that ended from a day to before another, of what it issued or paid for. Reads all"
+        " operations: for a report. Null for another merchant."
+    )
+    async def breakage(
+        self, info: Info, from_: Annotated[date, strawberry.argument(name="from")], to: date
+    ) -> list[Breakage] | None:
+        """By currency, funder and month."""
+        found = await reports.breakage(info.context, self.row, from_, to)
+        return None if found is None else [Breakage.of(info, row) for row in found]
 
     @classmethod
     def of(cls, row: programs.Merchant) -> Self:

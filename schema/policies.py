@@ -127,8 +127,10 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "Merchant": {
         **_all(PARENT, "id code name timezone store currencies defaultCurrency tiers"),
         **_all(by(*READERS, scope=Scope.POINTS_READ), "balances"),
+        **_all(by(*READERS, scope=Scope.SETTLEMENT_READ), "breakage"),
     },
     "CurrencyBalances": _all(PARENT, "currency outstanding held pending debt holders ending"),
+    "Breakage": _all(PARENT, "month currency issuer funder points value owed"),
     "MonthEnding": _all(PARENT, "month points"),
     "Store": _all(PARENT, "id code name"),
     "PointsCurrency": _all(PARENT, "id code name kind scale worth merchant"),

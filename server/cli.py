@@ -13,6 +13,7 @@ from server.commands import (
     balances,
     bench,
     book,
+    breakage,
     cycle,
     exposure,
     importing,
@@ -61,6 +62,7 @@ app.add_typer(cycle.cycle, name="cycle")
 app.add_typer(statement.statement, name="statement")
 report.report.command()(balances.balances)
 report.report.command()(exposure.exposure)
+report.report.command()(breakage.breakage)
 app.add_typer(report.report, name="report")
 app.add_typer(jobs.jobs, name="jobs")
 app.add_typer(notices.notice, name="notice")

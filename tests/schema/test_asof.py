@@ -134,3 +134,9 @@ async def test_what_all_wallets_hold_now_and_then(
     own = await report(grocer)
     assert (own["fuel"], [row["currency"]["code"] for row in own["grocer"]]) == (None, ["GRO"])
     assert (await report(fuel))["grocer"] is None
+
+
+async def test_breakage_is_for_its_merchant_alone(operator: Client, grocer: Client, fuel: Client) -> None:
+    query = '{ merchant(code: "grocer") { breakage(from: "2017-01-01", to: "2018-01-01") { month points } } }'
+    for client, answer in ((operator, []), (grocer, []), (fuel, None)):
+        assert (await client.run(query))["merchant"]["breakage"] == answer

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from alliance.runtime import Runtime
 from domain.database import Database
+from domain.ledger.commands import Expire
 from domain.ledger.engine import PostingEngine
 from domain.members.commands import enrol
 from domain.members.model import EnrolAsk, IdentifierRef
@@ -57,7 +58,7 @@ def test_the_commands_that_are_promised_are_there() -> None:
         |agreement list|agreement show|agreement accept|agreement end
         |cycle list|cycle show|cycle close|cycle state|cycle issue|cycle confirm|cycle net|cycle settle|cycle abort
         |cycle receive|cycle run|cycle report
-        |report balances|report deposits|report rings|report exposure|statement export|statement verify
+        |report balances|report deposits|report rings|report exposure|report breakage|statement export|statement verify
         |notice list|notice record|jobs list|jobs show|jobs retry|jobs discard|jobs schedule|jobs run"""
     assert {" ".join(path) for path in COMMANDS} == {name.strip() for name in promised.split("|")}
 
@@ -215,3 +216,19 @@ async def test_balances_now_and_then(own_database: dict[str, str], runtime: Runt
     assert {"fuel,FUE,0,0,0,0,0,never,0", "grocer,GRO,0,0,0,0,0,never,0"} < set(lines)
     assert tessera("report", "balances", "--merchant", "nobody", **own_database).returncode == 1
     assert tessera("report", "balances", "--csv", "--json", **own_database).returncode == 2
+
+
+async def test_breakage_of_a_month(own_database: dict[str, str], runtime: Runtime) -> None:
+    issuer = runtime.catalogue.merchants["grocer"].id
+    ask = EnrolAsk("grocer", "STORE", None, (IdentifierRef("CARD", None, "1"),), datetime.now(UTC))
+    async with runtime.database.transaction() as session:
+        holder = (await enrol(session, runtime.catalogue, ask)).member_id
+    place = {"merchant_id": issuer, "issuer_id": issuer, "funder_id": issuer}
+    noon = datetime(2017, 6, 1, 12, tzinfo=UTC)
+    await runtime.engine.post(earn(holder, 30, as_of=noon, expires_at=noon + timedelta(days=1), **place))
+    due = noon + timedelta(days=30)
+    wallet = {"holder_id": holder, "currency": "GRO", "issuer_id": issuer}
+    await runtime.engine.post(Expire(key=None, client_id=None, as_of=due, occurred_at=due, **wallet))
+    lines = tessera("report", "breakage", "--month", "2017-07", "--csv", **own_database).stdout.splitlines()
+    assert lines[1:] == ["2017-07,GRO,grocer,grocer,30,0.00000000,0.000000,USD"]
+    assert tessera("report", "breakage", "--month", "2017-07", "--to", "2017-08-01", **own_database).returncode == 2
