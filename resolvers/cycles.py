@@ -16,14 +16,14 @@ from domain.money import to_minor
 from resolvers import ids
 from resolvers.acting import merchant_of
 from resolvers.context import Context
+from resolvers.lines import in_cursor, line_id
 from resolvers.obligations import SeenLine, seen
 from resolvers.once import once
-from resolvers.pages import Page, Window, page, small_number
+from resolvers.pages import Cursor, Page, Shape, Window, page, small_number
 from resolvers.reach import members_of
 from resolvers.sent import Sent, key_of
 
 CYCLE_SHAPE = (small_number,)
-LINE_SHAPE = (UUID, small_number)
 DEFAULT_REASON = "asked for by mutation"
 
 
@@ -85,11 +85,16 @@ async def lines(context: Context, cycle: SettlementCycle, asked: Window, merchan
         async with context.runtime.database.reader() as session:
             return await clearing.count(session, cycle.id, parties)
 
-    return page(asked, await seen(context, found), lambda line: (str(line.row.operation_id), str(line.row.seq)), total)
+    return page(asked, await seen(context, found), lambda line: (line_id(context, line.row),), total)
 
 
-def _place(cursor: tuple[Any, ...] | None) -> clearing.Place | None:
-    return None if cursor is None else (cursor[0], cursor[1])
+def line_shape(context: Context) -> Shape:
+    """How the cursors of a cycle's lines are read."""
+    return (in_cursor(context),)
+
+
+def _place(cursor: Cursor | None) -> clearing.Place | None:
+    return None if cursor is None else cursor[0][1:]
 
 
 def _id_of(context: Context, code: str | None) -> UUID | None:

@@ -2,7 +2,8 @@
 
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -33,10 +34,23 @@ def line_id(context: Context, row: Obligation) -> str:
 def place_of(context: Context, line: str, path: tuple[str, ...]) -> Place:
     """Where a line lies. Raises NotFound for what was never the id of one."""
     try:
+        return _opened(context, line)
+    except ValueError:
+        raise NotFound(what="line", path=path) from None
+
+
+def in_cursor(context: Context) -> Callable[[str], Place]:
+    """Reads a line's id in a cursor: a page says no more of the lines at its ends than the lines themselves do."""
+    return partial(_opened, context)
+
+
+def _opened(context: Context, line: str) -> Place:
+    """Raises ValueError."""
+    try:
         sealed = urlsafe_b64decode(line[: ids.MAX_LENGTH].encode("ascii") + b"=" * (-len(line) % 4))
         raw = _cipher(context.house.fingerprint_secret).decrypt(sealed, None)
-    except (ValueError, InvalidTag):
-        raise NotFound(what="line", path=path) from None
+    except InvalidTag:
+        raise ValueError("not sealed by us") from None
     if len(raw) != LENGTH:
-        raise NotFound(what="line", path=path)
+        raise ValueError("not the id of a line")
     return UUID(bytes=raw[:16]), UUID(bytes=raw[16:32]), int.from_bytes(raw[32:])

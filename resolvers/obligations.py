@@ -1,23 +1,26 @@
 """Lines of what merchants owe each other, as their viewer may see them (A14)."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from alliance.clearing.model import Obligation
-from alliance.statements.search import Sought, count, search
+from alliance.statements.search import Place, Sought, count, search
 from domain.errors import InvalidInput, NotFound
 from domain.money import MICRO, scaled
 from resolvers import ids
 from resolvers.context import Context
-from resolvers.pages import Page, Window, page, small_number
+from resolvers.lines import in_cursor, line_id
+from resolvers.pages import Cursor, Page, Shape, Window, page, small_number
 from resolvers.reach import members_of
 from resolvers.sent import Sent, plain
 
-SHAPE = (small_number, UUID, small_number)
 _PLACES = len(str(MICRO)) - 1
+
+STRETCH = 1000
+"""Lines that are read at a time for a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +69,8 @@ async def listed(context: Context, sent: Sent, asked: Window) -> Page[SeenLine]:
         async with context.runtime.database.reader() as session:
             return await count(session, sought)
 
-    def cursor(line: SeenLine) -> tuple[str, str, str]:
-        operation_id, seq = line.row.operation_id, line.row.seq
-        return str(cycles[operation_id, seq]), str(operation_id), str(seq)
+    def cursor(line: SeenLine) -> tuple[str, str]:
+        return str(cycles[line.row.operation_id, line.row.seq]), line_id(context, line.row)
 
     return page(asked, await seen(context, [row for _, row in found]), cursor, total)
 
@@ -139,5 +141,31 @@ def _span(sent: Sent, name: str) -> tuple[datetime | None, datetime | None]:
     return first, before
 
 
-def _place(cursor: tuple[Any, ...] | None) -> tuple[int, UUID, int] | None:
-    return None if cursor is None else (cursor[0], cursor[1], cursor[2])
+def shape(context: Context) -> Shape:
+    """How the cursors of lines of all cycles are read."""
+    return (small_number, in_cursor(context))
+
+
+def _place(cursor: Cursor | None) -> Place | None:
+    return None if cursor is None else (cursor[0], *cursor[1][1:])
+
+
+def whole(context: Context, sent: Sent) -> AsyncIterator[list[tuple[int, SeenLine]]]:
+    """All lines that fit, with their cycles' numbers, a stretch at a time. Raises InvalidInput, NotFound at once."""
+    sought = _sought(context, plain(sent, ("filter",)))
+    return _stretches(context, sought)
+
+
+async def _stretches(context: Context, sought: Sought) -> AsyncIterator[list[tuple[int, SeenLine]]]:
+    """Never more than one in memory."""
+    last: Place | None = None
+    while True:
+        async with context.runtime.database.reader() as session:
+            found = await search(session, sought, STRETCH, after=last)
+        if found:
+            lines = await seen(context, [row for _, row in found])
+            yield [(number, line) for (number, _), line in zip(found, lines, strict=True)]
+        if len(found) < STRETCH:
+            return
+        number, row = found[-1]
+        last = number, row.operation_id, row.seq

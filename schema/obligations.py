@@ -61,6 +61,6 @@ class ObligationQueries:
         before: str | None = None,
     ) -> Connection[Obligation]:
         """One statement, two with the count."""
-        asked = window(obligations.SHAPE, first, after, last, before)
+        asked = window(obligations.shape(info.context), first, after, last, before)
         page = await obligations.listed(info.context, cast("dict[str, Any]", filter or {}), asked)
         return Connection[Obligation].of(page, lambda line: Obligation.of(info, line))

@@ -349,7 +349,7 @@ class SettlementCycle(Node):
         before: str | None = None,
     ) -> Connection[Obligation]:
         """A merchant sees the lines it is a party to."""
-        asked = window(cycles.LINE_SHAPE, first, after, last, before)
+        asked = window(cycles.line_shape(info.context), first, after, last, before)
         page = await cycles.lines(info.context, self.row, asked, merchant)
         return Connection[Obligation].of(page, lambda line: Obligation.of(info, line))
 

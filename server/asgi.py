@@ -23,6 +23,7 @@ from server.ingest import ingest_app
 from server.metrics import Metrics
 from server.middleware import RequestMiddleware
 from server.migrate import is_current
+from server.obligations import Obligations
 from server.settings import Settings
 from server.statements import Statements
 
@@ -92,6 +93,7 @@ def _routes(runtime: Runtime, metrics: Metrics, settings: Settings) -> list[Base
         Route("/oauth/token", tokens.post, methods=["POST"]),
         Route("/wallets/{id}/statement.csv", Statements(graphql.house, verifier).get),
         Route("/statements/{cycle:int}/{file}", CycleStatements(graphql.house, verifier).get),
+        Route("/obligations.csv", Obligations(graphql.house, verifier).get),
         Route("/log/keys", _LogKeys(runtime).get),
         Route("/healthz", _healthz),
         Route("/readyz", _Readiness(runtime).get),

@@ -1,12 +1,16 @@
 """Who calls an endpoint that is not GraphQL, what time it is for them, and how they are turned away."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from resolvers.context import Context, House, language_of
+from resolvers.policy import Denied
 from resolvers.viewer import InvalidToken, Scope, Verifier, Viewer
+from schema.policies import SETTLEMENT
 
 CLOCK_HEADER = "tessera-clock"
 
@@ -40,6 +44,16 @@ def require_scope(viewer: Viewer, scope: Scope) -> None:
     """Raises Refused unless the caller has it."""
     if scope not in viewer.scopes:
         raise Refused(403, "FORBIDDEN", f"the scope {scope} is needed")
+
+
+def settling(house: House, verifier: Verifier, request: Request) -> Context:
+    """The call of somebody who may see what is settled. Raises Refused."""
+    viewer = viewer_of(verifier, request.headers)
+    try:
+        SETTLEMENT.require(viewer)
+    except Denied as denied:
+        raise Refused(403, denied.code, str(denied)) from None
+    return Context(house, viewer, datetime.now(UTC), language_of(request.headers.get("accept-language", "")))
 
 
 def clock_of(viewer: Viewer, headers: Headers) -> str | None:

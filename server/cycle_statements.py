@@ -1,7 +1,5 @@
 """GET /statements/{cycle}/{merchant}.{kind}: a merchant's statement of a cycle, streamed as it is read."""
 
-from datetime import UTC, datetime
-
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -9,11 +7,9 @@ from alliance.statements import files
 from alliance.statements.errors import NotInCheckpoint, NotSigned
 from domain.errors import NotFound
 from resolvers import downloads
-from resolvers.context import Context, House, language_of
-from resolvers.policy import Denied
+from resolvers.context import House, language_of
 from resolvers.viewer import Verifier
-from schema.policies import SETTLEMENT
-from server.callers import Refused, viewer_of
+from server.callers import Refused, settling
 
 MEDIA = {
     "jsonl": "application/x-ndjson",
@@ -35,7 +31,7 @@ class CycleStatements:
         """The whole file. `checkpoint`: proofs lead to the checkpoint of so many leaves, else to the newest."""
         code, _, kind = request.path_params["file"].partition(".")
         try:
-            context = self._context(request)
+            context = settling(self._house, self._verifier, request)
             size = _size(request)
             if kind not in files.FILES:
                 raise NotFound(what="statement")
@@ -53,14 +49,6 @@ class CycleStatements:
             media_type=MEDIA[kind.rpartition(".")[2]],
             headers={"content-disposition": f'attachment; filename="{head.file}.{kind}"'},
         )
-
-    def _context(self, request: Request) -> Context:
-        viewer = viewer_of(self._verifier, request.headers)
-        try:
-            SETTLEMENT.require(viewer)
-        except Denied as denied:
-            raise Refused(403, denied.code, str(denied)) from None
-        return Context(self._house, viewer, datetime.now(UTC), _language(request))
 
 
 def _language(request: Request) -> str:

@@ -1,5 +1,6 @@
 """What `GET /metrics` shows, in Prometheus' text format: requests, and the posting engine."""
 
+import re
 from collections.abc import Iterator
 
 from prometheus_client import (
@@ -17,7 +18,10 @@ from starlette.responses import Response
 
 from domain.ledger.engine import PostingEngine
 
-PATHS = frozenset({"/graphql", "/oauth/token", "/ingest/purchases", "/healthz", "/readyz", "/metrics"})
+PATHS = frozenset({"/graphql", "/oauth/token", "/ingest/purchases", "/healthz", "/readyz", "/metrics", "/log/keys"}) | {
+    "/obligations.csv"
+}
+FILES = re.compile(r"/(?:wallets/[^/]+/(statement\.csv)|statements/\d+/[^/]+)")
 METHODS = frozenset({"GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "QUERY"})
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -27,8 +31,13 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 def path_of(path: str) -> str:
-    """A path as it is counted: strangers' are one, lest they fill the memory."""
-    return path if path in PATHS else "other"
+    """A path as it is counted, ids left out: strangers' are one, lest they fill the memory."""
+    if path in PATHS:
+        return path
+    found = FILES.fullmatch(path)
+    if found is None:
+        return "other"
+    return "/statements/{cycle}/{file}" if found[1] is None else "/wallets/{id}/statement.csv"
 
 
 class Metrics:

@@ -1,13 +1,12 @@
 """GET /wallets/{id}/statement.csv: every movement of a wallet, oldest first, streamed as it is read."""
 
-import csv
-import io
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from alliance.statements.spreadsheet import rows, shown
 from domain.errors import InvalidInput, NotFound
 from domain.ledger.queries import WalletKey
 from domain.ledger.statements import StatementRow
@@ -20,7 +19,6 @@ from schema.policies import POINTS
 from server.callers import Refused, clock_of, moment, viewer_of
 
 HEAD = ("bookedAt", "occurredAt", "operation", "kind", "title", "change", "balanceAfter")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Statements:
@@ -78,9 +76,9 @@ async def _wallet(context: Context, global_id: str) -> WalletKey:
 
 
 async def _csv(context: Context, wallet: WalletKey, span: Span) -> AsyncIterator[str]:
-    yield _lines([HEAD])
-    async for rows in statements.whole(context, wallet, span):
-        yield _lines(_line(context, row) for row in rows)
+    yield rows([HEAD])
+    async for stretch in statements.whole(context, wallet, span):
+        yield rows(_line(context, row) for row in stretch)
 
 
 def _line(context: Context, row: StatementRow) -> tuple[object, ...]:
@@ -89,18 +87,7 @@ def _line(context: Context, row: StatementRow) -> tuple[object, ...]:
         row.occurred_at.isoformat(),
         ids.encode("Operation", row.holder_id, row.operation_id),
         row.kind,
-        _text(operations.title(context, row)),
+        shown(operations.title(context, row)),
         row.change,
         row.balance_after,
     )
-
-
-def _text(value: str) -> str:
-    """A text that no spreadsheet takes for a formula: titles hold names that merchants chose."""
-    return f"'{value}" if value.startswith(_FORMULA) else value
-
-
-def _lines(rows: Iterable[Iterable[object]]) -> str:
-    page = io.StringIO()
-    csv.writer(page).writerows(rows)
-    return page.getvalue()

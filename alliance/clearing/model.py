@@ -46,6 +46,15 @@ class Obligation(Base):
             postgresql_ops={"order_ref": "text_bloom_ops"},
             postgresql_with={"autosummarize": "on"},
         ),
+        Index("ix_obligation_amount", "cycle_id", "kind", "amount"),
+        Index(
+            "ix_obligation_store",
+            "cycle_id",
+            "store",
+            "operation_id",
+            "seq",
+            postgresql_where=text("store IS NOT NULL"),
+        ),
         Index(
             "ix_obligation_reversing",
             "cycle_id",

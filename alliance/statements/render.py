@@ -1,21 +1,19 @@
 """Statements as files. The same statement is the same bytes, whenever it is written."""
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import orjson
 
 from alliance.statements.model import Head
 from alliance.statements.rules import FORMAT, Balance, Line, Totals, key_of, micro
+from alliance.statements.spreadsheet import rows, shown
 
 COLUMNS = (
     *("type", "partner", "reference", "seq", "kind", "debtor", "creditor", "member", "currency", "points", "price"),
     *("amount", "amountCurrency", "change", "agreementVersion", "occurredAt", "bookedAt", "late", "reverses"),
     *("orderRef", "store"),
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Writer(Protocol):
@@ -101,12 +99,12 @@ class Csv:
             self._balance("opening", partner, micro(balance.opening))
             for partner, balance in self.totals.partners.items()
         ]
-        return _csv([COLUMNS, *openings])
+        return rows([COLUMNS, *openings]).encode()
 
     def lines(self, lines: Sequence[tuple[Line, int]]) -> bytes:
         """One row a line."""
         count(self.totals, lines)
-        return _csv(self._row(line, amount) for line, amount in lines)
+        return rows(self._row(line, amount) for line, amount in lines).encode()
 
     def _row(self, line: Line, amount: int) -> list[Any]:
         owing = line["debtor"] == self._head.merchant
@@ -116,18 +114,18 @@ class Csv:
             "amountCurrency": line["amount"]["currency"],
             "change": micro(-amount if owing else amount),
             "late": "true" if line["late"] else "false",
-            "orderRef": _text(line["orderRef"]),
-            "store": _text(line["store"]),
+            "orderRef": shown(line["orderRef"]),
+            "store": shown(line["store"]),
         }
         return [own[column] if column in own else line[column] for column in COLUMNS]
 
     def end(self) -> bytes:
         """What each partner's account comes to, in the order of their codes."""
-        rows = []
+        balances: list[list[Any]] = []
         for partner, balance in sorted(self.totals.partners.items()):
             told = balance.told(self._head.currency)
-            rows += [self._balance(name, partner, told[name]) for name in ("closing", "net", "carried")]
-        return _csv(rows)
+            balances += [self._balance(name, partner, told[name]) for name in ("closing", "net", "carried")]
+        return rows(balances).encode()
 
     def _balance(self, name: str, partner: str, change: str) -> list[Any]:
         own = {"type": name, "partner": partner, "change": change, "amountCurrency": self._head.currency}
@@ -145,14 +143,3 @@ def count(totals: Totals, lines: Sequence[tuple[Line, int]]) -> None:
 
 def _json(value: dict[str, Any]) -> bytes:
     return orjson.dumps(value) + b"\n"
-
-
-def _csv(rows: Iterable[Iterable[Any]]) -> bytes:
-    page = io.StringIO()
-    csv.writer(page).writerows(rows)
-    return page.getvalue().encode()
-
-
-def _text(value: str | None) -> str | None:
-    """A text that no spreadsheet takes for a formula: merchants choose it."""
-    return f"'{value}" if value is not None and value.startswith(_FORMULA) else value

@@ -1,8 +1,13 @@
 """Exchanging, and a cycle from open to settled, over the endpoint; who sees what of it (A14)."""
 
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
+import orjson
+
+from resolvers import ids
 from tests.schema.support import Client, by_card, viewer_of
 
 MONEY = "{ amount currency }"
@@ -392,3 +397,34 @@ async def test_a14_a_merchant_searches_its_own_lines_and_its_own_orders(
     ):
         [error] = await fuel.errors(SEARCH, filter=wrong)
         assert error["extensions"]["path"] == ["filter", path]
+
+
+async def test_a14_the_cursor_of_a_line_names_no_operation(operator: Client, fuel: Client, card: str) -> None:
+    """An operation's id is for whoever may see the operation, and lines are for both parties."""
+    given = await operator.do(
+        "earn",
+        "EarnInput",
+        "... on Earned { operation { id } }",
+        merchant="fuel",
+        member=by_card(card),
+        channel="STORE",
+        currency="GRO",
+        points=10,
+    )
+    own = UUID(bytes=ids.decode(given["operation"]["id"])[1][16:])
+    cycle = (await operator.run("{ alliance { openCycle { id } } }"))["alliance"]["openCycle"]["id"]
+    of_cycle = """query ($id: ID!, $after: String) { settlementCycle(id: $id) { obligations(first: 1, after: $after) {
+        edges { node { points } } pageInfo { endCursor } } } }"""
+    for page in (
+        (await fuel.run(SEARCH, filter={}, first=1))["obligations"],
+        (await fuel.run(of_cycle, id=cycle))["settlementCycle"]["obligations"],
+    ):
+        cursor = page["pageInfo"]["endCursor"]
+        said = urlsafe_b64decode(cursor + "==")
+        inner = urlsafe_b64decode(orjson.loads(said)[-1] + "==")
+        assert not any(name in text for text in (said, inner) for name in (str(own).encode(), own.bytes))
+    after = (await fuel.run(of_cycle, id=cycle, after=cursor))["settlementCycle"]["obligations"]
+    assert after["edges"] == []
+    for wrong in ("x", urlsafe_b64encode(orjson.dumps([str(own)])).decode(), urlsafe_b64encode(b'["AAAA"]').decode()):
+        [error] = await fuel.errors(of_cycle, id=cycle, after=wrong)
+        assert error["extensions"]["code"] == "BAD_USER_INPUT"
