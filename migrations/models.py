@@ -14,6 +14,7 @@ import domain.ledger.archived
 import domain.ledger.extensions
 import domain.ledger.model
 import domain.ledger.slides
+import domain.ledger.watching
 import domain.members.model
 import domain.notices.model
 import domain.pools.model

@@ -108,6 +108,12 @@ class Context:
         """Load anew from here on: a mutation comes, and what was read before may change."""
         self._loaders = None
 
+    def anew(self, now: datetime) -> None:
+        """Go on with a call that lasts: all is loaded again, as of now, unless the caller set the clock."""
+        self.forget()
+        if self.past == "booked_at":
+            self.as_of = now
+
     @property
     def own_merchant_id(self) -> UUID | None:
         """The merchant that a merchant's viewer is limited to; None for all other kinds."""

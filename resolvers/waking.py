@@ -3,14 +3,18 @@
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from uuid import UUID
 
 import asyncpg
 import structlog
+from sqlalchemy.exc import DBAPIError
 
-from alliance.settlement.steps import CHANNEL
+from alliance.settlement import steps
+from domain.base import new_id
 from domain.database import Database
+from domain.ledger import watching
 from domain.ledger.errors import Overloaded
 from resolvers.viewer import Viewer
 
@@ -19,6 +23,8 @@ MOST = 1000
 MOST_OF_ONE = 20
 """Of one client and subject."""
 RETRY_SECONDS = 1.0
+LOOK_SECONDS = 60.0
+CHANNELS = (steps.CHANNEL, watching.CHANNEL)
 
 log = structlog.get_logger()
 
@@ -50,6 +56,16 @@ class Waking:
         finally:
             self._leave(thing, client, woken)
 
+    @asynccontextmanager
+    async def of_holder(self, holder_id: UUID, viewer: Viewer) -> AsyncIterator["Postings"]:
+        """The same of a holder, whose postings tell only while they are watched. Raises Overloaded."""
+        async with self.of(holder_id, viewer) as woken:
+            postings = Postings(self._database, holder_id, woken)
+            try:
+                yield postings
+            finally:
+                await postings.leave()
+
     def _leave(self, thing: UUID, client: tuple[UUID, UUID], woken: asyncio.Event) -> None:
         self._clients[client] -= 1
         self._clients += Counter()  # forgets who waits for nothing
@@ -75,7 +91,8 @@ class Waking:
         lost = asyncio.Event()
         try:
             connection.add_termination_listener(lambda _: lost.set())
-            await connection.add_listener(CHANNEL, self._told)
+            for channel in CHANNELS:
+                await connection.add_listener(channel, self._told)
             self._listening.set()
             for thing in list(self._waiting):
                 self._wake(thing)
@@ -89,3 +106,35 @@ class Waking:
     def _wake(self, thing: UUID) -> None:
         for woken in self._waiting.get(thing, ()):
             woken.set()
+
+
+@dataclass(slots=True)
+class Postings:
+    """Waits for what is posted to a holder."""
+
+    _database: Database
+    _holder_id: UUID
+    _woken: asyncio.Event
+    _id: UUID = field(default_factory=new_id)
+    _renewed: float | None = None
+
+    async def expect(self) -> None:
+        """From now on `wait` tells of what is posted: look after this, each time."""
+        self._woken.clear()
+        now = asyncio.get_running_loop().time()
+        if self._renewed is None or now - self._renewed >= LOOK_SECONDS:
+            async with self._database.transaction() as session:
+                await watching.watch(session, self._holder_id, self._id)
+            self._renewed = now
+
+    async def wait(self) -> None:
+        """Until something was posted; or for a while, in which points may have ended by themselves."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_SECONDS):
+                await self._woken.wait()
+
+    async def leave(self) -> None:
+        """Wait no more. Where that cannot be said now, the watch ends by its age."""
+        with suppress(OSError, DBAPIError):
+            async with self._database.transaction() as session:
+                await watching.leave(session, self._holder_id, self._id)

@@ -61,7 +61,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         **_all(by("merchant", scope=Scope.CYCLE_OBJECT), "objectToLines"),
         **_all(by("operator", scope=Scope.JOBS_WRITE), "retryJob discardJob"),
     },
-    "Subscription": _all(SETTLEMENT, "settlementProgress"),
+    "Subscription": {**_all(SETTLEMENT, "settlementProgress"), **_all(POINTS, "walletChanged")},
     "Viewer": _all(PARENT, "kind scopes merchant member"),
     "Agreement": _all(PARENT, "id merchants current versions"),
     "AgreementVersion": _all(PARENT, "id number status startsAt endsAt terms runsOffTo lastCycle waitsFor steps"),

@@ -4,7 +4,7 @@ A token that expires ends what was subscribed with it. Queries and mutations are
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from datetime import timedelta
 from typing import Any
@@ -27,6 +27,8 @@ from schema.build import TesseraSchema
 from schema.errors import present, problem
 
 HEARTBEAT_SECONDS = 15.0
+CHECK_SECONDS = 10.0
+"""Between two looks at whether a token is still good; no result is given out without one."""
 INIT_SECONDS = 10
 MOST_OF_A_CONNECTION = 20
 
@@ -63,10 +65,8 @@ async def subscribed(
             context_value=context,
             operation_name=operation_name,
         )
-        async with aclosing(results):
-            async for result in results:
-                if check is not None:
-                    check()
+        async with aclosing(results), aclosing(_while_signed_in(results, check)) as going:
+            async for result in going:
                 if result.errors:
                     result.errors = [_presented(error, context) for error in result.errors]
                 yield result
@@ -75,6 +75,30 @@ async def subscribed(
     except Exception as fault:
         error = fault if isinstance(fault, GraphQLError) else GraphQLError(str(fault), original_error=fault)
         yield ExecutionResult(data=None, errors=[_presented(error, context)])
+
+
+async def _while_signed_in(
+    results: AsyncIterator[ExecutionResult], check: Check | None
+) -> AsyncGenerator[ExecutionResult, None]:
+    """Results for as long as the token is good, however seldom they come. Raises InvalidToken."""
+    following: asyncio.Future[ExecutionResult] | None = None
+    try:
+        while True:
+            following = following or asyncio.ensure_future(anext(results))
+            done, _ = await asyncio.wait([following], timeout=CHECK_SECONDS)
+            if check is not None:
+                check()
+            if done:
+                try:
+                    result = following.result()
+                except StopAsyncIteration:
+                    return
+                following = None
+                yield result
+    finally:
+        if following is not None:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
 
 
 def _presented(error: GraphQLError, context: Context) -> _Presented:

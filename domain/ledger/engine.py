@@ -18,7 +18,7 @@ import structlog
 
 from domain.database import Database
 from domain.errors import IdempotencyConflict, Refusal
-from domain.ledger import debts, store
+from domain.ledger import debts, store, watching
 from domain.ledger.errors import Overloaded, Unposted
 from domain.ledger.funding import Funder
 from domain.ledger.request import Books, Effect, Key, Law, Loader, Needs, Outcome, Posted, Recovery, Request
@@ -309,6 +309,8 @@ class PostingEngine:
             batch = store.Batch()
             results = [_decide(request, books, batch, answered) for request in requests]
             await store.write(connection, batch, books, before)
+            if books.watched:
+                await watching.tell(connection, books.watched)
         return results
 
     async def _simulate(self, request: Request) -> Posted:

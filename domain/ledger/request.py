@@ -299,6 +299,7 @@ class Books:
     earned: dict[Period, int] = field(default_factory=dict)
     slidings: dict[tuple[UUID, UUID], Sliding] = field(default_factory=dict)
     stopped: set[UUID] = field(default_factory=set)
+    watched: set[UUID] = field(default_factory=set)
     others: dict[Loader, dict[Any, Any]] = field(default_factory=dict)
     archived: set[tuple[UUID, UUID]] = field(default_factory=set)
     recovery: Recovery | None = None

@@ -85,9 +85,13 @@ async def load(
         books.law = law if books.jurisdictions else None
     owing: list[tuple[UUID, str]] = []
     for row in await connection.fetch(
-        "SELECT holder_id, kind, currency, posted, held, debt, stopped FROM account WHERE holder_id = ANY($1)",
+        """SELECT holder_id, kind, currency, posted, held, debt, stopped FROM account WHERE holder_id = ANY($1)
+           UNION ALL SELECT holder_id, NULL, NULL, 0, 0, 0, false FROM wallet_watch WHERE holder_id = ANY($1)""",
         list(needs.holders),
     ):
+        if row["kind"] is None:
+            books.watched.add(row["holder_id"])
+            continue
         account = (row["holder_id"], row["kind"], row["currency"])
         books.accounts[account] = row["posted"]
         if row["held"]:
