@@ -1,7 +1,7 @@
 """Run by `tessera bench workers` as a process of its own: `python -m benchmarks.roles ROLE`.
 
-`relay` and `worker` are ours, with one actor whose effect is a row; `dramatiq` is a worker as people set it up, whose
-actor does nothing.
+`relay`, `scheduler` and `worker` are ours, with one actor whose effect is a row; `dramatiq` is a worker as people set
+it up, whose actor does nothing.
 """
 
 import sys
@@ -20,6 +20,7 @@ from domain.events.model import HeldJob, NewEvent
 from server.settings import Settings, get_settings
 from workers.actor import Actor
 from workers.relay import run_relay
+from workers.scheduler import run_scheduler
 from workers.worker import run_worker
 
 ACTOR = "note"
@@ -61,6 +62,8 @@ def main(role: str) -> None:
         run_relay(settings, known=actors)
     elif role == "worker":
         run_worker(settings, known=actors)
+    elif role == "scheduler":
+        run_scheduler(settings)
     else:
         broker = noop_broker(settings)
         noop_actor(broker)

@@ -14,7 +14,7 @@ import uvloop
 from benchmarks.ledger.site import Plan, connected
 from benchmarks.outcome import Outcome, Result, middle, ratio
 from benchmarks.roles import ACTOR, QUEUE, noop_actor, noop_broker
-from benchmarks.serving import environment_of, house, process
+from benchmarks.serving import environment_of, house, prepare, process
 from server.migrate import upgrade
 from server.settings import Settings
 
@@ -26,7 +26,7 @@ PAUSE = 0.25
 
 def bench_workers(plan: Plan) -> Outcome:
     """Jobs a second from row to effect, through relay, broker and worker, each a process of its own; and on a quiet
-    system how long one takes, and what relay and worker cost while there is nothing to do.
+    system how long one takes, and what relay, worker and scheduler cost while there is nothing to do.
 
     Raises ServicesError, RuntimeError.
     """
@@ -89,7 +89,8 @@ async def _messages(settings: Settings, count: int) -> Result:
 
 
 async def _quiet(settings: Settings, connection: asyncpg.Connection, seconds: float) -> Result:
-    async with _running(settings, "relay", "worker") as programs:
+    await prepare(settings.database_url or "", members=0)  # with an alliance there is a calendar to be looked at
+    async with _running(settings, "relay", "worker", "scheduler") as programs:
         await _add(connection, 1)
         await _until(lambda: _is_done(connection), "the first job is not done")
         spent = _processor_seconds(programs)
@@ -129,7 +130,7 @@ async def _add(connection: asyncpg.Connection, count: int) -> object:
 
 
 async def _is_done(connection: asyncpg.Connection) -> bool:
-    return not await connection.fetchval("SELECT EXISTS (SELECT FROM job)")
+    return not await connection.fetchval("SELECT EXISTS (SELECT FROM job WHERE actor = $1)", ACTOR)
 
 
 async def _until(condition: Callable[[], Awaitable[bool]], otherwise: str) -> None:

@@ -41,7 +41,10 @@ class Settings(BaseSettings):
     )
     log_json: bool = Field(default=False, description="Write logs as one JSON object a line instead of readable text.")
     shutdown_seconds: int = Field(
-        default=10, ge=0, description="Seconds that open requests get to finish when the API is told to stop."
+        default=10,
+        ge=0,
+        description="Seconds that open requests get to finish when the API is told to stop, and jobs in hand when a "
+        "worker is; those that are not done by then are handed back.",
     )
     graphiql: bool = Field(default=True, description="Serve GraphiQL to browsers that GET /graphql.")
     max_body_bytes: int = Field(

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from uuid import UUID
 
 import structlog
@@ -11,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.runtime import Runtime
 from domain.errors import Refusal
-from domain.events.commands import begin, fail, finish, hold
+from domain.events.commands import begin, defer, fail, finish, hand_back, hold
 from domain.events.model import Failure, HeldJob, RetryPolicy
 from workers import telemetry
 from workers.process import OUTAGES
@@ -38,7 +39,10 @@ class Actor:
 
 
 async def work_off(runtime: Runtime, actor: Actor, ids: Sequence[UUID]) -> None:
-    """Do the jobs of one message, as far as they are still to be done. Raises nothing but what stops the process."""
+    """Do the jobs of one message, as far as they are still to be done. Raises nothing but what stops the process.
+
+    Cancelled, it hands them back: another worker has them at once, and the attempt does not count.
+    """
     begun: dict[UUID, int] = {}
     began = time.perf_counter()
     try:
@@ -46,9 +50,33 @@ async def work_off(runtime: Runtime, actor: Actor, ids: Sequence[UUID]) -> None:
             begun = await begin(session, ids, actor.policy)
         if begun:
             await _attempt(runtime, actor, begun)
+    except asyncio.CancelledError:
+        await _hand_back(runtime, actor, begun)
+        raise
     except Exception as fault:
         log.error("jobs failed", actor=actor.name, jobs=len(ids), reason=_describe(fault), exc_info=fault)
         await _note_failure(runtime, actor, begun, fault, began)
+
+
+async def put_off(runtime: Runtime, actor: str, ids: Sequence[UUID], delay: timedelta) -> None:
+    """Let jobs of an actor that this worker does not know wait a while: nothing was tried, so nothing failed."""
+    log.error("no such actor here: its jobs wait for a worker that has it", actor=actor, jobs=len(ids))
+    telemetry.unknown(actor, len(ids))
+    try:
+        async with runtime.database.transaction() as session:
+            await defer(session, ids, delay)
+    except OUTAGES as outage:
+        log.warning("jobs not put off", actor=actor, reason=_describe(outage))
+
+
+async def _hand_back(runtime: Runtime, actor: Actor, begun: dict[UUID, int]) -> None:
+    """Not while the database is away: the jobs are due again anyway."""
+    try:
+        async with runtime.database.transaction() as session:
+            await hand_back(session, begun)
+        log.info("jobs handed back", actor=actor.name, jobs=len(begun))
+    except OUTAGES as outage:
+        log.warning("jobs not handed back", actor=actor.name, reason=_describe(outage))
 
 
 async def _attempt(runtime: Runtime, actor: Actor, begun: dict[UUID, int]) -> None:

@@ -51,6 +51,10 @@ class Settings(Protocol):
         """Seconds after which a job that was handed out and not begun is handed out again."""
 
     @property
+    def shutdown_seconds(self) -> float:
+        """Seconds that jobs in hand get when a worker is told to stop."""
+
+    @property
     def stall_seconds(self) -> float:
         """Seconds that the event loop may be blocked before the process ends."""
 

@@ -7,16 +7,18 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from uuid import UUID
 
+import asyncpg
 import structlog
 from dramatiq.brokers.redis import RedisBroker
 
 from domain.database import Database
 from domain.events.commands import hand_out
 from domain.events.model import CHANNEL, HandedOut
+from domain.events.queries import any_due
 from workers import telemetry
 from workers.actor import Actor
 from workers.actors import Known, all_actors
-from workers.broker import QUEUES, make_broker, room, send
+from workers.broker import make_broker, room, send
 from workers.process import OUTAGES, PAUSE, Page, Parts, Settings, no_page, pause, required, run_until_stopped
 
 log = structlog.get_logger("relay")
@@ -57,10 +59,13 @@ async def relay(
     log.info("relay started", actors=sorted(actors))
     while not stop.is_set():
         try:
-            async with _listening(database) as called:
+            async with _listening(database) as (connection, called):
                 while not stop.is_set():
                     called.clear()
-                    if not await relay_once(database, broker, actors, again_after):
+                    if not (
+                        await any_due(connection, list(actors))
+                        and await relay_once(database, broker, actors, again_after)
+                    ):
                         await pause(POLL, called, stop)
         except OUTAGES as outage:
             log.warning("relay interrupted", reason=f"{type(outage).__name__}: {outage}".partition("\n")[0])
@@ -73,18 +78,17 @@ async def relay_once(
 ) -> int:
     """Hand out due jobs as far as the queues have room; how many.
 
-    Only jobs of known actors: Dramatiq would bury a message whose actor it does not know. They are marked before they
-    are sent; what is lost between is due again after `again_after`.
+    Only jobs of known actors: others wait for a relay that knows them. They are marked before they are sent; what is
+    lost between is due again after `again_after`.
     """
     handed_out = 0
-    for queue in QUEUES:
-        if not (limit := await asyncio.to_thread(room, broker, queue)):
-            continue
-        async with database.transaction() as session:
-            taken = await hand_out(session, list(actors), queue, limit, again_after)
-        await asyncio.to_thread(_send, broker, queue, _messages(taken, actors))
-        telemetry.handed_out(taken)
-        handed_out += len(taken)
+    for queue, limit in (await asyncio.to_thread(room, broker)).items():
+        if limit:
+            async with database.transaction() as session:
+                taken = await hand_out(session, list(actors), queue, limit, again_after)
+            await asyncio.to_thread(_send, broker, queue, _messages(taken, actors))
+            telemetry.handed_out(taken)
+            handed_out += len(taken)
     return handed_out
 
 
@@ -109,13 +113,13 @@ def _send(broker: RedisBroker, queue: str, messages: list[tuple[str, list[UUID]]
 
 
 @asynccontextmanager
-async def _listening(database: Database) -> AsyncIterator[asyncio.Event]:
-    """An event that is set when jobs were added, and when the connection that listens was lost."""
+async def _listening(database: Database) -> AsyncIterator[tuple[asyncpg.Connection, asyncio.Event]]:
+    """A connection, and an event that is set when jobs were added, and when the connection was lost."""
     called = asyncio.Event()
     connection = await database.connect()
     try:
         connection.add_termination_listener(lambda _: called.set())
         await connection.add_listener(CHANNEL, lambda *_: called.set())
-        yield called
+        yield connection, called
     finally:
         await connection.close(timeout=2)

@@ -21,6 +21,12 @@ _jobs = Counter("tessera_jobs", "Attempts of jobs, by how they ended.", ("actor"
 _attempts = Histogram(
     "tessera_job_attempt_seconds", "How long an attempt took.", ("actor",), buckets=_SECONDS, registry=REGISTRY
 )
+_unknown = Counter(
+    "tessera_jobs_unknown",
+    "Jobs that came to a worker which does not know their actor, and were put off.",
+    ("actor",),
+    registry=REGISTRY,
+)
 _handed_out = Counter("tessera_relay_jobs", "Jobs handed to the broker.", ("actor",), registry=REGISTRY)
 _again = Counter("tessera_relay_retries", "Of these, jobs that were begun before.", ("actor",), registry=REGISTRY)
 _lag = Histogram(
@@ -37,6 +43,11 @@ def handed_out(jobs: Sequence[HandedOut]) -> None:
         _lag.observe(job.waited.total_seconds())
         if job.attempts:
             _again.labels(job.actor).inc()
+
+
+def unknown(actor: str, jobs: int) -> None:
+    """Count jobs whose actor this worker does not know."""
+    _unknown.labels(actor).inc(jobs)
 
 
 def attempted(actor: str, done: int, failures: Sequence[Failure], seconds: float) -> None:

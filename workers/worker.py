@@ -5,6 +5,7 @@ Dramatiq's threads only wait: the work is done on one event loop, with one Runti
 
 import asyncio
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from uuid import UUID
 
 import dramatiq
@@ -13,19 +14,18 @@ import structlog
 from dramatiq.brokers.redis import RedisBroker
 
 from alliance.runtime import Runtime
-from workers.actor import Actor, work_off
+from workers.actor import Actor, put_off, work_off
 from workers.actors import Known, all_actors
-from workers.broker import QUEUES, make_broker
+from workers.broker import JOBS, QUEUES, make_broker
 from workers.process import Page, Parts, Settings, no_page, required, run_until_stopped
 
 log = structlog.get_logger("worker")
 
-#: Milliseconds between looks at an idle queue: 0.1 s of latency on a quiet system for about 3 % of a core.
-IDLE_POLL = 100
+#: Milliseconds between an idle thread's looks whether it is to stop.
+IDLE = 250
 
-#: Milliseconds that jobs in hand get to finish when the process is told to stop; then they are undone, and due again.
-#: Dramatiq may wait as long once more for its consumers; both must be over in 5 seconds.
-GRACE = 1500
+#: Until a job is handed out again whose actor this worker does not know, perhaps to one that does.
+UNKNOWN_AGAIN = timedelta(seconds=10)
 
 
 def run_worker(settings: Settings, page: Page = no_page, known: Known = all_actors) -> None:
@@ -35,11 +35,11 @@ def run_worker(settings: Settings, page: Page = no_page, known: Known = all_acto
     actors = known(settings.secret("fingerprint"))
 
     async def serve(stop: asyncio.Event) -> None:
-        threads = settings.worker_threads
+        threads, grace = settings.worker_threads, settings.shutdown_seconds
         # Each message keeps a connection while it holds its jobs, and may need another to do them.
         async with Runtime.open(database_url, pool_size=2 * threads) as runtime, asyncio.TaskGroup() as tasks:
             tasks.create_task(page(stop, Parts(runtime.database, broker, runtime.engine)))
-            tasks.create_task(work(runtime, broker, stop, actors=actors, threads=threads))
+            tasks.create_task(work(runtime, broker, stop, actors=actors, threads=threads, grace=grace))
         broker.client.close()
 
     run_until_stopped(serve, settings.stall_seconds)
@@ -52,18 +52,20 @@ async def work(
     *,
     actors: Mapping[str, Actor],
     threads: int,
+    grace: float,
 ) -> None:
-    """Do jobs of these actors until told to stop."""
+    """Do jobs of these actors until told to stop. What is in hand then gets `grace` seconds; the rest is handed back,
+    due at once."""
     in_hand: set[asyncio.Task[None]] = set()
-    for actor in actors.values():
-        declare = dramatiq.actor(actor_name=actor.name, queue_name=QUEUES[0], broker=broker)
-        declare(_body(runtime, actor, in_hand))
-    worker = dramatiq.Worker(broker, worker_timeout=IDLE_POLL, worker_threads=threads)
+    declare = dramatiq.actor(actor_name=JOBS, queue_name=QUEUES[0], broker=broker)
+    declare(_body(runtime, actors, in_hand))
+    worker = dramatiq.Worker(broker, worker_timeout=IDLE, worker_threads=threads)
     worker.start()
     log.info("worker started", actors=sorted(actors), threads=threads)
     await stop.wait()
-    stopping = asyncio.create_task(asyncio.to_thread(worker.stop, GRACE))
-    await asyncio.wait([stopping], timeout=GRACE / 1000)
+    # Twice the time: it waits for what is in hand to be handed back, and then for its consumers.
+    stopping = asyncio.create_task(asyncio.to_thread(worker.stop, int(2000 * (grace + 1))))
+    await asyncio.wait([stopping], timeout=grace)
     for task in in_hand:
         task.cancel()
     try:
@@ -73,17 +75,21 @@ async def work(
     log.info("worker stopped")
 
 
-def _body(runtime: Runtime, actor: Actor, in_hand: set[asyncio.Task[None]]) -> Callable[[list[str]], None]:
-    """What a thread of Dramatiq calls with the ids of a message: wait for the loop to do it."""
+def _body(
+    runtime: Runtime, actors: Mapping[str, Actor], in_hand: set[asyncio.Task[None]]
+) -> Callable[[str, list[str]], None]:
+    """What a thread of Dramatiq calls with an actor and the ids of a message: wait for the loop to do it."""
     loop = asyncio.get_running_loop()
 
-    async def do(ids: list[UUID]) -> None:
-        task = asyncio.create_task(work_off(runtime, actor, ids))
+    async def do(name: str, ids: list[UUID]) -> None:
+        actor = actors.get(name)
+        work = put_off(runtime, name, ids, UNKNOWN_AGAIN) if actor is None else work_off(runtime, actor, ids)
+        task = asyncio.create_task(work)
         in_hand.add(task)
         await asyncio.wait([task])
         in_hand.discard(task)
 
-    def body(ids: list[str]) -> None:
-        asyncio.run_coroutine_threadsafe(do([UUID(id_) for id_ in ids]), loop).result()
+    def body(name: str, ids: list[str]) -> None:
+        asyncio.run_coroutine_threadsafe(do(name, [UUID(id_) for id_ in ids]), loop).result()
 
     return body

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, bindparam, case, delete, func, literal, select, text, update
+from sqlalchemy import DateTime, bindparam, case, delete, func, literal, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -153,6 +153,22 @@ async def hold(session: AsyncSession, begun: dict[UUID, int]) -> list[HeldJob]:
         for id_, args, attempt, request_id, traceparent in rows
         if begun[id_] == attempt
     ]
+
+
+async def hand_back(session: AsyncSession, begun: dict[UUID, int]) -> None:
+    """Undo that these attempts were begun: each job is due at once. An attempt that was overtaken changes nothing."""
+    if begun:
+        mine = tuple_(Job.id, Job.attempts).in_(list(begun.items()))
+        waiting = {"dispatched_at": None, "available_at": func.now(), "attempts": Job.attempts - 1}
+        await session.execute(update(Job).where(mine, Job.failed_at.is_(None)).values(waiting))
+        await session.execute(select(func.pg_notify(CHANNEL, "")))
+
+
+async def defer(session: AsyncSession, ids: Collection[UUID], delay: timedelta) -> None:
+    """Take jobs back that were handed out and not begun; each is due after `delay`."""
+    free = select(Job.id).where(Job.id.in_(ids)).with_for_update(skip_locked=True)
+    waiting = {"dispatched_at": None, "available_at": func.now() + delay}
+    await session.execute(update(Job).where(Job.id.in_(free), Job.failed_at.is_(None)).values(waiting))
 
 
 async def finish(session: AsyncSession, ids: Collection[UUID]) -> None:

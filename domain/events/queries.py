@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -51,6 +52,13 @@ async def last_runs(session: AsyncSession) -> list[tuple[str, datetime]]:
     """The scheduled work by name, with the time for which each was last started."""
     query = select(ScheduledRun.name, func.max(ScheduledRun.due_at)).group_by(ScheduledRun.name)
     return [(name, due_at) for name, due_at in await session.execute(query.order_by(ScheduledRun.name))]
+
+
+async def any_due(connection: asyncpg.Connection, actors: Sequence[str]) -> bool:
+    """Whether a job of these actors is to be handed out."""
+    found = """SELECT EXISTS (SELECT FROM job WHERE failed_at IS NULL AND available_at <= now()
+                              AND actor = ANY ($1))"""
+    return bool(await connection.fetchval(found, actors))
 
 
 async def queue_state(session: AsyncSession) -> list[QueueState]:

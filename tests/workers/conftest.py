@@ -53,7 +53,7 @@ def processes(house: Runtime, own_redis_url: str, broker: RedisBroker) -> Proces
         consumer = make_broker(own_redis_url)
         tasks = [
             asyncio.create_task(relay(house.database, broker, stop, actors=actors, again_after=AGAIN_AFTER)),
-            asyncio.create_task(work(house, consumer, stop, actors=actors, threads=4)),
+            asyncio.create_task(work(house, consumer, stop, actors=actors, threads=4, grace=1)),
         ]
         try:
             yield

@@ -30,6 +30,7 @@ class Settings:
     redis_url: str
     worker_threads: int = 2
     job_redelivery: float = 1.0
+    shutdown_seconds: float = 1.0
     stall_seconds: float = 60.0
 
     def secret(self, name: str) -> bytes:

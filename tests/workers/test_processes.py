@@ -86,7 +86,8 @@ async def test_a_worker_told_to_stop_gives_its_jobs_back(database: Database, bro
     async with database.transaction() as session:
         assert (await session.scalars(select(Event))).all() == []
         locked = await session.scalars(select(Job).with_for_update(nowait=True))
-        assert [job.failed_at for job in locked] == [None] * 3
+        assert [(job.failed_at, job.attempts) for job in locked] == [(None, 0)] * 3
+    assert await relay_once(database, broker, NOTE, timedelta(seconds=30)) == 3, "they are due at once"
 
 
 @pytest.mark.parametrize("role", ["relay", "worker", "scheduler"])
