@@ -157,15 +157,20 @@ async def issue(context: Context, sent: Sent) -> SettlementCycle:
 
 
 async def confirm(context: Context, sent: Sent) -> SettlementCycle:
-    """Confirm a merchant's statement; the operator may confirm all that are left. Raises a Refusal."""
+    """Confirm a merchant's statement; the operator may confirm all that are left. Raises a Refusal.
+
+    While objections are heard, where the alliance lets the operator consent for merchants, or for a reason.
+    """
     cycle_id = _cycle_of(sent)
     code = sent.get("merchant")
     merchant_id = merchant_of(context, code).id if code is not None else context.own_merchant_id
+    early = context.runtime.catalogue.alliance.consent == "operator" or bool(sent.get("reason"))
+    how: dict[str, Any] = {"merchant_id": merchant_id, "own": context.own_merchant_id is not None, "early": early}
     return await _step(
         context,
         "confirmStatement",
         sent,
-        lambda session, about: commands.confirm_statement(session, cycle_id, merchant_id=merchant_id, **about),
+        lambda session, about: commands.confirm_statement(session, cycle_id, **how, **about),
     )
 
 

@@ -142,7 +142,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "SettlementCycle": _all(
         PARENT,
         "id number status opensAt closesAt gross bilateral multilateral positions payments obligations statement"
-        " objectionsUntil paymentsDue transitions objections",
+        " objectionsUntil paymentsDue transitions objections suspended",
     )
     | _all(PARENT, "netting"),
     "Netting": _all(PARENT, "obligations gross bilateral multilateral carried"),
@@ -158,7 +158,10 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         "line reference kind debtor creditor currency points amount occurredAt bookedAt orderRef late reverses member"
         " store price agreementVersion reversedReference pastCap",
     ),
-    "Statement": _all(PARENT, "merchant opening lines adjustments closing position issuedAt confirmedAt partners"),
+    "Statement": _all(
+        PARENT,
+        "merchant opening lines adjustments closing position suspended issuedAt confirmedAt confirmedEarly partners",
+    ),
     "PartnerBalance": _all(PARENT, "partner opening lines adjustments closing net carried suspended"),
     "PageInfo": _all(PARENT, "hasNextPage hasPreviousPage startCursor endCursor"),
     **{
@@ -297,6 +300,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "LaterCycleStated": _ERROR | _all(PARENT, "number"),
     "TooLate": _ERROR | _all(PARENT, "days"),
     "Objection": _all(PARENT, "line reason by at suspended"),
+    "ObjectionsOpen": _ERROR | _all(PARENT, "until"),
     "ObjectionTooLate": _ERROR | _all(PARENT, "until"),
     "ObjectionUnfounded": _ERROR | _all(PARENT, "reason"),
     "ObjectionLimitExceeded": _ERROR | _all(PARENT, "cap used"),

@@ -195,6 +195,12 @@ class Statement:
     position: Money
     issued_at: datetime | None
     confirmed_at: datetime | None
+    confirmed_early: str | None = strawberry.field(
+        description="Why the operator confirmed it while objections were still heard; null if nobody did."
+    )
+    suspended: Money = strawberry.field(
+        description="Lines that are objected to: in closing, and not in position until that is decided."
+    )
     partners: list[PartnerBalance]
 
     @classmethod
@@ -210,6 +216,8 @@ class Statement:
             position=Money.of_minor(row.position, currency),
             issued_at=row.issued_at,
             confirmed_at=row.confirmed_at,
+            confirmed_early=row.confirmed_early,
+            suspended=Money.of_micro(sum(line.suspended for line in row.partners), currency),
             partners=[PartnerBalance.of(info, line) for line in row.partners],
         )
 
@@ -337,6 +345,12 @@ class SettlementCycle(Node):
         found = await info.context.loaders.objections.load(self.row.id)
         lines = await obligations.seen(info.context, [line for _, line in found])
         return [Objection.of(info, row, line) for (row, _), line in zip(found, lines, strict=True)]
+
+    @strawberry.field(description="What is objected to, without its sign: it is not settled until that is decided.")
+    async def suspended(self, info: Info) -> Money:
+        """A merchant's own lines alone."""
+        found = await info.context.loaders.objections.load(self.row.id)
+        return Money.of_micro(sum(abs(line.amount) for _, line in found), _currency(info))
 
     @strawberry.field(description="Line by line; with merchant (a code), those to which it is a party.")
     async def obligations(

@@ -11,8 +11,19 @@ from resolvers.context import Context
 from schema.answering import Sent, Shared, answer
 from schema.inputs import KEY, MoneyInput, passed_as_sent
 from schema.node import Info
-from schema.refusals import EarlierCycleOpen, LaterCycleStated, UserError, WrongCycleStatus
+from schema.refusals import TYPES, EarlierCycleOpen, LaterCycleStated, UserError, WrongCycleStatus
 from schema.settlement import SettlementCycle
+
+
+@strawberry.type(description="Merchants may still object, and have not all confirmed.")
+class ObjectionsOpen(UserError):
+    """The operator says why it confirms for them."""
+
+    until: str
+    own = ("until",)
+
+
+TYPES[ObjectionsOpen.__name__] = ObjectionsOpen
 
 
 @passed_as_sent
@@ -34,7 +45,9 @@ class ConfirmStatementInput:
     idempotency_key: str = strawberry.field(description=KEY)
     cycle: strawberry.ID
     merchant: str | None = strawberry.UNSET
-    reason: str | None = strawberry.UNSET
+    reason: str | None = strawberry.field(
+        default=strawberry.UNSET, description="Needed of the operator while merchants may object, and recorded then."
+    )
 
 
 @passed_as_sent
@@ -117,7 +130,9 @@ CloseCycleResult = Annotated[Closed | Shared | WrongCycleStatus, strawberry.unio
 IssueStatementsResult = Annotated[
     Issued | Shared | WrongCycleStatus | EarlierCycleOpen, strawberry.union("IssueStatementsResult")
 ]
-ConfirmStatementResult = Annotated[Confirmed | Shared | WrongCycleStatus, strawberry.union("ConfirmStatementResult")]
+ConfirmStatementResult = Annotated[
+    Confirmed | Shared | WrongCycleStatus | ObjectionsOpen, strawberry.union("ConfirmStatementResult")
+]
 NetCycleResult = Annotated[Netted | Shared | WrongCycleStatus, strawberry.union("NetCycleResult")]
 SettleCycleResult = Annotated[Settled | Shared | WrongCycleStatus, strawberry.union("SettleCycleResult")]
 RecordReceiptResult = Annotated[ReceiptRecorded | Shared | WrongCycleStatus, strawberry.union("RecordReceiptResult")]

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from alliance.agreements.queries import objection_days
 from alliance.calendar import Calendar
 from alliance.settlement import netting, queries
-from alliance.settlement.errors import EarlierCycleOpen, LaterCycleStated
+from alliance.settlement.errors import EarlierCycleOpen, LaterCycleStated, ObjectionsOpen
 from alliance.settlement.model import (
     CycleStatus,
     NetPosition,
@@ -30,7 +30,7 @@ from alliance.settlement.rules import (
     minor_unit,
     plan_payments,
 )
-from alliance.settlement.steps import enter, locked, require
+from alliance.settlement.steps import enter, locked, require, require_short
 from domain.errors import NotFound
 from domain.programs.catalogue import Alliance
 
@@ -66,13 +66,16 @@ async def confirm_statement(
     cycle_id: uuid.UUID,
     *,
     merchant_id: uuid.UUID | None = None,
+    own: bool = False,
+    early: bool = False,
     who: uuid.UUID,
     why: str,
     as_of: datetime,
 ) -> SettlementCycle:
     """Confirm one merchant's statement, or all that are left; when none is left the cycle is CONFIRMED.
 
-    Confirming a statement again changes nothing. Raises NotFound, WrongCycleStatus.
+    A merchant confirms its `own` whenever it likes; another for it once nobody may object any more (A10), or `early`,
+    which is recorded. Confirming a statement again changes nothing. Raises NotFound, WrongCycleStatus, ObjectionsOpen.
     """
     cycle = await locked(session, cycle_id, as_of)
     require(cycle, CycleStatus.STATED)
@@ -81,8 +84,13 @@ async def confirm_statement(
     if merchant_id is not None and not await session.scalar(select(func.count()).where(mine)):
         raise NotFound(what="statement", path=("merchant",))
     unconfirmed = Statement.confirmed_at.is_(None)
+    heard = None if own or cycle.objections_until is None or as_of >= cycle.objections_until else cycle.objections_until
+    if heard is not None and not early and await session.scalar(select(func.count()).where(mine, unconfirmed)):
+        raise ObjectionsOpen(until=heard.isoformat(), path=("cycle",))
+    require_short(why)
+    how = {"confirmed_at": as_of, "confirmed_by": who, "confirmed_early": None if heard is None else why}
     await session.execute(
-        update(Statement).where(mine, unconfirmed).values(confirmed_at=as_of, confirmed_by=who),
+        update(Statement).where(mine, unconfirmed).values(how),
         execution_options={"synchronize_session": False},
     )
     if not await session.scalar(select(func.count()).where(of_cycle, unconfirmed)):

@@ -20,6 +20,16 @@ class EarlierCycleOpen(Refusal):
     text = {"en": "cycle {number} has not been netted yet", "zh-CN": "结算周期 {number} 尚未完成净额计算"}
 
 
+class ObjectionsOpen(Refusal):
+    """Merchants may object until `until` (RFC 3339), and have not all confirmed."""
+
+    code = "OBJECTIONS_OPEN"
+    text = {
+        "en": "merchants may object until {until}; say why it is confirmed for them before",
+        "zh-CN": "商户可在 {until} 之前提出异议；提前代为确认须说明原因",
+    }
+
+
 class LaterCycleStated(Refusal):
     """A later cycle, `number`, was stated with the rest of this one as its opening balance."""
 

@@ -105,7 +105,10 @@ class PairNetRow(Base):
 
 
 class Statement(Base):
-    """That a merchant was sent its statement of a cycle, and when it was confirmed. Its figures are the pair nets."""
+    """That a merchant was sent its statement of a cycle, and when it was confirmed. Its figures are the pair nets.
+
+    `confirmed_early` is why another confirmed it for the merchant, while objections were still heard.
+    """
 
     __tablename__ = "statement"
 
@@ -114,6 +117,7 @@ class Statement(Base):
     issued_at: Mapped[datetime]
     confirmed_at: Mapped[datetime | None]
     confirmed_by: Mapped[uuid.UUID | None]
+    confirmed_early: Mapped[str | None]
 
 
 class NetPosition(Base):

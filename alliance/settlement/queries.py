@@ -73,6 +73,7 @@ class MerchantStatement:
     position: int
     issued_at: datetime | None
     confirmed_at: datetime | None
+    confirmed_early: str | None
     partners: list[StatementLine]
 
 
@@ -340,5 +341,6 @@ def _statement(
         position=sum(line.net for line in partners),
         issued_at=issued.issued_at if issued else None,
         confirmed_at=issued.confirmed_at if issued else None,
+        confirmed_early=issued.confirmed_early if issued else None,
         partners=partners,
     )

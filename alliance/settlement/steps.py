@@ -40,6 +40,12 @@ def require(cycle: SettlementCycle, *needed: CycleStatus) -> None:
         raise WrongCycleStatus(number=cycle.number, status=cycle.status, needed=" or ".join(needed), path=("cycle",))
 
 
+def require_short(why: str) -> None:
+    """Raises InvalidInput for a reason that is too long to be kept."""
+    if len(why) > LONGEST_REASON:
+        raise InvalidInput(reason=f"a reason has at most {LONGEST_REASON} characters", path=("reason",))
+
+
 async def enter(
     session: AsyncSession,
     cycle: SettlementCycle,
@@ -51,8 +57,7 @@ async def enter(
 ) -> None:
     """Move a cycle on and record it. Raises WrongCycleStatus unless it is in `start`; InvalidInput for long reasons."""
     require(cycle, start)
-    if len(why) > LONGEST_REASON:
-        raise InvalidInput(reason=f"a reason has at most {LONGEST_REASON} characters", path=("reason",))
+    require_short(why)
     cycle.status = end.value
     taken = select(func.count()).where(CycleTransition.cycle_id == cycle.id)
     seq = int(await session.scalar(taken) or 0) + 1

@@ -93,7 +93,7 @@ async def net(database: Database, alliance: Alliance, cycle_id: UUID) -> None:
     async with database.transaction() as session:
         await net_again(session, cycle_id, minor_unit(alliance.settlement_currency))
     async with database.transaction() as session:
-        await commands.confirm_statement(session, cycle_id, who=WHO, why=why, as_of=as_of)
+        await commands.confirm_statement(session, cycle_id, early=True, who=WHO, why=why, as_of=as_of)
     async with database.transaction() as session:
         await commands.net_cycle(session, alliance, cycle_id, who=WHO, why=why, as_of=as_of)
 

@@ -105,7 +105,7 @@ def state(
 def confirm(
     number: Number = None,
     merchant: Annotated[str | None, typer.Option(help="Only this merchant's statement [default: all].")] = None,
-    reason: Reason = "command line",
+    reason: Annotated[str | None, typer.Option(help="Why; asked for while merchants may still object.")] = None,
     as_of: AsOf = None,
     dry_run: DryRun = False,
     home: Home = None,
@@ -120,9 +120,10 @@ def confirm(
         if merchant is not None and merchant not in runtime.catalogue.merchants:
             raise NotFound(what=f"merchant {merchant!r}", path=("merchant",))
         merchant_id = None if merchant is None else runtime.catalogue.merchants[merchant].id
-        return await confirm_statement(session, id_, merchant_id=merchant_id, **about)
+        early = runtime.catalogue.alliance.consent == "operator" or reason is not None
+        return await confirm_statement(session, id_, merchant_id=merchant_id, early=early, **about)
 
-    _take("confirm", "STATED", step, number, _about(reason, as_of), dry_run, json)
+    _take("confirm", "STATED", step, number, _about(reason or "command line", as_of), dry_run, json)
 
 
 @cycle.command()
@@ -336,6 +337,7 @@ async def _shown(session: "AsyncSession", runtime: "Runtime", cycles: Any) -> li
 
 async def _in_full(session: "AsyncSession", runtime: "Runtime", number: int) -> dict[str, Any]:
     """A cycle with all that is known of it."""
+    from alliance.disputes.queries import in_dispute
     from alliance.settlement import queries
     from domain.money import from_minor, unscaled
 
@@ -350,6 +352,7 @@ async def _in_full(session: "AsyncSession", runtime: "Runtime", number: int) -> 
         "gross": unscaled(saved.gross, 6),
         "bilateral": from_minor(saved.bilateral, currency),
         "multilateral": from_minor(saved.multilateral, currency),
+        "suspended": unscaled(sum((await in_dispute(session, found.id)).values()), 6),
         "payments": [
             {
                 "number": payment.seq,
@@ -392,6 +395,7 @@ def _show(console: Console, rows: list[dict[str, Any]]) -> None:
 def _show_full(console: Console, row: dict[str, Any]) -> None:
     _show(console, [row])
     console.print(f"gross {row['gross']}, bilateral {row['bilateral']}, multilateral {row['multilateral']}")
+    console.print(f"objected to, and not settled until that is decided: {row['suspended']}")
     for name, title in (("objectionsUntil", "objections until"), ("paymentsDue", "payments due")):
         if row[name]:
             console.print(f"{title} {row[name]:%Y-%m-%d %H:%M %Z}")

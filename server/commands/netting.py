@@ -24,6 +24,7 @@ def netting_report(
 
 
 async def _read(runtime: "Runtime", number: int | None) -> dict[str, Any]:
+    from alliance.disputes.queries import in_dispute
     from alliance.settlement import queries
     from alliance.settlement.loops import cancel_loops
     from alliance.settlement.rules import minor_unit, owed, report, saving
@@ -40,6 +41,7 @@ async def _read(runtime: "Runtime", number: int | None) -> dict[str, Any]:
             raise NotFound(what="a closed cycle" if number is None else f"cycle {number}")
         nets = (await queries.pair_nets(session, [cycle], currency))[cycle.id]
         plan = (await queries.plans_of(session, [cycle])).get(cycle.id)
+        disputed = sum((await in_dispute(session, cycle.id)).values())
     found = report(nets, plan)
     left = cancel_loops(owed(nets))
 
@@ -61,6 +63,7 @@ async def _read(runtime: "Runtime", number: int | None) -> dict[str, Any]:
         "loopsCancelled": stage(sum(left.values()), len(left)),
         "multilateral": stage(found.multilateral, found.payments),
         "carried": None if found.carried is None else from_minor(found.carried, currency),
+        "suspended": unscaled(disputed, len(str(MICRO)) - 1),
     }
 
 
@@ -84,3 +87,4 @@ def _show(console: Console, data: dict[str, Any]) -> None:
         console.print("Payments are planned when the cycle is netted.")
     else:
         console.print(f"Carried to the next cycle, too small to be paid: {data['carried']}")
+    console.print(f"Objected to, and not settled until that is decided: {data['suspended']}")

@@ -143,7 +143,8 @@ class House:
         """Take a cycle one step on, by the name of its command."""
         command = getattr(settlement, name, None) or getattr(paying, name)
         house = (self.runtime.catalogue.alliance,) if name in ("issue_statements", "net_cycle", "abort_cycle") else ()
-        named = {"who": WHO, "why": "test", "as_of": NOON} | named
+        early = {"early": True} if name == "confirm_statement" else {}
+        named = {"who": WHO, "why": "test", "as_of": NOON} | early | named
         async with self.runtime.database.transaction() as session:
             moved: SettlementCycle = await command(session, *house, cycle.id, **named)
             return moved

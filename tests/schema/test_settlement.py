@@ -1,12 +1,14 @@
 """Exchanging, and a cycle from open to settled, over the endpoint; who sees what of it (A14)."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import orjson
 
+from alliance.runtime import Runtime
 from resolvers import ids
 from tests.schema.support import Client, by_card, viewer_of
 
@@ -298,7 +300,9 @@ async def test_a10_a_merchant_objects_to_lines_of_its_statement(
     line = next(edge["node"]["line"] for edge in edges if edge["node"]["amount"]["amount"] == "18.000000")
     want = """... on Objected { cycle {
         objections { reason by { code } line { line } suspended { amount } }
-        statement(merchant: "grocer") { partners { closing { amount } net { amount } suspended { amount } } }
+        suspended { amount }
+        statement(merchant: "grocer") {
+          suspended { amount } partners { closing { amount } net { amount } suspended { amount } } }
       } } ... on ObjectionUnfounded { reason }"""
 
     async def objects(client: Client, line: str, **named: Any) -> Any:
@@ -324,6 +328,7 @@ async def test_a10_a_merchant_objects_to_lines_of_its_statement(
             "suspended": {"amount": "18.000000"},
         }
     ]
+    assert done["cycle"]["suspended"] == done["cycle"]["statement"]["suspended"] == {"amount": "18.000000"}
     (balance,) = done["cycle"]["statement"]["partners"]
     assert {name: money["amount"] for name, money in balance.items()} == {
         "closing": "198.000000",
@@ -428,3 +433,34 @@ async def test_a14_the_cursor_of_a_line_names_no_operation(operator: Client, fue
     for wrong in ("x", urlsafe_b64encode(orjson.dumps([str(own)])).decode(), urlsafe_b64encode(b'["AAAA"]').decode()):
         [error] = await fuel.errors(of_cycle, id=cycle, after=wrong)
         assert error["extensions"]["code"] == "BAD_USER_INPUT"
+
+
+async def test_a10_the_operator_says_why_it_confirms_before_the_deadline(
+    operator: Client, grocer: Client, card: str, runtime: Runtime
+) -> None:
+    """Unless the merchants let it consent for them: that is the alliance's `consent`."""
+    await give(operator, card, 1000, at="fuel")
+    now = operator.at(datetime.now(UTC))
+    cycle = (await now.do("closeCycle", "CloseCycleInput", "... on Closed { cycle { id } }"))["cycle"]["id"]
+    await now.do("issueStatements", "CycleStepInput", "", cycle=cycle)
+    alliance = replace(runtime.catalogue.alliance, consent="merchants")
+    runtime.catalogue = replace(runtime.catalogue, alliance=alliance)
+    want = """... on Confirmed { cycle { status suspended { amount } statement(merchant: "grocer") {
+        confirmedEarly confirmedAt suspended { amount } } } } ... on ObjectionsOpen { until }"""
+
+    async def confirm(client: Client, **named: Any) -> Any:
+        return await client.do("confirmStatement", "ConfirmStatementInput", want, cycle=cycle, **named)
+
+    refused = await confirm(now, merchant="grocer")
+    assert (refused["__typename"], refused["code"]) == ("ObjectionsOpen", "OBJECTIONS_OPEN")
+    assert datetime.fromisoformat(refused["until"]) > datetime.now(UTC)
+    early = (await confirm(now, merchant="grocer", reason="by telephone"))["cycle"]
+    assert early["statement"].pop("confirmedAt")
+    assert early == {
+        "status": "STATED",
+        "suspended": {"amount": "0.000000"},
+        "statement": {"confirmedEarly": "by telephone", "suspended": {"amount": "0.000000"}},
+    }
+    assert (await confirm(grocer))["cycle"]["status"] == "STATED"
+    runtime.catalogue = replace(runtime.catalogue, alliance=replace(alliance, consent="operator"))
+    assert (await confirm(now))["cycle"]["status"] == "CONFIRMED"

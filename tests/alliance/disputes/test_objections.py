@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from alliance.disputes.commands import net_again, object_to_lines
 from alliance.disputes.errors import AlreadyObjected, ObjectionLimitExceeded, ObjectionTooLate, ObjectionUnfounded
@@ -13,7 +14,7 @@ from alliance.disputes.model import ObjectionReason
 from alliance.disputes.queries import of_cycles
 from alliance.disputes.rules import Line, Objected, Place, is_founded, most_in_dispute
 from alliance.settlement import queries
-from alliance.settlement.errors import WrongCycleStatus
+from alliance.settlement.errors import ObjectionsOpen, WrongCycleStatus
 from alliance.settlement.model import SettlementCycle
 from alliance.settlement.rules import PairNet
 from domain.base import new_id
@@ -216,6 +217,39 @@ async def test_a10_objections_are_heard_until_the_deadline_or_ones_own_confirmat
     await house.step("confirm_statement", dispute.cycle)
     with pytest.raises(WrongCycleStatus):
         await dispute.object(unknown(dispute.places[1]), by="fuel")
+
+
+async def test_a10_nobody_confirms_for_a_merchant_while_it_may_object_unless_for_a_reason(house: House) -> None:
+    dispute = await Dispute(house).begin()
+    until = dispute.cycle.objections_until
+    assert until is not None
+
+    async def confirm(**named: Any) -> str:
+        return (await house.step("confirm_statement", dispute.cycle, **{"early": False, **named})).status
+
+    fuel, grocer = house.id("fuel"), house.id("grocer")
+    for merchant_id in (None, fuel):
+        with pytest.raises(ObjectionsOpen) as refused:
+            await confirm(merchant_id=merchant_id, as_of=until - timedelta(seconds=1))
+        assert refused.value.data == {"until": until.isoformat()}
+    assert await confirm(merchant_id=grocer, own=True) == "STATED"
+    assert await confirm(merchant_id=grocer) == "STATED"
+    with pytest.raises(ObjectionsOpen):
+        await confirm()
+    with pytest.raises(InvalidInput):
+        await confirm(merchant_id=fuel, early=True, why="x" * 501)
+    assert await confirm(early=True, why="fuel wrote that all is well") == "CONFIRMED"
+    async with house.runtime.database.reader() as session:
+        rows = await session.execute(text("SELECT merchant_id, confirmed_early FROM statement"))
+        assert set(rows) == {(grocer, None), (fuel, "fuel wrote that all is well")}
+
+
+async def test_a10_silence_until_the_deadline_confirms(house: House) -> None:
+    dispute = await Dispute(house).begin()
+    confirmed = await house.step("confirm_statement", dispute.cycle, early=False, as_of=dispute.cycle.objections_until)
+    assert confirmed.status == "CONFIRMED"
+    async with house.runtime.database.reader() as session:
+        assert set(await session.scalars(text("SELECT confirmed_early FROM statement"))) == {None}
 
 
 async def test_a10_what_is_in_dispute_stays_so_when_the_cycle_is_given_up(house: House) -> None:
