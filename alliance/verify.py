@@ -12,6 +12,7 @@ from alliance.archive.verify import verify_archive
 from alliance.clearing.verify import CHECKS as CLEARING_CHECKS
 from alliance.disputes.verify import CHECKS as DISPUTE_CHECKS
 from alliance.exposure.verify import CHECKS as EXPOSURE_CHECKS
+from alliance.feed.verify import CHECKS as FEED_CHECKS
 from alliance.proofs.verify import CHECKS as LOG_CHECKS
 from alliance.proofs.verify import verify_log
 from alliance.settlement.rules import minor_unit
@@ -117,7 +118,8 @@ async def verify(
     currency = await session.scalar(select(AllianceRow.settlement_currency))
     unit = minor_unit(currency) if currency else 1
     await session.rollback()
-    checks = {name: sql.format(unit=unit) for name, sql in (_CHECKS | EXPOSURE_CHECKS | DISPUTE_CHECKS).items()}
+    whole = _CHECKS | EXPOSURE_CHECKS | DISPUTE_CHECKS | FEED_CHECKS
+    checks = {name: sql.format(unit=unit) for name, sql in whole.items()}
     proof = await verify_ledger(session, BY_HOLDER, proof, progress, whole=checks | ARCHIVE_WHOLE)
     await verify_log(session, proof, progress)
     await verify_archive(session, proof, archives, progress)

@@ -35,6 +35,8 @@ class Scope(StrEnum):
     JOBS_READ = "jobs:read"
     JOBS_WRITE = "jobs:write"
     AGREEMENTS_WRITE = "agreements:write"
+    EVENTS_READ = "events:read"
+    WEBHOOKS_WRITE = "webhooks:write"
     CLOCK = "clock"
 
 
@@ -63,6 +65,8 @@ MEANING: dict[Scope, str] = {
     Scope.JOBS_READ: "see jobs in the background",
     Scope.JOBS_WRITE: "retry and discard jobs that failed",
     Scope.AGREEMENTS_WRITE: "propose, accept and end agreements between merchants",
+    Scope.EVENTS_READ: "follow the events of one's own side of the alliance, and see webhooks",
+    Scope.WEBHOOKS_WRITE: "make, change and delete webhooks",
     Scope.CLOCK: "say what time it is (as of), for replays",
 }
 
@@ -75,7 +79,7 @@ _POINTS = frozenset({Scope.POINTS_EARN, Scope.POINTS_SPEND, Scope.POINTS_REVERSE
 DEFAULT_SCOPES: dict[Kind, frozenset[str]] = {
     "member": frozenset({Scope.MEMBERS_READ, Scope.IDENTIFIERS_READ, Scope.POINTS_READ, Scope.POINTS_EXCHANGE})
     | {Scope.POINTS_TRANSFER},
-    "merchant": _READS | _POINTS | {Scope.MEMBERS_WRITE},
+    "merchant": _READS | _POINTS | {Scope.MEMBERS_WRITE, Scope.EVENTS_READ},
     "operator": frozenset(Scope) - {Scope.CLOCK},
     "auditor": _READS,
 }
@@ -85,7 +89,7 @@ ALLOWED_SCOPES: dict[Kind, frozenset[str]] = {
     "member": DEFAULT_SCOPES["member"] | {Scope.POINTS_SPEND},
     "merchant": DEFAULT_SCOPES["merchant"]
     | {Scope.IDENTIFIERS_READ, Scope.POINTS_GIVE, Scope.POINTS_TRANSFER, Scope.POINTS_ADJUST, Scope.SETTLEMENT_WRITE}
-    | {Scope.CYCLE_CONFIRM, Scope.CYCLE_RECEIVE, Scope.CYCLE_OBJECT, Scope.AGREEMENTS_WRITE},
+    | {Scope.CYCLE_CONFIRM, Scope.CYCLE_RECEIVE, Scope.CYCLE_OBJECT, Scope.AGREEMENTS_WRITE, Scope.WEBHOOKS_WRITE},
     "operator": frozenset(Scope),
     "auditor": _READS,
 }

@@ -11,6 +11,7 @@ import asyncpg
 import structlog
 from sqlalchemy.exc import DBAPIError
 
+from alliance.feed import numbering
 from alliance.settlement import steps
 from domain.base import new_id
 from domain.database import Database
@@ -24,7 +25,7 @@ MOST_OF_ONE = 20
 """Of one client and subject."""
 RETRY_SECONDS = 1.0
 LOOK_SECONDS = 60.0
-CHANNELS = (steps.CHANNEL, watching.CHANNEL)
+CHANNELS = (steps.CHANNEL, watching.CHANNEL, numbering.CHANNEL)
 
 log = structlog.get_logger()
 

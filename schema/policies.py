@@ -11,6 +11,7 @@ from resolvers.viewer import Scope
 READERS = ("merchant", "operator", "auditor")
 POINTS = by("member", *READERS, scope=Scope.POINTS_READ)
 SETTLEMENT = by(*READERS, scope=Scope.SETTLEMENT_READ)
+EVENTS = by("merchant", "operator", scope=Scope.EVENTS_READ)
 PUBLIC = PARENT
 
 
@@ -32,6 +33,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         **_all(SETTLEMENT, "exposure exposures"),
         **_all(by("operator", "auditor", scope=Scope.POINTS_READ), "giftRings"),
         **_all(by("operator", scope=Scope.JOBS_READ), "jobs"),
+        **_all(EVENTS, "events"),
         **_all(PUBLIC, "_service"),
     },
     "Mutation": {
@@ -254,6 +256,9 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "JobRetried": _all(PARENT, "job"),
     "JobDiscarded": _all(PARENT, "id"),
     "JobNotFailed": _ERROR,
+    "Event": _all(PARENT, "id number kind at data"),
+    "EventEdge": _all(PARENT, "cursor node"),
+    "EventConnection": _all(PARENT, "edges pageInfo"),
     "NoticeRecorded": _all(PARENT, "notice"),
     "TooNew": _ERROR | _all(PARENT, "until"),
     "Exposure": _all(PARENT, "merchant cap position owed reserved withheld headroom percent alerts"),

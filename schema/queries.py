@@ -34,6 +34,7 @@ from resolvers.members import MEMBER_SHAPE
 from resolvers.pages import cut, window
 from schema.agreements import Agreement, AgreementVersion
 from schema.enums import ViewerKind
+from schema.events import EventQueries
 from schema.exposure import Exposure
 from schema.holds import Hold
 from schema.inputs import MemberFilter, MemberRef
@@ -182,7 +183,7 @@ def _store(info: Info, rest: bytes) -> Store | None:
 
 
 @strawberry.type
-class Query(ObligationQueries, JobQueries):
+class Query(ObligationQueries, JobQueries, EventQueries):
     """What can be read."""
 
     @strawberry.field(description="Who am I, as what, with which scopes.")

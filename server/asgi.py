@@ -19,6 +19,7 @@ from schema.app import graphql_app
 from server.access.endpoint import TokenEndpoint
 from server.access.tokens import TokenVerifier
 from server.cycle_statements import CycleStatements
+from server.events import Events
 from server.ingest import ingest_app
 from server.metrics import Metrics
 from server.middleware import RequestMiddleware
@@ -94,6 +95,7 @@ def _routes(runtime: Runtime, metrics: Metrics, settings: Settings) -> list[Base
         Route("/wallets/{id}/statement.csv", Statements(graphql.house, verifier).get),
         Route("/statements/{cycle:int}/{file}", CycleStatements(graphql.house, verifier).get),
         Route("/obligations.csv", Obligations(graphql.house, verifier).get),
+        Route("/events", Events(graphql.house, verifier).get),
         Route("/log/keys", _LogKeys(runtime).get),
         Route("/healthz", _healthz),
         Route("/readyz", _Readiness(runtime).get),

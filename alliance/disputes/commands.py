@@ -4,6 +4,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,6 +20,9 @@ from alliance.settlement.queries import pair_nets
 from alliance.settlement.rules import Pair, PairNet, minor_unit, pair_of
 from alliance.settlement.steps import locked, require
 from domain.errors import InvalidInput, NotAllowed, NotFound
+from domain.events.commands import add_events
+from domain.events.kinds import EventKind
+from domain.events.model import NewEvent
 from domain.money import unscaled
 from domain.programs.catalogue import Alliance
 
@@ -84,7 +88,16 @@ async def object_to_lines(
     await session.flush()
     await net_again(session, cycle_id, minor_unit(alliance.settlement_currency))
     await withhold(session, [(pair, amount) for pair, more in amounts.items() for amount in more])
+    await add_events(session, [_event(cycle, pair, len(more), merchant_id, as_of) for pair, more in amounts.items()])
     return cycle
+
+
+def _event(cycle: SettlementCycle, pair: Pair, lines: int, merchant_id: uuid.UUID, as_of: datetime) -> NewEvent:
+    """That so many lines of a pair are objected to: for its two merchants."""
+    other_id = next(party for party in pair if party != merchant_id)
+    data: dict[str, Any] = {"cycle": str(cycle.id), "number": cycle.number, "lines": lines}
+    data |= {"merchant": str(merchant_id), "against": str(other_id), "asOf": as_of.isoformat()}
+    return NewEvent(cycle.id, EventKind.LINES_OBJECTED, data, pair)
 
 
 async def _founded(

@@ -23,10 +23,12 @@ ALERT = """
     SELECT merchant_id, level, used, cap FROM {w} WHERE level > before AND NOT EXISTS (
         SELECT FROM exposure_alert a WHERE a.merchant_id = {w}.merchant_id AND a.level = {w}.level
                                        AND a.raised_at > clock_timestamp() - interval '1 hour')
-    RETURNING merchant_id, id, level"""
+    RETURNING merchant_id, id, level, used, cap"""
 EVENT = """
-    INSERT INTO event (holder_id, id, kind, data)
-    SELECT merchant_id, id, 'exposure alert', jsonb_build_object('level', level) FROM {w}_0"""
+    INSERT INTO event (holder_id, id, kind, data, seen_by)
+    SELECT merchant_id, id, 'CAP_ALERT', jsonb_build_object(
+        'merchant', merchant_id, 'level', level, 'used', used::text, 'cap', cap::text), jsonb_build_array(merchant_id)
+    FROM {w}_0"""
 
 ADD = Fixed(
     """UPDATE exposure e SET owed = e.owed + more.owed, reserved = e.reserved + more.reserved,

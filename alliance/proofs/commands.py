@@ -1,4 +1,4 @@
-"""Sealing: numbering operations and adding them to the log, a block a transaction.
+"""Sealing: numbering operations and events, and adding operations to the log, a block a transaction.
 
 Whatever happens between the steps, a block is in the log wholly or not at all. The caller holds SEALER_LOCK on the same
 connection; without it two sealers would build the same block, and one of them fail.
@@ -11,6 +11,7 @@ from uuid import UUID
 
 import asyncpg
 
+from alliance.feed.numbering import CHANNEL, FEED, RENUMBER_EVENTS, number, waiting
 from alliance.proofs.canonical import SALT_SIZE
 from alliance.proofs.leaves import entry_and_rest, read
 from alliance.proofs.notes import Checkpoint, PrivateKey
@@ -36,9 +37,10 @@ BLOCK = 5000
 _NEXT = """
     SELECT holder_id, id, xid FROM operation o
     WHERE xid >= $1 AND (xid, id, holder_id) > ($1, $2, $3)
-      AND xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+      AND xid < $5
       AND (SELECT l."index" FROM log_leaf l WHERE l.operation_id = o.id AND l.holder_id = o.holder_id) IS NULL
     ORDER BY xid, id, holder_id LIMIT $4"""
+_RUNNING = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 
 _FIRST = UUID(int=0)
 _BEFORE_ALL = -(2**63)
@@ -82,6 +84,8 @@ async def prepare(connection: asyncpg.Connection, keys: Sequence[PrivateKey]) ->
         if await connection.fetchval("SELECT max(xid) >= $1 FROM operation", to_come):
             await connection.execute(_RENUMBER, to_come)
             await connection.execute("UPDATE log_checkpoint SET xid = $1", _BEFORE_ALL)
+        if await connection.fetchval("SELECT max(xid) >= $1 FROM event", to_come):
+            await connection.execute(RENUMBER_EVENTS, to_come)
 
 
 async def seal(connection: asyncpg.Connection, keys: Sequence[PrivateKey], limit: int = BLOCK) -> Sealed:
@@ -91,34 +95,48 @@ async def seal(connection: asyncpg.Connection, keys: Sequence[PrivateKey], limit
     """
     async with connection.transaction():
         head = await _head(connection)
-        rows = await connection.fetch(_NEXT, head.xid, head.operation_id, head.holder_id, limit)
-        if not rows:
-            return Sealed(head.size, 0)
-        random = os.urandom(2 * SALT_SIZE * len(rows))
-        salts = [random[at : at + 2 * SALT_SIZE] for at in range(0, len(random), 2 * SALT_SIZE)]
-        leaves = await read(connection, [(row["holder_id"], row["id"]) for row in rows])
-        made = [entry_and_rest(leaf, salt) for leaf, salt in zip(leaves, salts, strict=True) if leaf]
-        kept = grow(head.frontier, head.size, [leaf_hash(entry) for entry, _ in made])
-        await connection.copy_records_to_table(
-            "log_leaf",
-            records=[
-                (index, row["holder_id"], row["id"], salt, b"".join(nodes), rest)
-                for index, (row, salt, nodes, (_, rest)) in enumerate(
-                    zip(rows, salts, kept, made, strict=True), head.size
-                )
-            ],
-            columns=("index", "holder_id", "operation_id", "salt", "hashes", "rest"),
-        )
-        size, root = head.size + len(rows), fold(head.frontier)
-        note = Checkpoint(keys[0].name, size, root).signed(keys)
-        await connection.execute(
-            "INSERT INTO log_checkpoint (size, root, note, xid) VALUES ($1, $2, $3, $4)",
-            size,
-            root,
-            note,
-            rows[-1]["xid"],
-        )
-    return Sealed(size, len(rows))
+        running = await connection.fetchval(_RUNNING)
+        events = await waiting(connection, running, limit)
+        # Where not all are taken, neither are operations of later transactions: in the sequence they come after.
+        before = events[-1].xid + 1 if len(events) == limit else running
+        rows = await connection.fetch(_NEXT, head.xid, head.operation_id, head.holder_id, limit, before)
+        if len(rows) == limit:
+            events = [event for event in events if event.xid < rows[-1]["xid"]]
+        if rows:
+            await _add(connection, keys, head, rows)
+        if events:
+            await number(connection, events, head.size, [row["xid"] for row in rows])
+        if rows or events:
+            await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, str(FEED))
+    return Sealed(head.size + len(rows), len(rows))
+
+
+async def _add(
+    connection: asyncpg.Connection, keys: Sequence[PrivateKey], head: "_Head", rows: Sequence[asyncpg.Record]
+) -> None:
+    """Leaves of these operations, and the checkpoint after them."""
+    random = os.urandom(2 * SALT_SIZE * len(rows))
+    salts = [random[at : at + 2 * SALT_SIZE] for at in range(0, len(random), 2 * SALT_SIZE)]
+    leaves = await read(connection, [(row["holder_id"], row["id"]) for row in rows])
+    made = [entry_and_rest(leaf, salt) for leaf, salt in zip(leaves, salts, strict=True) if leaf]
+    kept = grow(head.frontier, head.size, [leaf_hash(entry) for entry, _ in made])
+    await connection.copy_records_to_table(
+        "log_leaf",
+        records=[
+            (index, row["holder_id"], row["id"], salt, b"".join(nodes), rest)
+            for index, (row, salt, nodes, (_, rest)) in enumerate(zip(rows, salts, kept, made, strict=True), head.size)
+        ],
+        columns=("index", "holder_id", "operation_id", "salt", "hashes", "rest"),
+    )
+    size, root = head.size + len(rows), fold(head.frontier)
+    note = Checkpoint(keys[0].name, size, root).signed(keys)
+    await connection.execute(
+        "INSERT INTO log_checkpoint (size, root, note, xid) VALUES ($1, $2, $3, $4)",
+        size,
+        root,
+        note,
+        rows[-1]["xid"],
+    )
 
 
 class LogDamaged(Exception):

@@ -32,6 +32,9 @@ from alliance.settlement.rules import (
 )
 from alliance.settlement.steps import enter, locked, require, require_short
 from domain.errors import NotFound
+from domain.events.commands import add_events
+from domain.events.kinds import EventKind
+from domain.events.model import NewEvent
 from domain.programs.catalogue import Alliance
 
 SUM_LOCK = (0x7E55, 4)
@@ -89,9 +92,17 @@ async def confirm_statement(
         raise ObjectionsOpen(until=heard.isoformat(), path=("cycle",))
     require_short(why)
     how = {"confirmed_at": as_of, "confirmed_by": who, "confirmed_early": None if heard is None else why}
-    await session.execute(
-        update(Statement).where(mine, unconfirmed).values(how),
+    confirmed = await session.execute(
+        update(Statement).where(mine, unconfirmed).values(how).returning(Statement.merchant_id),
         execution_options={"synchronize_session": False},
+    )
+    told = {"cycle": str(cycle_id), "number": cycle.number, "asOf": as_of.isoformat()}
+    await add_events(
+        session,
+        [
+            NewEvent(cycle_id, EventKind.STATEMENT_CONFIRMED, {**told, "merchant": str(party)}, (party,))
+            for party in confirmed.scalars()
+        ],
     )
     if not await session.scalar(select(func.count()).where(of_cycle, unconfirmed)):
         await enter(session, cycle, CycleStatus.STATED, CycleStatus.CONFIRMED, who, why, as_of)

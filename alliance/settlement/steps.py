@@ -9,6 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from alliance.settlement.errors import WrongCycleStatus
 from alliance.settlement.model import CycleStatus, CycleTransition, SettlementCycle
 from domain.errors import InvalidInput, NotFound
+from domain.events.commands import add_event
+from domain.events.kinds import EventKind
 
 MAX_AHEAD = timedelta(minutes=5)
 """How far the clock of a caller may be ahead of the database's."""
@@ -63,3 +65,5 @@ async def enter(
     seq = int(await session.scalar(taken) or 0) + 1
     session.add(CycleTransition(cycle_id=cycle.id, seq=seq, status=end.value, who=who, why=why, as_of=as_of))
     await session.flush()
+    told = {"cycle": str(cycle.id), "number": cycle.number, "status": end.value, "asOf": as_of.isoformat()}
+    await add_event(session, cycle.id, EventKind.CYCLE_STEP, told)

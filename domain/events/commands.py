@@ -72,16 +72,15 @@ async def add_jobs(session: AsyncSession, jobs: Sequence[NewJob]) -> None:
     await session.execute(select(func.pg_notify(CHANNEL, "")))  # PostgreSQL sends equal ones of a transaction once
 
 
-async def add_event(session: AsyncSession, holder_id: UUID, kind: str, data: dict[str, Any]) -> None:
-    """Add one event; see `add_events`."""
-    await add_events(session, [NewEvent(holder_id, kind, data)])
-
-
 async def add_events(session: AsyncSession, events: Sequence[NewEvent]) -> None:
     """Add events. Their data carry ids, nothing personal."""
     if events:
-        rows = [{"holder_id": e.holder_id, "id": new_id(), "kind": e.kind, "data": e.data} for e in events]
-        await session.execute(insert(Event), rows)
+        await session.execute(insert(Event), [event.row() for event in events])
+
+
+async def add_event(session: AsyncSession, holder_id: UUID, kind: str, data: dict[str, Any], *seen_by: UUID) -> None:
+    """Add one event; see `add_events`."""
+    await add_events(session, [NewEvent(holder_id, kind, data, seen_by)])
 
 
 async def hand_out(

@@ -1,6 +1,7 @@
 """What happened (events: kept) and what is to be done (jobs: deleted once done). Both carry ids, not personal data."""
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -8,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import CheckConstraint, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.base import Base
+from domain.base import Base, new_id
 from domain.events.origin import NOBODY, Origin
 
 #: Told once by every transaction that adds jobs; whoever listens need not poll.
@@ -18,6 +19,7 @@ CHANNEL = "tessera_jobs"
 class Event(Base):
     """Something that happened to a holder.
 
+    `seen_by` are the ids of the merchants whose side of the alliance it is (A14); none: the operator's alone.
     `xid` is the transaction that wrote it: events are numbered up to transactions older than every running one.
     """
 
@@ -28,8 +30,28 @@ class Event(Base):
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     kind: Mapped[str]
     data: Mapped[dict[str, Any]]
+    seen_by: Mapped[list[Any]] = mapped_column(server_default=text("'[]'::jsonb"))
     booked_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     xid: Mapped[int] = mapped_column(server_default=text("(pg_current_xact_id()::text::bigint)"))
+
+
+class EventNumber(Base):
+    """An event's place in the sequence of all that happened, which it shares with the operations of the log.
+
+    Before it came `leaf` operations and `position - leaf` events. So operations need no row here: theirs are the
+    positions between, in the order of their leaves.
+    """
+
+    __tablename__ = "event_number"
+    __table_args__ = (
+        Index("ix_event_number_leaf", "leaf", "position"),
+        Index("uq_event_number_event", "holder_id", "event_id", unique=True),
+    )
+
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    leaf: Mapped[int]
+    holder_id: Mapped[uuid.UUID]
+    event_id: Mapped[uuid.UUID]
 
 
 class Job(Base):
@@ -93,6 +115,12 @@ class NewEvent:
     holder_id: uuid.UUID
     kind: str
     data: dict[str, Any] = field(default_factory=dict)
+    seen_by: Collection[uuid.UUID] = ()
+
+    def row(self) -> dict[str, Any]:
+        """As it is inserted; an operation may carry it, and has it written in its own transaction."""
+        seen_by = sorted(map(str, self.seen_by))
+        return {"holder_id": self.holder_id, "id": new_id(), "kind": self.kind, "data": self.data, "seen_by": seen_by}
 
 
 class HandedOut(NamedTuple):

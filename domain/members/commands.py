@@ -9,17 +9,18 @@ import uuid
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.base import lock_key
 from domain.errors import InvalidInput, NotFound, Refusal
 from domain.events.commands import add_event, add_events
+from domain.events.kinds import EventKind
 from domain.events.model import NewEvent
 from domain.ledger.errors import MemberNotActive
 from domain.members import rules
 from domain.members.errors import IdentifierTaken
-from domain.members.model import EnrolAsk, Enrolled, IdentifierRef, MemberStatus
+from domain.members.model import EnrolAsk, Enrolled, IdentifierRef, Membership, MemberStatus
 from domain.members.rules import IdentifierKey, Known, Plan, Wanted
 from domain.programs.catalogue import Catalogue
 
@@ -169,7 +170,8 @@ async def _written(session: AsyncSession, plan: Plan) -> bool:
         }
         if len((await session.execute(_JOIN, joins)).all()) < len(plan.joins):
             return False
-        await add_events(session, [NewEvent(holder, "joined", {"merchant": str(to)}) for holder, to in plan.joins])
+        joined = [NewEvent(holder, EventKind.MEMBER_JOINED, {"merchant": str(to)}, (to,)) for holder, to in plan.joins]
+        await add_events(session, joined)
     return True
 
 
@@ -187,7 +189,8 @@ async def link_identifier(
     Raises NotFound, InvalidInput, MemberNotActive, IdentifierTaken.
     """
     try:
-        key = rules.identifier_key(catalogue, rules.merchant_of(catalogue, merchant), ref)
+        presented_at = rules.merchant_of(catalogue, merchant)
+        key = rules.identifier_key(catalogue, presented_at, ref)
     except InvalidInput as refusal:
         raise refusal.at("identifier") from None
     status = await session.scalar(text("SELECT status FROM member WHERE id = :id"), {"id": member_id})
@@ -198,7 +201,8 @@ async def link_identifier(
     claim = {**key_columns([key]), "holders": [member_id]}
     if (await session.execute(_CLAIM, claim)).all():
         await session.execute(_LINK, {**claim, "linked": [as_of]})
-        await add_event(session, member_id, "linked", {"type": key[0]})
+        data = {"type": key[0], "merchant": str(presented_at.id)}
+        await add_event(session, member_id, EventKind.MEMBER_LINKED, data, presented_at.id)
         return True
     owner = (await session.execute(_OWNERS, key_columns([key]))).one()
     if owner.holder_id != member_id:
@@ -221,7 +225,8 @@ async def set_status(session: AsyncSession, member_id: uuid.UUID, status: Member
         raise MemberNotActive(status=old, path=("member",))
     change = text("UPDATE member SET status = :status WHERE id = :id")
     await session.execute(change, {"id": member_id, "status": status})
-    await add_event(session, member_id, "status", {"from": old, "to": status})
+    joined = await session.scalars(select(Membership.merchant_id).where(Membership.holder_id == member_id))
+    await add_event(session, member_id, EventKind.MEMBER_STATUS_CHANGED, {"from": old, "to": status}, *joined)
 
 
 def key_columns(keys: Collection[IdentifierKey]) -> dict[str, list[str]]:

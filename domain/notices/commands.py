@@ -11,12 +11,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.base import new_id
 from domain.errors import InvalidInput, NotFound
-from domain.events.commands import add_jobs
-from domain.events.model import NewJob
+from domain.events.commands import add_events, add_jobs
+from domain.events.kinds import EventKind
+from domain.events.model import NewEvent, NewJob
 from domain.notices.model import Notice, NoticeKind, NoticeReport, Outcome
 
 SENDER = "notify"
 """The actor whose jobs say which notice is to be sent; they wait until somebody sends notices."""
+
+AHEAD = {NoticeKind.EXPIRY: EventKind.EXPIRY_AHEAD, NoticeKind.EXIT: EventKind.EXIT_AHEAD}
+"""The event that a notice is, by its kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +45,21 @@ async def add_notices(session: AsyncSession, notices: Sequence[NewNotice]) -> in
     added = await session.execute(
         insert(Notice).values(rows).on_conflict_do_nothing().returning(Notice.holder_id, Notice.id)
     )
+    fresh = {id_: holder_id for holder_id, id_ in added}
     jobs = [
         NewJob(SENDER, {"holder": str(holder_id), "notice": str(id_)}, dedupe=f"{SENDER} {id_}")
-        for holder_id, id_ in added
+        for id_, holder_id in fresh.items()
     ]
     await add_jobs(session, jobs)
+    await add_events(session, [_event(row) for row in rows if row["id"] in fresh])
     return len(jobs)
+
+
+def _event(row: dict[str, Any]) -> NewEvent:
+    """That points are lost, or sold, at a time."""
+    data = {"notice": str(row["id"]), "merchant": str(row["issuer_id"]), "currency": row["currency"]}
+    data |= {"points": row["points"], "dueAt": row["due_at"].isoformat()}
+    return NewEvent(row["holder_id"], AHEAD[row["kind"]], data, (row["issuer_id"],))
 
 
 async def report(

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.base import lock_key, new_id
 from domain.errors import InvalidInput, NotAllowed, NotFound
 from domain.events.commands import add_event
+from domain.events.kinds import EventKind
 from domain.ledger.errors import MemberNotActive
 from domain.ledger.model import Account
 from domain.pools.errors import NOBODY, AlreadyInPool, NotInPool, PoolFull, PoolNotActive, PoolNotEmpty
@@ -77,7 +78,7 @@ async def remove_member(
     if roles[member_id] == PoolRole.OWNER:
         raise NotAllowed(reason="the owner does not leave: close the pool", path=("member",))
     await _leave(session, pool_id, member_id, as_of)
-    await add_event(session, member_id, "left pool", {"pool": str(pool_id)})
+    await _tell(session, member_id, EventKind.POOL_LEFT, pool_id)
 
 
 async def close(session: AsyncSession, *, pool_id: uuid.UUID, by_id: uuid.UUID | None, as_of: datetime) -> None:
@@ -89,7 +90,7 @@ async def close(session: AsyncSession, *, pool_id: uuid.UUID, by_id: uuid.UUID |
         raise PoolNotEmpty(points=points)
     await _leave(session, pool_id, None, as_of)
     await session.execute(update(Pool).where(Pool.id == pool_id).values(status=PoolStatus.CLOSED.value))
-    await add_event(session, pool_id, "pool closed", {})
+    await _tell(session, pool_id, EventKind.POOL_CLOSED, pool_id)
 
 
 async def _locked(session: AsyncSession, pool_id: uuid.UUID) -> dict[uuid.UUID, str]:
@@ -124,7 +125,7 @@ async def _join(
 ) -> None:
     row = {"holder_id": pool_id, "id": new_id(), "member_id": member_id, "role": role.value, "joined_at": as_of}
     await session.execute(insert(PoolMember).values(row))
-    await add_event(session, member_id, "joined pool", {"pool": str(pool_id), "role": role.value})
+    await _tell(session, member_id, EventKind.POOL_JOINED, pool_id, role=role.value)
 
 
 async def _leave(session: AsyncSession, pool_id: uuid.UUID, member_id: uuid.UUID | None, as_of: datetime) -> None:
@@ -133,3 +134,9 @@ async def _leave(session: AsyncSession, pool_id: uuid.UUID, member_id: uuid.UUID
     if member_id is not None:
         ended = ended.where(PoolMember.member_id == member_id)
     await session.execute(ended.values(left_at=as_of))
+
+
+async def _tell(session: AsyncSession, holder_id: uuid.UUID, kind: EventKind, pool_id: uuid.UUID, **more: str) -> None:
+    """Add an event of the holder's, for the merchant whose points the pool is of."""
+    merchant_id = (await session.scalars(select(Pool.merchant_id).where(Pool.id == pool_id))).one()
+    await add_event(session, holder_id, kind, {"pool": str(pool_id), "merchant": str(merchant_id), **more}, merchant_id)

@@ -9,6 +9,8 @@ from uuid import UUID
 import asyncpg
 
 from domain.base import new_id
+from domain.events.kinds import EventKind
+from domain.events.model import Event, NewEvent
 from domain.ledger.commands import Earn, Expire
 from domain.ledger.request import Books, Effect, Needs, PastOperation, Request
 from domain.programs.tiering import TierProgramme
@@ -17,6 +19,7 @@ from domain.tiers.model import MemberTier, TierReason
 from domain.tiers.rules import INSTANT, TierState
 
 _TIER: Any = MemberTier.__table__
+_EVENT: Any = Event.__table__
 
 
 class _TiersOf:
@@ -126,11 +129,20 @@ class Standing:
             if tier.reason == TierReason.BALANCE and tier.operation_id is None:
                 tier = replace(tier, operation_id=effect.operation["id"])
             effect.rows.append((_TIER, self._row(len(known), tier)))
+            effect.rows.append((_EVENT, self._event(known[-1].level if known else None, tier).row()))
             known.append(tier)
 
     def _row(self, seq: int, tier: TierState) -> dict[str, Any]:
         place = {"holder_id": self.holder_id, "merchant_id": self.programme.merchant_id, "seq": seq}
         return place | {name.name: getattr(tier, name.name) for name in fields(tier)}
+
+    def _event(self, before: str | None, tier: TierState) -> NewEvent:
+        merchant_id = self.programme.merchant_id
+        data = {"merchant": str(merchant_id), "before": before, "level": tier.level, "reason": tier.reason}
+        data["from"] = tier.valid_from.isoformat()
+        data["until"] = None if tier.until is None else tier.until.isoformat()
+        data["operation"] = None if tier.operation_id is None else str(tier.operation_id)
+        return NewEvent(self.holder_id, EventKind.TIER_CHANGED, data, (merchant_id,))
 
 
 @dataclass(slots=True, kw_only=True)

@@ -277,7 +277,7 @@ async def test_a_restored_database_has_no_number_that_all_operations_share(
 async def test_the_sealer_reads_no_table_as_a_whole(database: Database) -> None:
     """Not even one that seems empty: statistics may be of before it was filled."""
     connection = await database.connect(**SEALER)
-    plan = await connection.fetch(f"EXPLAIN {_NEXT}", 5, uuid.UUID(int=0), uuid.UUID(int=0), 10)
+    plan = await connection.fetch(f"EXPLAIN {_NEXT}", 5, uuid.UUID(int=0), uuid.UUID(int=0), 10, 99)
     await connection.close()
     assert not [row for row in plan if "Seq Scan" in row[0]]
 
@@ -328,6 +328,7 @@ async def test_two_sealers_at_once_make_one_log(database: Database, engine: Post
     """Even without the lock: both build the same block, and one of them fails."""
     await engine.post_many([earn(member, 5) for member in members(40)])
     connections = [await database.connect() for _ in range(2)]
+    await others_have_ended(connections[0])
     for _ in range(10):
         results = await asyncio.gather(*(seal(c, KEYS, 7) for c in connections), return_exceptions=True)
         for result in results:

@@ -1,0 +1,134 @@
+"""What the data of each kind of event hold. docs/events.md has the same as a table; a test compares them."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+from domain.events.kinds import EventKind
+from domain.ledger.model import OperationKind
+
+
+class Is(StrEnum):
+    """What a field of an event's data is; ids leave as clients know them, merchants as their codes."""
+
+    MEMBER = "member's id"
+    POOL = "pool's id"
+    OPERATION = "operation's id"
+    NOTICE = "notice's id"
+    AGREEMENT = "agreement's id"
+    CYCLE = "cycle's id"
+    WEBHOOK = "webhook's id"
+    MERCHANT = "merchant's code"
+    MERCHANTS = "merchants' codes"
+    POINTS = "points"
+    CHANGES = "list of currency and points"
+    NUMBER = "number"
+    MONEY = "decimal, in the settlement currency"
+    TEXT = "text"
+    TIME = "time"
+
+
+_POINTS = {
+    "operation": Is.OPERATION,
+    "member": Is.MEMBER,
+    "pool": Is.POOL,
+    "merchant": Is.MERCHANT,
+    "changes": Is.CHANGES,
+    "occurredAt": Is.TIME,
+    "store": Is.TEXT,
+    "channel": Is.TEXT,
+    "orderRef": Is.TEXT,
+}
+_PENDING = {"pending": Is.CHANGES}
+_REVERSES = {"reverses": Is.OPERATION}
+_POOL = {"member": Is.MEMBER, "pool": Is.POOL, "merchant": Is.MERCHANT}
+_AHEAD = {
+    "member": Is.MEMBER,
+    "notice": Is.NOTICE,
+    "merchant": Is.MERCHANT,
+    "currency": Is.TEXT,
+    "points": Is.POINTS,
+    "dueAt": Is.TIME,
+}
+_CYCLE = {"cycle": Is.CYCLE, "number": Is.NUMBER, "asOf": Is.TIME}
+
+DATA: Mapping[EventKind, Mapping[str, Is]] = MappingProxyType(
+    {
+        EventKind.POINTS_EARNED: _POINTS | _PENDING,
+        EventKind.POINTS_ACTIVATED: _POINTS | _PENDING,
+        EventKind.POINTS_SPENT: _POINTS,
+        EventKind.POINTS_EXPIRED: _POINTS,
+        EventKind.POINTS_REVERSED: _POINTS | _PENDING | _REVERSES,
+        EventKind.POINTS_EXCHANGED: _POINTS,
+        EventKind.POINTS_GIVEN: _POINTS | {"to": Is.MEMBER},
+        EventKind.POINTS_ADJUSTED: _POINTS,
+        EventKind.POINTS_REINSTATED: _POINTS,
+        EventKind.POINTS_OPENED: _POINTS,
+        EventKind.POINTS_TOPPED_UP: _POINTS,
+        EventKind.POINTS_REFUNDED: _POINTS,
+        EventKind.POINTS_POOLED: _POINTS,
+        EventKind.POINTS_UNPOOLED: _POINTS,
+        EventKind.POINTS_REPAIRED: _POINTS | _PENDING,
+        EventKind.POINTS_SOLD: _POINTS,
+        EventKind.POINTS_EXTENDED: _POINTS,
+        EventKind.MEMBER_JOINED: {"member": Is.MEMBER, "merchant": Is.MERCHANT},
+        EventKind.MEMBER_LINKED: {"member": Is.MEMBER, "merchant": Is.MERCHANT, "type": Is.TEXT},
+        EventKind.MEMBER_STATUS_CHANGED: {"member": Is.MEMBER, "from": Is.TEXT, "to": Is.TEXT},
+        EventKind.POOL_JOINED: _POOL | {"role": Is.TEXT},
+        EventKind.POOL_LEFT: _POOL,
+        EventKind.POOL_CLOSED: {"pool": Is.POOL, "merchant": Is.MERCHANT},
+        EventKind.TIER_CHANGED: {
+            "member": Is.MEMBER,
+            "merchant": Is.MERCHANT,
+            "before": Is.TEXT,
+            "level": Is.TEXT,
+            "reason": Is.TEXT,
+            "from": Is.TIME,
+            "until": Is.TIME,
+            "operation": Is.OPERATION,
+        },
+        EventKind.EXPIRY_AHEAD: _AHEAD,
+        EventKind.EXIT_AHEAD: _AHEAD,
+        EventKind.AGREEMENT_STEP: {
+            "agreement": Is.AGREEMENT,
+            "version": Is.NUMBER,
+            "step": Is.TEXT,
+            "party": Is.MERCHANT,
+            "merchants": Is.MERCHANTS,
+            "asOf": Is.TIME,
+        },
+        EventKind.CAP_ALERT: {"merchant": Is.MERCHANT, "level": Is.NUMBER, "used": Is.MONEY, "cap": Is.MONEY},
+        EventKind.CYCLE_STEP: _CYCLE | {"status": Is.TEXT},
+        EventKind.STATEMENT_CONFIRMED: _CYCLE | {"merchant": Is.MERCHANT},
+        EventKind.LINES_OBJECTED: _CYCLE | {"merchant": Is.MERCHANT, "against": Is.MERCHANT, "lines": Is.NUMBER},
+    }
+)
+
+FOR_ALL = frozenset({EventKind.CYCLE_STEP})
+"""What every merchant is told of."""
+
+AT_ITS_TILL = ("store", "channel", "orderRef")
+"""What of an operation only the merchant is told where it happened."""
+
+OF_OPERATION: Mapping[str, EventKind] = MappingProxyType(
+    {
+        OperationKind.EARN: EventKind.POINTS_EARNED,
+        OperationKind.ACTIVATE: EventKind.POINTS_ACTIVATED,
+        OperationKind.REDEEM: EventKind.POINTS_SPENT,
+        OperationKind.EXPIRE: EventKind.POINTS_EXPIRED,
+        OperationKind.REVERSAL: EventKind.POINTS_REVERSED,
+        OperationKind.EXCHANGE: EventKind.POINTS_EXCHANGED,
+        OperationKind.GIFT: EventKind.POINTS_GIVEN,
+        OperationKind.ADJUST: EventKind.POINTS_ADJUSTED,
+        OperationKind.REINSTATE: EventKind.POINTS_REINSTATED,
+        OperationKind.OPENING: EventKind.POINTS_OPENED,
+        OperationKind.TOP_UP: EventKind.POINTS_TOPPED_UP,
+        OperationKind.REFUND: EventKind.POINTS_REFUNDED,
+        OperationKind.POOL_IN: EventKind.POINTS_POOLED,
+        OperationKind.POOL_OUT: EventKind.POINTS_UNPOOLED,
+        OperationKind.REPAIR: EventKind.POINTS_REPAIRED,
+        OperationKind.EXIT: EventKind.POINTS_SOLD,
+        OperationKind.EXTEND: EventKind.POINTS_EXTENDED,
+    }
+)
+"""The kind of event that an operation is."""
