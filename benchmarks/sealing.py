@@ -72,8 +72,8 @@ async def _seal(connection: asyncpg.Connection, keys: list[PrivateKey]) -> Resul
     await log.prepare(connection, keys)
     spent, sealed = _Spent(connection), 0
     spent.go_on()
-    while added := (await log.seal(connection, keys)).added:
-        sealed += added
+    while (block := await log.seal(connection, keys)).added:
+        sealed = block.size
     spent.pause()
     return spent.result("seal", sealed)
 

@@ -54,7 +54,7 @@ _RENUMBER = """
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """What a block made of the log: its size now, and how many operations were added."""
+    """What a block made of the log: its size now, and how many operations and events got their numbers."""
 
     size: int
     added: int
@@ -89,16 +89,16 @@ async def prepare(connection: asyncpg.Connection, keys: Sequence[PrivateKey]) ->
 
 
 async def seal(connection: asyncpg.Connection, keys: Sequence[PrivateKey], limit: int = BLOCK) -> Sealed:
-    """Add up to `limit` operations to the log and sign what it is then, with each of the keys.
+    """Add up to `limit` operations to the log and sign what it is then, with each of the keys; number events.
 
     The first key names the log. Raises LogDamaged if the log's own rows are not whole.
     """
     async with connection.transaction():
         head = await _head(connection)
         running = await connection.fetchval(_RUNNING)
-        events = await waiting(connection, running, limit)
+        events = await waiting(connection, running, BLOCK)
         # Where not all are taken, neither are operations of later transactions: in the sequence they come after.
-        before = events[-1].xid + 1 if len(events) == limit else running
+        before = events[-1].xid + 1 if len(events) == BLOCK else running
         rows = await connection.fetch(_NEXT, head.xid, head.operation_id, head.holder_id, limit, before)
         if len(rows) == limit:
             events = [event for event in events if event.xid < rows[-1]["xid"]]
@@ -108,7 +108,7 @@ async def seal(connection: asyncpg.Connection, keys: Sequence[PrivateKey], limit
             await number(connection, events, head.size, [row["xid"] for row in rows])
         if rows or events:
             await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, str(FEED))
-    return Sealed(head.size + len(rows), len(rows))
+    return Sealed(head.size + len(rows), len(rows) + len(events))
 
 
 async def _add(

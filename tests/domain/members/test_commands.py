@@ -286,10 +286,10 @@ async def test_events_carry_no_personal_data(database: Database, catalogue: Cata
         events = (await session.scalars(select(Event).order_by(Event.id))).all()
     assert {event.holder_id for event in events} == {member.member_id}
     assert [(event.kind, event.data) for event in events] == [
-        ("joined", {"merchant": str(catalogue.merchants["grocer"].id)}),
-        ("joined", {"merchant": str(catalogue.merchants["fuel"].id)}),
-        ("linked", {"type": "EMAIL"}),
-        ("status", {"from": "ACTIVE", "to": "FROZEN"}),
+        ("MEMBER_JOINED", {"merchant": str(catalogue.merchants["grocer"].id)}),
+        ("MEMBER_JOINED", {"merchant": str(catalogue.merchants["fuel"].id)}),
+        ("MEMBER_LINKED", {"merchant": str(catalogue.merchants["grocer"].id), "type": "EMAIL"}),
+        ("MEMBER_STATUS_CHANGED", {"from": "ACTIVE", "to": "FROZEN"}),
     ]
 
 
