@@ -19,6 +19,7 @@ from alliance.settlement.rules import minor_unit
 from alliance.statements.verify import verify_statements
 from domain.ledger.verify import Progress, Proof, quiet
 from domain.ledger.verify import verify as verify_ledger
+from domain.messages.verify import CHECKS as MESSAGE_CHECKS
 from domain.pools.verify import CHECKS as POOL_CHECKS
 from domain.programs.model import AllianceRow
 from domain.tiers.verify import CHECKS as TIER_CHECKS
@@ -104,7 +105,7 @@ _CHECKS = {
 }
 
 
-BY_HOLDER = _BY_HOLDER | CLEARING_CHECKS | LOG_CHECKS | ARCHIVE_CHECKS | POOL_CHECKS | TIER_CHECKS
+BY_HOLDER = _BY_HOLDER | CLEARING_CHECKS | LOG_CHECKS | ARCHIVE_CHECKS | POOL_CHECKS | TIER_CHECKS | MESSAGE_CHECKS
 """Checks of other rooms than the ledger, by holder; see `domain.ledger.checks`."""
 
 

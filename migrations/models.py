@@ -9,6 +9,7 @@ import alliance.exposure.model
 import alliance.proofs.model
 import alliance.settlement.model
 import alliance.statements.model  # noqa: F401
+import domain.contacts.model
 import domain.events.model
 import domain.ledger.archived
 import domain.ledger.extensions
@@ -16,6 +17,7 @@ import domain.ledger.model
 import domain.ledger.slides
 import domain.ledger.watching
 import domain.members.model
+import domain.messages.model
 import domain.notices.model
 import domain.pools.model
 import domain.programs.model

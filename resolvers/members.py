@@ -7,11 +7,13 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.clearing.rules import require_not_ahead
-from domain.errors import NotFound
+from domain.contacts.commands import record, set_preference
+from domain.errors import InvalidInput, NotFound
 from domain.members import commands, queries, rules
 from domain.members.model import EnrolAsk, IdentifierRef, Member, MemberIdentifier, MemberStatus
 from domain.programs.catalogue import Merchant
 from resolvers.acting import identifier_of, member_of, merchant_of, ref_of
+from resolvers.contacts import consent_of, plain_consents
 from resolvers.context import Context
 from resolvers.once import once
 from resolvers.pages import Page, Window
@@ -19,6 +21,7 @@ from resolvers.reach import members_of
 from resolvers.sent import Sent, key_of, occurred_at, plain
 from resolvers.viewer import Scope
 
+MOST_CONSENTS = 10
 MEMBER_SHAPE = (datetime.fromisoformat, UUID)
 
 
@@ -90,8 +93,11 @@ async def identifiers(context: Context, member_id: UUID) -> list[tuple[MemberIde
 
 async def enrol(context: Context, sent: Sent) -> dict[str, Any]:
     """Find or create a member, and have them join: `member`, `created`, `joined`. Raises a Refusal."""
-    key = key_of(context, "enrolMember", sent)
+    key = key_of(context, "enrolMember", plain_consents(sent))
     merchant = merchant_of(context, sent["merchant"])
+    consents = sent.get("consents") or []
+    if len(consents) > MOST_CONSENTS:
+        raise InvalidInput(reason=f"give at most {MOST_CONSENTS}", path=("consents",))
     require_not_ahead(occurred_at(context, sent), context.as_of)
     ask = EnrolAsk(
         merchant=merchant.code,
@@ -104,6 +110,9 @@ async def enrol(context: Context, sent: Sent) -> dict[str, Any]:
 
     async def act(session: AsyncSession) -> dict[str, Any]:
         enrolled = await commands.enrol(session, context.runtime.catalogue, ask)
+        id_, known = enrolled.member_id, {name: sent.get(name) for name in ("language", "timezone")}
+        await set_preference(session, id_, **known)
+        await record(session, [consent_of(context, id_, merchant, said, context.as_of) for said in consents])
         return {"member": str(enrolled.member_id), "created": enrolled.created, "joined": enrolled.joined}
 
     return await once(context, key, act)

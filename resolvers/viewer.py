@@ -37,6 +37,7 @@ class Scope(StrEnum):
     AGREEMENTS_WRITE = "agreements:write"
     EVENTS_READ = "events:read"
     WEBHOOKS_WRITE = "webhooks:write"
+    CONSENTS_WRITE = "consents:write"
     CLOCK = "clock"
 
 
@@ -67,6 +68,7 @@ MEANING: dict[Scope, str] = {
     Scope.AGREEMENTS_WRITE: "propose, accept and end agreements between merchants",
     Scope.EVENTS_READ: "follow the events of one's own side of the alliance, and see webhooks",
     Scope.WEBHOOKS_WRITE: "make, change and delete webhooks",
+    Scope.CONSENTS_WRITE: "give and withdraw consent to messages",
     Scope.CLOCK: "say what time it is (as of), for replays",
 }
 
@@ -78,8 +80,8 @@ _POINTS = frozenset({Scope.POINTS_EARN, Scope.POINTS_SPEND, Scope.POINTS_REVERSE
 
 DEFAULT_SCOPES: dict[Kind, frozenset[str]] = {
     "member": frozenset({Scope.MEMBERS_READ, Scope.IDENTIFIERS_READ, Scope.POINTS_READ, Scope.POINTS_EXCHANGE})
-    | {Scope.POINTS_TRANSFER},
-    "merchant": _READS | _POINTS | {Scope.MEMBERS_WRITE, Scope.EVENTS_READ},
+    | {Scope.POINTS_TRANSFER, Scope.CONSENTS_WRITE},
+    "merchant": _READS | _POINTS | {Scope.MEMBERS_WRITE, Scope.EVENTS_READ, Scope.CONSENTS_WRITE},
     "operator": frozenset(Scope) - {Scope.CLOCK},
     "auditor": _READS,
 }

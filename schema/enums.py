@@ -7,6 +7,7 @@ import strawberry
 from alliance.clearing.model import ObligationKind
 from alliance.disputes.model import ObjectionReason
 from alliance.settlement.model import CycleStatus, PaymentStatus
+from domain.contacts.model import ContactChannel, Purpose
 from domain.ledger.model import HoldStatus, OperationKind
 from domain.members.model import MemberStatus
 
@@ -62,6 +63,8 @@ for shared, about in (
     (ObligationKind, "What is owed for; a FEE goes to the operator."),
     (HoldStatus, "What became of points that were set aside."),
     (OperationKind, "What a business event was."),
+    (Purpose, "SERVICE: about what the member has or did. MARKETING: what they might buy."),
+    (ContactChannel, "By what a member is written to."),
     (MemberStatus, "Only an ACTIVE member moves points."),
 ):
     strawberry.enum(shared, description=about)

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import strawberry
 from strawberry.types.arguments import InputContext
 
+from domain.contacts.model import ContactChannel, Purpose
 from domain.members.model import MemberStatus
 from schema.enums import Channel, TenderKind
 from schema.scalars import CurrencyCode, Decimal, Points
@@ -89,6 +90,18 @@ class TenderInput:
 
 @passed_as_sent
 @strawberry.input
+class ConsentInput:
+    """That a member lets a merchant write to them."""
+
+    purpose: Purpose
+    channel: ContactChannel
+    text_version: str | None = strawberry.field(
+        default=strawberry.UNSET, description="Of the text that the member was shown, as the merchant counts its texts."
+    )
+
+
+@passed_as_sent
+@strawberry.input
 class EnrolMemberInput:
     """Find or create, by any identifier, at any channel."""
 
@@ -100,6 +113,15 @@ class EnrolMemberInput:
     jurisdiction: str | None = strawberry.field(
         default=strawberry.UNSET,
         description="Where they live, by ISO 3166, such as CA-ON: its law protects what they earn from now on.",
+    )
+    language: str | None = strawberry.field(
+        default=strawberry.UNSET, description="The language they are written to in (BCP 47), such as zh-CN."
+    )
+    timezone: str | None = strawberry.field(
+        default=strawberry.UNSET, description="IANA name: by whose clock quiet hours are."
+    )
+    consents: list[ConsentInput] | None = strawberry.field(
+        default=strawberry.UNSET, description="What they let this merchant do from now on; at most 10."
     )
     occurred_at: datetime | None = strawberry.field(default=strawberry.UNSET, description=OCCURRED_AT)
 

@@ -8,10 +8,11 @@ import strawberry
 
 from domain.ledger.model import HoldStatus, OperationKind
 from domain.members import model
-from resolvers import exchanges, ids, lots, members, pools, tiers, wallets
+from resolvers import contacts, exchanges, ids, lots, members, pools, tiers, wallets
 from resolvers.lots import HOLD_SHAPE
 from resolvers.operations import ACTIVITY_SHAPE
 from resolvers.pages import window
+from schema.contacts import Consent, Message
 from schema.enums import Channel
 from schema.exchange import ExchangeOption
 from schema.holds import Hold
@@ -148,6 +149,16 @@ class Member(Node):
     async def pools(self, info: Info) -> list[Pool]:
         """A merchant sees those of its own points."""
         return [Pool.of(row) for row in await pools.of_member(info.context, self.holder_id)]
+
+    @strawberry.field(description="What they said last of who may write to them; a merchant sees what was said to it.")
+    async def consents(self, info: Info) -> list[Consent]:
+        """One a merchant, purpose and channel."""
+        return [Consent.of(row) for row in await contacts.of_member(info.context, self.holder_id)]
+
+    @strawberry.field(description="The newest messages to them; a merchant sees its own.")
+    async def messages(self, info: Info, first: int = 12) -> list[Message]:
+        """At most 100."""
+        return [Message.of(row) for row in await contacts.messages_of(info.context, self.holder_id, first)]
 
     @strawberry.field(description="What points of a kind may be exchanged for, as of now.")
     async def exchange_options(

@@ -38,6 +38,7 @@ from schema.byhand import (
     TransferPointsInput,
     Transferred,
 )
+from schema.contacts import ContactMutations
 from schema.disputes import DisputeMutations
 from schema.exchange import Quote
 from schema.holding import Captured, Held, Released
@@ -256,7 +257,7 @@ def _earned(info: Info, result: Any) -> Any:
 
 
 @strawberry.type
-class Mutation(AgreementMutations, JobMutations, SettlingMutations, DisputeMutations):
+class Mutation(AgreementMutations, ContactMutations, JobMutations, SettlingMutations, DisputeMutations):
     """What can be done."""
 
     @strawberry.mutation(description="Find or create a member, by any identifier, at any channel; and let them join.")

@@ -34,6 +34,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         **_all(by("operator", "auditor", scope=Scope.POINTS_READ), "giftRings"),
         **_all(by("operator", scope=Scope.JOBS_READ), "jobs"),
         **_all(EVENTS, "events"),
+        **_all(by("merchant", "operator", scope=Scope.MEMBERS_READ), "messagePreview"),
         **_all(PUBLIC, "_service"),
     },
     "Mutation": {
@@ -62,6 +63,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         **_all(by("operator", scope=Scope.CYCLE_ABORT), "abortCycle"),
         **_all(by("merchant", scope=Scope.CYCLE_OBJECT), "objectToLines"),
         **_all(by("operator", scope=Scope.JOBS_WRITE), "retryJob discardJob"),
+        **_all(by("member", "merchant", "operator", scope=Scope.CONSENTS_WRITE), "giveConsent withdrawConsent"),
     },
     "Subscription": {**_all(SETTLEMENT, "settlementProgress"), **_all(POINTS, "walletChanged")},
     "Viewer": _all(PARENT, "kind scopes merchant member"),
@@ -83,7 +85,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "AgreementVersionConnection": _all(PARENT, "edges pageInfo totalCount"),
     "AgreementVersionEdge": _all(PARENT, "cursor node"),
     "Member": {
-        **_all(PARENT, "id number status joinedAt jurisdiction identifiers memberships"),
+        **_all(PARENT, "id number status joinedAt jurisdiction identifiers memberships consents messages"),
         **_all(POINTS, "wallets wallet activity holds exchangeOptions pools"),
     },
     "Identifier": _all(PARENT, "type issuer value linkedAt"),
@@ -132,6 +134,13 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         **_all(by(*READERS, scope=Scope.SETTLEMENT_READ), "breakage"),
     },
     "CurrencyBalances": _all(PARENT, "currency outstanding held pending debt holders ending"),
+    "Consent": _all(PARENT, "purpose channel given happenedAt textVersion merchant"),
+    "ConsentGiven": _all(PARENT, "consents"),
+    "ConsentWithdrawn": _all(PARENT, "consents"),
+    "Message": _all(
+        PARENT, "kind channel purpose state language attempts dueAt deliveredAt proof reason template merchant"
+    ),
+    "MessagePreview": _all(PARENT, "language subject text html sms"),
     "Breakage": _all(PARENT, "month currency issuer funder points value owed"),
     "MonthEnding": _all(PARENT, "month points"),
     "Store": _all(PARENT, "id code name"),

@@ -33,6 +33,7 @@ from resolvers.exposures import EXPOSURE_SHAPE
 from resolvers.members import MEMBER_SHAPE
 from resolvers.pages import cut, window
 from schema.agreements import Agreement, AgreementVersion
+from schema.contacts import ContactQueries
 from schema.enums import ViewerKind
 from schema.events import EventQueries
 from schema.exposure import Exposure
@@ -183,7 +184,7 @@ def _store(info: Info, rest: bytes) -> Store | None:
 
 
 @strawberry.type
-class Query(ObligationQueries, JobQueries, EventQueries):
+class Query(ObligationQueries, JobQueries, EventQueries, ContactQueries):
     """What can be read."""
 
     @strawberry.field(description="Who am I, as what, with which scopes.")

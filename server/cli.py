@@ -21,6 +21,7 @@ from server.commands import (
     log,
     netting,
     notices,
+    notify,
     proving,
     replay,
     report,
@@ -66,6 +67,7 @@ report.report.command()(breakage.breakage)
 app.add_typer(report.report, name="report")
 app.add_typer(jobs.jobs, name="jobs")
 app.add_typer(notices.notice, name="notice")
+app.add_typer(notify.notify, name="notify")
 app.command()(bench.bench)
 
 

@@ -3,6 +3,7 @@
 docs/settings.md says the same to operators; a test keeps the two together.
 """
 
+import json
 import os
 import secrets
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 if TYPE_CHECKING:
@@ -79,6 +80,41 @@ class Settings(BaseSettings):
     trace_share: float = Field(
         default=1.0, ge=0, le=1, description="Share of the requests that are traced, where the caller has not decided."
     )
+    smtp_host: str | None = Field(
+        default=None,
+        description="Mail server by which members are written to; left out, e-mail is a line in the log and counts as "
+        "not delivered. See docs/notifications.md.",
+    )
+    smtp_port: int = Field(default=587, ge=1, le=65535, description="Its port.")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="How the connection is encrypted: from the start (`tls`), or before signing in."
+    )
+    smtp_user: str | None = Field(default=None, description="User name there.")
+    smtp_password: SecretStr | None = Field(default=None, description="Password there.")
+    smtp_sender: str | None = Field(
+        default=None, description="Address that members are written from; needed with `TESSERA_SMTP_HOST`."
+    )
+    sms_url: str | None = Field(
+        default=None,
+        description="Where an SMS is posted as JSON; left out, it is a line in the log and counts as not delivered.",
+    )
+    sms_token: SecretStr | None = Field(default=None, description="Bearer token for it.")
+    sms_body: str = Field(
+        default='{"to": "{to}", "text": "{text}", "from": "{sender}", "reference": "{id}"}',
+        description="The JSON object that is posted, with `{to}`, `{text}`, `{sender}` and `{id}` in its texts.",
+    )
+    sms_answer_id: str | None = Field(
+        default=None,
+        description="Where the provider's answer, a JSON object, has its id, such as `data.id`; one without it counts "
+        "as a failure.",
+    )
+    message_seconds: float = Field(
+        default=10.0, gt=0, le=60, description="Seconds that a mail server or SMS provider has to answer."
+    )
+    message_file: Path | None = Field(
+        default=None,
+        description="File to which messages that nobody sends are written whole, addresses and all: for development.",
+    )
     token_secret: SecretStr | None = Field(
         default=None,
         description="Secret that signs access tokens, at least 32 characters; left out, one is made and kept under "
@@ -110,6 +146,24 @@ class Settings(BaseSettings):
     @classmethod
     def _redis(cls, url: str | None) -> str | None:
         return _with_scheme(url, "redis", "rediss", "unix")
+
+    @field_validator("sms_url")
+    @classmethod
+    def _http(cls, url: str | None) -> str | None:
+        return _with_scheme(url, "https", "http")
+
+    @field_validator("sms_body")
+    @classmethod
+    def _json_object(cls, body: str) -> str:
+        if not isinstance(json.loads(body), dict):  # its error is a ValueError
+            raise ValueError("must be a JSON object")
+        return body
+
+    @model_validator(mode="after")
+    def _has_sender(self) -> "Settings":
+        if self.smtp_host is not None and self.smtp_sender is None:
+            raise ValueError("TESSERA_SMTP_HOST needs TESSERA_SMTP_SENDER")
+        return self
 
     @field_validator("token_secret", "fingerprint_secret")
     @classmethod

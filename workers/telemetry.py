@@ -33,6 +33,13 @@ _lag = Histogram(
     "tessera_relay_lag_seconds", "How long a job was due before it was handed out.", buckets=_SECONDS, registry=REGISTRY
 )
 
+_messages = Counter(
+    "tessera_messages",
+    "Attempts of messages to members, by what became of them.",
+    ("channel", "result"),
+    registry=REGISTRY,
+)
+
 _tracer = trace.get_tracer("tessera.workers")
 
 
@@ -56,6 +63,11 @@ def attempted(actor: str, done: int, failures: Sequence[Failure], seconds: float
     _jobs.labels(actor, "done").inc(done)
     for failure in failures:
         _jobs.labels(actor, "refused" if failure.final else "failed").inc()
+
+
+def message(channel: str, result: str) -> None:
+    """Count an attempt to send a message."""
+    _messages.labels(channel, result).inc()
 
 
 @contextmanager

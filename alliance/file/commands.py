@@ -114,7 +114,7 @@ def _identifier(entry: Entry) -> dict[str, Any]:
 
 
 def _merchant(entry: Entry) -> dict[str, Any]:
-    return {"id": new_id(), "tiers": None, **entry.body}
+    return {"id": new_id(), "tiers": None, "notifications": None, **entry.body}
 
 
 def _without(body: dict[str, Any], *keys: str) -> dict[str, Any]:

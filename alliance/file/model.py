@@ -15,6 +15,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import ValidationError
 
 from alliance.file.agreement import Agreement
+from alliance.file.notifications import Notifications
 from alliance.file.timing import CalendarDays, CalendarRegion, Cycle
 from alliance.file.values import (
     Code,
@@ -37,6 +38,7 @@ from alliance.file.values import (
     as_multiplier,
     distinct,
     each,
+    falling,
     positive,
     refusal,
 )
@@ -247,6 +249,7 @@ class CurrencyTerms(Document):
     pending: Pending | None = None
     forced_exit: ForcedExit | None = None
     notice: Notice | None = None
+    reminders: Annotated[list[Annotated[int, Field(ge=1, le=365)]], Field(max_length=10), AfterValidator(falling)] = []
 
     @model_validator(mode="after")
     def _redeemable(self) -> "CurrencyTerms":
@@ -396,6 +399,7 @@ class Merchant(Document):
     currencies: Annotated[list[Currency], each] = []
     earning: Annotated[list[EarningRule], each] = []
     tiers: Tiers | None = None
+    notifications: Notifications | None = None
 
     @property
     def candidates(self) -> list[Currency]:

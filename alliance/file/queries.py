@@ -109,6 +109,7 @@ async def _merchants(session: AsyncSession) -> list[dict[str, Any]]:
             "settings": row.settings,
             "settlement": row.settlement,
             "tiers": row.tiers,
+            "notifications": row.notifications,
             **parts[row.id],
         }
         for row in await session.scalars(select(MerchantRow).order_by(MerchantRow.code))

@@ -14,6 +14,7 @@ from alliance.file.exits import forbidden_exits
 from alliance.file.model import AllianceDocument, CurrencyTerms, EarningRule, Merchant, Policy, Tiers
 from alliance.file.money_machine import money_machines
 from alliance.file.notices import missing_notices
+from alliance.file.notifications import unfit_texts
 from alliance.file.source import Path
 from alliance.file.stored_value import forbidden
 from alliance.file.values import Money
@@ -105,7 +106,7 @@ class _Check:
             yield from self._agreement(agreement)
         for versions in _grouped(document.agreements, lambda item: frozenset(item.merchants)):
             yield from self._versions(versions)
-        faults = (forbidden, forbidden_exits, missing_notices)
+        faults = (forbidden, forbidden_exits, missing_notices, unfit_texts)
         for path, reason in (fault for find in faults for fault in find(document, self.places)):
             yield Fault(path, reason)
 

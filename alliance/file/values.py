@@ -93,6 +93,12 @@ def distinct(values: list[str]) -> list[str]:
     return values
 
 
+def falling(days: list[int]) -> list[int]:
+    if sorted(set(days), reverse=True) != days:
+        raise refusal("days stand in falling order, such as [60, 30, 7]")
+    return days
+
+
 def _stored_day(value: Any, info: ValidationInfo) -> Any:
     """Dates are stored as text; in a file (which has a context) text is no date."""
     return date.fromisoformat(value) if info.context is None and isinstance(value, str) else value

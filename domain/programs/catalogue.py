@@ -23,6 +23,7 @@ from domain.programs.model import (
     MerchantRow,
     StoreRow,
 )
+from domain.programs.notifying import NotificationTerms, notification_terms
 from domain.programs.terms import EarnLimits as EarnLimits
 from domain.programs.terms import ExpiryPolicy as ExpiryPolicy
 from domain.programs.terms import PendingTerms as PendingTerms
@@ -147,6 +148,7 @@ class CurrencyPolicy:
     pending: PendingTerms | None = None
     forced_exit: ForcedExitTerms | None = None
     notice: tuple[int, int] | None = None
+    reminders: tuple[int, ...] = ()
 
     @property
     def plain(self) -> bool:
@@ -212,6 +214,7 @@ class Merchant:
     beside: tuple[str, ...] = ()
     tiers: TierProgramme | None = None
     by_tier: Mapping[str, Mapping[tuple[str, str], Earning]] = field(default_factory=dict)
+    notifications: NotificationTerms | None = None
 
     @property
     def cap(self) -> int | None:
@@ -365,6 +368,7 @@ def _merchant(
         beside=tuple(sorted({rule.currency for rule in rules if rule.beside})),
         tiers=tier_programme(row.tiers, row.id, ZoneInfo(row.timezone)),
         by_tier=compile_tiers(rules),
+        notifications=notification_terms(row.notifications),
     )
 
 
@@ -402,6 +406,7 @@ def _policy(row: CurrencyPolicyRow) -> CurrencyPolicy:
         card=row.definition.get("card"),
         forced_exit=_forced_exit(row.definition.get("forcedExit")),
         notice=_notice(row.definition.get("notice")),
+        reminders=tuple(row.definition.get("reminders", ())),
     )
 
 

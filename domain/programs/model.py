@@ -31,7 +31,7 @@ class AllianceRow(Base):
 
 
 class MerchantRow(Base):
-    """A house of the alliance. `settings`, `settlement` and `tiers` are as in the alliance file."""
+    """A house of the alliance. `settings`, `settlement`, `tiers`, `notifications` are as in the alliance file."""
 
     __tablename__ = "merchant"
 
@@ -43,6 +43,7 @@ class MerchantRow(Base):
     settings: Mapped[dict[str, Any]]
     settlement: Mapped[dict[str, Any]]
     tiers: Mapped[dict[str, Any] | None]
+    notifications: Mapped[dict[str, Any] | None]
 
 
 class StoreRow(Base):

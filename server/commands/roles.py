@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -34,9 +35,12 @@ def worker(home: Home = None, json: Json = False) -> None:
     """Do the jobs that the relay hands out."""
     with servers("tessera worker", redis=True) as settings:
         _begin(settings, "worker", json)
+        from server.notifiers import notifiers_of
+        from workers.actors import all_actors
         from workers.worker import run_worker
 
-        run_worker(settings, _page(settings, "worker"))
+        known = partial(all_actors, notifiers=notifiers_of(settings))
+        run_worker(settings, _page(settings, "worker"), known)
 
 
 def relay(home: Home = None, json: Json = False) -> None:

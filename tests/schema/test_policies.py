@@ -55,7 +55,7 @@ def _document(root: str, name: str) -> str:
     needed = [argument for argument, what in field.args.items() if is_non_null_type(what.type)]
     values = {"id": '""', "ids": "[]", "code": '""', "by": '{number: "1"}', "representations": "[]", "inputs": "[]"}
     values |= {"input": _input(field), "first": "1", "second": "2", "since": '"2017-01-01T00:00:00Z"', "longest": "5"}
-    values["merchants"] = "[]"
+    values |= {"merchants": "[]", "merchant": '""', "kind": "TIER_CHANGED", "channel": "SMS"}
     arguments = ", ".join(f"{argument}: {values[argument]}" for argument in needed)
     call = f"{name}({arguments})" if arguments else name
     return f"{root.lower()} {{ {call} {{ __typename }} }}"
@@ -66,6 +66,7 @@ def _input(field: Any) -> str:
     texts |= {"Points!": "1", "[String!]!": "[]", "JSON!": "{}", "Date!": '"2017-01-01"'}
     texts["NoticeOutcome!"] = "DELIVERED"
     texts["[ObjectedLineInput!]!"] = "[]"
+    texts |= {"Purpose!": "SERVICE", "ContactChannel!": "SMS"}
     texts["PoolRole!"] = "SPENDER"
     texts["MoneyInput!"] = '{amount: "1", currency: "USD"}'
     texts["IdentifierInput!"] = '{type: "x", value: "x"}'

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from importlib import resources
 from pathlib import Path
 
 import click
@@ -59,7 +60,8 @@ def test_the_commands_that_are_promised_are_there() -> None:
         |cycle list|cycle show|cycle close|cycle state|cycle issue|cycle confirm|cycle net|cycle settle|cycle abort
         |cycle receive|cycle run|cycle report
         |report balances|report deposits|report rings|report exposure|report breakage|statement export|statement verify
-        |notice list|notice record|jobs list|jobs show|jobs retry|jobs discard|jobs schedule|jobs run"""
+        |notice list|notice record
+        |notify list|notify preview|jobs list|jobs show|jobs retry|jobs discard|jobs schedule|jobs run"""
     assert {" ".join(path) for path in COMMANDS} == {name.strip() for name in promised.split("|")}
 
 
@@ -216,6 +218,19 @@ async def test_balances_now_and_then(own_database: dict[str, str], runtime: Runt
     assert {"fuel,FUE,0,0,0,0,0,never,0", "grocer,GRO,0,0,0,0,0,never,0"} < set(lines)
     assert tessera("report", "balances", "--merchant", "nobody", **own_database).returncode == 1
     assert tessera("report", "balances", "--csv", "--json", **own_database).returncode == 2
+
+
+def test_a_text_is_previewed_from_a_file(tmp_path: Path) -> None:
+    sample = (resources.files("server.samples") / "demo.yaml").read_text()
+    template = "{kind: gift_received, language: en, sms: '{{ points }} from {{ WHO }}'}"
+    section = f"    notifications: {{channels: [sms], templates: [{template}]}}\n    stores:\n"
+    file = tmp_path / "demo.yaml"
+    asked = ("notify", "preview", "--merchant", "grocer", "--kind", "gift_received", "--channel", "sms", "--json")
+    for who, code, said in (("merchant", 0, "1,200 from Grocer"), ("tier", 1, "gift_received has no 'tier'")):
+        file.write_text(sample.replace("    stores:\n", section.replace("WHO", who), 1))
+        done = CliRunner().invoke(app, [*asked, "--file", str(file)])
+        shown = str(done.exception) if code else json.loads(done.stdout)["sms"]
+        assert (done.exit_code, said in shown) == (code, True)
 
 
 async def test_breakage_of_a_month(own_database: dict[str, str], runtime: Runtime) -> None:

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping
 
+from domain.messages.port import Notifiers
 from workers.actor import Actor
 from workers.actors.accrual import accrual
 from workers.actors.exits import exits, exits_range
 from workers.actors.expiry import expire, expire_range
 from workers.actors.holds import lapse, lapse_range
+from workers.actors.messages import PATIENCE, notify, send
 from workers.actors.notices import notices, notices_range
 from workers.actors.retention import forget_keys
 from workers.actors.room import room
@@ -16,8 +18,11 @@ Known = Callable[[bytes], Mapping[str, Actor]]
 """The actors of a process, by name, given the secret of idempotency keys."""
 
 
-def all_actors(fingerprint_secret: bytes) -> dict[str, Actor]:
-    """The actors by name."""
+NOBODY: Notifiers = {}
+
+
+def all_actors(fingerprint_secret: bytes, notifiers: Notifiers = NOBODY) -> dict[str, Actor]:
+    """The actors by name. Who only hands jobs out needs no notifiers."""
     actors = (
         Actor("accrue", accrual(fingerprint_secret), batch=100),
         Actor("exits", exits),
@@ -29,6 +34,8 @@ def all_actors(fingerprint_secret: bytes) -> dict[str, Actor]:
         Actor("lapse_range", lapse_range),
         Actor("notices", notices),
         Actor("notices_range", notices_range),
+        Actor("notify", notify(), batch=200),
+        Actor("send", send(notifiers), batch=20, policy=PATIENCE),
         Actor("room", room),
         Actor("settle", settle),
     )

@@ -1,0 +1,1 @@
+"""How a member may be written to: consents by purpose and channel, their language and time zone."""

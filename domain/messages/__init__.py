@@ -1,0 +1,1 @@
+"""What members are told: messages, the texts they are made of, when they may be sent, and by what."""

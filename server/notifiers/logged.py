@@ -1,0 +1,32 @@
+"""Where no provider was set up: a line in the log, with the message's id and nothing else of it."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import orjson
+import structlog
+
+from domain.messages.port import Outgoing, Sent, Unsent
+
+log = structlog.get_logger("messages")
+
+
+class LogNotifier:
+    """Delivers nothing: a notice that the law asks for stays undelivered. With a file, whole messages go there, one
+    JSON object a line, personal data and all."""
+
+    def __init__(self, file: Path | None = None) -> None:
+        self._file = file
+
+    async def send(self, messages: Sequence[Outgoing]) -> Sequence[Sent | Unsent]:
+        """All of them."""
+        for message in messages:
+            log.info("message not sent: no provider", message=str(message.id), channel=message.channel.value)
+        if self._file is not None:
+            await asyncio.to_thread(self._write, self._file, messages)
+        return [Sent("log", delivered=False) for _ in messages]
+
+    def _write(self, file: Path, messages: Sequence[Outgoing]) -> None:
+        with file.open("ab") as lines:
+            lines.write(b"".join(orjson.dumps(message) + b"\n" for message in messages))
