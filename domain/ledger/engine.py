@@ -6,6 +6,7 @@ time, if it falls into two halves that have nothing to do with each other.
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
@@ -145,7 +146,8 @@ class PostingEngine:
             await asyncio.gather(writer, return_exceptions=True)
         for connection in (*self._connections, self._reader):
             if connection is not None:
-                await connection.close(timeout=5)
+                with contextlib.suppress(TimeoutError):  # it is given up then, and the others are closed still
+                    await connection.close(timeout=5)
         self._connections, self._reader = [None, None], None
 
     @property

@@ -7,6 +7,7 @@ import sys
 from uuid import UUID
 
 import asyncpg
+import pytest
 
 from benchmarks.ledger.filling import add_members, fill
 from benchmarks.outcome import Result, middle, ratio
@@ -66,6 +67,7 @@ def _bench(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=240, check=False)
 
 
+@pytest.mark.long
 def test_a_short_run_measures_everything() -> None:
     tiny = ("--seconds", "1", "--rounds", "1", "--purchases", "2000", "--wallets", "30000")
     run = _bench("ledger", *tiny)

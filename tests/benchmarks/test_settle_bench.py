@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.benchmarks.test_ledger_bench import _bench
 
 
@@ -20,6 +22,7 @@ def test_a_short_run_nets_few_and_many_pairs() -> None:
     assert all(value > 0 for value in told["ratios"].values())
 
 
+@pytest.mark.long
 def test_a_short_run_exchanges_through_a_cap() -> None:
     run = _bench("settle", "--only", "caps", "--seconds", "0.5", "--rounds", "1", "--wallets", "2000")
     assert run.returncode == 0, run.stderr
@@ -31,6 +34,7 @@ def test_a_short_run_exchanges_through_a_cap() -> None:
     assert all(one["rate"] > 0 for one in told["results"])
 
 
+@pytest.mark.long
 def test_a_short_run_closes_cycles_under_load() -> None:
     run = _bench("settle", "--only", "closing", "--seconds", "0.6", "--rounds", "1", "--wallets", "1000")
     assert run.returncode == 0, run.stderr

@@ -17,5 +17,5 @@ def test_a_short_run_measures_everything() -> None:
     assert results.keys() == {"workers", "dramatiq_noop", "quiet"}
     assert results["workers"]["jobs"] == 600
     assert 0 < results["quiet"]["p50_ms"] <= results["quiet"]["p99_ms"]
-    assert results["quiet"]["idle_percent_of_a_core"] > 0
+    assert results["quiet"]["idle_percent_of_a_core"] >= 0
     assert told["ratios"].keys() == {"workers_vs_dramatiq_noop"}

@@ -16,9 +16,10 @@ import pytest
 from server.embedded import Services, ServicesError, start_services
 
 OWNER = """
-import sys, threading
+import signal, sys, threading
 from pathlib import Path
 from server.embedded import start_services
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's job in the background ignores it
 with start_services(Path(sys.argv[1]), owner="the owner") as services:
     print(services.database_url, flush=True)
     threading.Event().wait()

@@ -395,6 +395,20 @@ async def test_an_engine_that_has_stopped_takes_nothing(database: Database) -> N
         await asyncio.wait_for(engine.post_many([earn(ann, 10)]), 60)
 
 
+async def test_connections_that_do_not_close_in_time_are_given_up(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def too_late(self: asyncpg.Connection, **_: float) -> None:
+        self.terminate()
+        raise TimeoutError
+
+    engine = PostingEngine(database)
+    await engine.start()
+    monkeypatch.setattr(asyncpg.Connection, "close", too_late)
+    await engine.stop()
+    assert engine._connections == [None, None]
+
+
 async def test_r28_engines_in_parallel_neither_deadlock_nor_lose_an_update(database: Database) -> None:
     engines = [PostingEngine(database) for _ in range(3)]
     for engine in engines:
