@@ -6,6 +6,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from alliance.accrual.verify import CHECKS as ACCRUAL_CHECKS
 from alliance.archive.verify import CHECKS as ARCHIVE_CHECKS
 from alliance.archive.verify import WHOLE as ARCHIVE_WHOLE
 from alliance.archive.verify import verify_archive
@@ -119,7 +120,7 @@ async def verify(
     currency = await session.scalar(select(AllianceRow.settlement_currency))
     unit = minor_unit(currency) if currency else 1
     await session.rollback()
-    whole = _CHECKS | EXPOSURE_CHECKS | DISPUTE_CHECKS | FEED_CHECKS
+    whole = _CHECKS | EXPOSURE_CHECKS | DISPUTE_CHECKS | FEED_CHECKS | ACCRUAL_CHECKS
     checks = {name: sql.format(unit=unit) for name, sql in whole.items()}
     proof = await verify_ledger(session, BY_HOLDER, proof, progress, whole=checks | ARCHIVE_WHOLE)
     await verify_log(session, proof, progress)

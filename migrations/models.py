@@ -1,5 +1,6 @@
 """All tables, imported so that Alembic and the tests see every one."""
 
+import alliance.accrual.model
 import alliance.agreements.model
 import alliance.archive.model
 import alliance.clearing.model

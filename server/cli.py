@@ -26,6 +26,7 @@ from server.commands import (
     replay,
     report,
     roles,
+    runs,
     statement,
     up,
 )
@@ -65,7 +66,9 @@ report.report.command()(balances.balances)
 report.report.command()(exposure.exposure)
 report.report.command()(breakage.breakage)
 app.add_typer(report.report, name="report")
+jobs.jobs.command()(runs.undo)
 app.add_typer(jobs.jobs, name="jobs")
+app.add_typer(runs.runs, name="runs")
 app.add_typer(notices.notice, name="notice")
 app.add_typer(notify.notify, name="notify")
 app.command()(bench.bench)

@@ -132,6 +132,28 @@ class Settings(BaseSettings):
         "when the first key is made, and never changed.",
     )
 
+    feed_roots: str = Field(
+        default="",
+        description="Folders from which feeds may read files, with all that lies in them, separated by commas, such as "
+        "`file:///srv/feeds,s3://our-bucket/sales`; none, and no feed reads anything.",
+    )
+    feed_poll: float = Field(default=60.0, ge=1, description="Seconds between looks into the folders of feeds.")
+    feed_settle: float = Field(
+        default=30.0,
+        ge=0,
+        description="Seconds that a file must not have changed before it is taken; one with a `.done` beside it is "
+        "taken at once.",
+    )
+    s3_endpoint: str | None = Field(
+        default=None, description="Address of an S3-compatible store for feeds; left out, Amazon's."
+    )
+    s3_region: str | None = Field(default=None, description="Region of that store, where it has several.")
+    s3_key: str | None = Field(
+        default=None,
+        description="Access key for the buckets of feeds; left out, what the AWS tools use on this machine.",
+    )
+    s3_secret: SecretStr | None = Field(default=None, description="Secret that belongs to that access key.")
+
     @field_validator("home")
     @classmethod
     def _absolute(cls, home: Path) -> Path:
@@ -164,6 +186,15 @@ class Settings(BaseSettings):
         if self.smtp_host is not None and self.smtp_sender is None:
             raise ValueError("TESSERA_SMTP_HOST needs TESSERA_SMTP_SENDER")
         return self
+
+    @field_validator("feed_roots")
+    @classmethod
+    def _roots(cls, roots: str) -> str:
+        for root in filter(None, map(str.strip, roots.split(","))):
+            scheme, separator, path = root.partition("://")
+            if not separator or scheme not in ("file", "s3", "memory") or not path.strip("/"):
+                raise ValueError("each is a folder such as file:///srv/feeds or s3://bucket/folder")
+        return roots
 
     @field_validator("token_secret", "fingerprint_secret")
     @classmethod

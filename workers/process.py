@@ -58,6 +58,10 @@ class Settings(Protocol):
     def stall_seconds(self) -> float:
         """Seconds that the event loop may be blocked before the process ends."""
 
+    @property
+    def feed_poll(self) -> float:
+        """Seconds between looks into the folders of feeds."""
+
     def secret(self, name: Literal["fingerprint"]) -> bytes:
         """The secret by which a repeated idempotency key is compared."""
 

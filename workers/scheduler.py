@@ -16,6 +16,7 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from alliance.accrual.model import FeedRow
 from domain.database import Database
 from domain.events.commands import add_job, start_run
 from domain.programs.model import AllianceRow, MerchantRow
@@ -36,6 +37,9 @@ LAPSE_STEP = timedelta(minutes=5)
 
 #: How long points wait at most for room that came back by itself.
 ROOM_STEP = timedelta(minutes=5)
+
+#: How often folders of feeds are looked into, where nobody says otherwise.
+FEEDS_STEP = timedelta(minutes=1)
 
 #: Every cut-off and deadline of a cycle falls on a multiple of this, in every time zone there is.
 SETTLEMENT_STEP = timedelta(minutes=15)
@@ -63,7 +67,8 @@ def run_scheduler(settings: Settings, page: Page = no_page) -> None:
         database = Database(database_url, pool_size=2)
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(schedule(database, stop, clock=lambda: datetime.now(UTC)))
+                looks = timedelta(seconds=settings.feed_poll)
+                tasks.create_task(schedule(database, stop, clock=lambda: datetime.now(UTC), feeds_every=looks))
                 tasks.create_task(keep_sealing(database, stop, keys))
                 tasks.create_task(keep_signing(database, stop, keys))
                 tasks.create_task(page(stop, Parts(database)))
@@ -73,14 +78,16 @@ def run_scheduler(settings: Settings, page: Page = no_page) -> None:
     run_until_stopped(serve, settings.stall_seconds)
 
 
-async def schedule(database: Database, stop: asyncio.Event, *, clock: Callable[[], datetime]) -> None:
+async def schedule(
+    database: Database, stop: asyncio.Event, *, clock: Callable[[], datetime], feeds_every: timedelta = FEEDS_STEP
+) -> None:
     """Start what is due as long as this process holds the lock; go on after outages."""
     log.info("scheduler started")
     while not stop.is_set():
         try:
             async with _lock(database) as connection:
                 while connection is not None and not connection.is_closed() and not stop.is_set():
-                    await start_due(database, clock())
+                    await start_due(database, clock(), feeds_every)
                     await pause(TICK, stop)
             await pause(TICK, stop)
         except OUTAGES as outage:
@@ -89,10 +96,11 @@ async def schedule(database: Database, stop: asyncio.Event, *, clock: Callable[[
     log.info("scheduler stopped")
 
 
-async def start_due(database: Database, now: datetime) -> list[Due]:
+async def start_due(database: Database, now: datetime, feeds_every: timedelta = FEEDS_STEP) -> list[Due]:
     """Start what is due at `now` and was not started; what was."""
     async with database.transaction() as session:
-        started = [due for due in await calendar(session, now) if await start_run(session, due.name, due.due_at)]
+        coming = await calendar(session, now, feeds_every)
+        started = [due for due in coming if await start_run(session, due.name, due.due_at)]
         for due in started:
             await add_job(session, due.actor, {"as_of": due.due_at.isoformat()}, queue="bulk")
     for due in started:
@@ -100,8 +108,9 @@ async def start_due(database: Database, now: datetime) -> list[Due]:
     return started
 
 
-async def calendar(session: AsyncSession, now: datetime) -> Sequence[Due]:
-    """What is due: expiry and forced exits at midnight, lapsed holds, keys past their time, steps of settlement.
+async def calendar(session: AsyncSession, now: datetime, feeds_every: timedelta = FEEDS_STEP) -> Sequence[Due]:
+    """What is due: expiry and forced exits at midnight, lapsed holds, keys past their time, steps of settlement; where
+    there are feeds, looks into their folders.
 
     Expiry has a midnight in every time zone that a merchant keeps (R3), exits one in the alliance's.
     """
@@ -114,6 +123,8 @@ async def calendar(session: AsyncSession, now: datetime) -> Sequence[Due]:
         found.append(_daily("keys", "forget_keys", now, "UTC"))
         found.append(_every("room", "room", now, ROOM_STEP))
         found.append(_every("settlement", "settle", now, SETTLEMENT_STEP))
+    if await session.scalar(select(FeedRow.id).limit(1)) is not None:
+        found.append(_every("feeds", "feeds", now, feeds_every))
     return found
 
 

@@ -13,7 +13,7 @@ from alliance.file.soundness import breaches, versions_in
 from alliance.file.values import Document
 
 Action = Literal["create", "update", "supersede", "unchanged", "refuse"]
-Kind = Literal["alliance", "identifier", "merchant", "store", "currency", "policy", "rule", "agreement"]
+Kind = Literal["alliance", "identifier", "merchant", "store", "currency", "policy", "rule", "agreement", "feed"]
 
 ROUND_TRIPS = 10
 """How many of them a plan tells."""
@@ -23,6 +23,7 @@ FIXED: Mapping[Kind, frozenset[str]] = {
     "identifier": frozenset({"issuer", "normalise", "unique"}),
     "merchant": frozenset({"timezone"}),
     "currency": frozenset({"merchant", "kind", "scale"}),
+    "feed": frozenset({"merchant"}),
 }
 
 
@@ -217,6 +218,7 @@ def lay_out(document: AllianceDocument) -> Entries:
     for part in document.agreements:
         key, body = tuple(sorted(part.merchants)), part.dump("merchants", "version")
         entries.append(Entry("agreement", key, body, part, part.version, part.from_, part.to, alliance.timezone))
+    entries += [Entry("feed", (part.code,), part.dump(), part) for part in document.feeds]
     return {(entry.kind, entry.key, entry.version): entry for entry in entries}
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from alliance.accrual.model import FeedRow
 from alliance.agreements.model import AgreementRow, AgreementStatus, AgreementVersionRow, StepKind
 from alliance.agreements.steps import Act, record
 from alliance.exposure.commands import set_caps
@@ -81,6 +82,7 @@ async def _write(session: AsyncSession, made: Plan, as_of: datetime, who: uuid.U
     await _currencies(session, entries["currency"], merchants)
     await _policies(session, entries["policy"], ended["policy"])
     await _rules(session, entries["rule"], ended["rule"], merchants)
+    await _upsert(session, FeedRow, "code", [_feed(entry, merchants) for entry in entries["feed"]])
     operator = (await session.scalars(select(AllianceRow.id))).one()
     act = Act(operator, who or operator, why, as_of)
     await _agreements(session, made, entries["agreement"], ended["agreement"], merchants, act)
@@ -115,6 +117,13 @@ def _identifier(entry: Entry) -> dict[str, Any]:
 
 def _merchant(entry: Entry) -> dict[str, Any]:
     return {"id": new_id(), "tiers": None, "notifications": None, **entry.body}
+
+
+def _feed(entry: Entry, merchants: dict[str, uuid.UUID]) -> dict[str, Any]:
+    body = entry.body
+    return {"id": new_id(), "code": body["code"], "merchant_id": merchants[body["merchant"]]} | {
+        "definition": _without(body, "code", "merchant")
+    }
 
 
 def _without(body: dict[str, Any], *keys: str) -> dict[str, Any]:

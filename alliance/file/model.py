@@ -15,6 +15,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import ValidationError
 
 from alliance.file.agreement import Agreement
+from alliance.file.feeds import Feed
 from alliance.file.notifications import Notifications
 from alliance.file.timing import CalendarDays, CalendarRegion, Cycle
 from alliance.file.values import (
@@ -423,6 +424,7 @@ class Sections(Document):
     identifiers: Annotated[list[IdentifierType], each] = []
     merchants: Annotated[list[Merchant], each] = []
     agreements: Annotated[list[Agreement], each] = []
+    feeds: Annotated[list[Feed], each] = []
 
 
 class AllianceDocument(Sections, Header):

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
+from alliance.accrual.model import FeedRow
 from alliance.agreements.model import NEVER, AgreementRow, AgreementStatus, AgreementVersionRow
 from alliance.file.agreement import Agreement
 from alliance.file.changes import Plan, Stored, compare
@@ -80,6 +81,7 @@ async def read(session: AsyncSession) -> Stored | None:
         "identifiers": [{"type": row.type} | row.definition for row in types],
         "merchants": await _merchants(session),
         "agreements": agreements.counting,
+        "feeds": await _feeds(session),
     }
     return Stored(
         AllianceDocument.model_validate(document),
@@ -121,6 +123,12 @@ def _currency(row: CurrencyRow, policies: list[dict[str, Any]]) -> dict[str, Any
     names = {"code": row.code, "kind": row.kind, "default": row.is_default, "name": row.name, "scale": row.scale}
     first = {key: value for key, value in policies[0].items() if key != "version"}
     return names | first | {"policies": policies[1:]}
+
+
+async def _feeds(session: AsyncSession) -> list[dict[str, Any]]:
+    query = select(FeedRow, MerchantRow.code).join(MerchantRow, MerchantRow.id == FeedRow.merchant_id)
+    rows = await session.execute(query.order_by(FeedRow.code))
+    return [{"code": row.code, "merchant": merchant} | row.definition for row, merchant in rows]
 
 
 Version = tuple[tuple[str, ...], int]

@@ -70,6 +70,7 @@ def _document(value: Any, reading: Reading) -> AllianceDocument:
         identifiers=sections.identifiers,
         merchants=sections.merchants,
         agreements=sections.agreements,
+        feeds=sections.feeds,
     )
 
 

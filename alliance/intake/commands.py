@@ -13,8 +13,6 @@ from itertools import groupby
 from typing import NamedTuple
 from uuid import UUID, uuid5
 
-import msgspec
-
 from alliance.clearing.commands import earn_request, reverse_request
 from alliance.clearing.grants import activate_request
 from alliance.clearing.tenders import PaidBy
@@ -28,7 +26,7 @@ from domain.ledger.commands import Earn
 from domain.ledger.due import DuePending, pending_of
 from domain.ledger.errors import AlreadyReversed, NotPending
 from domain.ledger.grants import Reject
-from domain.ledger.request import Key, Outcome, Posted, Request, fingerprint_of
+from domain.ledger.request import Key, Outcome, Posted, Request, Rider, fingerprint_of
 from domain.ledger.returns import Asked
 from domain.ledger.reversals import Reverse
 from domain.ledger.stored_value import TopUp
@@ -44,7 +42,8 @@ answers of the database in a batch, wait long for a feed (measured: 50 lines cos
 NOBODY = UUID(int=0)
 """Whose a purchase is until its member is known."""
 
-_encode = msgspec.json.Encoder().encode
+Sent = bytes | Line | Refusal
+"""A line as it came, or as it was made of a row; or why it is none."""
 
 
 def _nothing(id_: str) -> tuple[UUID, ...]:
@@ -56,6 +55,7 @@ class Sender:
     """Who sends, with what rights. `merchant_id` limits to one merchant; `secret` is that of the fingerprints.
 
     `operation_of` reads the (holder, id) of an operation from the id that clients know; raises NotFound.
+    A sender who `corrects` sends what was refused again under its key: its refusals are not remembered.
     """
 
     client_id: UUID
@@ -65,6 +65,7 @@ class Sender:
     may_give: bool
     may_reverse: bool
     operation_of: Callable[[str], tuple[UUID, ...]] = _nothing
+    corrects: bool = False
 
 
 class Answer(NamedTuple):
@@ -85,6 +86,7 @@ class _Buying:
     key: str
     ask: EnrolAsk
     request: Earn | TopUp
+    mark: Rider | None = None
     outcome: Outcome | None = None
     refused: Refusal | None = None
 
@@ -96,6 +98,8 @@ class _Buying:
             catalogue = runtime.catalogue
             issuer, kind = catalogue.merchants_by_id[request.merchant_id], catalogue.currencies[request.currency]
             request.riders = within_limit(catalogue, issuer, kind, member_id, request.as_of)
+        if self.mark is not None:
+            request.riders += (self.mark,)
 
 
 @dataclass(slots=True)
@@ -107,6 +111,7 @@ class _Returning:
     line: Return | Decision
     asked: Asked
     fingerprint: bytes
+    mark: Rider | None = None
     member_id: UUID = NOBODY
     outcome: Outcome | None = None
     refused: Refusal | None = None
@@ -122,19 +127,29 @@ class Chunk:
     items: list[_Buying | _Returning | Answer]
 
 
-async def take(
-    runtime: Runtime, sender: Sender, lines: Sequence[bytes | Refusal], as_of: datetime | None
-) -> list[Answer]:
+async def take(runtime: Runtime, sender: Sender, lines: Sequence[Sent], as_of: datetime | None) -> list[Answer]:
     """Post lines; one answer a line, in order. `as_of` None: the time that each line names. Raises only faults."""
     return await post(runtime, sender, await prepare(runtime, sender, lines, as_of))
 
 
-async def prepare(runtime: Runtime, sender: Sender, lines: Sequence[bytes | Refusal], as_of: datetime | None) -> Chunk:
-    """All that comes before the ledger: the lines checked, their points valued, their members known or enrolled."""
+async def prepare(
+    runtime: Runtime,
+    sender: Sender,
+    lines: Sequence[Sent],
+    as_of: datetime | None,
+    marks: Sequence[Rider] | None = None,
+) -> Chunk:
+    """All that comes before the ledger: the lines checked, their points valued, their members known or enrolled.
+
+    `marks`, one a line, ride on whatever is posted for it.
+    """
     items: list[_Buying | _Returning | Answer] = []
     for start in range(0, len(lines), SLICE):
         items += [_heard(runtime, sender, line, as_of) for line in lines[start : start + SLICE]]
         await asyncio.sleep(0)
+    for item, mark in zip(items, marks or (), strict=False):
+        if not isinstance(item, Answer):
+            item.mark = mark
     purchases = [item for item in items if isinstance(item, _Buying)]
     for item, member in zip(purchases, await _recognised(runtime, purchases), strict=True):
         if isinstance(member, Refusal):
@@ -166,19 +181,20 @@ def _known(outcome: Outcome | None) -> Outcome:
     return outcome
 
 
-def _heard(
-    runtime: Runtime, sender: Sender, raw: bytes | Refusal, as_of: datetime | None
-) -> _Buying | _Returning | Answer:
+def _heard(runtime: Runtime, sender: Sender, raw: Sent, as_of: datetime | None) -> _Buying | _Returning | Answer:
     """A line: checked, authorised, and if it is a purchase, valued.
 
     All of it at once, and the line let go: on a whole chunk in several passes it takes half as long again.
     """
     if isinstance(raw, Refusal):
         return Answer(None, raw)
-    try:
-        line = rules.parse(raw)
-    except Refusal as refusal:
-        return Answer(rules.key_of(raw), refusal)
+    if isinstance(raw, bytes):
+        try:
+            line = rules.parse(raw)
+        except Refusal as refusal:
+            return Answer(rules.key_of(raw), refusal)
+    else:
+        line = raw
     try:
         merchant = _authorised(runtime, sender, line)
         moment = as_of or line.occurredAt
@@ -186,14 +202,17 @@ def _heard(
             raise InvalidInput(reason="a feed on event time needs occurredAt", path=("occurredAt",))
         member = IdentifierRef(line.member.type, line.member.issuer, line.member.value)
         ask = EnrolAsk(line.merchant, line.channel, line.store, (member,), moment)
-        # What is compared when the key comes again: the fields as sent, in our order.
-        fingerprint = fingerprint_of(sender.secret, _encode(line))
+        fingerprint = fingerprint_of(sender.secret, rules.sent(line))
+        request: Earn | TopUp
         if isinstance(line, TopUpLine):
-            return _Buying(line.key, ask, _top_up(runtime, sender, merchant, line, moment, fingerprint))
-        if not isinstance(line, Purchase):
+            request = _top_up(runtime, sender, merchant, line, moment, fingerprint)
+        elif isinstance(line, Purchase):
+            request = _request(runtime, sender, merchant, line, moment, fingerprint)
+        else:
             asked = rules.asked_of(line) if isinstance(line, Return) else Asked()
             return _Returning(line.key, ask, line, asked, fingerprint)
-        return _Buying(line.key, ask, _request(runtime, sender, merchant, line, moment, fingerprint))
+        request.remembers = not sender.corrects
+        return _Buying(line.key, ask, request)
     except Refusal as refusal:
         return Answer(line.key, refusal)
 
@@ -316,8 +335,11 @@ async def _post_returns(runtime: Runtime, sender: Sender, items: list[_Returning
     for item, requests in zip(items, await _requests(runtime, sender, items), strict=True):
         if isinstance(requests, Refusal):
             item.outcome = requests
-        else:
-            wanted.append((item, requests))
+            continue
+        for request in requests:
+            request.remembers = not sender.corrects
+            request.riders += () if item.mark is None else (item.mark,)
+        wanted.append((item, requests))
     firsts = await runtime.engine.post_many([requests[0] for _, requests in wanted])
     accepted = [isinstance(first, Posted | AlreadyReversed) for first in firsts]
     more = [r for ok, (_, requests) in zip(accepted, wanted, strict=True) if ok for r in requests[1:]]

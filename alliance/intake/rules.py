@@ -40,6 +40,7 @@ class Order(NamedTuple):
 _purchases = msgspec.json.Decoder(Purchase)
 _returns = msgspec.json.Decoder(Return)
 _decisions = msgspec.json.Decoder(Decision)
+_KINDS = {"RETURN": Return, "TOP_UP": TopUpLine, "CONFIRM": Decision, "REJECT": Decision}
 _top_ups = msgspec.json.Decoder(TopUpLine)
 _types = msgspec.json.Decoder(_Typed)
 _keys = msgspec.json.Decoder(_Keyed)
@@ -50,6 +51,27 @@ _place = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<path>[^`]*)`)?$", re.DOTALL)
 _field = re.compile(r"(?:missing required|unknown) field `([^`]*)`")
 
 _quantity = lru_cache(maxsize=4096)(scaled)
+
+
+def read(said: dict[str, Any]) -> Line:
+    """The line that these values are, as JSON would have them but for times, checked as `parse` does.
+
+    Raises InvalidInput.
+    """
+    kind = _KINDS.get(said.get("type", "PURCHASE"), Purchase)
+    try:
+        line: Line = msgspec.convert(said, kind)
+    except msgspec.ValidationError as error:
+        raise _invalid(str(error)) from None
+    return _checked(line)
+
+
+def sent(line: Line) -> bytes:
+    """The line as JSON, in our order: what is compared when its key comes again. Raises InvalidInput for a NUL."""
+    encoded = _encode(line)
+    if b"\\u0000" in encoded:
+        _require_no_nul(encoded)
+    return encoded
 
 
 def parse(raw: bytes) -> Line:
@@ -68,6 +90,10 @@ def parse(raw: bytes) -> Line:
             line = _decode(_decisions, raw)
         case _:
             line = _decode(_purchases, raw)
+    return _checked(line)
+
+
+def _checked(line: Line) -> Line:
     if line.occurredAt is not None and line.occurredAt.year < EARLIEST_YEAR:
         raise InvalidInput(reason=f"occurredAt is before {EARLIEST_YEAR}", path=("occurredAt",))
     if isinstance(line, Purchase):
@@ -203,18 +229,19 @@ def _invalid(message: str) -> InvalidInput:
 
 def _require_no_nul(raw: bytes) -> None:
     """PostgreSQL's text has no NUL. Raises InvalidInput if a string of the line has one."""
-
-    def walk(value: object, path: tuple[str, ...]) -> None:
-        if isinstance(value, str) and "\0" in value:
-            raise InvalidInput(reason="a string must not contain NUL", path=path)
-        if isinstance(value, dict):
-            for key, inner in value.items():
-                walk(inner, (*path, key))
-        elif isinstance(value, list):
-            for number, inner in enumerate(value):
-                walk(inner, (*path, str(number)))
-
     try:
-        walk(_anything.decode(raw), ())
+        _require_plain(_anything.decode(raw), ())
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedLine(reason=str(error)) from None
+
+
+def _require_plain(value: object, path: tuple[str, ...]) -> None:
+    if isinstance(value, str):
+        if "\0" in value:
+            raise InvalidInput(reason="a string must not contain NUL", path=path)
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            _require_plain(inner, (*path, key))
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            _require_plain(inner, (*path, str(number)))

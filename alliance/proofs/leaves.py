@@ -171,6 +171,7 @@ NOT_IN_LEAVES = {
     "pool_spend": "says who spent points of a pool; what was spent is proved",
     "adjustment": "counts what its operation, which is proved, moved",
     "objection": "says what a merchant holds of a line; the line is proved",
+    "accrual_posting": "says which file an operation, which is proved, came from",
     "member_tier": "follows from the credits, which are proved; some have no operation",
 }
 """Tables that name an operation and are in no leaf, and why."""

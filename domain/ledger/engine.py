@@ -318,11 +318,30 @@ class PostingEngine:
     async def _simulate(self, request: Request) -> Posted:
         """The answer a request would get now: the same load and decision, without lock or write. Raises Refusal."""
         async with self._reading:
-            if self._reader is None or self._reader.is_closed():
-                self._reader = await self.database.connect(statement_timeout="10s")
-            rooms = (self.member_status, self.recovery, self.law, self.funder)
-            books = await store.load(self._reader, _needs([request]), *rooms, simulated=True)
+            books = await self._simulated([request])
         return _posted(request, _decided(request, books)[0], dry_run=True)
+
+    async def _simulated(self, requests: Sequence[Request]) -> Books:
+        if self._reader is None or self._reader.is_closed():
+            self._reader = await self.database.connect(statement_timeout="10s")
+        rooms = (self.member_status, self.recovery, self.law, self.funder)
+        return await store.load(self._reader, _needs(requests), *rooms, simulated=True)
+
+    async def foresee(self, requests: Sequence[Request]) -> list[Outcome]:
+        """The answers that these dry runs would get, one after the other, each over what those before it left."""
+        async with self._reading:
+            books = await self._simulated(requests)
+        return [_foreseen(request, books) for request in requests]
+
+
+def _foreseen(request: Request, books: Books) -> Outcome:
+    try:
+        effect, further = _decided(request, books)
+    except Refusal as refusal:
+        return refusal
+    for one in (effect, *further) if effect is not None else ():
+        books.apply(one)
+    return _posted(request, effect, dry_run=True)
 
 
 _Place = tuple[UUID, UUID, str]

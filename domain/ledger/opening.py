@@ -21,8 +21,8 @@ class Opening(Request):
     the system before. A refusal is not remembered: the row is corrected, and comes again under its key.
     """
 
-    remembers: ClassVar[bool] = False
     counter: ClassVar[AccountKind] = AccountKind.OPENING
+    remembers: bool = False
 
     currency: str
     issuer_id: UUID

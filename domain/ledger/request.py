@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Hashable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 import asyncpg
@@ -447,10 +447,8 @@ class Request(ABC):
     """One call. Subclasses (in commands.py) say what they need and decide.
 
     `as_of` is the edge's clock, `occurred_at` what the client says; `key` is None only where asking twice is harmless.
-    A class that does not `remember` refusals lets a key that was refused be tried again.
+    One that does not `remember` a refusal lets the key be tried again.
     """
-
-    remembers: ClassVar[bool] = True
 
     holder_id: UUID
     key: Key | None
@@ -459,6 +457,7 @@ class Request(ABC):
     occurred_at: datetime
     dry_run: bool = False
     riders: tuple[Rider, ...] = ()
+    remembers: bool = True
 
     @abstractmethod
     def needs(self, needs: Needs) -> None:

@@ -1,5 +1,6 @@
 """`tessera jobs`: what is to be done, what ran out of tries, and starting by hand what the clock would start."""
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from domain.database import Database
     from domain.events.model import Job
 
-SCHEDULED = ("exits", "expire", "forget_keys", "lapse", "notices", "room", "settle")
+SCHEDULED = ("exits", "expire", "feeds", "forget_keys", "lapse", "notices", "room", "settle")
 """Actors that the scheduler adds jobs for."""
 
 JobId = Annotated[UUID, typer.Argument(help="Id of the job.")]
@@ -107,7 +108,7 @@ def schedule(home: Home = None, json: Json = False) -> None:
                         # What was due and not started is started as soon as a scheduler runs.
                         "next_due_at": due.next_at if last.get(due.name) == due.due_at else due.due_at,
                     }
-                    for due in await calendar(session, now())
+                    for due in await calendar(session, now(), timedelta(seconds=settings.feed_poll))
                 ]
 
         rows = with_database(settings, read)

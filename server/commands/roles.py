@@ -35,11 +35,12 @@ def worker(home: Home = None, json: Json = False) -> None:
     """Do the jobs that the relay hands out."""
     with servers("tessera worker", redis=True) as settings:
         _begin(settings, "worker", json)
+        from server.feeds import sources_of
         from server.notifiers import notifiers_of
         from workers.actors import all_actors
         from workers.worker import run_worker
 
-        known = partial(all_actors, notifiers=notifiers_of(settings))
+        known = partial(all_actors, notifiers=notifiers_of(settings), sources=sources_of(settings))
         run_worker(settings, _page(settings, "worker"), known)
 
 

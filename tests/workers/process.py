@@ -32,6 +32,7 @@ class Settings:
     job_redelivery: float = 1.0
     shutdown_seconds: float = 1.0
     stall_seconds: float = 60.0
+    feed_poll: float = 60.0
 
     def secret(self, name: str) -> bytes:
         """A secret for tests."""

@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select
 
+from alliance.accrual.model import FeedRow
+from domain.base import new_id
 from domain.database import Database
 from domain.events.model import ScheduledRun
 from domain.programs.model import AllianceRow
@@ -151,4 +153,6 @@ async def test_the_calendar_says_what_comes_next_also_where_clocks_change(databa
 @pytest.mark.usefixtures("merchants")
 async def test_all_that_the_clock_starts_can_be_started_by_hand(database: Database) -> None:
     async with database.session() as session:
+        session.add(FeedRow(code="tills", merchant_id=new_id(), definition={}))
+        await session.flush()
         assert {due.actor for due in await calendar(session, NOW)} == set(SCHEDULED)

@@ -7,22 +7,28 @@ from workers.actor import Actor
 from workers.actors.accrual import accrual
 from workers.actors.exits import exits, exits_range
 from workers.actors.expiry import expire, expire_range
+from workers.actors.feeds import Feeds
 from workers.actors.holds import lapse, lapse_range
 from workers.actors.messages import PATIENCE, notify, send
 from workers.actors.notices import notices, notices_range
 from workers.actors.retention import forget_keys
 from workers.actors.room import room
 from workers.actors.settlement import settle
+from workers.feeds.files import Sources
 
 Known = Callable[[bytes], Mapping[str, Actor]]
 """The actors of a process, by name, given the secret of idempotency keys."""
 
+NOWHERE = Sources()
 
 NOBODY: Notifiers = {}
 
 
-def all_actors(fingerprint_secret: bytes, notifiers: Notifiers = NOBODY) -> dict[str, Actor]:
-    """The actors by name. Who only hands jobs out needs no notifiers."""
+def all_actors(
+    fingerprint_secret: bytes, notifiers: Notifiers = NOBODY, sources: Sources = NOWHERE
+) -> dict[str, Actor]:
+    """The actors by name; files of feeds are read from `sources`. Who only hands jobs out needs neither these nor
+    notifiers."""
     actors = (
         Actor("accrue", accrual(fingerprint_secret), batch=100),
         Actor("exits", exits),
@@ -38,5 +44,6 @@ def all_actors(fingerprint_secret: bytes, notifiers: Notifiers = NOBODY) -> dict
         Actor("send", send(notifiers), batch=20, policy=PATIENCE),
         Actor("room", room),
         Actor("settle", settle),
+        *Feeds(fingerprint_secret, sources).actors(),
     )
     return {actor.name: actor for actor in actors}

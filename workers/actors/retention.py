@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from alliance.accrual.commands import forget_rows
 from alliance.runtime import Runtime
 from domain.events.commands import add_jobs
 from domain.events.model import HeldJob, NewJob
@@ -18,10 +19,12 @@ KEYS_A_JOB = 20_000
 async def forget_keys(runtime: Runtime, session: AsyncSession, jobs: Sequence[HeldJob]) -> Mapping[UUID, Exception]:
     """Delete idempotency keys that are past their time at `as_of`; where there are more, another job goes on.
 
-    Args: {as_of}.
+    So does what rows of files said that were refused long ago: it names members. Args: {as_of}.
     """
     for job in jobs:
-        forgotten = await retention.forget_keys(session, datetime.fromisoformat(job.args["as_of"]), KEYS_A_JOB)
+        as_of = datetime.fromisoformat(job.args["as_of"])
+        await forget_rows(session, as_of)
+        forgotten = await retention.forget_keys(session, as_of, KEYS_A_JOB)
         if forgotten == KEYS_A_JOB:
             await add_jobs(session, [NewJob("forget_keys", job.args, queue="bulk")])
     return {}
