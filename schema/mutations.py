@@ -164,16 +164,25 @@ RedeemResult = Annotated[
     | _Unspendable
     | StoredValueElsewhere
     | _NotOfPool
+    | DuplicateOrder
     | TooLate,
     strawberry.union("RedeemResult"),
 ]
 HoldPointsResult = Annotated[
-    Held | _Shared | _Still | InsufficientPoints | NoAgreement | _Unspendable | StoredValueElsewhere | _NotOfPool,
+    Held
+    | _Shared
+    | _Still
+    | InsufficientPoints
+    | NoAgreement
+    | _Unspendable
+    | StoredValueElsewhere
+    | _NotOfPool
+    | DuplicateOrder,
     strawberry.union("HoldPointsResult"),
 ]
 _HoldEnded = AlreadyCaptured | AlreadyReleased | HoldLapsed
 CaptureHoldResult = Annotated[
-    Captured | _Shared | _Still | _HoldEnded | HoldExceeded | WholeCardsOnly,
+    Captured | _Shared | _Still | _HoldEnded | HoldExceeded | WholeCardsOnly | DuplicateOrder,
     strawberry.union("CaptureHoldResult"),
 ]
 ReleaseHoldResult = Annotated[Released | _Shared | _HoldEnded, strawberry.union("ReleaseHoldResult")]
@@ -224,7 +233,7 @@ ReinstatePointsResult = Annotated[
     strawberry.union("ReinstatePointsResult"),
 ]
 TopUpResult = Annotated[
-    ToppedUp | _Shared | _Still | BalanceLimitExceeded | StoredValueLimitExceeded,
+    ToppedUp | _Shared | _Still | BalanceLimitExceeded | StoredValueLimitExceeded | DuplicateOrder,
     strawberry.union("TopUpResult"),
 ]
 RefundStoredValueResult = Annotated[

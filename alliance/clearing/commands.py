@@ -207,6 +207,7 @@ def redeem_request(
         "channel": channel,
         "store": store,
         "order_ref": order_ref,
+        "unique_order": merchant.unique_orders,
         "currency": kind.code,
         "issuer_id": kind.merchant_id,
         "slides": slides_of(kind, as_of, runtime.catalogue.merchants_by_id[kind.merchant_id].timezone),

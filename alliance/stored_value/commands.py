@@ -60,6 +60,7 @@ def top_up_request(
         channel=channel,
         store=store,
         order_ref=order_ref,
+        unique_order=merchant.unique_orders,
         currency=kind.code,
         issuer_id=merchant.id,
         paid=_minor(kind, paid, "paid"),

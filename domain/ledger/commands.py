@@ -10,12 +10,9 @@ from sqlalchemy import Table
 
 from domain.base import new_id
 from domain.errors import InvalidInput
-from domain.ledger.errors import (
-    BalanceLimitExceeded,
-    DuplicateOrder,
-    InsufficientPoints,
-)
-from domain.ledger.model import AccountKind, OperationKind, OperationNote, OrderReference
+from domain.ledger import unique
+from domain.ledger.errors import BalanceLimitExceeded, InsufficientPoints
+from domain.ledger.model import AccountKind, OperationKind, OperationNote
 from domain.ledger.request import Books, Effect, EntryState, Needs, Request
 from domain.ledger.rules import LotState, Sliding, allocate, available, exchanged_lots
 from domain.money import MAX_INTEGER
@@ -29,13 +26,15 @@ Taken = list[tuple[LotState, int]]
 class AtMerchant(Request):
     """What earn, redeem and exchange share: where it happened.
 
-    `slides` says, by currency and span, to when it moves the date of lots that end by inactivity (R4).
+    `slides` says, by currency and span, to when it moves the date of lots that end by inactivity (R4). A `unique_order`
+    is booked once of a kind (R12).
     """
 
     merchant_id: UUID
     channel: str | None = None
     store: str | None = None
     order_ref: str | None = None
+    unique_order: bool = False
     slides: Mapping[tuple[str, str], datetime] | None = None
 
     def needs(self, needs: Needs) -> None:
@@ -94,20 +93,14 @@ class Earn(AtMerchant):
     expires_at: datetime | None = None
     decisions: list[Any] | None = None
     lines: list[Any] | None = None
-    unique_order: bool = False
     beside: tuple[Grant, ...] = ()
     agreement_version: int | None = None
 
-    @property
-    def _order(self) -> tuple[UUID, str, str] | None:
-        unique = self.unique_order and self.order_ref
-        return (self.merchant_id, str(self.order_ref), OperationKind.EARN.value) if unique else None
-
     def needs(self, needs: Needs) -> None:
-        """Also who booked the order, where orders are unique (R12)."""
+        """Also who booked the order, where orders are unique."""
         AtMerchant.needs(self, needs)
-        if self._order:
-            needs.orders.add(self._order)
+        if order := unique.order_of(self, OperationKind.EARN):
+            needs.orders.add(order)
         if self.agreement_version is not None:
             needs.funded.add((self.issuer_id, self.funder_id, self.agreement_version))
 
@@ -116,17 +109,12 @@ class Earn(AtMerchant):
         books.require_active(self.holder_id)
         if self.points < 0:
             raise InvalidInput(reason="points must not be negative", path=("points",))
-        order = self._order
-        if order is not None and (first := books.orders.get(order)) is not None:
-            raise DuplicateOrder(order=self.order_ref, operation=str(first), path=("orderRef",))
+        order = unique.order_of(self, OperationKind.EARN)
+        unique.require_new(books, order)
         effect = self.grant(books)
         for grant in self.beside:
             self._grant(books, effect, grant)
-        if order is not None:
-            effect.order = order
-            row = {"merchant_id": order[0], "order_ref": order[1], "kind": order[2]}
-            row |= {"holder_id": self.holder_id, "operation_id": effect.operation["id"]}
-            effect.rows.append((OrderReference.__table__, row))  # type: ignore[arg-type]
+        unique.keep(effect, order)
         return self.ride(books, effect)
 
     def grant(self, books: Books) -> Effect:
@@ -156,13 +144,20 @@ class Redeem(AtMerchant):
     decisions: list[Any] | None = None
 
     def needs(self, needs: Needs) -> None:
-        """Also the lots that pay."""
+        """Also the lots that pay, and who booked the order, where orders are unique."""
         AtMerchant.needs(self, needs)
         needs.debit((self.holder_id, self.currency), self.points, self.as_of)
+        if order := unique.order_of(self, OperationKind.REDEEM):
+            needs.orders.add(order)
+
+    def admit(self, books: Books) -> None:
+        """Raises MemberNotActive, DuplicateOrder."""
+        books.require_active(self.holder_id)
+        unique.require_new(books, unique.order_of(self, OperationKind.REDEEM))
 
     def decide(self, books: Books) -> Effect | None:
-        """One entry and its allocations. Raises MemberNotActive, InsufficientPoints."""
-        books.require_active(self.holder_id)
+        """One entry and its allocations. Raises MemberNotActive, DuplicateOrder, InsufficientPoints."""
+        self.admit(books)
         return self.spend(books, take(books, self.holder_id, self.currency, self.points, self.as_of))
 
     def spend(self, books: Books, taken: Taken) -> Effect:
@@ -174,6 +169,7 @@ class Redeem(AtMerchant):
         effect.allocations.extend((lot, -part) for lot, part in taken)
         if self.slides:
             effect.slides = self.slid(books)
+        unique.keep(effect, unique.order_of(self, OperationKind.REDEEM))
         return self.ride(books, effect)
 
 

@@ -29,8 +29,8 @@ class HoldPoints(Redeem):
     agreement_version: int | None = None
 
     def decide(self, books: Books) -> Effect:
-        """Its lots, by R1's order. Raises MemberNotActive, InsufficientPoints."""
-        books.require_active(self.holder_id)
+        """Its lots, by R1's order. Raises MemberNotActive, DuplicateOrder, InsufficientPoints."""
+        self.admit(books)
         taken = take(books, self.holder_id, self.currency, self.points, self.as_of)
         hold_id = new_id()
         hold = {
@@ -72,10 +72,14 @@ class CaptureHold(Redeem):
         needs.holds.add((self.holder_id, self.hold_id))
 
     def decide(self, books: Books) -> Effect:
-        """As a redemption. Raises MemberNotActive, NotFound, HoldExceeded, and for a hold that has ended
-        AlreadyCaptured, AlreadyReleased, HoldLapsed."""
+        """As a redemption.
+
+        Raises MemberNotActive, NotFound, DuplicateOrder, HoldExceeded, and for a hold that has ended AlreadyCaptured,
+        AlreadyReleased, HoldLapsed.
+        """
         books.require_active(self.holder_id)
         hold = _open(books, self.holder_id, self.hold_id, self.as_of)
+        self.admit(books)
         if self.points <= 0:
             raise InvalidInput(reason="points must be positive", path=("points",))
         if self.points > hold.points:

@@ -20,8 +20,9 @@ class RedeemForOrder(Redeem):
         needs.wallets.add((self.holder_id, self.currency))
 
     def decide(self, books: Books) -> Effect | None:
-        """As a redemption, with what riders refuse refused; None where it comes to zero. Raises MemberNotActive."""
-        books.require_active(self.holder_id)
+        """As a redemption, with what riders refuse refused; None where it comes to zero. Raises MemberNotActive,
+        DuplicateOrder."""
+        self.admit(books)
         have = books.spendable(self.holder_id, self.currency, self.as_of)
         points = part_in_points(self.points, have, self.unit, self.minimum)
         effect = self.spend(books, allocate(books.open_lots(self.holder_id, self.currency), points, self.as_of))

@@ -14,7 +14,7 @@ import asyncpg
 
 from domain.base import new_id
 from domain.errors import InvalidInput, NotFound
-from domain.ledger import model
+from domain.ledger import model, unique
 from domain.ledger.commands import POINTS, effect_of, note_row, require_room
 from domain.ledger.errors import AlreadyReversed, InsufficientPoints, NotReversible
 from domain.ledger.model import AccountKind, OperationKind
@@ -66,6 +66,7 @@ class TopUp(Request):
     channel: str | None = None
     store: str | None = None
     order_ref: str | None = None
+    unique_order: bool = False
     currency: str
     issuer_id: UUID
     paid: int
@@ -73,14 +74,21 @@ class TopUp(Request):
     bonus_expires_at: datetime | None = None
 
     def needs(self, needs: Needs) -> None:
-        """The member's status, and what the riders ask for."""
+        """The member's status, what the riders ask for, and who booked the order, where orders are unique (R12)."""
         needs.members.add(self.holder_id)
+        if order := unique.order_of(self, OperationKind.TOP_UP):
+            needs.orders.add(order)
         for rider in self.riders:
             rider.needs(needs)
 
     def decide(self, books: Books) -> Effect:
-        """An entry and a lot for each part. Raises InvalidInput, NotFound, MemberNotActive, BalanceLimitExceeded."""
+        """An entry and a lot for each part.
+
+        Raises InvalidInput, NotFound, MemberNotActive, DuplicateOrder, BalanceLimitExceeded.
+        """
         books.require_active(self.holder_id)
+        order = unique.order_of(self, OperationKind.TOP_UP)
+        unique.require_new(books, order)
         if self.paid <= 0 or self.bonus < 0:
             path = "paid" if self.paid <= 0 else "bonus"
             raise InvalidInput(reason="an amount must be more than zero", path=(path,))
@@ -95,6 +103,7 @@ class TopUp(Request):
             effect.lots.append(self._lot(effect, first, self.bonus, self.bonus_expires_at))
         effect.lots.append(self._lot(effect, second, self.paid, None))
         effect.data |= {"paid": self.paid, "bonus": self.bonus}
+        unique.keep(effect, order)
         for rider in self.riders:
             rider.ride(books, effect)
         _note(books, effect, self.currency, (self.paid, self.bonus), ToppedUp(second, first if self.bonus else None))

@@ -23,7 +23,7 @@ from alliance.stored_value.errors import (
 from alliance.stored_value.queries import Deposit, deposits
 from domain.database import Database
 from domain.errors import InvalidInput, NotAllowed, NotFound
-from domain.ledger.errors import GiftsNotAllowed, InsufficientPoints
+from domain.ledger.errors import DuplicateOrder, GiftsNotAllowed, InsufficientPoints
 from domain.ledger.request import Posted
 from domain.members.model import MemberIdentifier
 from tests.alliance.file.alliances import SMALL
@@ -237,3 +237,15 @@ async def test_l04_a_group_may_agree_to_take_it(database: Database) -> None:
     grouped = text.replace("jurisdiction: US-OH\n", "jurisdiction: US-OH\n    settings: {group: family}\n")
     async with database.transaction() as session:
         assert (await apply(session, parse(grouped, "x.yaml"), NOON)).changed
+
+
+async def test_r12_an_order_is_topped_up_once_where_orders_are_unique(house: House) -> None:
+    member = await house.member()
+    await top_up(house, member, "1.00", order_ref="o-1")
+    await top_up(house, member, "1.00", order_ref="o-1")
+    catalogue = house.runtime.catalogue
+    grocer = replace(catalogue.merchants["grocer"], unique_orders=True)
+    house.runtime.catalogue = replace(catalogue, merchants=dict(catalogue.merchants) | {"grocer": grocer})
+    await top_up(house, member, "1.00", order_ref="o-2")
+    with pytest.raises(DuplicateOrder):
+        await top_up(house, member, "1.00", order_ref="o-2")
