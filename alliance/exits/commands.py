@@ -11,6 +11,7 @@ from domain.ledger.exits import Exit, FollowExit, ReverseExit
 from domain.ledger.request import Key
 from domain.money import PRICE, exponent
 from domain.programs.catalogue import Catalogue, Currency, ForcedExitTerms, Merchant
+from domain.programs.prepaid import FORCED_EXIT_FORBIDDEN
 from domain.programs.rules import expiry_instant
 
 
@@ -65,6 +66,7 @@ def exit_request(
         price=(policy.worth, PRICE // 10 ** exponent(policy.worth_currency)),
         change_expires_at=expiry_instant(into.policy_at(as_of).expiry, as_of, issuer.timezone),
         version=policy.version,
+        protecting=frozenset(FORCED_EXIT_FORBIDDEN),
     )
 
 

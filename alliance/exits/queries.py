@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from alliance.exits.commands import Programme, worth_at
 from domain.ledger.due import going
 from domain.ledger.exits import FLOWS
+from domain.programs.prepaid import FORCED_EXIT_FORBIDDEN
 
 _OPEN = """NOT l.spent AND l.currency = :currency AND l.issuer_id = :issuer_id AND l.funder_id = :issuer_id
     AND l.remaining > l.held AND (l.expires_at IS NULL OR l.expires_at > :as_of OR l.sliding_id IS NOT NULL)"""
@@ -53,6 +54,7 @@ _DUE = text(f"""
         SELECT l.holder_id, sum(l.remaining - l.held)::bigint AS points FROM lot l
         WHERE {_OPEN} AND l.holder_id >= :first
           AND (CAST(:before AS uuid) IS NULL OR l.holder_id < CAST(:before AS uuid)) AND {going("l.holder_id")}
+          AND NOT EXISTS (SELECT FROM member m WHERE m.id = l.holder_id AND m.jurisdiction = ANY(:protecting))
         GROUP BY 1
     ), flow AS (
         SELECT h.holder_id, f.kind, f.amount * coalesce(w.worth, :worth) AS worth
@@ -81,11 +83,15 @@ _DUE = text(f"""
 async def due_exits(
     session: AsyncSession, programme: Programme, as_of: datetime, first: uuid.UUID, before: uuid.UUID | None
 ) -> Sequence[DueExit]:
-    """Of the holders from `first` to before `before` who are not stopped whose points are due to be sold at `as_of`."""
+    """Of the holders from `first` to before `before` whose points are due to be sold at `as_of`.
+
+    Not of those who are stopped, nor of those who live where the law protects them (R5).
+    """
     measure = worth_at(programme.currency, programme.terms)
     policies = programme.currency.policies
     values = _of(programme, as_of) | {"first": first, "before": before, "times": programme.terms.times}
     values |= {"versions": [policy.version for policy in policies], "worth": measure(as_of)}
+    values |= {"protecting": list(FORCED_EXIT_FORBIDDEN)}
     values["worths"] = [1 if programme.terms.measure == "quantity" else policy.worth or 0 for policy in policies]
     return [DueExit(*row) for row in await session.execute(_DUE, values)]
 

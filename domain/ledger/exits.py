@@ -101,7 +101,8 @@ class Exit(Request):
     """Sell all active, unheld lots that `issuer_id` issued and funds, where enough was earned and not spent.
 
     `worth_at` measures; `price` is what a point is sold for, as minor units of the change over points. The change
-    lives until `change_expires_at` (None: for ever), or as long as the longest lot sold.
+    lives until `change_expires_at` (None: for ever), or as long as the longest lot sold. Who lives where the law
+    is `protecting` them keeps their points.
     """
 
     currency: str
@@ -112,6 +113,7 @@ class Exit(Request):
     price: tuple[int, int]
     change_expires_at: datetime | None
     version: int = 1
+    protecting: frozenset[str] = frozenset()
 
     @property
     def _wallet(self) -> Wallet:
@@ -163,9 +165,9 @@ class Exit(Request):
     def _sell(self, books: Books, lots: Sequence[LotState], follows: UUID | None) -> Effect | None:
         """One operation: points out, change in. None where nothing is free, or so little that it brings nothing.
 
-        Nor while the wallet owes points: what it has is not its own (R17).
+        Nor while the wallet owes points: what it has is not its own (R17). Nor where the law protects the member.
         """
-        if books.debt(self.holder_id, self.currency):
+        if books.debt(self.holder_id, self.currency) or books.jurisdictions.get(self.holder_id) in self.protecting:
             return None
         taken: Taken = [(lot, lot.free) for lot in lots if lot.free and lot.is_live(self.as_of)]
         points = sum(part for _, part in taken)

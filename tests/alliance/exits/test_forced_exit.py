@@ -6,10 +6,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
 from alliance.clearing.adjustments import adjust_request
 from alliance.clearing.holds import hold_request, release_request
-from alliance.exits.commands import reverse_exit_request
+from alliance.exits.commands import exit_request, programmes, reverse_exit_request
 from alliance.file import FileErrors, parse
 from alliance.gifts.commands import gift_request
 from alliance.stored_value.commands import refund_request
@@ -19,7 +20,9 @@ from domain.events.model import HeldJob
 from domain.ledger.errors import AlreadyReversed, GiftsNotAllowed, InsufficientPoints
 from domain.ledger.queries import WalletKey, lifetime
 from domain.ledger.request import Posted
+from domain.members.model import Member
 from domain.notices.model import Outcome
+from domain.programs.prepaid import FORCED_EXIT_FORBIDDEN
 from tests.alliance.exits.support import WEEK, all_exits, night, notices, operation_of, sold, switch_on, tell
 from tests.alliance.file.alliances import SMALL
 from tests.alliance.jobs import work_off
@@ -67,6 +70,23 @@ async def test_r13_ranges_are_done_each_by_itself_and_a_holder_who_is_stopped_is
         for notice in await notices(house):
             await tell(house.runtime, notice, NOON)
     assert {one.holder_id for one in await all_exits(house)} == {*people} - {people[1]}
+
+
+async def test_r13_r05_the_law_of_where_a_member_lives_protects_them_too(house: House) -> None:
+    """Nor by a request that was made before they moved there."""
+    switch_on(house)
+    there = sorted(FORCED_EXIT_FORBIDDEN)[0]
+    ann, bob, moved = await house.member(jurisdiction=there), await house.member(), await house.member()
+    for person in (ann, bob, moved):
+        await house.earn(person, "grocer", 100)
+    await night(house)
+    assert {notice.holder_id for notice in await notices(house)} == {bob, moved}
+    async with house.runtime.database.transaction() as session:
+        await session.execute(update(Member).where(Member.id == moved).values(jurisdiction=there))
+    [programme] = programmes(house.runtime.catalogue, NOON)
+    calls = [exit_request(house.runtime, programme, holder_id=one, as_of=NOON + WEEK) for one in (ann, bob, moved)]
+    assert [getattr(one, "points", None) for one in await house.runtime.engine.post_many(calls)] == [0, 100, 0]
+    assert [one.holder_id for one in await all_exits(house)] == [bob]
 
 
 async def test_r13_net_of_returns(house: House) -> None:
