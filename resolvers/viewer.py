@@ -13,6 +13,7 @@ class Scope(StrEnum):
 
     MEMBERS_READ = "members:read"
     MEMBERS_WRITE = "members:write"
+    MEMBERS_SIGN_IN = "members:sign-in"
     IDENTIFIERS_READ = "identifiers:read"
     POINTS_READ = "points:read"
     POINTS_EARN = "points:earn"
@@ -44,6 +45,7 @@ class Scope(StrEnum):
 MEANING: dict[Scope, str] = {
     Scope.MEMBERS_READ: "look up members and their memberships; identifiers are masked",
     Scope.MEMBERS_WRITE: "enrol members and link identifiers",
+    Scope.MEMBERS_SIGN_IN: "exchange what one knows of a member for a token of theirs",
     Scope.IDENTIFIERS_READ: "see identifiers in full",
     Scope.POINTS_READ: "see wallets and operations",
     Scope.POINTS_EARN: "earn points for purchases, one by one and by feed",
@@ -90,8 +92,9 @@ DEFAULT_SCOPES: dict[Kind, frozenset[str]] = {
 ALLOWED_SCOPES: dict[Kind, frozenset[str]] = {
     "member": DEFAULT_SCOPES["member"] | {Scope.POINTS_SPEND},
     "merchant": DEFAULT_SCOPES["merchant"]
-    | {Scope.IDENTIFIERS_READ, Scope.POINTS_GIVE, Scope.POINTS_TRANSFER, Scope.POINTS_ADJUST, Scope.SETTLEMENT_WRITE}
-    | {Scope.CYCLE_CONFIRM, Scope.CYCLE_RECEIVE, Scope.CYCLE_OBJECT, Scope.AGREEMENTS_WRITE, Scope.WEBHOOKS_WRITE},
+    | {Scope.MEMBERS_SIGN_IN, Scope.IDENTIFIERS_READ, Scope.POINTS_GIVE, Scope.POINTS_TRANSFER, Scope.POINTS_ADJUST}
+    | {Scope.CYCLE_CONFIRM, Scope.CYCLE_RECEIVE, Scope.CYCLE_OBJECT, Scope.SETTLEMENT_WRITE}
+    | {Scope.AGREEMENTS_WRITE, Scope.WEBHOOKS_WRITE},
     "operator": frozenset(Scope),
     "auditor": _READS,
 }

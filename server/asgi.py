@@ -85,7 +85,7 @@ def tune_collection() -> None:
 def _routes(runtime: Runtime, metrics: Metrics, settings: Settings) -> list[BaseRoute]:
     """The busiest first."""
     verifier = TokenVerifier(settings.secret("token"))
-    tokens = TokenEndpoint(runtime.database, settings.secret("token"))
+    tokens = TokenEndpoint(runtime.database, lambda: runtime.catalogue, settings.secret("token"), verifier)
     graphql = graphql_app(runtime, verifier, settings)
     return [
         Route("/graphql", graphql),

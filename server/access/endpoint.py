@@ -1,4 +1,4 @@
-"""POST /oauth/token: client credentials (RFC 6749, section 4.4), by HTTP Basic or in the form."""
+"""POST /oauth/token: client credentials (RFC 6749, section 4.4), by HTTP Basic or in the form; token exchange."""
 
 import base64
 import binascii
@@ -6,6 +6,7 @@ import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 from typing import cast
 from urllib.parse import parse_qsl, unquote_plus
 
@@ -13,27 +14,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from domain.database import Database
-from resolvers.viewer import Kind, Viewer
+from domain.programs.catalogue import Catalogue
+from resolvers.viewer import Kind, Verifier, Viewer
+from server.access import exchange
+from server.access.errors import OAuthError
+from server.access.exchange import MemberExchange, actor_of
 from server.access.model import OAuthClient
 from server.access.secrets import is_busy, is_secret
-from server.access.tokens import LIFETIME, issue_token
+from server.access.tokens import LIFETIME, MEMBER_LIFETIME, issue_token
 
 LARGEST_FORM = 8192
 """Bytes."""
-
-
-class OAuthError(Exception):
-    """A refusal of the token endpoint: `code` by RFC 6749, section 5.2."""
-
-    def __init__(
-        self, code: str, description: str, *, status: int = 400, headers: dict[str, str] | None = None
-    ) -> None:
-        self.response = JSONResponse(
-            {"error": code, "error_description": description},
-            status,
-            {"Cache-Control": "no-store", **(headers or {})},
-        )
-        super().__init__(code)
 
 
 class Attempts:
@@ -65,9 +56,19 @@ class Attempts:
 class TokenEndpoint:
     """Hands out access tokens. `post` is the Starlette endpoint."""
 
-    def __init__(self, database: Database, secret: bytes, *, attempts: Attempts | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        catalogue: Callable[[], Catalogue],
+        secret: bytes,
+        verifier: Verifier,
+        *,
+        attempts: Attempts | None = None,
+    ) -> None:
         self._database = database
+        self._members = MemberExchange(database, catalogue)
         self._secret = secret
+        self._verifier = verifier
         self._attempts = attempts or Attempts()
 
     async def post(self, request: Request) -> Response:
@@ -79,21 +80,35 @@ class TokenEndpoint:
 
     async def _granted(self, request: Request) -> Response:
         form = await _form(request)
-        if "grant_type" not in form:
-            raise OAuthError("invalid_request", "grant_type is missing")
-        if form["grant_type"] != "client_credentials":
-            raise OAuthError("unsupported_grant_type", "only client_credentials is supported")
-        client_id, secret = _credentials(request, form)
-        client = await self._authenticated(client_id, secret, request.client.host if request.client else "")
-        scopes = _narrowed(client, form.get("scope"))
-        viewer = Viewer(cast(Kind, client.kind), client.id, client.id, client.merchant_id, None, scopes)
+        match form.get("grant_type"):
+            case None:
+                raise OAuthError("invalid_request", "grant_type is missing")
+            case "client_credentials":
+                client = await self._client_of(request, form)
+                viewer = replace(client, scopes=_narrowed(client, form.get("scope")))
+                return self._token(viewer, LIFETIME)
+            case exchange.GRANT:
+                actor = actor_of(self._verifier, form) or await self._client_of(request, form)
+                viewer = await self._members.member(actor, form)
+                return self._token(viewer, MEMBER_LIFETIME, issued_token_type=exchange.ACCESS_TOKEN)
+            case _:
+                raise OAuthError("unsupported_grant_type", "client_credentials and token-exchange are supported")
+
+    def _token(self, viewer: Viewer, lifetime: int, **more: str) -> Response:
         answer = {
-            "access_token": issue_token(self._secret, viewer),
+            "access_token": issue_token(self._secret, viewer, lifetime=lifetime),
             "token_type": "Bearer",
-            "expires_in": LIFETIME,
-            "scope": " ".join(sorted(scopes)),
+            "expires_in": lifetime,
+            "scope": " ".join(sorted(viewer.scopes)),
+            **more,
         }
         return JSONResponse(answer, headers={"Cache-Control": "no-store", "Pragma": "no-cache"})
+
+    async def _client_of(self, request: Request, form: dict[str, str]) -> Viewer:
+        """The client whose id and secret came with the call, as a viewer with all of its scopes."""
+        client_id, secret = _credentials(request, form)
+        client = await self._authenticated(client_id, secret, request.client.host if request.client else "")
+        return Viewer(cast(Kind, client.kind), client.id, client.id, client.merchant_id, None, frozenset(client.scopes))
 
     async def _authenticated(self, client_id: str, secret: str, host: str) -> OAuthClient:
         """The client with this id and secret; every failure looks the same and takes as long."""
@@ -166,11 +181,11 @@ def _invalid_client(description: str) -> OAuthError:
     )
 
 
-def _narrowed(client: OAuthClient, asked: str | None) -> frozenset[str]:
+def _narrowed(client: Viewer, asked: str | None) -> frozenset[str]:
     """The scopes that were asked for, all of which must be the client's; all of its own if none were."""
     if asked is None:
-        return frozenset(client.scopes)
+        return client.scopes
     scopes = frozenset(asked.split())
-    if not scopes or not scopes <= frozenset(client.scopes):
+    if not scopes or not scopes <= client.scopes:
         raise OAuthError("invalid_scope", "the client does not have this scope")
     return scopes

@@ -17,6 +17,7 @@ from domain.database import Database
 from domain.errors import InvalidInput, NotFound
 from domain.members.model import Member, MemberNumber
 from domain.members.rules import member_number
+from domain.programs.catalogue import Catalogue
 from domain.programs.model import MerchantRow
 from resolvers.viewer import DEFAULT_SCOPES, Scope
 from server.access.clients import create_client, trial_token
@@ -62,7 +63,12 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def http(database: Database, clock: Clock) -> AsyncIterator[httpx.AsyncClient]:
-    endpoint = TokenEndpoint(database, SECRET, attempts=Attempts(most=3, window=60, clock=clock))
+    def no_catalogue() -> Catalogue:
+        raise AssertionError("clients' tokens have nothing to do with members")
+
+    endpoint = TokenEndpoint(
+        database, no_catalogue, SECRET, TokenVerifier(SECRET), attempts=Attempts(most=3, window=60, clock=clock)
+    )
     app = Starlette(routes=[Route("/oauth/token", endpoint.post, methods=["POST"])])
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
         yield client

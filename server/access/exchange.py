@@ -1,0 +1,91 @@
+"""Token exchange (RFC 8693): a merchant's server says which of its members is signed in there, for a token of theirs.
+
+The subject token is what the merchant knows the member by: their number, or an identifier of a declared type. The
+merchant authenticates with its client's secret, or names its own access token as the actor token, which spares a call
+the time that a secret takes to check.
+"""
+
+import uuid
+from collections.abc import Callable, Mapping
+
+from domain.database import Database
+from domain.errors import Refusal
+from domain.members.model import IdentifierRef, Member, MemberRef, MemberStatus
+from domain.members.queries import resolve
+from domain.programs.catalogue import Catalogue
+from resolvers.viewer import ALLOWED_SCOPES, DEFAULT_SCOPES, InvalidToken, Scope, Verifier, Viewer
+from server.access.errors import OAuthError
+
+GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
+ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105
+MEMBER_NUMBER = "urn:tessera:token-type:member-number"
+IDENTIFIER = "urn:tessera:token-type:identifier:"
+"""Before the identifier's type, such as CARD; its issuer, where the type does not tell, is `subject_issuer`."""
+
+
+def actor_of(verifier: Verifier, form: Mapping[str, str]) -> Viewer | None:
+    """Who acts by the actor token of this form, if it has one. Raises OAuthError if it is no good."""
+    if "actor_token" not in form:
+        return None
+    if form.get("actor_token_type") != ACCESS_TOKEN:
+        raise OAuthError("invalid_request", f"actor_token_type must be {ACCESS_TOKEN}")
+    try:
+        return verifier.verify(form["actor_token"])
+    except InvalidToken as error:
+        raise OAuthError("invalid_request", f"actor_token: {error}") from None
+
+
+class MemberExchange:
+    """Finds the member whom a merchant signs in."""
+
+    def __init__(self, database: Database, catalogue: Callable[[], Catalogue]) -> None:
+        self._database = database
+        self._catalogue = catalogue
+
+    async def member(self, actor: Viewer, form: Mapping[str, str]) -> Viewer:
+        """The member that `form` names, as a viewer through the actor's client. Raises OAuthError.
+
+        One that never joined the actor's merchant is as one that is not there.
+        """
+        if actor.kind != "merchant" or Scope.MEMBERS_SIGN_IN not in actor.scopes:
+            raise OAuthError("unauthorized_client", f"this is for merchants' clients with {Scope.MEMBERS_SIGN_IN}")
+        if form.get("requested_token_type", ACCESS_TOKEN) != ACCESS_TOKEN:
+            raise OAuthError("invalid_request", f"requested_token_type can only be {ACCESS_TOKEN}")
+        scopes = _narrowed(actor, form.get("scope"))
+        member_id = await self._found(actor, _subject(form))
+        return Viewer("member", actor.client_id, member_id, None, member_id, scopes)
+
+    async def _found(self, actor: Viewer, ref: MemberRef) -> uuid.UUID:
+        catalogue = self._catalogue()
+        merchant = next((one.code for one in catalogue.merchants.values() if one.id == actor.merchant_id), "")
+        async with self._database.session() as session:
+            [found] = await resolve(session, catalogue, [(merchant, ref)])
+            if isinstance(found, Refusal) or not found.joined:
+                raise OAuthError("invalid_request", "subject_token: no member of this merchant is known by it")
+            member = await session.get_one(Member, found.member_id)
+        if member.status == MemberStatus.CLOSED:
+            raise OAuthError("invalid_request", "subject_token: the member has left")
+        return member.id
+
+
+def _subject(form: Mapping[str, str]) -> MemberRef:
+    """What the subject token says of a member."""
+    value, kind = form.get("subject_token"), form.get("subject_token_type", "")
+    if value is None:
+        raise OAuthError("invalid_request", "subject_token is missing")
+    if kind == MEMBER_NUMBER:
+        return value
+    if kind.startswith(IDENTIFIER):
+        return IdentifierRef(kind.removeprefix(IDENTIFIER), form.get("subject_issuer"), value)
+    raise OAuthError("invalid_request", f"subject_token_type must be {MEMBER_NUMBER} or begin with {IDENTIFIER}")
+
+
+def _narrowed(actor: Viewer, asked: str | None) -> frozenset[str]:
+    """What was asked for, or else what members may; never to spend or see what the actor itself may not."""
+    withheld = {Scope.POINTS_SPEND, Scope.IDENTIFIERS_READ} - actor.scopes
+    if asked is None:
+        return DEFAULT_SCOPES["member"] - withheld
+    scopes = frozenset(asked.split())
+    if not scopes or not scopes <= ALLOWED_SCOPES["member"] - withheld:
+        raise OAuthError("invalid_scope", "the member's token cannot have this scope")
+    return scopes
