@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx
 import pytest
@@ -12,7 +13,7 @@ from starlette.routing import Route
 from alliance.runtime import Runtime
 from domain.members.commands import enrol
 from domain.members.model import EnrolAsk, Enrolled, IdentifierRef
-from resolvers.viewer import DEFAULT_SCOPES, Scope
+from resolvers.viewer import ALLOWED_SCOPES, DEFAULT_SCOPES, MEANING, Kind, Scope
 from server.access.clients import create_client, trial_token
 from server.access.endpoint import TokenEndpoint
 from server.access.exchange import ACCESS_TOKEN, GRANT, IDENTIFIER, MEMBER_NUMBER
@@ -147,6 +148,17 @@ async def test_what_cannot_be_exchanged(
     answer = await exchange(**{"actor_token": await actor(), "actor_token_type": ACCESS_TOKEN, **fields})
     assert (answer.status_code, answer.json()["error"]) == (400, error)
     assert says in answer.json()["error_description"]
+
+
+def test_the_page_has_each_scope_and_who_may_have_it() -> None:
+    def mark(kind: Kind, scope: Scope) -> str:
+        return "yes" if scope in DEFAULT_SCOPES[kind] else "if given" if scope in ALLOWED_SCOPES[kind] else ""
+
+    kinds: list[Kind] = ["member", "merchant", "operator", "auditor"]
+    wanted = {f"`{scope}`": [meaning, *(mark(kind, scope) for kind in kinds)] for scope, meaning in MEANING.items()}
+    lines = Path("docs/access.md").read_text().splitlines()
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("| `")]
+    assert {scope: rest for scope, *rest in cells} == wanted
 
 
 async def test_who_may_not_exchange(runtime: Runtime, exchange: Exchange, ann: Enrolled) -> None:
