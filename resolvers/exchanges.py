@@ -58,6 +58,7 @@ async def quote(context: Context, sent: Sent) -> Quote:
         key=key,
         as_of=context.as_of,
         client_id=context.signed_in.client_id,
+        reserve=bool(sent.get("reserve")),
     )
     posted = await context.runtime.engine.post(request)
     if request.offered is not None and not posted.duplicate:

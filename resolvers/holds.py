@@ -59,8 +59,7 @@ async def release(context: Context, sent: Sent) -> tuple[Posted, str]:
     key = key_of(context, "releaseHold", sent)
     hold = await _own(context, sent["hold"])
     request = release_request(
-        holder_id=hold.holder_id,
-        hold_id=hold.id,
+        hold=hold,
         as_of=context.as_of,
         key=key,
         client_id=context.signed_in.client_id,

@@ -65,7 +65,7 @@ def expiry_in_words(policy: ExpiryPolicy) -> str:
     return "never"
 
 
-@strawberry.type(description="An offer whose rate holds until it expires. It is used once, and reserves nothing.")
+@strawberry.type(description="An offer whose rate holds until it expires. It is used once.")
 class Quote:
     """`fee` is in points, and part of pointsOut."""
 
@@ -75,6 +75,7 @@ class Quote:
     points_in: Points
     fee: Points
     expires_at: datetime
+    reserves: bool = strawberry.field(description="Whether room was kept for it under the issuer's cap.")
 
     @classmethod
     def of(cls, row: QuoteRow) -> Self:
@@ -86,4 +87,5 @@ class Quote:
             points_in=Points(row.points_in),
             fee=Points(row.fee),
             expires_at=row.expires_at,
+            reserves=row.reserves,
         )

@@ -272,6 +272,9 @@ class QuoteExchangeInput:
     to: str = strawberry.field(description="The code of the points that come.")
     points_out: Points | None = strawberry.UNSET
     points_in: Points | None = strawberry.UNSET
+    reserve: bool | None = strawberry.field(
+        default=False, description="Keep room under the issuer's cap until the quote is used or expires."
+    )
 
 
 @passed_as_sent

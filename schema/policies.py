@@ -127,7 +127,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "Transfer": _all(PARENT, "currency points balanceAfter"),
     "Decision": _all(PARENT, "kind rule version points currency"),
     "ExchangeOption": _all(PARENT, "to rate block step remainingToday expiryRule changesOn blockedBy"),
-    "Quote": _all(PARENT, "id rate pointsOut pointsIn fee expiresAt"),
+    "Quote": _all(PARENT, "id rate pointsOut pointsIn fee expiresAt reserves"),
     "Merchant": {
         **_all(PARENT, "id code name timezone store currencies defaultCurrency tiers"),
         **_all(by(*READERS, scope=Scope.POINTS_READ), "balances"),

@@ -1,11 +1,12 @@
 """Holding points for a merchant and capturing them, as requests for the posting engine (R14).
 
 A hold at a partner keeps the version of the agreement that was in force: whenever it is captured, it is settled at that
-version's price (A2). Nothing is owed before.
+version's price (A2). Nothing is owed before; what a capture would make owed is reserved under the issuer's cap (A5).
 """
 
 import uuid
 from datetime import datetime, timedelta
+from functools import partial
 
 from alliance.agreements.book import AgreementVersion
 from alliance.clearing.commands import currency_of, require_spendable, require_store
@@ -13,10 +14,14 @@ from alliance.clearing.errors import NoAgreement
 from alliance.clearing.grants import slides_of
 from alliance.clearing.riders import Owing, Refusing
 from alliance.clearing.rules import Owed, obligations
+from alliance.exposure.positions import raised
+from alliance.exposure.promises import Kept, LettingGo, Reserving
+from alliance.exposure.riders import Capped, Promised, capped
 from alliance.runtime import Runtime
 from alliance.stored_value.rules import elsewhere
 from domain.errors import InvalidInput
-from domain.ledger.holds import CaptureHold, HoldPoints, ReleaseHold
+from domain.ledger.due import DueHold
+from domain.ledger.holds import CaptureHold, HoldPoints, LapseHold, ReleaseHold
 from domain.ledger.model import Hold
 from domain.ledger.request import Key, Rider
 from domain.pools.riders import MOVERS, InPool, OfHold
@@ -57,7 +62,7 @@ def hold_request(
     require_store(merchant, store)
     require_spendable(kind, points, as_of)
     riders: tuple[Rider, ...] = ()
-    version = None
+    version, reserves = None, None
     if (refused := elsewhere(runtime.catalogue, merchant, kind)) is not None:
         riders = (Refusing(refused),)
     elif kind.merchant_id != merchant.id:
@@ -66,8 +71,14 @@ def hold_request(
             refusal = NoAgreement(merchant=merchant.code, event="redeem", currency=kind.code, path=("currency",))
             riders = (Refusing(refusal),)
         else:
-            lines = _owed(runtime, version, merchant.id, kind.merchant_id, kind.code, points)
+            owed_for = partial(_owed, runtime, version, merchant.id, kind.merchant_id, kind.code)
+            lines = owed_for(points=points)
+            reserves = raised(lines) or None
             riders = (Owing(lines, None),) if dry_run else ()
+            if reserves is not None and not dry_run:
+                riders = (Reserving(reserves, as_of),)
+            if merchants := _capped(runtime, version, kind.merchant_id):
+                riders += (Promised(merchants, owed_for, version.redeem[merchant.id, kind.code].past_reserve),)
     if pool_id is not None:
         riders = (InPool(pool_id, member_id, MOVERS, spends=True), *riders)
     return HoldPoints(
@@ -88,6 +99,7 @@ def hold_request(
         points=points,
         expires_at=as_of + timedelta(seconds=seconds),
         agreement_version=None if version is None else version.version,
+        reserves=reserves,
     )
 
 
@@ -108,11 +120,15 @@ async def capture_request(
     points = hold.points if points is None else points
     require_spendable(runtime.catalogue.currencies[hold.currency], points, hold.held_at)
     riders: tuple[Rider, ...] = ()
+    place = (hold.holder_id, hold.id)
     if hold.agreement_version is not None:
         version = await _version(runtime, hold)
         lines = _owed(runtime, version, hold.merchant_id, hold.issuer_id, hold.currency, points)
         riders = (Owing(lines, None if dry_run else as_of),) if lines else ()
-    riders = (*riders, OfHold(hold.holder_id, hold.id))
+        if lines and (merchants := _capped(runtime, version, hold.issuer_id)):
+            riders += (Kept(merchants, place, lines),)
+    riders += () if dry_run else _letting_go(place, hold.reserves is not None, as_of)
+    riders = (*riders, OfHold(*place))
     zone = runtime.catalogue.merchants_by_id[hold.issuer_id].timezone
     return CaptureHold(
         holder_id=hold.holder_id,
@@ -135,13 +151,38 @@ async def capture_request(
     )
 
 
-def release_request(
-    *, holder_id: uuid.UUID, hold_id: uuid.UUID, as_of: datetime, key: Key | None, client_id: uuid.UUID | None
-) -> ReleaseHold:
+def release_request(*, hold: Hold, as_of: datetime, key: Key | None, client_id: uuid.UUID | None) -> ReleaseHold:
     """Give back all that was held. The posting refuses with AlreadyCaptured, AlreadyReleased, HoldLapsed."""
     return ReleaseHold(
-        holder_id=holder_id, hold_id=hold_id, key=key, client_id=client_id, as_of=as_of, occurred_at=as_of
+        holder_id=hold.holder_id,
+        hold_id=hold.id,
+        key=key,
+        client_id=client_id,
+        as_of=as_of,
+        occurred_at=as_of,
+        riders=_letting_go((hold.holder_id, hold.id), hold.reserves is not None, as_of),
     )
+
+
+def lapse_request(due: DueHold, as_of: datetime) -> LapseHold:
+    """Give back what was held past its time. Needs no key: what has lapsed is not due again."""
+    return LapseHold(
+        holder_id=due.holder_id,
+        hold_id=due.id,
+        key=None,
+        client_id=None,
+        as_of=as_of,
+        occurred_at=as_of,
+        riders=_letting_go((due.holder_id, due.id), due.reserves, as_of),
+    )
+
+
+def _letting_go(place: tuple[uuid.UUID, uuid.UUID], reserves: bool, as_of: datetime) -> tuple[Rider, ...]:
+    return (LettingGo(place, as_of),) if reserves else ()
+
+
+def _capped(runtime: Runtime, version: AgreementVersion, issuer_id: uuid.UUID) -> Capped:
+    return capped(runtime.catalogue, "redeem", version, issuer_id, issuer_id)
 
 
 async def _version(runtime: Runtime, hold: Hold) -> AgreementVersion:

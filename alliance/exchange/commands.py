@@ -16,13 +16,14 @@ from alliance.clearing.riders import Owing
 from alliance.clearing.rules import PRICE_OF_MILLIONTHS, Owed, obligations
 from alliance.exchange.model import Quote
 from alliance.exchange.request import ExchangeAtQuote, OfferQuote
+from alliance.exchange.reservations import Reserved, Reserving
 from alliance.exchange.rules import price_at_issue, quoted
 from alliance.exposure.riders import Capped, Within, capped
 from alliance.runtime import Runtime
 from alliance.stored_value.rules import require_exchangeable
 from domain.base import new_id
 from domain.errors import NotFound, Refusal
-from domain.ledger.request import Key
+from domain.ledger.request import Key, Rider
 from domain.members.queries import joined_at
 from domain.programs.catalogue import Currency, Merchant
 from domain.programs.rules import day_bounds, expiry_instant
@@ -37,24 +38,29 @@ def quote_request(
     key: Key | None,
     as_of: datetime,
     client_id: uuid.UUID | None,
+    reserve: bool = False,
     **asked: Any,
 ) -> OfferQuote:
-    """Offer a member `target` points for `source` points: rate and prices hold until it expires. Reserves nothing.
+    """Offer a member `target` points for `source` points: rate and prices hold until it expires.
 
-    Exactly one of `points_out` (at most so many go) and `points_in` (at least so many come) is `asked`. Raises
-    InvalidInput, NotFound; the posting refuses with NoAgreement, BelowMinimum, and MerchantAtCap where there plainly is
-    no room now.
+    It reserves nothing unless it is to `reserve` (A4). Exactly one of `points_out` (at most so many go)
+    and `points_in` (at least so many come) is `asked`. Raises InvalidInput, NotFound; the posting refuses with
+    NoAgreement, BelowMinimum, and MerchantAtCap where there is no room, or plainly none now.
     """
     offered: tuple[Quote, Within] | None = None
     refusal: Refusal | None = None
     try:
-        offered = _offer(runtime, member_id=member_id, as_of=as_of, client_id=client_id, **asked)
+        offered = _offer(runtime, member_id=member_id, as_of=as_of, client_id=client_id, reserve=reserve, **asked)
     except Refusal as refused:
         if not refused.remembered:
             raise
         refusal = refused
     named: dict[str, Any] = {"holder_id": member_id, "key": key, "client_id": client_id}
-    return OfferQuote(**named, as_of=as_of, occurred_at=as_of, offered=offered, refusal=refusal)
+    riders: tuple[Rider, ...] = ()
+    if offered is not None and reserve:
+        quote, within = offered
+        riders = (Reserving(within.merchants, within.lines, quote, as_of),)
+    return OfferQuote(**named, as_of=as_of, occurred_at=as_of, offered=offered, refusal=refusal, riders=riders)
 
 
 def _offer(
@@ -67,6 +73,7 @@ def _offer(
     points_in: int | None = None,
     as_of: datetime,
     client_id: uuid.UUID | None,
+    reserve: bool,
 ) -> tuple[Quote, Within]:
     """The quote, and the cap that it must fit under."""
     giving, getting = _currency(runtime, source, "from"), _currency(runtime, target, "to")
@@ -89,6 +96,7 @@ def _offer(
         agreement_version=version.version,
         created_at=as_of,
         expires_at=as_of + QUOTE_LIFE,
+        reserves=reserve,
     )
     return offered, Within(_capped(runtime, offered, version), _owed(runtime, offered, version))
 
@@ -125,6 +133,8 @@ async def exchange_request(
     terms = version.exchange[taken.out_currency, taken.in_currency]
     owed = _owed(runtime, taken, version)
     within = Within(_capped(runtime, taken, version), owed)
+    if taken.reserves:
+        within = Reserved(within.merchants, owed, (taken.holder_id, taken.id), None if dry_run else as_of)
     day = (member_id, taken.out_currency, taken.in_currency, *day_bounds(as_of, runtime.catalogue.alliance.timezone))
     return ExchangeAtQuote(
         holder_id=member_id,
@@ -136,7 +146,7 @@ async def exchange_request(
         riders=(
             *waiting(member_id, terms.wait_days, as_of),
             Owing(owed, None if dry_run else as_of),
-            *((within,) if within.merchants else ()),
+            *((within,) if within.merchants or taken.reserves else ()),
         ),
         quote=taken,
         cap=terms.daily_cap_per_member,

@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import CheckConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -13,7 +14,7 @@ class Quote(Base):
     """`points_out` of one currency for `points_in` of another, at `rate`, a decimal; `fee` of them are not exchanged.
 
     Used, it makes `out_issuer_id` owe `in_issuer_id` the rest x `clearing_value` (money a point, in 10^-8). Never
-    edited: QuoteUse says by which operation it was used.
+    edited: QuoteUse says by which operation it was used. One that `reserves` has a QuoteReservation.
     """
 
     __tablename__ = "quote"
@@ -35,11 +36,27 @@ class Quote(Base):
     agreement_version: Mapped[int]
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
+    reserves: Mapped[bool] = mapped_column(server_default=text("false"))
 
     @property
     def exchanged(self) -> int:
         """The points out that the rate is applied to."""
         return self.points_out - self.fee
+
+
+class QuoteReservation(Base):
+    """What a quote has reserved, by the id of the merchant who would come to owe it: until it is used, or this is gone.
+
+    It is deleted once the quote has expired.
+    """
+
+    __tablename__ = "quote_reservation"
+    __table_args__ = (Index("ix_quote_reservation_expires", "expires_at"),)
+
+    holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    quote_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    expires_at: Mapped[datetime]
+    reserves: Mapped[dict[str, Any]]
 
 
 class QuoteUse(Base):

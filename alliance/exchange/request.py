@@ -162,25 +162,31 @@ class ExchangeAtQuote(Exchange):
 class OfferQuote(Request):
     """Write a quote down, in turn with what else is posted for its member. Nothing is posted.
 
-    `offered` comes with the cap that it must fit under as of now; without it, there is a `refusal`.
+    `offered` comes with the cap that it must fit under as of now; without it, there is a `refusal`. One that reserves
+    has a rider for it.
     """
 
     offered: tuple[Quote, Within] | None
     refusal: Refusal | None = None
 
     def needs(self, needs: Needs) -> None:
-        """Where those stand who are capped; as others leave them, for a quote reserves nothing."""
+        """Where those stand who are capped; as others leave them, where the quote reserves nothing."""
         for merchant_id, _ in self.offered[1].merchants if self.offered is not None else ():
             needs.other(EXPOSURES, merchant_id)
+        for rider in self.riders:
+            rider.needs(needs)
 
     def decide(self, books: Books) -> Effect:
         """One row. Raises its refusal, MerchantAtCap."""
         if self.offered is None:
             raise self.refusal or RuntimeError("neither a quote nor a refusal")
         quote, within = self.offered
-        within.require_room(books, within.lines)
+        if not self.riders:
+            within.require_room(books, within.lines)
         row = {name: getattr(quote, name) for name in _COLUMNS}
         operation = {"holder_id": quote.holder_id, "id": quote.id, "kind": "QUOTE", "decisions": None}
         effect = Effect(operation=operation, points=quote.points_out, booked=False, data={"quote": str(quote.id)})
         effect.rows.append((_QUOTE, row))
+        for rider in self.riders:
+            rider.ride(books, effect)
         return effect

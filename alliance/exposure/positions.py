@@ -86,6 +86,11 @@ def change(lines: Iterable[Owed]) -> dict[uuid.UUID, int]:
     return moved
 
 
+def raised(lines: Iterable[Owed]) -> dict[str, int]:
+    """Whose positions lines would raise, and by how much, by the id of the merchant: what a promise reserves."""
+    return {str(merchant_id): amount for merchant_id, amount in change(lines).items() if amount > 0}
+
+
 def matured(effect: Effect) -> list[Owed]:
     """What the grants that an effect makes active make owed: at the version of their earn (A1)."""
     return [line for state, taken in effect.matured for line in owed_later(state.owed or [], -taken, state.granted)]
@@ -114,6 +119,13 @@ def set_aside(effect: Effect, states: Iterable[tuple[PendingState, int, int]], c
             effect.adds.append((EXPOSURES, merchant_id, (0, amount, 0)))
 
 
+def keep_ready(effect: Effect, reserves: Mapping[str, int], capped: Collection[uuid.UUID], sign: int = 1) -> None:
+    """Reserve what a promise may make owed, as `raised` says; below zero, let it go."""
+    for named, amount in reserves.items():
+        if (merchant_id := uuid.UUID(named)) in capped:
+            effect.adds.append((EXPOSURES, merchant_id, (0, sign * amount, 0)))
+
+
 _NONE: Mapping[uuid.UUID, int] = {}
 _ADD = text(
     f"WITH w AS ({ADD.text.format('(:merchants)', '(:owed)', '(:reserved)', '(:withheld)')}), "
@@ -121,10 +133,16 @@ _ADD = text(
 )
 
 
-async def add(session: AsyncSession, owed: Mapping[uuid.UUID, int], withheld: Mapping[uuid.UUID, int] = _NONE) -> None:
-    """Add to what capped merchants owe, and to what is withheld from them, in the caller's transaction."""
-    if merchants := sorted({*owed, *withheld}):
-        values: dict[str, Any] = {"merchants": merchants, "reserved": [0] * len(merchants)}
-        values["owed"] = [owed.get(merchant_id, 0) for merchant_id in merchants]
-        values["withheld"] = [withheld.get(merchant_id, 0) for merchant_id in merchants]
+async def add(
+    session: AsyncSession,
+    owed: Mapping[uuid.UUID, int] = _NONE,
+    withheld: Mapping[uuid.UUID, int] = _NONE,
+    reserved: Mapping[uuid.UUID, int] = _NONE,
+) -> None:
+    """Add to what capped merchants owe, what is withheld from them and what they have reserved, in the caller's
+    transaction."""
+    if merchants := sorted({*owed, *withheld, *reserved}):
+        values: dict[str, Any] = {"merchants": merchants}
+        for name, amounts in (("owed", owed), ("reserved", reserved), ("withheld", withheld)):
+            values[name] = [amounts.get(merchant_id, 0) for merchant_id in merchants]
         await session.execute(_ADD, values)

@@ -24,15 +24,23 @@ OWED = """
         UNION ALL SELECT payee_id, amount * {unit}::numeric FROM payment WHERE status = 'PAID') AS moved
     GROUP BY 1"""
 
-# A share of a line is rounded half-even, as it is where it is reserved.
+# Points that wait, holds at partners, quotes that were asked to reserve. A share of a line is rounded half-even, as it
+# is where it is reserved. Past its time a hold or a quote reserves until it is given back.
 RESERVED = """
-    SELECT merchant_id, sum(part + ((rest * 2 > whole OR (rest * 2 = whole AND part % 2 = 1))::int)) AS reserved
-    FROM (SELECT (line ->> 'debtor_id')::uuid AS merchant_id, p.granted::numeric AS whole,
-                 div((line ->> 'amount')::numeric * p.remaining, p.granted) AS part,
-                 mod((line ->> 'amount')::numeric * p.remaining, p.granted) AS rest
-          FROM pending_grant p CROSS JOIN LATERAL jsonb_array_elements(p.owed) AS line
-          WHERE NOT p.done AND p.room_of IS NULL AND jsonb_typeof(p.owed) = 'array') AS lines
-    GROUP BY 1"""
+    SELECT merchant_id, sum(amount) AS reserved FROM (
+        SELECT merchant_id, part + ((rest * 2 > whole OR (rest * 2 = whole AND part % 2 = 1))::int) AS amount
+        FROM (SELECT (line ->> 'debtor_id')::uuid AS merchant_id, p.granted::numeric AS whole,
+                     div((line ->> 'amount')::numeric * p.remaining, p.granted) AS part,
+                     mod((line ->> 'amount')::numeric * p.remaining, p.granted) AS rest
+              FROM pending_grant p CROSS JOIN LATERAL jsonb_array_elements(p.owed) AS line
+              WHERE NOT p.done AND p.room_of IS NULL AND jsonb_typeof(p.owed) = 'array') AS lines
+        UNION ALL SELECT part.key::uuid, part.value::numeric
+        FROM hold h CROSS JOIN LATERAL jsonb_each_text(h.reserves) AS part
+        WHERE h.status = 'OPEN'
+        UNION ALL SELECT part.key::uuid, part.value::numeric
+        FROM quote_reservation q CROSS JOIN LATERAL jsonb_each_text(q.reserves) AS part
+        WHERE NOT EXISTS (SELECT FROM quote_use u WHERE u.holder_id = q.holder_id AND u.quote_id = q.quote_id)
+    ) AS promised GROUP BY 1"""
 
 # What is objected to is signed as in a pair net: above zero, the second owes it the first.
 WITHHELD = """

@@ -102,9 +102,14 @@ class Promised(_Capped):
             standing: Standing = books.other(EXPOSURES, merchant_id)
             if self.past_reserve == "refuse" and standing.reserve is not None and beyond > standing.reserve:
                 raise MerchantAtCap(merchant=code)
-            for table, row in effect.rows:
-                if table is _OBLIGATION and row["debtor_id"] == merchant_id:
-                    row["past_cap"] = True
+            flag(effect, merchant_id)
+
+
+def flag(effect: Effect, merchant_id: uuid.UUID) -> None:
+    """Say of what an effect makes a merchant owe that it went past its cap."""
+    for table, row in effect.rows:
+        if table is _OBLIGATION and row["debtor_id"] == merchant_id:
+            row["past_cap"] = True
 
 
 def capped(

@@ -73,10 +73,11 @@ async def due_wallets(
 
 
 class DueHold(NamedTuple):
-    """A hold past its time whose points are to be given back."""
+    """A hold past its time whose points are to be given back, and whether it reserves anything."""
 
     holder_id: UUID
     id: UUID
+    reserves: bool = False
 
 
 _CUT_HOLDS = text("""
@@ -95,7 +96,7 @@ async def cut_lapsing_holders(session: AsyncSession, as_of: datetime, size: int)
 
 
 _HOLDS = text("""
-    SELECT holder_id, id FROM hold
+    SELECT holder_id, id, reserves IS NOT NULL FROM hold
     WHERE status = 'OPEN' AND expires_at <= :as_of AND holder_id >= :first
       AND (CAST(:before AS uuid) IS NULL OR holder_id < CAST(:before AS uuid))
       AND (CAST(:after_holder AS uuid) IS NULL

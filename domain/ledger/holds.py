@@ -27,6 +27,7 @@ class HoldPoints(Redeem):
 
     expires_at: datetime
     agreement_version: int | None = None
+    reserves: dict[str, int] | None = None
 
     def decide(self, books: Books) -> Effect:
         """Its lots, by R1's order. Raises MemberNotActive, DuplicateOrder, InsufficientPoints."""
@@ -44,6 +45,7 @@ class HoldPoints(Redeem):
             "currency": self.currency,
             "issuer_id": self.issuer_id,
             "agreement_version": self.agreement_version,
+            "reserves": self.reserves,
             "points": self.points,
             "held_at": self.as_of,
             "expires_at": self.expires_at,
@@ -101,12 +103,19 @@ class ReleaseHold(Request):
         """The hold; its wallet comes with it."""
         needs.members.add(self.holder_id)
         needs.holds.add((self.holder_id, self.hold_id))
+        for rider in self.riders:
+            rider.needs(needs)
 
     def decide(self, books: Books) -> Effect | None:
         """Nothing is posted. Raises NotFound, AlreadyCaptured, AlreadyReleased, HoldLapsed."""
         hold = _open(books, self.holder_id, self.hold_id, self.as_of)
-        effect = _unbooked(self.holder_id, hold.id, "RELEASE", hold.points)
-        _end(books, effect, hold, HoldStatus.RELEASED, self.as_of)
+        return self._give_back(books, hold, "RELEASE", HoldStatus.RELEASED)
+
+    def _give_back(self, books: Books, hold: HoldState, kind: str, status: HoldStatus) -> Effect:
+        effect = _unbooked(self.holder_id, hold.id, kind, hold.points)
+        _end(books, effect, hold, status, self.as_of)
+        for rider in self.riders:
+            rider.ride(books, effect)
         return effect
 
 
@@ -119,9 +128,7 @@ class LapseHold(ReleaseHold):
         hold = books.holds.get((self.holder_id, self.hold_id))
         if hold is None or hold.status != HoldStatus.OPEN or hold.expires_at > self.as_of:
             return None
-        effect = _unbooked(self.holder_id, hold.id, "LAPSE", hold.points)
-        _end(books, effect, hold, HoldStatus.LAPSED, self.as_of)
-        return effect
+        return self._give_back(books, hold, "LAPSE", HoldStatus.LAPSED)
 
 
 def _open(books: Books, holder_id: UUID, hold_id: UUID, as_of: datetime) -> HoldState:

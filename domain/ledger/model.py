@@ -253,7 +253,7 @@ class Hold(Base):
 
     Nothing is posted by holding. `agreement_version` is the version at a partner by whose price a capture is settled.
     `captured` points were spent by the operation `captured_by`, of kind REDEEM; the rest was released. `ended_as_of` is
-    the edge's clock when it ended, `ended_at` the database's.
+    the edge's clock when it ended, `ended_at` the database's. `reserves` is what it may come to make merchants owe.
     """
 
     __tablename__ = "hold"
@@ -279,6 +279,7 @@ class Hold(Base):
     currency: Mapped[str]
     issuer_id: Mapped[uuid.UUID]
     agreement_version: Mapped[int | None]
+    reserves: Mapped[dict[str, Any] | None]
     points: Mapped[int]
     held_at: Mapped[datetime]
     expires_at: Mapped[datetime]

@@ -90,7 +90,8 @@ class LotState:
 class HoldState:
     """A hold as the engine has it: `parts` are the lots it has set aside and how much of each, in the order allocated.
 
-    Once captured, `captured` points of it were spent, by the operation `captured_by`.
+    Once captured, `captured` points of it were spent, by the operation `captured_by`. `reserves` is what it keeps ready
+    with another room, by key, until it ends.
     """
 
     holder_id: UUID
@@ -102,6 +103,7 @@ class HoldState:
     status: str = "OPEN"
     captured: int = 0
     captured_by: UUID | None = None
+    reserves: dict[str, int] | None = None
     ended_as_of: datetime | None = None
 
 

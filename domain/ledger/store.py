@@ -236,7 +236,7 @@ async def _load_holds(connection: asyncpg.Connection, books: Books, asked: list[
     """Holds with what they have set aside; as long as they are open their lots are open too."""
     rows = await connection.fetch(
         """SELECT h.holder_id, h.id, h.currency, h.points, h.expires_at, h.status, h.captured, h.captured_by,
-                  array_agg(a.lot_id ORDER BY a.seq) AS lots, array_agg(a.amount ORDER BY a.seq) AS amounts
+                  h.reserves, array_agg(a.lot_id ORDER BY a.seq) AS lots, array_agg(a.amount ORDER BY a.seq) AS amounts
            FROM unnest($1::uuid[], $2::uuid[]) AS asked (holder_id, id)
            JOIN hold h USING (holder_id, id)
            JOIN hold_allocation a ON a.holder_id = h.holder_id AND a.hold_id = h.id

@@ -1,4 +1,4 @@
-"""Lapsed holds (R14): gives back what was held past its time. Cut by ranges of holder_id."""
+"""Lapsed holds (R14) and expired quotes (A4): gives back what they keep past their time. Cut by ranges of holder_id."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -6,28 +6,37 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from alliance.clearing.holds import lapse_request
+from alliance.exchange.reservations import let_go
 from alliance.runtime import Runtime
 from domain.errors import Refusal
-from domain.events.commands import add_jobs
+from domain.events.commands import add_job, add_jobs
 from domain.events.model import HeldJob, NewJob
 from domain.ledger.due import DueHold, cut_lapsing_holders, due_holds
 from domain.ledger.errors import HolderStopped
-from domain.ledger.holds import LapseHold
 from workers.actors.ranges import bounds, ranges
 
 #: Holders a job.
 HOLDERS_A_JOB = 2000
+
+#: Quotes a job.
+QUOTES_A_JOB = 2000
 
 #: Holds a posting.
 HOLDS_AT_ONCE = 500
 
 
 async def lapse(runtime: Runtime, session: AsyncSession, jobs: Sequence[HeldJob]) -> Mapping[UUID, Exception]:
-    """Cut the holders who have holds past their time at `as_of` into ranges, and add a job for each. Args: {as_of}."""
+    """Cut the holders who have holds past their time at `as_of` into ranges, and add a job for each. Args: {as_of}.
+
+    What quotes have reserved that expired is let go here, and by a job more where there are too many.
+    """
     for job in jobs:
         firsts = await cut_lapsing_holders(session, datetime.fromisoformat(job.args["as_of"]), HOLDERS_A_JOB)
         cut = ranges(firsts, as_of=job.args["as_of"])
         await add_jobs(session, [NewJob("lapse_range", args, queue="bulk") for args in cut])
+        if await let_go(session, datetime.fromisoformat(job.args["as_of"]), QUOTES_A_JOB) == QUOTES_A_JOB:
+            await add_job(session, "lapse", job.args)
     return {}
 
 
@@ -51,13 +60,7 @@ async def lapse_holds(
     refusals: list[Refusal] = []
     after: DueHold | None = None
     while due := await due_holds(session, as_of, first, before, after, HOLDS_AT_ONCE):
-        outcomes = await runtime.engine.post_many([_lapse(hold, as_of) for hold in due])
+        outcomes = await runtime.engine.post_many([lapse_request(hold, as_of) for hold in due])
         refusals += [one for one in outcomes if isinstance(one, Refusal) and not isinstance(one, HolderStopped)]
         after = due[-1]
     return refusals[0] if refusals else None
-
-
-def _lapse(hold: DueHold, as_of: datetime) -> LapseHold:
-    return LapseHold(
-        holder_id=hold.holder_id, hold_id=hold.id, key=None, client_id=None, as_of=as_of, occurred_at=as_of
-    )

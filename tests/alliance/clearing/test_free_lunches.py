@@ -118,12 +118,11 @@ class Life:
     async def _end(self, kind: str, much: int) -> None:
         place = self.holds.pop(much % len(self.holds))
         common = {"as_of": self.now, "key": key(), "client_id": CLIENT}
-        if kind == "release":
-            await self._post(release_request(holder_id=place[0], hold_id=place[1], **common))
-            return
         async with self.house.runtime.database.session() as session:
-            held = await session.get(Hold, place)
-        assert held is not None
+            held = await session.get_one(Hold, place)
+        if kind == "release":
+            await self._post(release_request(hold=held, **common))
+            return
         points = max(1, held.points * (much % 4) // 4)
         request = await capture_request(self.house.runtime, hold=held, points=points, **common)
         self.done.append(("spend", place[0], await self._post(request)))

@@ -18,6 +18,7 @@ from alliance.stored_value.errors import StoredValueElsewhere, StoredValueNotExc
 from domain.base import new_id
 from domain.events.model import HeldJob
 from domain.ledger.errors import AlreadyReversed, GiftsNotAllowed, InsufficientPoints
+from domain.ledger.model import Hold
 from domain.ledger.queries import WalletKey, lifetime
 from domain.ledger.request import Posted
 from domain.members.model import Member
@@ -208,9 +209,9 @@ async def test_r13_held_points_follow_when_free(house: House) -> None:
     await house.spend(ann, "grocer", 5, as_of=NOON + days(3))
     await night(house, NOON + days(3))
     assert len(await all_exits(house)) == 1
-    hold_id = uuid.UUID(held.data["hold"])
-    release = release_request(holder_id=ann, hold_id=hold_id, key=key(), client_id=CLIENT, as_of=NOON + days(4))
-    await house.runtime.engine.post(release)
+    async with house.runtime.database.session() as session:
+        hold = await session.get_one(Hold, (ann, uuid.UUID(held.data["hold"])))
+    await house.runtime.engine.post(release_request(hold=hold, key=key(), client_id=CLIENT, as_of=NOON + days(4)))
     await night(house, NOON + days(4))
     follower = (await all_exits(house))[-1]
     assert (follower.points, follower.follows) == (30, first.operation_id)
