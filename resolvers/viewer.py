@@ -39,6 +39,7 @@ class Scope(StrEnum):
     EVENTS_READ = "events:read"
     WEBHOOKS_WRITE = "webhooks:write"
     CONSENTS_WRITE = "consents:write"
+    MERCHANTS_FREEZE = "merchants:freeze"
     CLOCK = "clock"
 
 
@@ -71,6 +72,7 @@ MEANING: dict[Scope, str] = {
     Scope.EVENTS_READ: "follow the events of one's own side of the alliance, and see webhooks",
     Scope.WEBHOOKS_WRITE: "make, change and delete webhooks",
     Scope.CONSENTS_WRITE: "give and withdraw consent to messages",
+    Scope.MERCHANTS_FREEZE: "freeze and restore merchants",
     Scope.CLOCK: "say what time it is (as of), for replays",
 }
 

@@ -5,9 +5,10 @@ from typing import Annotated, Self
 
 import strawberry
 
+from alliance.exposure import model
 from domain.ledger.reports import Balances
 from domain.programs import catalogue as programs
-from resolvers import ids, reports
+from resolvers import freezing, ids, reports
 from resolvers.worth import worth_of_one
 from schema.breakage import Breakage
 from schema.money import Money
@@ -97,6 +98,24 @@ class CurrencyBalances:
         )
 
 
+strawberry.enum(model.FreezeKind, name="FreezeKind", description="What the operator did about a merchant.")
+
+
+@strawberry.type(description="That a merchant was frozen or restored.")
+class FreezeStep:
+    """Recorded with its reason."""
+
+    kind: model.FreezeKind
+    reason: str
+    as_of: datetime
+    at: datetime
+
+    @classmethod
+    def of(cls, row: model.FreezeStep) -> Self:
+        """From a row."""
+        return cls(kind=model.FreezeKind(row.kind), reason=row.why, as_of=row.as_of, at=row.at)
+
+
 @strawberry.federation.type(keys=["code"], description="A house of the alliance.")
 class Merchant(Node):
     """Known by its code."""
@@ -147,6 +166,16 @@ class Merchant(Node):
         """By currency, funder and month."""
         found = await reports.breakage(info.context, self.row, from_, to)
         return None if found is None else [Breakage.of(info, row) for row in found]
+
+    @strawberry.field(description="Since when it issues and exchanges nothing new; null unless it is frozen.")
+    def frozen_since(self) -> datetime | None:
+        """As this process knows."""
+        return self.row.frozen_since
+
+    @strawberry.field(description="When it was frozen and restored, newest first; of another merchant nothing.")
+    async def freezes(self, info: Info) -> list[FreezeStep]:
+        """At most 100."""
+        return [FreezeStep.of(step) for step in await freezing.steps(info.context, self.row)]
 
     @classmethod
     def of(cls, row: programs.Merchant) -> Self:

@@ -41,6 +41,7 @@ from schema.byhand import (
 from schema.contacts import ContactMutations
 from schema.disputes import DisputeMutations
 from schema.exchange import Quote
+from schema.freezing import FreezingMutations, MerchantFrozen
 from schema.holding import Captured, Held, Released
 from schema.inputs import (
     CaptureHoldInput,
@@ -139,6 +140,7 @@ EarnResult = Annotated[
     | DuplicateOrder
     | BalanceLimitExceeded
     | LimitExceeded
+    | MerchantFrozen
     | NoAgreement
     | StoredValueNotEarned
     | AlreadyReversed
@@ -148,9 +150,10 @@ EarnResult = Annotated[
     | TooLate,
     strawberry.union("EarnResult"),
 ]
+_NoRoom = MerchantAtCap | MerchantFrozen
 _Unspendable = NotSpendable | WholeCardsOnly | MerchantAtCap
 _NotOfPool = PoolNotActive | NotInPool
-ConfirmEarnResult = Annotated[Activated | _Shared | NotPending | MerchantAtCap, strawberry.union("ConfirmEarnResult")]
+ConfirmEarnResult = Annotated[Activated | _Shared | NotPending | _NoRoom, strawberry.union("ConfirmEarnResult")]
 RejectEarnResult = Annotated[
     Rejected | _Shared | MemberNotActive | NotPending | AlreadyReversed | NotReversible | OperationArchived,
     strawberry.union("RejectEarnResult"),
@@ -225,7 +228,7 @@ AdjustPointsResult = Annotated[
     | BalanceLimitExceeded
     | NoAgreement
     | AdjustmentLimitExceeded
-    | MerchantAtCap,
+    | _NoRoom,
     strawberry.union("AdjustPointsResult"),
 ]
 ReinstatePointsResult = Annotated[
@@ -240,11 +243,11 @@ RefundStoredValueResult = Annotated[
     Refunded | _Shared | _Still | InsufficientPoints, strawberry.union("RefundStoredValueResult")
 ]
 QuoteExchangeResult = Annotated[
-    Quoted | _Shared | NoAgreement | BelowMinimum | StoredValueNotExchanged | MerchantAtCap,
+    Quoted | _Shared | NoAgreement | BelowMinimum | StoredValueNotExchanged | _NoRoom,
     strawberry.union("QuoteExchangeResult"),
 ]
 _Unquoted = QuoteExpired | QuoteUsed
-_NoMore = CapExceeded | TooManyExchanges | TooNew | MerchantAtCap
+_NoMore = CapExceeded | TooManyExchanges | TooNew | _NoRoom
 ExchangePointsResult = Annotated[
     Exchanged | _Shared | _Still | InsufficientPoints | BalanceLimitExceeded | NoAgreement | _Unquoted | _NoMore,
     strawberry.union("ExchangePointsResult"),
@@ -266,7 +269,9 @@ def _earned(info: Info, result: Any) -> Any:
 
 
 @strawberry.type
-class Mutation(AgreementMutations, ContactMutations, JobMutations, SettlingMutations, DisputeMutations):
+class Mutation(
+    AgreementMutations, ContactMutations, JobMutations, SettlingMutations, DisputeMutations, FreezingMutations
+):
     """What can be done."""
 
     @strawberry.mutation(description="Find or create a member, by any identifier, at any channel; and let them join.")

@@ -8,6 +8,7 @@ from alliance.clearing.model import ObligationKind
 from alliance.clearing.riders import Owing, Refusing
 from alliance.clearing.rules import PRICE_OF_MILLIONTHS, is_late, obligations, versions
 from alliance.clearing.tiers import adjusting
+from alliance.exposure.frozen import going
 from alliance.exposure.riders import Within, capped
 from alliance.runtime import Runtime
 from alliance.stored_value.limits import within_limit
@@ -51,6 +52,9 @@ def adjust_request(
         raise InvalidInput(reason="say why", path=("reason",))
     issuer = runtime.catalogue.merchants_by_id[kind.merchant_id]
     price, riders, version = _owed(runtime, merchant, kind, points, occurred_at, as_of, dry_run)
+    if points > 0:
+        opened = None if dry_run or issuer is merchant else as_of
+        riders = going((merchant, issuer), opened, ("merchant",)) + riders
     tiers: tuple[Rider, ...] = () if dry_run else adjusting(runtime, kind.code, member_id, as_of)
     if points > 0 and is_money(kind):
         tiers += within_limit(runtime.catalogue, issuer, kind, member_id, as_of, path="points")

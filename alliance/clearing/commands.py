@@ -22,6 +22,7 @@ from alliance.clearing.rules import PRICE_OF_MILLIONTHS, is_late, obligations, r
 from alliance.clearing.tenders import PaidBy, Paying
 from alliance.clearing.tiers import by_tier, returning
 from alliance.exits.commands import sold_into
+from alliance.exposure.frozen import going
 from alliance.exposure.riders import Promised, Room, capped
 from alliance.runtime import Runtime
 from alliance.stored_value.rules import elsewhere, require_earnable
@@ -342,7 +343,8 @@ def _clear(
     issuer_id = currency.merchant_id
     late = is_late(occurred_at, as_of, runtime.catalogue.alliance)
     if issuer_id == merchant.id:
-        return _Cleared()
+        frozen = event == "earn" and merchant.frozen_since is not None
+        return _Cleared(riders=going((merchant,), None, ("merchant",))) if frozen else _Cleared()
     if (refused := elsewhere(runtime.catalogue, merchant, currency)) is not None:
         return _Cleared(riders=(Refusing(refused),))
     found = versions(runtime.agreements, merchant.id, issuer_id, occurred_at, as_of if late else None, event)
@@ -379,6 +381,7 @@ def _clear(
     if points and (lines := owed_for(points=points)):
         room = (Room(merchants, owed_for),) if merchants else ()
         riders = (OwingEarned(owed_for, opened) if in_parts or room else Owing(lines, opened), *room)
+    riders = going((merchant, runtime.catalogue.merchants_by_id[issuer_id]), opened, ("merchant",)) + riders
     if dry_run:
         riders += (Funding(term),)
     return _Cleared(price, riders, version.version if term.settles_later else None)

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import asyncpg
 
 from alliance.clearing.riders import OwingMatured
+from alliance.exposure.frozen import going
 from alliance.exposure.riders import WithinNow, with_caps
 from alliance.runtime import Runtime
 from domain.ledger.commands import Earn
@@ -129,7 +130,7 @@ def activate_request(
         as_of=as_of,
         occurred_at=as_of,
         dry_run=dry_run,
-        riders=(OwingMatured(None if dry_run else as_of), *_within(runtime, due)),
+        riders=(OwingMatured(None if dry_run else as_of), *_within(runtime, due, None if dry_run else as_of)),
         operation_id=first.operation_id,
         issuer_id=first.issuer_id,
         endings=endings,
@@ -138,10 +139,13 @@ def activate_request(
     )
 
 
-def _within(runtime: Runtime, due: Sequence[DuePending]) -> tuple[Rider, ...]:
+def _within(runtime: Runtime, due: Sequence[DuePending], as_of: datetime | None) -> tuple[Rider, ...]:
     """What keeps points waiting for which there was no room."""
     lacking = {row.room_of for row in due if row.room_of is not None}
-    return (WithinNow(with_caps(runtime.catalogue, lacking)),) if lacking else ()
+    if not lacking:
+        return ()
+    merchants = [runtime.catalogue.merchants_by_id[id_] for id_ in sorted(lacking)]
+    return (*going(merchants, as_of, ("operation",)), WithinNow(with_caps(runtime.catalogue, lacking)))
 
 
 def _wait(pending: PendingTerms | None, expiry: ExpiryPolicy, as_of: datetime, zone: ZoneInfo) -> Wait | None:

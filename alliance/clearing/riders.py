@@ -23,10 +23,11 @@ _ANY = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class OpenCycle(NamedTuple):
-    """The open cycle, and the merchants whose positions are kept against a cap; a dry run has neither."""
+    """The open cycle, the merchants whose positions are kept against a cap, and those frozen; a dry run has none."""
 
     id: uuid.UUID | None = None
     capped: frozenset[uuid.UUID] = frozenset()
+    frozen: frozenset[uuid.UUID] = frozenset()
 
 
 _NONE = OpenCycle()
@@ -36,12 +37,13 @@ _NONE = OpenCycle()
 class _OpenCycle:
     """The open cycle. Its keys are the requests' clocks: the very first cycle opens at the earliest.
 
-    Who is capped changes with the alliance file alone, under an exclusive lock: so it is read once a revision.
+    Who is capped or frozen changes with the revision alone, under an exclusive lock: so it is read once a revision.
     """
 
     shared_lock: tuple[int, int] | None = CYCLE_LOCK
     _revision: tuple[uuid.UUID, int] | None = None
     _capped: frozenset[uuid.UUID] = frozenset()
+    _frozen: frozenset[uuid.UUID] = frozenset()
 
     async def load(self, connection: asyncpg.Connection, keys: Sequence[datetime]) -> dict[datetime, OpenCycle]:
         row = await connection.fetchrow(_FIND_OPEN)
@@ -55,13 +57,15 @@ class _OpenCycle:
             row = await connection.fetchrow(_FIND_OPEN)
         cycle_id, *revision = row
         if self._revision != (revision := tuple(revision)):
-            rows = await connection.fetch("SELECT merchant_id FROM exposure")
-            self._capped, self._revision = frozenset(row["merchant_id"] for row in rows), revision
-        return dict.fromkeys(keys, OpenCycle(cycle_id, self._capped))
+            capped, frozen = await connection.fetchrow(_FIND_MERCHANTS)
+            self._capped, self._frozen, self._revision = frozenset(capped), frozenset(frozen), revision
+        return dict.fromkeys(keys, OpenCycle(cycle_id, self._capped, self._frozen))
 
 
 _FIND_OPEN = """SELECT c.id, a.id AS alliance_id, a.revision
                 FROM settlement_cycle c LEFT JOIN alliance a ON true WHERE c.status = 'OPEN' AND c.closes_at IS NULL"""
+_FIND_MERCHANTS = """SELECT ARRAY(SELECT merchant_id FROM exposure),
+                            ARRAY(SELECT id FROM merchant WHERE frozen_since IS NOT NULL)"""
 
 
 @dataclass(slots=True)
@@ -351,7 +355,7 @@ def _unreserve(effect: Effect, cycle: OpenCycle) -> None:
 def write(effect: Effect, lines: Sequence[Owed], cycle: OpenCycle, other: Mapping[str, Any] | None = None) -> None:
     """One row a line, and the positions that follow; `other` are columns that are not the operation's."""
     if cycle.capped:
-        owe(effect, lines, cycle.capped)
+        owe(effect, lines, cycle.capped, cycle.frozen)
     operation = effect.operation
     first = sum(table is _OBLIGATION for table, _ in effect.rows)
     for seq, line in enumerate(lines, first):

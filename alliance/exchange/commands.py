@@ -18,6 +18,7 @@ from alliance.exchange.model import Quote
 from alliance.exchange.request import ExchangeAtQuote, OfferQuote
 from alliance.exchange.reservations import Reserved, Reserving
 from alliance.exchange.rules import price_at_issue, quoted
+from alliance.exposure.frozen import barred, going
 from alliance.exposure.riders import Capped, Within, capped
 from alliance.runtime import Runtime
 from alliance.stored_value.rules import require_exchangeable
@@ -59,7 +60,8 @@ def quote_request(
     riders: tuple[Rider, ...] = ()
     if offered is not None and reserve:
         quote, within = offered
-        riders = (Reserving(within.merchants, within.lines, quote, as_of),)
+        issuers = _issuers(runtime, quote)
+        riders = (*going(issuers, as_of, ("from",)), Reserving(within.merchants, within.lines, quote, as_of))
     return OfferQuote(**named, as_of=as_of, occurred_at=as_of, offered=offered, refusal=refusal, riders=riders)
 
 
@@ -77,6 +79,9 @@ def _offer(
 ) -> tuple[Quote, Within]:
     """The quote, and the cap that it must fit under."""
     giving, getting = _currency(runtime, source, "from"), _currency(runtime, target, "to")
+    issuers = [runtime.catalogue.merchants_by_id[currency.merchant_id] for currency in (giving, getting)]
+    if (refusal := barred(issuers, ("from",))) is not None:
+        raise refusal
     version, terms = _terms(runtime, giving, getting, as_of)
     out, into, fee = quoted(terms, out=points_out, into=points_in)
     offered = Quote(
@@ -144,6 +149,7 @@ async def exchange_request(
         occurred_at=as_of,
         dry_run=dry_run,
         riders=(
+            *(() if taken.reserves else going(_issuers(runtime, taken), None if dry_run else as_of, ("quote",))),
             *waiting(member_id, terms.wait_days, as_of),
             Owing(owed, None if dry_run else as_of),
             *((within,) if within.merchants or taken.reserves else ()),
@@ -209,6 +215,10 @@ def _version(runtime: Runtime, taken: Quote) -> AgreementVersion | None:
     """The version that the quote locked, whatever is in force now."""
     pair = runtime.agreements.pairs.get(frozenset((taken.out_issuer_id, taken.in_issuer_id)), ())
     return next((version for version in pair if version.version == taken.agreement_version), None)
+
+
+def _issuers(runtime: Runtime, taken: Quote) -> list[Merchant]:
+    return [runtime.catalogue.merchants_by_id[id_] for id_ in (taken.out_issuer_id, taken.in_issuer_id)]
 
 
 def _capped(runtime: Runtime, taken: Quote, version: AgreementVersion) -> Capped:

@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from alliance.exposure.model import Exposure
+from alliance.exposure.model import FREEZE_LOCK, Exposure
 from alliance.exposure.positions import ALERT, EVENT, add
-from alliance.exposure.queries import POSITIONS
+from alliance.exposure.queries import POSITIONS, WHICH, WITHHELD
 from alliance.settlement.model import CYCLE_LOCK, Payment
 from alliance.settlement.rules import Pair, minor_unit
 from domain.events.commands import add_job
@@ -28,6 +28,18 @@ _SET = text(f"""
     w_0 AS ({ALERT.format(w="w")}), w_1 AS ({EVENT.format(w="w")})
     SELECT 1
 """)  # noqa: S608 - our own text
+
+_FROZEN = select(MerchantRow.id).where(MerchantRow.frozen_since.is_not(None))
+_WITHHOLD = f"""
+    WITH {WHICH}, claims AS ({WITHHELD}),
+    w AS (UPDATE exposure e SET withheld = now.withheld
+          FROM (SELECT x.merchant_id, coalesce(c.withheld, 0) AS withheld
+                FROM exposure x LEFT JOIN claims c USING (merchant_id) ORDER BY x.merchant_id FOR UPDATE OF x) AS now
+          WHERE e.merchant_id = now.merchant_id AND e.withheld <> now.withheld
+          RETURNING e.merchant_id, old.level AS before, new.level, new.used, e.cap),
+    w_0 AS ({ALERT.format(w="w")}), w_1 AS ({EVENT.format(w="w")})
+    SELECT 1
+"""  # noqa: S608 - our own text
 
 
 async def set_caps(session: AsyncSession, as_of: datetime) -> None:
@@ -63,17 +75,21 @@ def _caps(said: dict[str, Any]) -> tuple[int, int | None]:
 
 async def _positions(session: AsyncSession) -> dict[uuid.UUID, tuple[int, int, int]]:
     """What every party owes, has reserved and is withheld, as it follows from what is booked."""
-    currency = await session.scalar(select(AllianceRow.settlement_currency))
-    rows = await session.execute(text(POSITIONS.format(unit=minor_unit(currency) if currency else 1)))
+    rows = await session.execute(text(POSITIONS.format(unit=await _unit(session))))
     return {merchant_id: (owed, reserved, withheld) for merchant_id, owed, reserved, withheld in rows}
+
+
+async def _unit(session: AsyncSession) -> int:
+    """Millionths in the minor unit of the settlement currency."""
+    currency = await session.scalar(select(AllianceRow.settlement_currency))
+    return minor_unit(currency) if currency else 1
 
 
 async def paid(session: AsyncSession, payments: Sequence[Payment], as_of: datetime) -> None:
     """Let positions follow payments that were made just now: what is settled is not owed any more."""
     if not payments:
         return
-    currency = await session.scalar(select(AllianceRow.settlement_currency))
-    unit = minor_unit(currency) if currency else 1
+    unit = await _unit(session)
     moved: dict[uuid.UUID, int] = {}
     for payment in payments:
         moved[payment.payer_id] = moved.get(payment.payer_id, 0) - payment.amount * unit
@@ -89,9 +105,33 @@ async def make_room(session: AsyncSession, as_of: datetime) -> None:
 
 
 async def withhold(session: AsyncSession, amounts: Iterable[tuple[Pair, int]]) -> None:
-    """Let lines that somebody objects to give no headroom: pairs and amounts, signed as in a pair net."""
+    """Let lines that somebody objects to give no headroom: pairs and amounts, signed as in a pair net.
+
+    What is owed by who is frozen gives none anyway.
+    """
+    await session.execute(select(func.pg_advisory_xact_lock_shared(*CYCLE_LOCK)))
+    frozen = set(await session.scalars(_FROZEN))
     withheld: dict[uuid.UUID, int] = {}
     for (first, second), amount in amounts:
-        owed_it = first if amount > 0 else second
-        withheld[owed_it] = withheld.get(owed_it, 0) + abs(amount)
+        owed_it, owes_it = (first, second) if amount > 0 else (second, first)
+        if owes_it not in frozen:
+            withheld[owed_it] = withheld.get(owed_it, 0) + abs(amount)
     await add(session, {}, withheld)
+
+
+async def hold_still(session: AsyncSession) -> bool:
+    """Have nobody frozen or restored until the transaction ends; and where somebody is frozen, nothing posted.
+
+    Returns whether somebody is: then `withhold_again`, once what is settled has changed. Before any position is.
+    """
+    await session.execute(select(func.pg_advisory_xact_lock_shared(*FREEZE_LOCK)))
+    frozen = (await session.scalars(_FROZEN)).first() is not None
+    if frozen:
+        await session.execute(select(func.pg_advisory_xact_lock(*CYCLE_LOCK)))
+    return frozen
+
+
+async def withhold_again(session: AsyncSession, as_of: datetime) -> None:
+    """Let what is withheld be what is claimed on who is frozen now, and objected to, while nothing is posted."""
+    await session.execute(text(_WITHHOLD.format(unit=await _unit(session))))
+    await make_room(session, as_of)

@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import datetime
+from enum import StrEnum
 
 from sqlalchemy import CheckConstraint, Computed, Integer, SmallInteger, func, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -11,7 +12,10 @@ from domain.base import Base, WideInteger
 LEVELS = (100, 85, 70)
 """Percents of a cap at which an alert is raised, highest first."""
 
-_USED = "owed + reserved + withheld"
+FREEZE_LOCK = (0x7E55, 7)
+"""Advisory lock: held shared by what settles or aborts a cycle, so that nobody is frozen or restored meanwhile."""
+
+_USED = "owed + reserved + greatest(withheld, 0)"
 _LEVEL = " ".join(f"WHEN ({_USED}) * 100 >= cap::numeric * {level} THEN {level}" for level in LEVELS)
 
 
@@ -19,8 +23,8 @@ class Exposure(Base):
     """A merchant with a cap, in millionths of the settlement currency: it lies under the merchant as a holder.
 
     `owed` is what it owes less what it is owed, over all that is not settled; `reserved` is what it has still promised
-    to owe; `withheld` is what it is owed on lines that others object to, which gives no headroom. Together they are its
-    position, `used`. `cap` is its credit limit and collateral; `reserve`, if there is
+    to owe; `withheld` is what it is owed by who is frozen and on lines that others object to, which gives no headroom.
+    Together they are its position, `used`. `cap` is its credit limit and collateral; `reserve`, if there is
     one, how far past the cap its points may be spent. `level` is the highest of LEVELS that it has reached, or 0.
     """
 
@@ -54,3 +58,25 @@ class ExposureAlert(Base):
     used: Mapped[int] = mapped_column(WideInteger)
     cap: Mapped[int]
     raised_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+class FreezeKind(StrEnum):
+    """What the operator did about a merchant."""
+
+    FROZEN = "FROZEN"
+    RESTORED = "RESTORED"
+
+
+class FreezeStep(Base):
+    """That a merchant was frozen or restored (A12, A16): by whose act, why, as of when, while which cycle was open."""
+
+    __tablename__ = "freeze_step"
+
+    merchant_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    kind: Mapped[str]
+    who: Mapped[uuid.UUID]
+    why: Mapped[str]
+    as_of: Mapped[datetime]
+    at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    cycle_id: Mapped[uuid.UUID | None]

@@ -50,11 +50,18 @@ class Standing:
 
     cap: int
     reserve: int | None
-    used: int
+    promised: int
+    withheld: int = 0
 
-    def add(self, *amounts: int) -> None:
-        """Take in what was decided: owed, reserved and withheld."""
-        self.used += sum(amounts)
+    @property
+    def used(self) -> int:
+        """Its position: what it owes and has reserved; what is withheld gives no headroom, and never any more."""
+        return self.promised + max(0, self.withheld)
+
+    def add(self, owed: int, reserved: int, withheld: int) -> None:
+        """Take in what was decided."""
+        self.promised += owed + reserved
+        self.withheld += withheld
 
     def past_cap(self, more: int) -> int:
         """How far past the cap so much more would take it; what lowers a position takes it nowhere."""
@@ -69,9 +76,11 @@ class _Exposures:
 
     async def load(self, connection: asyncpg.Connection, keys: Sequence[uuid.UUID]) -> dict[uuid.UUID, Standing]:
         rows = await connection.fetch(
-            "SELECT merchant_id, cap, reserve, used FROM exposure WHERE merchant_id = ANY($1)", keys
+            """SELECT merchant_id, cap, reserve, owed + reserved AS promised, withheld
+               FROM exposure WHERE merchant_id = ANY($1)""",
+            keys,
         )
-        return {row["merchant_id"]: Standing(row["cap"], row["reserve"], int(row["used"])) for row in rows}
+        return {id_: Standing(cap, reserve, int(promised), int(held)) for id_, cap, reserve, promised, held in rows}
 
 
 EXPOSURES = _Exposures()
@@ -96,11 +105,16 @@ def matured(effect: Effect) -> list[Owed]:
     return [line for state, taken in effect.matured for line in owed_later(state.owed or [], -taken, state.granted)]
 
 
-def owe(effect: Effect, lines: Iterable[Owed], capped: Collection[uuid.UUID]) -> None:
-    """Let the positions of those who are capped follow what is owed."""
+def owe(
+    effect: Effect, lines: Sequence[Owed], capped: Collection[uuid.UUID], frozen: Collection[uuid.UUID] = ()
+) -> None:
+    """Let the positions of those who are capped follow what is owed; by who is frozen, it gives no headroom (A5)."""
     for merchant_id, amount in change(lines).items():
         if amount and merchant_id in capped:
             effect.adds.append((EXPOSURES, merchant_id, (amount, 0, 0)))
+    for line in lines if frozen else ():
+        if line.debtor_id in frozen and line.creditor_id in capped:
+            effect.adds.append((EXPOSURES, line.creditor_id, (0, 0, line.amount)))
 
 
 def set_aside(effect: Effect, states: Iterable[tuple[PendingState, int, int]], capped: Collection[uuid.UUID]) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from alliance.exposure.model import Exposure, ExposureAlert
+from alliance.exposure.model import Exposure, ExposureAlert, FreezeStep
 from domain.ledger.due import DuePending
 from domain.ledger.model import PendingGrant
 
@@ -42,13 +42,34 @@ RESERVED = """
         WHERE NOT EXISTS (SELECT FROM quote_use u WHERE u.holder_id = q.holder_id AND u.quote_id = q.quote_id)
     ) AS promised GROUP BY 1"""
 
-# What is objected to is signed as in a pair net: above zero, the second owes it the first.
+# Cycles that are not over, those that leave something to one of them, and who is frozen.
+WHICH = """
+    unsettled AS (SELECT id, number FROM settlement_cycle WHERE status NOT IN ('SETTLED', 'ABORTED')),
+    leaving AS (SELECT id FROM settlement_cycle WHERE status IN ('SETTLED', 'ABORTED')
+                                                  AND number + 1 IN (SELECT number FROM unsettled)),
+    frozen AS (SELECT id FROM merchant WHERE frozen_since IS NOT NULL)"""
+
+# What is claimed on who is frozen, and what others object to, but once where it is both. What is objected to or carried
+# on is signed as in a pair net: above zero, the second owes it the first.
 WITHHELD = """
-    SELECT CASE WHEN amount > 0 THEN first_id ELSE second_id END AS merchant_id, sum(abs(amount)) AS withheld
-    FROM objection GROUP BY 1"""
+    SELECT merchant_id, sum(amount) AS withheld FROM (
+        SELECT creditor_id AS merchant_id, amount FROM obligation
+        WHERE cycle_id IN (SELECT id FROM unsettled) AND debtor_id IN (SELECT id FROM frozen)
+        UNION ALL
+        SELECT CASE WHEN carried > 0 THEN first_id ELSE second_id END, abs(carried) FROM pair_net
+        WHERE cycle_id IN (SELECT id FROM leaving)
+          AND CASE WHEN carried > 0 THEN second_id ELSE first_id END IN (SELECT id FROM frozen)
+        UNION ALL
+        SELECT payee_id, amount * {unit}::numeric FROM payment
+        WHERE status = 'CARRIED' AND cycle_id IN (SELECT id FROM leaving) AND payer_id IN (SELECT id FROM frozen)
+        UNION ALL
+        SELECT CASE WHEN amount > 0 THEN first_id ELSE second_id END, abs(amount) FROM objection
+        WHERE cycle_id NOT IN (SELECT id FROM unsettled)
+           OR CASE WHEN amount > 0 THEN second_id ELSE first_id END NOT IN (SELECT id FROM frozen)
+    ) AS claims GROUP BY 1"""
 
 POSITIONS = f"""
-    WITH unsettled AS (SELECT id FROM settlement_cycle WHERE status NOT IN ('SETTLED', 'ABORTED')),
+    WITH {WHICH},
          owed AS ({OWED}), reserved AS ({RESERVED}), withheld AS ({WITHHELD})
     SELECT merchant_id, coalesce(owed, 0) AS owed, coalesce(reserved, 0) AS reserved, coalesce(withheld, 0) AS withheld
     FROM owed FULL JOIN reserved USING (merchant_id) FULL JOIN withheld USING (merchant_id)"""  # noqa: S608
@@ -90,10 +111,17 @@ async def waiting(session: AsyncSession, ids: Collection[uuid.UUID]) -> dict[uui
     return {id_: int(points) for id_, points in await session.execute(query.group_by(PendingGrant.room_of)) if id_}
 
 
+async def freezes(session: AsyncSession, merchant_id: uuid.UUID, most: int = 100) -> Sequence[FreezeStep]:
+    """When a merchant was frozen and restored, newest first."""
+    mine = select(FreezeStep).where(FreezeStep.merchant_id == merchant_id)
+    return (await session.scalars(mine.order_by(FreezeStep.seq.desc()).limit(most))).all()
+
+
 _WAITING = text("""
     SELECT holder_id, operation_id, seq, currency, issuer_id, policy, done, room_of
     FROM pending_grant p LEFT JOIN exposure e ON e.merchant_id = p.room_of
     WHERE NOT done AND room_of IS NOT NULL AND matures_at <= :as_of AND (e.used < e.cap OR e.merchant_id IS NULL)
+      AND room_of NOT IN (SELECT id FROM merchant WHERE frozen_since IS NOT NULL)
       AND NOT EXISTS (SELECT FROM account a WHERE a.holder_id = p.holder_id AND a.stopped)
     ORDER BY granted_at, holder_id, operation_id, seq LIMIT :size
 """)

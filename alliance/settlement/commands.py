@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.agreements.queries import objection_days
 from alliance.calendar import Calendar
+from alliance.exposure.commands import hold_still, withhold_again
 from alliance.settlement import netting, queries
 from alliance.settlement.errors import EarlierCycleOpen, LaterCycleStated, ObjectionsOpen
 from alliance.settlement.model import (
@@ -179,6 +180,8 @@ async def abort_cycle(
     )
     await _leave_all(session, alliance, cycle, nets)
     await _pass_on(session, alliance, cycle)
+    if await hold_still(session):
+        await withhold_again(session, as_of)
     return cycle
 
 

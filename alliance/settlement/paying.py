@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from alliance.exposure.commands import paid
+from alliance.exposure.commands import hold_still, paid, withhold_again
 from alliance.settlement.model import CycleStatus, NetPosition, Payment, PaymentStatus, SettlementCycle
 from alliance.settlement.steps import enter, locked, require
 from domain.errors import InvalidInput, NotFound
@@ -21,9 +21,12 @@ async def settle_cycle(
 
     Raises NotFound, WrongCycleStatus.
     """
+    frozen = await hold_still(session)
     cycle = await locked(session, cycle_id, as_of)
     await enter(session, cycle, CycleStatus.NETTED, CycleStatus.SETTLING, who, why, as_of)
     await _finish(session, cycle, who, why, as_of)
+    if frozen:
+        await withhold_again(session, as_of)
     return cycle
 
 
@@ -44,6 +47,7 @@ async def record_receipts(
     A payee sees only its own. `amount`, if it is given, is what came of that one payment, in minor units. Recording a
     payment again changes nothing. Raises NotFound, WrongCycleStatus; InvalidInput for what was not planned so.
     """
+    frozen = await hold_still(session)
     cycle = await locked(session, cycle_id, as_of)
     require(cycle, *((CycleStatus.SETTLING,) if number is None else (CycleStatus.SETTLING, CycleStatus.SETTLED)))
     if reference is not None and len(reference) > LONGEST_REFERENCE:
@@ -66,6 +70,8 @@ async def record_receipts(
     await paid(session, made_now, as_of)
     if cycle.status == CycleStatus.SETTLING:
         await _finish(session, cycle, who, why, as_of)
+    if frozen:
+        await withhold_again(session, as_of)
     return cycle
 
 

@@ -215,6 +215,7 @@ class Merchant:
     tiers: TierProgramme | None = None
     by_tier: Mapping[str, Mapping[tuple[str, str], Earning]] = field(default_factory=dict)
     notifications: NotificationTerms | None = None
+    frozen_since: datetime | None = None
 
     @property
     def cap(self) -> int | None:
@@ -369,6 +370,7 @@ def _merchant(
         tiers=tier_programme(row.tiers, row.id, ZoneInfo(row.timezone)),
         by_tier=compile_tiers(rules),
         notifications=notification_terms(row.notifications),
+        frozen_since=row.frozen_since,
     )
 
 

@@ -31,7 +31,10 @@ class AllianceRow(Base):
 
 
 class MerchantRow(Base):
-    """A house of the alliance. `settings`, `settlement`, `tiers`, `notifications` are as in the alliance file."""
+    """A house of the alliance. `settings`, `settlement`, `tiers`, `notifications` are as in the alliance file.
+
+    One that is frozen, by hand, issues and exchanges nothing new (A12).
+    """
 
     __tablename__ = "merchant"
 
@@ -44,6 +47,7 @@ class MerchantRow(Base):
     settlement: Mapped[dict[str, Any]]
     tiers: Mapped[dict[str, Any] | None]
     notifications: Mapped[dict[str, Any] | None]
+    frozen_since: Mapped[datetime | None]
 
 
 class StoreRow(Base):

@@ -1,0 +1,76 @@
+"""Freezing a merchant and restoring it, by hand (A12, A16): what is sent, answered, and seen of it."""
+
+from typing import Annotated, Any, cast
+
+import strawberry
+
+from resolvers import freezing
+from schema.answering import Shared, answer
+from schema.inputs import KEY, passed_as_sent
+from schema.merchants import Merchant
+from schema.node import Info
+from schema.refusals import TYPES, UserError
+
+
+@strawberry.type(description="The merchant is frozen: it issues, grants and exchanges nothing new.")
+class MerchantFrozen(UserError):
+    """What members have stays theirs, and can be spent."""
+
+    merchant: str
+    own = ("merchant",)
+
+
+@strawberry.type(description="The merchant is not frozen.")
+class MerchantNotFrozen(UserError):
+    """There is nothing to restore."""
+
+    merchant: str
+    own = ("merchant",)
+
+
+TYPES |= {kind.__name__: kind for kind in (MerchantFrozen, MerchantNotFrozen)}
+
+
+@passed_as_sent
+@strawberry.input
+class FreezeMerchantInput:
+    """A merchant, and why."""
+
+    idempotency_key: str = strawberry.field(description=KEY)
+    merchant: str = strawberry.field(description="Its code.")
+    reason: str = strawberry.field(description="Kept, for the merchant to read.")
+
+
+@strawberry.type(description="The merchant is frozen from now on.")
+class Frozen:
+    """In every process."""
+
+    merchant: Merchant
+
+
+@strawberry.type(description="The merchant takes part again.")
+class Restored:
+    """Claims on it give headroom again."""
+
+    merchant: Merchant
+
+
+FreezeMerchantResult = Annotated[Frozen | Shared | MerchantFrozen, strawberry.union("FreezeMerchantResult")]
+RestoreMerchantResult = Annotated[Restored | Shared | MerchantNotFrozen, strawberry.union("RestoreMerchantResult")]
+
+
+@strawberry.type
+class FreezingMutations:
+    """The operator's."""
+
+    @strawberry.mutation(description="Have a merchant issue and exchange nothing new until it is restored.")
+    async def freeze_merchant(self, info: Info, input: FreezeMerchantInput) -> FreezeMerchantResult | None:
+        """What was promised goes through (A5)."""
+        found = await answer(info, input, freezing.freeze)
+        return cast("Any", found if isinstance(found, UserError) else Frozen(merchant=Merchant.of(found)))
+
+    @strawberry.mutation(description="Let a frozen merchant take part again.")
+    async def restore_merchant(self, info: Info, input: FreezeMerchantInput) -> RestoreMerchantResult | None:
+        """With a reason, too."""
+        found = await answer(info, input, freezing.restore)
+        return cast("Any", found if isinstance(found, UserError) else Restored(merchant=Merchant.of(found)))

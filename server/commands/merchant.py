@@ -1,0 +1,99 @@
+"""`tessera merchant`: freezing a merchant and restoring it, and what was done so."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from server.commands.common import AsOf, Home, Json, answer, now, servers, with_runtime
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from alliance.runtime import Runtime
+
+merchant = typer.Typer(help="Merchants that take part, and those that do not for now.", no_args_is_help=True)
+
+Code = Annotated[str, typer.Argument(help="The code of the merchant.")]
+Reason = Annotated[str, typer.Option(help="Kept, for the merchant to read.")]
+
+
+@merchant.command()
+def freeze(code: Code, reason: Reason, as_of: AsOf = None, home: Home = None, json: Json = False) -> None:
+    """Have a merchant issue and exchange nothing new until it is restored; what was promised goes through."""
+    _step("freeze", code, reason, as_of, json)
+
+
+@merchant.command()
+def restore(code: Code, reason: Reason, as_of: AsOf = None, home: Home = None, json: Json = False) -> None:
+    """Let a frozen merchant take part again."""
+    _step("restore", code, reason, as_of, json)
+
+
+@merchant.command()
+def history(code: Code, home: Home = None, json: Json = False) -> None:
+    """Show when a merchant was frozen and restored, by whom and why, newest first."""
+    with servers("tessera merchant history") as settings:
+
+        async def read(runtime: "Runtime") -> dict[str, Any]:
+            return await _shown(runtime, code)
+
+        data = with_runtime(settings, read)
+    answer(data, json, lambda console: _show(console, data))
+
+
+def _step(name: str, code: str, reason: str, as_of: "datetime | None", json: bool) -> None:
+    """Take the step as the operator, and show the merchant as it is then."""
+    with servers(f"tessera merchant {name}") as settings:
+
+        async def take(runtime: "Runtime") -> dict[str, Any]:
+            from alliance.exposure import freezing
+            from alliance.settlement.model import COMMAND_LINE
+            from domain.errors import NotFound
+
+            if (found := runtime.catalogue.merchants.get(code)) is None:
+                raise NotFound(what=f"merchant {code!r}", path=("merchant",))
+            command = freezing.freeze if name == "freeze" else freezing.restore
+            async with runtime.database.transaction() as session:
+                await command(session, found.id, who=COMMAND_LINE, why=reason, as_of=as_of or now())
+            await runtime.refresh()
+            return await _shown(runtime, code)
+
+        data = with_runtime(settings, take)
+    answer(data, json, lambda console: _show(console, data))
+
+
+async def _shown(runtime: "Runtime", code: str) -> dict[str, Any]:
+    from alliance.exposure import queries
+    from alliance.settlement.model import COMMAND_LINE
+    from domain.errors import NotFound
+
+    if (found := runtime.catalogue.merchants.get(code)) is None:
+        raise NotFound(what=f"merchant {code!r}", path=("merchant",))
+    async with runtime.database.session() as session:
+        steps = await queries.freezes(session, found.id)
+    return {
+        "merchant": code,
+        "frozenSince": None if found.frozen_since is None else found.frozen_since.isoformat(),
+        "history": [
+            {
+                "kind": step.kind,
+                "by": "command line" if step.who == COMMAND_LINE else str(step.who),
+                "reason": step.why,
+                "asOf": step.as_of.isoformat(),
+                "at": step.at.isoformat(),
+            }
+            for step in steps
+        ],
+    }
+
+
+def _show(console: Console, data: dict[str, Any]) -> None:
+    since = data["frozenSince"]
+    console.print(f"{data['merchant']} " + (f"is frozen since {since}" if since else "takes part"))
+    table = Table("step", "by", "reason", "as of")
+    for step in data["history"]:
+        table.add_row(step["kind"], step["by"], step["reason"], step["asOf"])
+    if data["history"]:
+        console.print(table)
