@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import asyncpg
 import structlog
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.accrual.model import FeedRow
@@ -40,6 +40,9 @@ ROOM_STEP = timedelta(minutes=5)
 
 #: How often folders of feeds are looked into, where nobody says otherwise.
 FEEDS_STEP = timedelta(minutes=1)
+
+#: How late members are told of what happened.
+TELL_STEP = timedelta(minutes=1)
 
 #: Every cut-off and deadline of a cycle falls on a multiple of this, in every time zone there is.
 SETTLEMENT_STEP = timedelta(minutes=15)
@@ -112,7 +115,8 @@ async def calendar(session: AsyncSession, now: datetime, feeds_every: timedelta 
     """What is due: expiry and forced exits at midnight, lapsed holds, keys past their time, steps of settlement; where
     there are feeds, looks into their folders.
 
-    Expiry has a midnight in every time zone that a merchant keeps (R3), exits one in the alliance's.
+    Expiry has a midnight in every time zone that a merchant keeps (R3), exits one in the alliance's. Members are told
+    of things where any merchant writes to them.
     """
     zones = await session.scalars(select(MerchantRow.timezone).distinct().order_by(MerchantRow.timezone))
     found = [_daily(f"expiry {zone}", "expire", now, zone) for zone in zones]
@@ -123,6 +127,10 @@ async def calendar(session: AsyncSession, now: datetime, feeds_every: timedelta 
         found.append(_daily("keys", "forget_keys", now, "UTC"))
         found.append(_every("room", "room", now, ROOM_STEP))
         found.append(_every("settlement", "settle", now, SETTLEMENT_STEP))
+        writes = select(MerchantRow.id).where(func.jsonb_typeof(MerchantRow.notifications) == "object")
+        if await session.scalar(writes.limit(1)) is not None:
+            found.append(_daily("reminders", "remind", now, zone))
+            found.append(_every("messages", "tell", now, TELL_STEP))
     if await session.scalar(select(FeedRow.id).limit(1)) is not None:
         found.append(_every("feeds", "feeds", now, feeds_every))
     return found

@@ -85,14 +85,10 @@ class MessageText(Base):
 
 
 class MessageCursor(Base):
-    """Up to where what happened was looked through for what members are to be told of: one row.
-
-    `leaf` is the next number in the log of operations; `xid` the first transaction whose events were not seen.
-    """
+    """The place in the sequence of events that is looked at next, for what members are to be told of: one row."""
 
     __tablename__ = "message_cursor"
     __table_args__ = (CheckConstraint("one = 1", name="one"),)
 
     one: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    leaf: Mapped[int]
-    xid: Mapped[int]
+    position: Mapped[int]

@@ -34,7 +34,6 @@ class MemberTier(Base):
     __table_args__ = (
         CheckConstraint("(level IS NULL) = (threshold IS NULL)", name="threshold"),
         CheckConstraint("level IS NOT NULL OR until IS NULL", name="until"),
-        Index("ix_member_tier_xid", "xid"),
         Index("ix_member_tier_until", "until", "holder_id", postgresql_where=text("until IS NOT NULL")),
     )
 
@@ -49,5 +48,3 @@ class MemberTier(Base):
     operation_id: Mapped[uuid.UUID | None]
     credits: Mapped[int]
     booked_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
-    xid: Mapped[int | None] = mapped_column(server_default=text("(pg_current_xact_id()::text::bigint)"))
-    """The transaction that wrote it: changes are followed up to transactions older than every running one."""

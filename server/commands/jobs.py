@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from domain.database import Database
     from domain.events.model import Job
 
-SCHEDULED = ("exits", "expire", "feeds", "forget_keys", "lapse", "notices", "room", "settle")
+SCHEDULED = ("exits", "expire", "feeds", "forget_keys", "lapse", "notices", "remind", "room", "settle", "tell")
 """Actors that the scheduler adds jobs for."""
 
 JobId = Annotated[UUID, typer.Argument(help="Id of the job.")]

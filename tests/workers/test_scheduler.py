@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from alliance.accrual.model import FeedRow
 from domain.base import new_id
 from domain.database import Database
 from domain.events.model import ScheduledRun
-from domain.programs.model import AllianceRow
+from domain.programs.model import AllianceRow, MerchantRow
 from server.commands.jobs import SCHEDULED
 from tests.workers.support import Until, all_jobs, merchant
 from workers import scheduler
@@ -154,5 +154,6 @@ async def test_the_calendar_says_what_comes_next_also_where_clocks_change(databa
 async def test_all_that_the_clock_starts_can_be_started_by_hand(database: Database) -> None:
     async with database.session() as session:
         session.add(FeedRow(code="tills", merchant_id=new_id(), definition={}))
+        await session.execute(update(MerchantRow).values(notifications={}))
         await session.flush()
         assert {due.actor for due in await calendar(session, NOW)} == set(SCHEDULED)
