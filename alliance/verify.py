@@ -10,6 +10,7 @@ from alliance.accrual.verify import CHECKS as ACCRUAL_CHECKS
 from alliance.archive.verify import CHECKS as ARCHIVE_CHECKS
 from alliance.archive.verify import WHOLE as ARCHIVE_WHOLE
 from alliance.archive.verify import verify_archive
+from alliance.benefits.verify import CHECKS as RIGHT_CHECKS
 from alliance.clearing.verify import CHECKS as CLEARING_CHECKS
 from alliance.disputes.verify import CHECKS as DISPUTE_CHECKS
 from alliance.exposure.verify import CHECKS as EXPOSURE_CHECKS
@@ -18,6 +19,7 @@ from alliance.proofs.verify import CHECKS as LOG_CHECKS
 from alliance.proofs.verify import verify_log
 from alliance.settlement.rules import minor_unit
 from alliance.statements.verify import verify_statements
+from domain.benefits.verify import CHECKS as BENEFIT_CHECKS
 from domain.ledger.verify import Progress, Proof, quiet
 from domain.ledger.verify import verify as verify_ledger
 from domain.messages.verify import CHECKS as MESSAGE_CHECKS
@@ -107,6 +109,7 @@ _CHECKS = {
 
 
 BY_HOLDER = _BY_HOLDER | CLEARING_CHECKS | LOG_CHECKS | ARCHIVE_CHECKS | POOL_CHECKS | TIER_CHECKS | MESSAGE_CHECKS
+BY_HOLDER |= BENEFIT_CHECKS | RIGHT_CHECKS
 """Checks of other rooms than the ledger, by holder; see `domain.ledger.checks`."""
 
 

@@ -10,6 +10,7 @@ import alliance.exposure.model
 import alliance.proofs.model
 import alliance.settlement.model
 import alliance.statements.model  # noqa: F401
+import domain.benefits.model
 import domain.contacts.model
 import domain.events.model
 import domain.ledger.archived

@@ -14,7 +14,7 @@ from domain.ledger.model import OperationKind
 from domain.ledger.request import Posted
 from domain.money import to_minor
 from domain.programs.rules import Line, Tender
-from resolvers import exits, gifts, ids, operations, returns, stored_value
+from resolvers import exits, gifts, ids, operations, returns, rights, stored_value
 from resolvers.acting import member_of, merchant_of, one_of
 from resolvers.context import Context
 from resolvers.pools import spender
@@ -22,6 +22,12 @@ from resolvers.sent import Sent, key_of, occurred_at
 from resolvers.viewer import Scope
 
 MAX_BATCH = 500
+_OF_RIGHTS = (
+    OperationKind.RIGHT_GRANT,
+    OperationKind.RIGHT_USE,
+    OperationKind.RIGHT_NO_SHOW,
+    OperationKind.RIGHT_CANCEL,
+)
 MAX_LINES = 1000
 
 
@@ -171,6 +177,8 @@ async def reverse(context: Context, sent: Sent) -> Posted:
         asked = replace(asked, order=None if order_id is None else (holder_id, order_id))
     if row.kind == OperationKind.GIFT:
         return await gifts.take_back(context, row, sent, key)
+    if row.kind in _OF_RIGHTS:
+        return await rights.take_back(context, row, sent, key)
     if row.kind == OperationKind.EXIT:
         return await exits.take_back(context, row, sent, key)
     if row.kind == OperationKind.TOP_UP or (

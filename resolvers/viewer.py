@@ -23,6 +23,8 @@ class Scope(StrEnum):
     POINTS_EXCHANGE = "points:exchange"
     POINTS_TRANSFER = "points:transfer"
     POINTS_ADJUST = "points:adjust"
+    RIGHTS_GRANT = "rights:grant"
+    RIGHTS_USE = "rights:use"
     SETTLEMENT_READ = "settlement:read"
     SETTLEMENT_WRITE = "settlement:write"
     CYCLE_CLOSE = "cycle:close"
@@ -56,6 +58,8 @@ MEANING: dict[Scope, str] = {
     Scope.POINTS_EXCHANGE: "quote and exchange points",
     Scope.POINTS_TRANSFER: "give points to another member",
     Scope.POINTS_ADJUST: "give and take points by hand, and bring expired ones back",
+    Scope.RIGHTS_GRANT: "grant rights to members",
+    Scope.RIGHTS_USE: "book, use, cancel and restore rights",
     Scope.SETTLEMENT_READ: "see settlement cycles, positions, payments and statements",
     Scope.SETTLEMENT_WRITE: "take every step of a cycle",
     Scope.CYCLE_CLOSE: "close cycles",
@@ -84,8 +88,8 @@ _POINTS = frozenset({Scope.POINTS_EARN, Scope.POINTS_SPEND, Scope.POINTS_REVERSE
 
 DEFAULT_SCOPES: dict[Kind, frozenset[str]] = {
     "member": frozenset({Scope.MEMBERS_READ, Scope.IDENTIFIERS_READ, Scope.POINTS_READ, Scope.POINTS_EXCHANGE})
-    | {Scope.POINTS_TRANSFER, Scope.CONSENTS_WRITE},
-    "merchant": _READS | _POINTS | {Scope.MEMBERS_WRITE, Scope.EVENTS_READ, Scope.CONSENTS_WRITE},
+    | {Scope.POINTS_TRANSFER, Scope.RIGHTS_USE, Scope.CONSENTS_WRITE},
+    "merchant": _READS | _POINTS | {Scope.RIGHTS_USE, Scope.MEMBERS_WRITE, Scope.EVENTS_READ, Scope.CONSENTS_WRITE},
     "operator": frozenset(Scope) - {Scope.CLOCK},
     "auditor": _READS,
 }
@@ -96,7 +100,7 @@ ALLOWED_SCOPES: dict[Kind, frozenset[str]] = {
     "merchant": DEFAULT_SCOPES["merchant"]
     | {Scope.MEMBERS_SIGN_IN, Scope.IDENTIFIERS_READ, Scope.POINTS_GIVE, Scope.POINTS_TRANSFER, Scope.POINTS_ADJUST}
     | {Scope.CYCLE_CONFIRM, Scope.CYCLE_RECEIVE, Scope.CYCLE_OBJECT, Scope.SETTLEMENT_WRITE}
-    | {Scope.AGREEMENTS_WRITE, Scope.WEBHOOKS_WRITE},
+    | {Scope.AGREEMENTS_WRITE, Scope.WEBHOOKS_WRITE, Scope.RIGHTS_GRANT},
     "operator": frozenset(Scope),
     "auditor": _READS,
 }

@@ -6,9 +6,10 @@ from uuid import UUID
 
 import strawberry
 
+from domain.benefits.model import RightStatus
 from domain.ledger.model import HoldStatus, OperationKind
 from domain.members import model
-from resolvers import contacts, exchanges, ids, lots, members, pools, tiers, wallets
+from resolvers import contacts, exchanges, ids, lots, members, pools, rights, tiers, wallets
 from resolvers.lots import HOLD_SHAPE
 from resolvers.operations import ACTIVITY_SHAPE
 from resolvers.pages import window
@@ -20,6 +21,7 @@ from schema.merchants import Merchant, Store
 from schema.node import Connection, Info, Node
 from schema.operations import Operation
 from schema.pools import Pool
+from schema.rights import Right
 from schema.tiers import MembershipTier
 from schema.wallets import Wallet
 
@@ -144,6 +146,23 @@ class Member(Node):
         asked = window(HOLD_SHAPE, first, after, last, before)
         page = await lots.holds(info.context, self.holder_id, currency, status, asked)
         return Connection[Hold].of(page, lambda row: Hold.of(row, info.context.as_of))
+
+    @strawberry.field(description="What merchants granted them besides points, newest first.")
+    async def rights(
+        self,
+        info: Info,
+        kind: str | None = None,
+        grantors: list[str] | None = None,
+        status: list[RightStatus] | None = None,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Connection[Right]:
+        """A merchant sees those it granted, and those that were booked or used at its own."""
+        asked = window(rights.SHAPE, first, after, last, before)
+        page = await rights.of_member(info.context, self.holder_id, asked, kind, grantors, status)
+        return Connection[Right].of(page, lambda row: Right.of(row, info))
 
     @strawberry.field(description="The pools they are in now.")
     async def pools(self, info: Info) -> list[Pool]:

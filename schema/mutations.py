@@ -122,6 +122,7 @@ from schema.refusals import (
     WholeCardsOnly,
     shown,
 )
+from schema.righting import RightMutations
 from schema.settling import SettlingMutations
 from schema.stored_value import Refunded, RefundStoredValueInput, ToppedUp, TopUpInput
 
@@ -270,7 +271,13 @@ def _earned(info: Info, result: Any) -> Any:
 
 @strawberry.type
 class Mutation(
-    AgreementMutations, ContactMutations, JobMutations, SettlingMutations, DisputeMutations, FreezingMutations
+    AgreementMutations,
+    ContactMutations,
+    JobMutations,
+    SettlingMutations,
+    DisputeMutations,
+    FreezingMutations,
+    RightMutations,
 ):
     """What can be done."""
 

@@ -10,6 +10,7 @@ from alliance.clearing.model import ObligationKind
 from alliance.clearing.preview import Line, Share
 from alliance.statements.rules import price
 from domain.ledger.request import Posted
+from domain.programs.counting import counted
 from resolvers import preview
 from schema.merchants import Merchant, PointsCurrency
 from schema.money import Money
@@ -41,7 +42,7 @@ class OwedLine:
             kind=owed.kind,
             debtor=_party(info, owed.debtor_id),
             creditor=_party(info, owed.creditor_id),
-            currency=PointsCurrency.of(catalogue.currencies[owed.currency]),
+            currency=PointsCurrency.of(counted(catalogue, owed.currency)),
             points=Points(owed.points),
             price=None if owed.price is None else Decimal(price(owed.price)),
             amount=Money.of_micro(owed.amount, catalogue.alliance.settlement_currency),

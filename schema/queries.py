@@ -22,6 +22,7 @@ from resolvers import (
     operations,
     pools,
     proofs,
+    rights,
     rings,
     stored_value,
     wallets,
@@ -49,6 +50,7 @@ from schema.obligations import ObligationQueries
 from schema.operations import Operation
 from schema.pools import Pool
 from schema.proofs import ConsistencyProof, LogCheckpoint
+from schema.rights import Right
 from schema.rings import GiftRing
 from schema.scalars import CurrencyCode, LogIndex
 from schema.settlement import SettlementCycle
@@ -133,6 +135,9 @@ async def fetch(info: Info, global_id: str) -> Node | None:
             case "Hold" if access.Scope.POINTS_READ in context.signed_in.scopes:
                 hold = await holds.by_global_id(context, global_id)
                 return None if hold is None else Hold.of(hold, context.as_of)
+            case "Right" if access.Scope.POINTS_READ in context.signed_in.scopes:
+                right = await rights.by_global_id(context, global_id)
+                return None if right is None else Right.of(right, info)
             case "Pool" if access.Scope.POINTS_READ in context.signed_in.scopes:
                 pool = await pools.by_global_id(context, global_id)
                 return None if pool is None else Pool.of(pool)

@@ -12,6 +12,7 @@ from alliance.settlement import model
 from alliance.settlement.queries import MerchantStatement, StatementLine
 from alliance.settlement.rules import Report, minor_unit, saving
 from alliance.statements.rules import price
+from domain.programs.counting import counted
 from resolvers import cycles, ids, obligations
 from resolvers.lines import line_id
 from resolvers.obligations import SeenLine
@@ -103,7 +104,7 @@ class Obligation:
     @strawberry.field(description="Whose points it was about.")
     def currency(self, info: Info) -> PointsCurrency:
         """From the catalogue."""
-        return PointsCurrency.of(info.context.runtime.catalogue.currencies[self.currency_code])
+        return PointsCurrency.of(counted(info.context.runtime.catalogue, self.currency_code))
 
     @classmethod
     def of(cls, info: Info, line: SeenLine) -> Self:

@@ -13,8 +13,8 @@ from domain.base import Base
 class ObligationKind(StrEnum):
     """What it is owed for.
 
-    FUNDING is what a funder pays when points are spent, BREAKAGE what moves when they end. A FEE goes to the operator,
-    as a line of its own.
+    FUNDING is what a funder pays when points are spent, BREAKAGE what moves when they end. A RIGHT is owed for by its
+    grantor, where it was used. A FEE goes to the operator, as a line of its own.
     """
 
     EARN = "EARN"
@@ -23,6 +23,7 @@ class ObligationKind(StrEnum):
     FUNDING = "FUNDING"
     BREAKAGE = "BREAKAGE"
     FEE = "FEE"
+    RIGHT = "RIGHT"
 
 
 class Obligation(Base):

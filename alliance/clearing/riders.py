@@ -92,6 +92,10 @@ class Past:
         self.due, self.recovered = self.due + due, self.recovered + recovered
         return reversed_obligations(self.lines, before, before + more, self.points) if self.points else ()
 
+    def whole_back(self) -> tuple[Owed, ...]:
+        """The negative of all its lines."""
+        return reversed_obligations(self.lines, 0, 1, 1)
+
 
 class _PastObligations:
     """What operations made owed, by (holder, operation), then by currency; nothing for those that made nothing owed."""

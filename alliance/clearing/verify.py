@@ -23,6 +23,11 @@ _REDEEM = f"""(
            {_PRICED.format(key="redemptionPrice")} AS price
     FROM agreement_version v CROSS JOIN jsonb_array_elements(v.terms -> 'redeem') AS item
     JOIN merchant m ON m.code = item ->> 'at')"""
+_RIGHT = f"""(
+    SELECT agreement_id, version, g.id AS grantor, m.id AS at, g.code || '/' || (item ->> 'kind') AS currency,
+           {_PRICED.format(key="price")} AS price, {_PRICED.format(key="noShow")} AS no_show
+    FROM agreement_version v CROSS JOIN jsonb_array_elements(v.terms -> 'rights') AS item
+    JOIN merchant g ON g.code = item ->> 'grantor' JOIN merchant m ON m.code = item ->> 'at')"""
 _EXCHANGE = f"""(
     SELECT agreement_id, version, item ->> 'from' AS currency, item ->> 'to' AS target,
            {_PRICED.format(key="clearingValue")} AS price
@@ -176,6 +181,9 @@ CHECKS = {
             AND x.price = b.price)
           WHEN 'EXCHANGE' THEN EXISTS (SELECT FROM {_EXCHANGE} x WHERE x.agreement_id = b.agreement_id
             AND x.version = b.agreement_version AND x.currency = b.currency AND x.price = b.price)
+          WHEN 'RIGHT' THEN EXISTS (SELECT FROM {_RIGHT} x WHERE x.agreement_id = b.agreement_id
+            AND x.version = b.agreement_version AND x.grantor = b.debtor_id AND x.at = b.creditor_id
+            AND x.currency = b.currency AND b.price IN (x.price, x.no_show))
           ELSE EXISTS (SELECT FROM {_EARN} x WHERE x.agreement_id = b.agreement_id
             AND x.version = b.agreement_version AND x.at IN (b.debtor_id, b.creditor_id) AND x.currency = b.currency
             AND b.price = CASE b.kind WHEN 'EARN' THEN at_issue WHEN 'FUNDING' THEN at_use ELSE abs(at_end) END)

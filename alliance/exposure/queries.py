@@ -24,8 +24,8 @@ OWED = """
         UNION ALL SELECT payee_id, amount * {unit}::numeric FROM payment WHERE status = 'PAID') AS moved
     GROUP BY 1"""
 
-# Points that wait, holds at partners, quotes that were asked to reserve. A share of a line is rounded half-even, as it
-# is where it is reserved. Past its time a hold or a quote reserves until it is given back.
+# Points that wait, holds at partners, quotes that were asked to reserve, rights that are booked. A share of a line is
+# rounded half-even, as it is where it is reserved. Past its time it reserves until it is given back.
 RESERVED = """
     SELECT merchant_id, sum(amount) AS reserved FROM (
         SELECT merchant_id, part + ((rest * 2 > whole OR (rest * 2 = whole AND part % 2 = 1))::int) AS amount
@@ -40,6 +40,9 @@ RESERVED = """
         UNION ALL SELECT part.key::uuid, part.value::numeric
         FROM quote_reservation q CROSS JOIN LATERAL jsonb_each_text(q.reserves) AS part
         WHERE NOT EXISTS (SELECT FROM quote_use u WHERE u.holder_id = q.holder_id AND u.quote_id = q.quote_id)
+        UNION ALL SELECT (line ->> 'debtor_id')::uuid, (line ->> 'amount')::numeric
+        FROM right_booking b CROSS JOIN LATERAL jsonb_array_elements(b.owed) AS line
+        WHERE b.open AND jsonb_typeof(b.owed) = 'array'
     ) AS promised GROUP BY 1"""
 
 # Cycles that are not over, those that leave something to one of them, and who is frozen.

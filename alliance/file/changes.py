@@ -13,7 +13,9 @@ from alliance.file.soundness import breaches, versions_in
 from alliance.file.values import Document
 
 Action = Literal["create", "update", "supersede", "unchanged", "refuse"]
-Kind = Literal["alliance", "identifier", "merchant", "store", "currency", "policy", "rule", "agreement", "feed"]
+Kind = Literal[
+    "alliance", "identifier", "merchant", "store", "currency", "policy", "rule", "agreement", "feed", "benefit"
+]
 
 ROUND_TRIPS = 10
 """How many of them a plan tells."""
@@ -223,10 +225,12 @@ def lay_out(document: AllianceDocument) -> Entries:
 
 
 def _merchant_entries(merchant: Merchant, zone: str) -> Iterator[Entry]:
-    body = merchant.dump("stores", "currencies", "earning") | {"timezone": zone}
+    body = merchant.dump("stores", "currencies", "earning", "benefits") | {"timezone": zone}
     yield Entry("merchant", (merchant.code,), body, merchant)
     for store in merchant.stores:
         yield Entry("store", (merchant.code, store.code), store.dump(), store)
+    for benefit in merchant.benefits:
+        yield Entry("benefit", (merchant.code, benefit.code), benefit.dump("code"), benefit)
     for currency in merchant.currencies:
         terms = currency.dump()
         body = {key: terms[key] for key in ("code", "kind", "name", "scale")}

@@ -20,6 +20,7 @@ from alliance.file.reading import AllianceFile
 from domain.base import Base, new_id
 from domain.programs.model import (
     AllianceRow,
+    BenefitRow,
     CurrencyPolicyRow,
     CurrencyRow,
     EarningRuleRow,
@@ -79,6 +80,11 @@ async def _write(session: AsyncSession, made: Plan, as_of: datetime, who: uuid.U
     merchants = dict(codes.all())
     stores = [{"merchant_id": merchants[entry.key[0]], **entry.body} for entry in entries["store"]]
     await _upsert(session, StoreRow, "merchant_id code", stores)
+    benefits = [
+        {"merchant_id": merchants[entry.key[0]], "code": entry.key[1], "definition": entry.body}
+        for entry in entries["benefit"]
+    ]
+    await _upsert(session, BenefitRow, "merchant_id code", benefits)
     await _currencies(session, entries["currency"], merchants)
     await _policies(session, entries["policy"], ended["policy"])
     await _rules(session, entries["rule"], ended["rule"], merchants)

@@ -387,6 +387,28 @@ class Tiers(Document):
     return_days: Annotated[int, Field(ge=1, le=3_650)] = 30
 
 
+class Benefit(Document):
+    """A kind of right that a merchant grants."""
+
+    code: Code
+    name: Name
+    uses: Annotated[int, Field(ge=1, le=1_000)] = 1
+    expiry: Expiry = Expiry(policy="never")
+    at: Annotated[list[Code], Field(min_length=1), AfterValidator(distinct)] | None = None
+    stock: Annotated[int, Field(ge=0, le=10**12)] | None = None
+    budget: Money | None = None
+    cost: Money | None = None
+    per_member: Count | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Benefit":
+        if self.expiry.policy in ("anniversary", "inactivity"):
+            raise refusal("a right ends on a date known when it is granted")
+        if self.cost is not None and self.budget is None:
+            raise refusal("cost is taken of a budget")
+        return self
+
+
 class Merchant(Document):
     """A merchant, its stores, points and rules."""
 
@@ -401,6 +423,7 @@ class Merchant(Document):
     earning: Annotated[list[EarningRule], each] = []
     tiers: Tiers | None = None
     notifications: Notifications | None = None
+    benefits: Annotated[list[Benefit], each] = []
 
     @property
     def candidates(self) -> list[Currency]:

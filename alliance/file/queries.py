@@ -21,6 +21,7 @@ from alliance.file.model import AllianceDocument
 from alliance.file.reading import AllianceFile
 from domain.programs.model import (
     AllianceRow,
+    BenefitRow,
     CurrencyPolicyRow,
     CurrencyRow,
     EarningRuleRow,
@@ -95,7 +96,11 @@ async def _merchants(session: AsyncSession) -> list[dict[str, Any]]:
     policies: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for policy in await session.scalars(select(CurrencyPolicyRow).order_by(CurrencyPolicyRow.version)):
         policies[policy.currency].append({"version": policy.version} | policy.definition)
-    parts: dict[Any, dict[str, list[Any]]] = defaultdict(lambda: {"stores": [], "currencies": [], "earning": []})
+    parts: dict[Any, dict[str, list[Any]]] = defaultdict(
+        lambda: {"stores": [], "currencies": [], "earning": [], "benefits": []}
+    )
+    for benefit in await session.scalars(select(BenefitRow).order_by(BenefitRow.code)):
+        parts[benefit.merchant_id]["benefits"].append({"code": benefit.code} | benefit.definition)
     for store in await session.scalars(select(StoreRow).order_by(StoreRow.code)):
         parts[store.merchant_id]["stores"].append({"code": store.code, "name": store.name})
     for currency in await session.scalars(select(CurrencyRow).order_by(CurrencyRow.code)):

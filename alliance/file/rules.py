@@ -131,6 +131,7 @@ class _Check:
         yield from self._law(merchant)
         if merchant.tiers is not None:
             yield from self._tiers(merchant, merchant.tiers)
+        yield from self._benefits(merchant)
         for rule in merchant.earning:
             yield from self._rule(merchant, rule)
         for versions in _grouped(merchant.earning, lambda item: item.code):
@@ -179,6 +180,18 @@ class _Check:
         for lower, level in pairwise(tiers.levels):
             if level.threshold <= lower.threshold:
                 yield Fault((*self.places[id(level)], "threshold"), f"must be more than {lower.threshold}, before it")
+
+    def _benefits(self, merchant: Merchant) -> Faults:
+        yield from self._twice(merchant.benefits, "code", lambda item: item.code)
+        for item in merchant.benefits:
+            path = self.places[id(item)]
+            for i, code in enumerate(item.at or ()):
+                if code not in self.merchants:
+                    reason = f"no merchant {code!r} in this file{suggestion(code, self.merchants)}"
+                    yield Fault((*path, "at", i), reason)
+            for key, money in (("budget", item.budget), ("cost", item.cost)):
+                if money is not None:
+                    yield from self._price((*path, key), money)
 
     def _beside(self, merchant: Merchant, rule: EarningRule) -> Faults:
         """What is granted beside the points of a purchase is active at once, and ends on a date of its currency's."""

@@ -18,16 +18,16 @@ from alliance.proofs.canonical import SALT_SIZE, canonical, salted_hash
 from alliance.proofs.lines import commitments, entry_with_lines
 from domain.ledger.merkle import leaf_hash
 
-VERSION = 4
+VERSION = 5
 """Of leaves that are sealed now. An older one has all tables but those that are newer than it."""
 
 LINES_SINCE = 3
 """Since this version each obligation is committed to on its own (see `lines`)."""
 
 Rows = dict[str, list[str]]
-"""What a leaf is written of, by member: rows in RFC 8785 JSON. Of terms: `funding`, `obligations`, `promised`."""
+"""What a leaf is written of, by member: rows in RFC 8785 JSON. Of terms: `_TERMS`."""
 
-_TERMS = ("funding", "obligations", "promised")
+_TERMS = ("budget", "funding", "obligations", "prices", "promised")
 
 _SECOND = 1000
 _RANDOM_BITS = 80
@@ -46,7 +46,10 @@ _FUNDING = """'{' || coalesce('"agreement_version":' || t.agreement_version || '
               || '"funder_id":"' || t.funder_id || '","lot_id":"' || t.id || '","price":' || t.price || '}'"""
 _PROMISED = """json_build_object('seq', t.seq, 'funder_id', t.funder_id, 'price', t.price, 'owed', t.owed,
                                    'agreement_version', t.agreement_version)::text"""
-_OTHER = "CASE t.counter_account WHEN 'POINTS' THEN t.counter_holder_id::text END"
+_PRICES = """json_build_object('id', t.id, 'at', t.at, 'prices', t.prices, 'cost', t.cost,
+                                 'own_cost', t.own_cost)::text"""
+_OTHER = """CASE WHEN t.counter_account IN ('POINTS', 'STOCK') OR t.account = 'RIGHTS' THEN t.counter_holder_id::text
+            END"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +143,33 @@ SLIDE = Proved(
     "holder_id sliding_id",
     since=4,
 )
+RIGHT = Proved(
+    "member_right",
+    "rights",
+    "holder_id id grantor_id kind currency quantity valid_from expires_at? granted_at stocked package?",
+    "holder_id id",
+    since=5,
+    plain=False,
+    apart=_PRICES,
+)
+RIGHT_MOVE = Proved("right_move", "right_moves", "holder_id right_id amount booking_id?", "holder_id", since=5)
 REPAIR = Proved("repair", "repairs", "accepted holder_id target_id", "holder_id", since=2)
-PROVED = (OPERATION, ENTRY, LOT, ALLOCATION, OBLIGATION, RETURN, DEBT, DEBT_PAYMENT, TOP_UP, PENDING, REPAIR, SLIDE)
+PROVED = (
+    OPERATION,
+    ENTRY,
+    LOT,
+    ALLOCATION,
+    OBLIGATION,
+    RETURN,
+    DEBT,
+    DEBT_PAYMENT,
+    TOP_UP,
+    PENDING,
+    REPAIR,
+    SLIDE,
+    RIGHT,
+    RIGHT_MOVE,
+)
 
 NOT_PROVED = {
     "operation": "xid",
@@ -155,6 +183,8 @@ NOT_PROVED = {
     "top_up": "operation_id",
     "repair": "operation_id",
     "sliding_move": "operation_id",
+    "member_right": "operation_id code_hash remaining booked cancelled expired done",
+    "right_move": "operation_id cost",
     "pending_grant": "operation_id remaining activated_by done room_of",
 }
 """By table: what changes, what is derived, what only says where the log goes on, and what all rows of a leaf share."""
@@ -176,7 +206,11 @@ NOT_IN_LEAVES = {
 }
 """Tables that name an operation and are in no leaf, and why."""
 
-IN_TERMS = {"lot": "funder_id price agreement_version", "pending_grant": "funder_id price owed agreement_version"}
+IN_TERMS = {
+    "lot": "funder_id price agreement_version",
+    "pending_grant": "funder_id price owed agreement_version",
+    "member_right": "at prices cost own_cost",
+}
 """By table: columns that are proved among the terms, because they are between merchants."""
 
 _SINCE = {proved.member: proved.since for proved in PROVED}
@@ -243,18 +277,23 @@ async def _fetch(
         else:
             json = canonical(_without_nulls(orjson.loads(json), deep='": null' in json)).decode()
         rows = found[n - 1]
+        if number == _ENTRY and _BUDGET in json:
+            member = "budget"
         rows.setdefault(member, []).append(json)
         if number == _LOT:
             rows.setdefault("funding", []).append(apart)
-        elif number == _PENDING:
-            promised = canonical(_without_nulls(orjson.loads(apart), deep=True)).decode()
-            rows.setdefault("promised", []).append(promised)
+        elif number in _APART:
+            told = canonical(_without_nulls(orjson.loads(apart), deep=True)).decode()
+            rows.setdefault(_APART[number], []).append(told)
         elif apart is not None:
             named.append((n - 1, UUID(apart)))
     return found, named
 
 
-_LOT, _PENDING = PROVED.index(LOT), PROVED.index(PENDING)
+_LOT, _ENTRY = PROVED.index(LOT), PROVED.index(ENTRY)
+_APART = {PROVED.index(PENDING): "promised", PROVED.index(RIGHT): "prices"}
+# What a right costs its grantor is between merchants, as prices are.
+_BUDGET = '"account":"BUDGET"'
 # An operation that moves points without touching a lot is none; its process was stopped before it made its lots.
 _GRANTS_NOTHING = {"operation", "entries"}
 _FIRST, _LAST = UUID(int=0), UUID(int=(1 << 128) - 1)

@@ -182,7 +182,7 @@ CHECKS = {
         SELECT e.holder_id, e.operation_id::text AS kind, e.currency, e.amount AS kept, 0 AS proved
         FROM entry e LEFT JOIN operation o ON o.holder_id = e.holder_id AND o.id = e.operation_id
         LEFT JOIN LATERAL (SELECT id FROM all_operation other
-                           WHERE o.id IS NULL AND e.counter_account = 'POINTS'
+                           WHERE o.id IS NULL AND e.counter_account IN ('POINTS', 'RIGHTS', 'COST')
                              AND other.holder_id = e.counter_holder_id AND other.id = e.operation_id OFFSET 0) c ON true
         WHERE o.id IS NULL AND c.id IS NULL AND e.operation_id NOT IN (SELECT target_id FROM all_repair)""",
     "opposite entries agree": """
@@ -285,7 +285,7 @@ TOTALS = {
                sum(posted) AS kept, 0 AS proved
         FROM (SELECT currency, posted FROM account
               UNION ALL
-              SELECT currency, -amount FROM entry WHERE counter_account NOT IN ('POINTS', 'PENDING')
+              SELECT currency, -amount FROM entry WHERE counter_account NOT IN ('POINTS', 'PENDING', 'RIGHTS', 'STOCK')
               UNION ALL
               SELECT currency, -points FROM archived_sum) AS total
         GROUP BY currency""",

@@ -5,60 +5,15 @@ Every table on the hot path begins its key with `holder_id`: the member, pool or
 
 import uuid
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import CheckConstraint, Computed, Index, LargeBinary, SmallInteger, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.base import Base
-
-
-class OperationKind(StrEnum):
-    """What a business event was."""
-
-    EARN = "EARN"
-    REDEEM = "REDEEM"
-    EXCHANGE = "EXCHANGE"
-    EXPIRE = "EXPIRE"
-    REVERSAL = "REVERSAL"
-    GIFT = "GIFT"
-    ADJUST = "ADJUST"
-    REINSTATE = "REINSTATE"
-    OPENING = "OPENING"
-    TOP_UP = "TOP_UP"
-    POOL_IN = "POOL_IN"
-    POOL_OUT = "POOL_OUT"
-    REFUND = "REFUND"
-    ACTIVATE = "ACTIVATE"
-    REPAIR = "REPAIR"
-    EXIT = "EXIT"
-    EXTEND = "EXTEND"
-
-
-class AccountKind(StrEnum):
-    """POINTS and PENDING belong to a member and have a floor of zero; the others belong to the issuer and have none."""
-
-    POINTS = "POINTS"
-    PENDING = "PENDING"
-    ISSUANCE = "ISSUANCE"
-    REDEMPTION = "REDEMPTION"
-    EXCHANGE = "EXCHANGE"
-    BREAKAGE = "BREAKAGE"
-    ADJUSTMENT = "ADJUSTMENT"
-    OPENING = "OPENING"
-    DEPOSIT = "DEPOSIT"
-    SUSPENSE = "SUSPENSE"
-    EXIT = "EXIT"
-
-
-class HoldStatus(StrEnum):
-    """A hold is OPEN until it is captured or released; past its time it has LAPSED, whether or not that was booked."""
-
-    OPEN = "OPEN"
-    CAPTURED = "CAPTURED"
-    RELEASED = "RELEASED"
-    LAPSED = "LAPSED"
+from domain.ledger.kinds import AccountKind as AccountKind
+from domain.ledger.kinds import HoldStatus as HoldStatus
+from domain.ledger.kinds import OperationKind as OperationKind
 
 
 class Operation(Base):
@@ -125,8 +80,8 @@ class Account(Base):
 
     __tablename__ = "account"
     __table_args__ = (
-        CheckConstraint("posted >= -debt", name="posted"),
-        CheckConstraint("held >= 0 AND held <= posted + debt", name="held"),
+        CheckConstraint("posted >= -debt OR kind IN ('STOCK', 'BUDGET')", name="posted"),
+        CheckConstraint("held >= 0 AND held <= greatest(posted + debt, 0)", name="held"),
         CheckConstraint("debt >= 0", name="debt"),
         {"postgresql_with": {"fillfactor": "80"}},
     )

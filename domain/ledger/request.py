@@ -229,7 +229,7 @@ class Effect:
     lots: list[LotState] = field(default_factory=list)
     allocations: list[tuple[LotState, int]] = field(default_factory=list)
     rows: list[tuple[Table, dict[str, Any]]] = field(default_factory=list)
-    adds: list[tuple[Sums, UUID, tuple[int, ...]]] = field(default_factory=list)
+    adds: list[tuple[Sums, Any, tuple[int, ...]]] = field(default_factory=list)
     data: dict[str, Any] = field(default_factory=dict)
     slides: list[tuple[Sliding, datetime]] = field(default_factory=list)
     pending: list[PendingState] = field(default_factory=list)

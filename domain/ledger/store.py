@@ -287,7 +287,7 @@ async def write(connection: asyncpg.Connection, batch: Batch, books: Books, post
     running = dict(posted)
     slidings: dict[UUID, Sliding] = {}
     matured: dict[tuple[UUID, UUID, int], PendingState] = {}
-    sums: dict[Sums, dict[UUID, list[int]]] = defaultdict(dict)
+    sums: dict[Sums, dict[Any, list[int]]] = defaultdict(dict)
     for effect in batch.effects:
         operation = effect.operation
         holder_id, operation_id = operation["holder_id"], operation["id"]
@@ -363,7 +363,9 @@ async def write(connection: asyncpg.Connection, batch: Batch, books: Books, post
         arguments.extend(turned(states))
     for kept, added in sums.items():
         parts.append(kept.part)
-        arguments.extend(turned([(key, *amounts) for key, amounts in added.items()]))
+        arguments.extend(
+            turned([(*(key if isinstance(key, tuple) else (key,)), *amounts) for key, amounts in added.items()])
+        )
     if parts:
         await connection.execute(_statement(tuple(parts)), *arguments)
 

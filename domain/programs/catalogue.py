@@ -13,9 +13,11 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.money import MICRO, PRICE, scaled, to_minor
+from domain.programs.benefits import Benefit, benefit
 from domain.programs.earning import Earning, EarningRule, compile_earning, compile_tiers
 from domain.programs.model import (
     AllianceRow,
+    BenefitRow,
     CurrencyPolicyRow,
     CurrencyRow,
     EarningRuleRow,
@@ -216,6 +218,7 @@ class Merchant:
     by_tier: Mapping[str, Mapping[tuple[str, str], Earning]] = field(default_factory=dict)
     notifications: NotificationTerms | None = None
     frozen_since: datetime | None = None
+    benefits: Mapping[str, Benefit] = field(default_factory=dict)
 
     @property
     def cap(self) -> int | None:
@@ -285,8 +288,14 @@ async def load_catalogue(session: AsyncSession) -> Catalogue:
     stores: dict[uuid.UUID, dict[str, str]] = defaultdict(dict)
     for store in await session.scalars(select(StoreRow).order_by(StoreRow.code)):
         stores[store.merchant_id][store.code] = store.name
+    benefits: dict[uuid.UUID, dict[str, Benefit]] = defaultdict(dict)
+    for kind in await session.scalars(select(BenefitRow).order_by(BenefitRow.code)):
+        benefits[kind.merchant_id][kind.code] = benefit(kind.definition | {"code": kind.code}, kind.merchant_id)
     merchants = [
-        _merchant(row, stores[row.id], [c for c in rows if c.merchant_id == row.id], rules[row.id])
+        replace(
+            _merchant(row, stores[row.id], [c for c in rows if c.merchant_id == row.id], rules[row.id]),
+            benefits=benefits[row.id],
+        )
         for row in await session.scalars(select(MerchantRow).order_by(MerchantRow.code))
     ]
     types = [_identifier_type(row) for row in await session.scalars(select(IdentifierTypeRow))]

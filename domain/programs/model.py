@@ -60,6 +60,16 @@ class StoreRow(Base):
     name: Mapped[str]
 
 
+class BenefitRow(Base):
+    """A kind of right that a merchant grants; `definition` is as in the alliance file."""
+
+    __tablename__ = "benefit"
+
+    merchant_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("merchant.id"), primary_key=True)
+    code: Mapped[str] = mapped_column(primary_key=True)
+    definition: Mapped[dict[str, Any]]
+
+
 class CurrencyRow(Base):
     """A kind of points, and the merchant that issues it."""
 

@@ -211,7 +211,13 @@ class House:
             {"from": item.source, "to": item.target, "clearingValue": money(item.owed * 100)}
             for item in version.exchange.values()
         ]
-        return {"earn": earn, "redeem": redeem, "exchange": exchange}
+        rights = [
+            {"grantor": self.code(item.grantor), "at": self.code(item.at), "kind": item.kind}
+            | {"price": money(item.price * 100)}
+            | ({"noShow": money(item.no_show * 100)} if item.no_show else {})
+            for item in version.rights
+        ]
+        return {"earn": earn, "redeem": redeem, "exchange": exchange, "rights": rights}
 
     def redeeming(self, owed: int, **changes: Any) -> AgreementVersion:
         """The sample's version with `owed` millionths for a GRO point spent at fuel, and other changes."""

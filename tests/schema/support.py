@@ -82,7 +82,7 @@ class Client:
         answer: dict[str, Any] = (await self.post(query, variables)).json()
         return list(answer["errors"])
 
-    async def do(self, mutation: str, kind: str, want: str, **input: Any) -> Any:
+    async def do(self, mutation: str, kind: str, want: str, /, **input: Any) -> Any:
         """The result of one mutation with one input; `want` is what to select of its success."""
         input.setdefault("idempotencyKey", uuid.uuid4().hex)
         document = (

@@ -68,6 +68,7 @@ def _input(field: Any) -> str:
     texts["[ObjectedLineInput!]!"] = "[]"
     texts |= {"Purpose!": "SERVICE", "ContactChannel!": "SMS"}
     texts["PoolRole!"] = "SPENDER"
+    texts["RightRef!"] = '{code: "x"}'
     texts["MoneyInput!"] = '{amount: "1", currency: "USD"}'
     texts["IdentifierInput!"] = '{type: "x", value: "x"}'
     if "input" not in field.args:
@@ -125,6 +126,7 @@ def test_every_refusal_of_the_domain_has_a_type() -> None:
         data |= dict.fromkeys(
             ("until", "worth", "amount", "role", "most", "days", "version", "earliest", "reasons"), "1"
         )
+        data |= dict.fromkeys(("booked", "valid_from"), "1")
         shown = TYPES[name].of(kind(path=("a",), **data), "zh-CN")
         assert shown.code in ErrorCode
         assert shown.message != kind(path=("a",), **data).message("en"), f"{name} is not translated"

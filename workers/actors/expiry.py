@@ -1,4 +1,5 @@
-"""The night (R3, R7): pending points that are due become active, then what no wallet shows any more is expired.
+"""The night (R3, R7): pending points that are due become active, then what no wallet shows any more is expired, and
+then rights that are past their date.
 
 Cut by ranges of holder_id; nobody waits for another range.
 """
@@ -13,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from alliance.clearing.grants import activate_request
 from alliance.clearing.tiers import expire_request
 from alliance.runtime import Runtime
+from domain.benefits.due import cut_expired
 from domain.errors import Refusal
 from domain.events.commands import add_jobs
 from domain.events.model import HeldJob, NewJob
@@ -21,6 +23,7 @@ from domain.ledger.errors import HolderStopped
 from domain.tiers.queries import cut_ended
 from workers.actors.holds import lapse_holds
 from workers.actors.ranges import bounds, ranges
+from workers.actors.rights import expire_rights, lapse_bookings
 from workers.actors.tiers import evaluate_tiers
 
 #: Holders a job: so few that a night's work spreads over all workers, and that a job is done in about a second.
@@ -37,7 +40,7 @@ async def expire(runtime: Runtime, session: AsyncSession, jobs: Sequence[HeldJob
     """Cut the holders who have points or tiers due into ranges, a job for each. Args: {as_of}."""
     for job in jobs:
         as_of = datetime.fromisoformat(job.args["as_of"])
-        due = [await of(session, as_of, HOLDERS_A_JOB) for of in (cut_due_holders, cut_ended)]
+        due = [await of(session, as_of, HOLDERS_A_JOB) for of in (cut_due_holders, cut_ended, cut_expired)]
         cut = ranges(sorted({first for firsts in due for first in firsts}), as_of=job.args["as_of"])
         await add_jobs(session, [NewJob("expire_range", args, queue="bulk") for args in cut])
     return {}
@@ -57,8 +60,9 @@ async def expire_range(runtime: Runtime, session: AsyncSession, jobs: Sequence[H
         first, before = bounds(job.args)
         if refusal := await _activate(runtime, session, as_of, first, before):
             failed[job.id] = refusal
-        if refusal := await lapse_holds(runtime, session, as_of, first, before):
-            failed[job.id] = refusal
+        for lapse in (lapse_holds, lapse_bookings):
+            if refusal := await lapse(runtime, session, as_of, first, before):
+                failed[job.id] = refusal
         if refusal := await evaluate_tiers(runtime, session, as_of, first, before):
             failed[job.id] = refusal
         after: DueWallet | None = None
@@ -69,6 +73,8 @@ async def expire_range(runtime: Runtime, session: AsyncSession, jobs: Sequence[H
                 if refusals:
                     failed[job.id] = refusals[0]
             after = wallets[-1]
+        if refusal := await expire_rights(runtime, session, as_of, first, before):
+            failed[job.id] = refusal
     return failed
 
 

@@ -52,6 +52,7 @@ ACCEPTED = keys_of(AllianceDocument, "")
 SAME_IN = {
     "currencies[].policies[]": "expiry forcedExit gifts limits notice pending redemption",
     "earning[]": "expiry pending",
+    "benefits[]": "expiry",
 }
 SAME = {
     f"merchants[].{place}.{key}": f"merchants[].currencies[].{key}"
