@@ -121,7 +121,7 @@ async def verify(
     Archived operations are proved from their files, which lie in the folders `archives`.
     """
     currency = await session.scalar(select(AllianceRow.settlement_currency))
-    unit = minor_unit(currency) if currency else 1
+    unit = f"{minor_unit(currency) if currency else 1}::numeric"
     await session.rollback()
     whole = _CHECKS | EXPOSURE_CHECKS | DISPUTE_CHECKS | FEED_CHECKS | ACCRUAL_CHECKS
     checks = {name: sql.format(unit=unit) for name, sql in whole.items()}

@@ -21,6 +21,7 @@ class Plan(msgspec.Struct, frozen=True):
 
     A response counts as good if it is a 200 and holds `expect`. `values` is a file: its line n is `%(v)s`. With `then`,
     a second request follows each response, which has the text after `mark` in it as `%(v)s`; the two count as one.
+    `keep` has every call told, with when it was sent.
     """
 
     host: str
@@ -37,10 +38,14 @@ class Plan(msgspec.Struct, frozen=True):
     values: str = ""
     then: str = ""
     mark: str = ""
+    keep: bool = False
 
 
 class Load(msgspec.Struct, frozen=True):
-    """What came of it: good responses a second, their latencies, how many were not good and the first of those."""
+    """What came of it: good responses a second, their latencies, how many were not good and the first of those.
+
+    `calls`, if they are kept, are when each was sent and its latency, in seconds of the machine's monotonic clock.
+    """
 
     rate: float
     p50_ms: float
@@ -50,6 +55,7 @@ class Load(msgspec.Struct, frozen=True):
     failed: int
     failure: str
     client_us: float
+    calls: list[tuple[float, float]] = []
 
 
 async def measure(plan: Plan) -> Load:
@@ -80,6 +86,7 @@ class _Tally:
         self.number = plan.first
         self.follow = plan.first
         self.latencies = array("d")
+        self.calls: list[tuple[float, float]] = []
         self.failed = 0
         self.failure = b""
         self.counting = False
@@ -104,12 +111,14 @@ class _Tally:
         sent = body.encode()
         return b"%sContent-Length: %d\r\n\r\n%s" % (self.head, len(sent), sent)
 
-    def count(self, response: bytes, seconds: float) -> None:
+    def count(self, response: bytes, sent: float) -> None:
         """Count a whole response."""
         if not self.counting:
             return
         if response.startswith(b"HTTP/1.1 200") and self.expect in response:
-            self.latencies.append(seconds)
+            self.latencies.append(seconds := time.perf_counter() - sent)
+            if self.plan.keep:
+                self.calls.append((sent, seconds))
         else:
             self.failed += 1
             self.failure = self.failure or response[:500]
@@ -147,7 +156,7 @@ class _Connection(asyncio.Protocol):
             self.transport.write(following)
             return
         self.second = False
-        self.tally.count(response, time.perf_counter() - self.sent)
+        self.tally.count(response, self.sent)
         if self.tally.running:
             self._next()
         else:
@@ -190,6 +199,7 @@ async def _generate(plan: Plan) -> Load:
         failed=tally.failed,
         failure=tally.failure.decode(errors="replace"),
         client_us=cpu / max(1, count + tally.failed) * 1e6,
+        calls=tally.calls,
     )
 
 

@@ -15,7 +15,7 @@ from alliance.disputes.model import Objection
 from alliance.disputes.rules import Line, Objected, is_founded, most_in_dispute
 from alliance.exposure.commands import withhold
 from alliance.settlement.model import CycleStatus, SettlementCycle, Statement
-from alliance.settlement.netting import half_even
+from alliance.settlement.netting import ROOM, half_even
 from alliance.settlement.queries import pair_nets
 from alliance.settlement.rules import Pair, PairNet, minor_unit, pair_of
 from alliance.settlement.steps import locked, require
@@ -134,6 +134,7 @@ def _require_room(nets: Sequence[PairNet], already: Mapping[Pair, int], amounts:
 
 async def net_again(session: AsyncSession, cycle_id: uuid.UUID, unit: int) -> None:
     """Net the pairs of a stated cycle without the lines that are objected to, by `unit` millionths."""
+    await session.execute(text(ROOM))
     await session.execute(text(_NET_AGAIN), {"cycle": cycle_id, "unit": unit})
 
 

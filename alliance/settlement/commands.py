@@ -18,19 +18,12 @@ from alliance.settlement.errors import EarlierCycleOpen, LaterCycleStated, Objec
 from alliance.settlement.model import (
     CycleStatus,
     NetPosition,
-    PairNetRow,
     Payment,
     PaymentStatus,
     SettlementCycle,
     Statement,
 )
-from alliance.settlement.rules import (
-    PairNet,
-    PlannedPayment,
-    carried_whole,
-    minor_unit,
-    plan_payments,
-)
+from alliance.settlement.rules import PlannedPayment, minor_unit, plan_payments
 from alliance.settlement.steps import enter, locked, require, require_short
 from domain.errors import NotFound
 from domain.events.commands import add_events
@@ -145,7 +138,7 @@ async def net_cycle(
             for seq, payment in enumerate(plan, start=1)
         ],
     )
-    await _pass_on(session, alliance, cycle)
+    await _pass_on(session, cycle, minor_unit(alliance.settlement_currency))
     return cycle
 
 
@@ -171,15 +164,17 @@ async def abort_cycle(
     later = await queries.first_stated(session, after=cycle.number)
     if later is not None:
         raise LaterCycleStated(number=later, path=("cycle",))
-    nets = (await queries.pair_nets(session, [cycle], alliance.settlement_currency))[cycle.id]
+    unit = minor_unit(alliance.settlement_currency)
+    if cycle.status == CycleStatus.CLOSED:
+        await netting.sum_up(session, cycle.id, unit)
     await enter(session, cycle, CycleStatus(cycle.status), CycleStatus.ABORTED, who, why, as_of)
     await session.execute(text("DELETE FROM net_position WHERE cycle_id = :cycle"), {"cycle": cycle_id})
     await session.execute(
         update(Payment).where(Payment.cycle_id == cycle_id).values(status=PaymentStatus.VOID),
         execution_options={"synchronize_session": False},
     )
-    await _leave_all(session, alliance, cycle, nets)
-    await _pass_on(session, alliance, cycle)
+    await netting.leave_all(session, cycle.id, unit)
+    await _pass_on(session, cycle, unit)
     if await hold_still(session):
         await withhold_again(session, as_of)
     return cycle
@@ -188,43 +183,10 @@ async def abort_cycle(
 _ABORTABLE = (CycleStatus.CLOSED, CycleStatus.STATED, CycleStatus.CONFIRMED, CycleStatus.NETTED)
 
 
-async def _pass_on(session: AsyncSession, alliance: Alliance, cycle: SettlementCycle) -> None:
+async def _pass_on(session: AsyncSession, cycle: SettlementCycle, unit: int) -> None:
     """Give what a cycle leaves to the aborted ones right after it: theirs is in turn what they leave."""
     for following in await queries.aborted_after(session, cycle.number):
-        nets = (await queries.pair_nets(session, [following], alliance.settlement_currency))[following.id]
-        await _leave_all(session, alliance, following, nets)
-
-
-async def _leave_all(
-    session: AsyncSession, alliance: Alliance, cycle: SettlementCycle, nets: Sequence[PairNet]
-) -> None:
-    """Keep a cycle's nets with nothing to settle: from its opening balances on, all of it is carried."""
-    opening = await queries.openings(session, [cycle], minor_unit(alliance.settlement_currency))
-    await session.execute(text("DELETE FROM pair_net WHERE cycle_id = :cycle"), {"cycle": cycle.id})
-    await _keep(session, cycle, carried_whole(nets, opening[cycle.id]))
-
-
-async def _keep(session: AsyncSession, cycle: SettlementCycle, nets: Sequence[PairNet]) -> None:
-    await _insert(
-        session,
-        PairNetRow,
-        [
-            {
-                "cycle_id": cycle.id,
-                "first_id": net.first,
-                "second_id": net.second,
-                "opening": net.opening,
-                "lines": net.lines,
-                "adjustments": net.adjustments,
-                "gross": net.gross,
-                "count": net.count,
-                "net": net.net,
-                "carried": net.carried,
-                "suspended": net.suspended,
-            }
-            for net in nets
-        ],
-    )
+        await netting.leave_all(session, following.id, unit)
 
 
 async def _insert(session: AsyncSession, model: type, rows: Sequence[dict[str, object]]) -> None:

@@ -30,8 +30,6 @@ from alliance.settlement.rules import (
     minor_unit,
     net_pairs,
     next_openings,
-    positions,
-    report,
 )
 
 Cycles = Sequence[SettlementCycle]
@@ -241,11 +239,14 @@ async def reports(
     session: AsyncSession, cycles: Cycles, currency: str, *, party: uuid.UUID | None = None
 ) -> dict[uuid.UUID, Report]:
     """What netting saves in each cycle; for a party, of its own pairs, its own position and its own payments alone."""
-    live = [cycle for cycle in cycles if cycle.status in _UNSTATED]
-    nets = await pair_nets(session, live, currency, party=party)
+    unit = minor_unit(currency)
     plans = await plans_of(session, cycles, party=party)
-    stored = await netting.reports(session, [cycle.id for cycle in cycles if cycle not in live], plans, party=party)
-    return {cycle_id: report(pairs, None, party) for cycle_id, pairs in nets.items()} | stored
+    stored = [cycle.id for cycle in cycles if cycle.status not in _UNSTATED]
+    found = await netting.reports(session, stored, plans, party=party)
+    for cycle in cycles:
+        if cycle.status in _UNSTATED:
+            found[cycle.id] = await netting.live_report(session, cycle.id, unit, party=party)
+    return found
 
 
 async def plans_of(
@@ -270,15 +271,14 @@ async def net_positions(
     for row in await session.scalars(query.order_by(NetPosition.merchant_id)):
         left = row.amount - row.settled - row.carried
         result[row.cycle_id].append(Position(row.merchant_id, row.amount, left))
-    live = [cycle for cycle in cycles if cycle.status in _UNSTATED]
-    nets = await pair_nets(session, live, currency, party=party)
     stated = [cycle.id for cycle in cycles if cycle.status in (CycleStatus.STATED, CycleStatus.CONFIRMED)]
     provisional = await netting.positions(session, stated, party=party)
-    provisional |= {cycle_id: positions(pairs) for cycle_id, pairs in nets.items()}
+    for cycle in cycles:
+        if cycle.status in _UNSTATED:
+            unit = minor_unit(currency)
+            provisional[cycle.id] = await netting.live_positions(session, cycle.id, unit, party=party)
     for cycle_id, amounts in provisional.items():
-        for merchant_id, amount in sorted(amounts.items()):
-            if party in (None, merchant_id):
-                result[cycle_id].append(Position(merchant_id, amount, amount))
+        result[cycle_id] += [Position(merchant_id, amount, amount) for merchant_id, amount in amounts.items()]
     return result
 
 

@@ -7,7 +7,7 @@ Rounding happens once, on each pair's net of a cycle; what it leaves is the pair
 import uuid
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from itertools import chain, combinations
 
@@ -130,19 +130,6 @@ def _net(pair: Pair, totals: Sequence[PairTotal], opening: int, unit: int) -> Pa
         net=net,
         carried=closing - net * unit,
     )
-
-
-def carried_whole(pairs: Iterable[PairNet], openings: Mapping[Pair, int]) -> list[PairNet]:
-    """The pairs of a cycle that is given up: nothing is settled, all is left to the next, from these openings on."""
-    known = {(pair.first, pair.second): pair for pair in pairs}
-    result = []
-    for first, second in sorted({*known, *(pair for pair, amount in openings.items() if amount)}):
-        opening = openings.get((first, second), 0)
-        pair = known.get((first, second)) or PairNet(first, second, 0, 0, 0, 0, 0, 0, 0)
-        gross = pair.gross - abs(pair.opening) + abs(opening)
-        left = opening + pair.lines + pair.adjustments - pair.suspended
-        result.append(replace(pair, opening=opening, gross=gross, net=0, carried=left))
-    return result
 
 
 def pair_of(one: uuid.UUID, other: uuid.UUID) -> Pair:

@@ -1,6 +1,11 @@
-"""Closing cycles while two processes post as much as they can: what calls wait, with closings and without."""
+"""Closing cycles while two processes post as much as they can: what calls wait, with closings and without.
+
+Nobody waits for a lock of it, but the machine does more. What a closing costs a call is the difference between calls
+that were under way while a cycle was being closed and those beside them, of the same seconds.
+"""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 from time import perf_counter
@@ -12,6 +17,9 @@ from benchmarks.outcome import Outcome, Result, middle, ratio
 from benchmarks.requests import granted_body
 from benchmarks.serving import WHO, operator_token, serving
 from domain.database import Database
+
+Span = tuple[float, float]
+"""Two times, or a time and how long it lasted, in seconds of the machine's monotonic clock."""
 
 PROCESSES = 2
 CONNECTIONS = 32
@@ -54,10 +62,11 @@ async def _round(site: Site, database: Database, ports: list[int], name: str, tu
             token=token,
             members=site.plan.few,
             first=turn * 1_000_000,
+            keep=True,
         )
         for port in ports
     ]
-    closed: list[float] = []
+    closed: list[Span] = []
     closer = asyncio.create_task(_keep_closing(database, closed)) if name == "closing" else None
     try:
         loads = await asyncio.gather(*(load.measure(plan) for plan in plans))
@@ -70,7 +79,8 @@ async def _round(site: Site, database: Database, ports: list[int], name: str, tu
         raise RuntimeError(f"{name}: {failed[0].failed} requests failed, the first with {failed[0].failure}")
     more = {"max_ms": max(one.max_ms for one in loads)}
     if closed:
-        more |= {"closings": float(len(closed)), "longest_closing_ms": max(closed) * 1000}
+        more |= {"closings": float(len(closed)), "longest_closing_ms": max(end - start for start, end in closed) * 1000}
+        more |= _beside([call for one in loads for call in one.calls], closed)
     return Result(
         name,
         sum(one.rate for one in loads),
@@ -82,8 +92,22 @@ async def _round(site: Site, database: Database, ports: list[int], name: str, tu
     )
 
 
-async def _keep_closing(database: Database, closed: list[float]) -> None:
-    """Close cycle after cycle; `closed` gets the seconds that each took."""
+def _beside(calls: Sequence[Span], closed: Sequence[Span]) -> dict[str, float]:
+    """The latencies of calls (sent, seconds) that were under way during a closing (start, end), and of the others."""
+    parts: dict[str, list[float]] = {"overlapping": [], "other": []}
+    for sent, seconds in calls:
+        overlaps = any(start < sent + seconds and sent < end for start, end in closed)
+        parts["overlapping" if overlaps else "other"].append(seconds * 1000)
+    told: dict[str, float] = {}
+    for name, latencies in parts.items():
+        latencies.sort()
+        told |= {f"{name}_calls": float(len(latencies)), f"{name}_p99_ms": load.percentile(latencies, 0.99)}
+        told[f"{name}_max_ms"] = latencies[-1] if latencies else 0.0
+    return told
+
+
+async def _keep_closing(database: Database, closed: list[Span]) -> None:
+    """Close cycle after cycle; `closed` gets when each began and ended."""
     while True:
         started, now = perf_counter(), datetime.now(UTC)
         async with database.transaction() as session:
@@ -91,5 +115,5 @@ async def _keep_closing(database: Database, closed: list[float]) -> None:
         async with database.transaction() as session:
             await closing.drained(session)
             await closing.close_cycle(session, cycle.id, who=WHO, why="benchmark", as_of=now)
-        closed.append(perf_counter() - started)
+        closed.append((started, perf_counter()))
         await asyncio.sleep(PAUSE)

@@ -44,4 +44,6 @@ def test_a_short_run_closes_cycles_under_load() -> None:
     assert (posting["name"], closing["name"]) == ("posting", "closing")
     assert closing["closings"] >= 1
     assert all(one["rate"] > 0 and one["max_ms"] >= one["p99_ms"] for one in (posting, closing))
+    assert closing["overlapping_calls"] + closing["other_calls"] > 0
+    assert max(closing["overlapping_max_ms"], closing["other_max_ms"]) == closing["max_ms"]
     assert told["ratios"].keys() == {"closing_vs_posting"}

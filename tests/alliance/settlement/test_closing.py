@@ -13,7 +13,6 @@ from alliance.settlement import queries
 from alliance.settlement.closing import CYCLE_LOCK, close_cycle, drained, open_next
 from alliance.settlement.errors import EarlierCycleOpen, LaterCycleStated, WrongCycleStatus
 from alliance.settlement.model import CycleStatus, SettlementCycle
-from alliance.settlement.rules import PairNet, carried_whole
 from alliance.settlement.schedule import close_due, open_due
 from domain.base import new_id
 from domain.errors import InvalidInput
@@ -152,25 +151,6 @@ async def test_a10_deadlines_are_kept_with_the_cycle(house: House) -> None:
 async def test_drained_waits_for_nobody_where_nobody_posts(house: House) -> None:
     async with house.runtime.database.session() as session:
         await drained(session)
-
-
-def net(opening: int, lines: int, adjustments: int = 0, net: int = 0, first: uuid.UUID = A) -> PairNet:
-    """A pair of A and C, or of another and C."""
-    closing = opening + lines + adjustments
-    gross = abs(opening) + abs(lines) + abs(adjustments)
-    return PairNet(first, C, opening, lines, adjustments, gross, 1, net, closing - net * 10_000)
-
-
-def test_a07_a_cycle_given_up_leaves_all_it_held() -> None:
-    pairs = [net(0, 25_000, net=2), net(5_000, 0, first=B)]
-    whole = carried_whole(pairs, {(A, C): -7_000, (A, B): 3_000})
-    assert [(pair.first, pair.second, pair.opening, pair.closing) for pair in whole] == [
-        (A, B, 3_000, 3_000),
-        (A, C, -7_000, 18_000),
-        (B, C, 0, 0),
-    ]
-    assert all((pair.net, pair.carried) == (0, pair.closing) for pair in whole)
-    assert [pair.gross for pair in whole] == [3_000, 32_000, 0]
 
 
 async def test_a07_later_cycles_are_given_up_first(house: House) -> None:
