@@ -8,6 +8,7 @@ import alliance.disputes.model
 import alliance.exchange.model
 import alliance.exposure.model
 import alliance.proofs.model
+import alliance.reconciliation.model
 import alliance.settlement.model
 import alliance.statements.model  # noqa: F401
 import domain.benefits.model

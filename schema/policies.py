@@ -32,7 +32,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         **_all(SETTLEMENT, "agreements agreement settlementCycle deposits obligations"),
         **_all(SETTLEMENT, "exposure exposures"),
         **_all(by("operator", "auditor", scope=Scope.POINTS_READ), "giftRings"),
-        **_all(by("operator", scope=Scope.JOBS_READ), "jobs"),
+        **_all(by("operator", scope=Scope.JOBS_READ), "jobs reconciliations"),
         **_all(EVENTS, "events"),
         **_all(by("merchant", "operator", scope=Scope.MEMBERS_READ), "messagePreview"),
         **_all(PUBLIC, "_service"),
@@ -70,6 +70,13 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         **_all(by("operator", scope=Scope.MERCHANTS_FREEZE), "freezeMerchant restoreMerchant"),
     },
     "Subscription": {**_all(SETTLEMENT, "settlementProgress"), **_all(POINTS, "walletChanged")},
+    "Reconciliation": _all(
+        PARENT, "asOf status startedAt finishedAt step done total accounts operations found differences outstanding"
+    ),
+    "ReconciliationConnection": _all(PARENT, "edges pageInfo totalCount"),
+    "ReconciliationEdge": _all(PARENT, "cursor node"),
+    "Difference": _all(PARENT, "check holder what currency kept proved"),
+    "Outstanding": _all(PARENT, "what unit count amount since"),
     "Viewer": _all(PARENT, "kind scopes merchant member"),
     "Agreement": _all(PARENT, "id merchants current versions"),
     "AgreementVersion": _all(PARENT, "id number status startsAt endsAt terms runsOffTo lastCycle waitsFor steps"),

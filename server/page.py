@@ -17,6 +17,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from alliance.proofs.queries import unsealed
+from alliance.reconciliation.model import Reconciliation
+from alliance.reconciliation.queries import last_finished
 from domain.events.model import QueueState
 from domain.events.queries import last_runs, queue_state
 from server.metrics import MEDIA_TYPE, EngineCollector
@@ -104,6 +106,7 @@ class _Standing:
             async with self._parts.database.reader() as session:
                 runs = await last_runs(session)
                 waiting, seconds = await unsealed(session)
+                books = await last_finished(session)
             due = GaugeMetricFamily(
                 "tessera_scheduled_due_timestamp_seconds", "Last due time started.", labels=["name"]
             )
@@ -113,6 +116,7 @@ class _Standing:
                 due,
                 GaugeMetricFamily("tessera_unsealed_operations", "Not in the log yet; at most 10,000.", value=waiting),
                 GaugeMetricFamily("tessera_unsealed_seconds", "How long the oldest of them waits.", value=seconds),
+                *_of_books(books),
             ]
 
 
@@ -127,6 +131,20 @@ def _of_jobs(states: list[QueueState]) -> list[Metric]:
         failed.add_metric(place, state.failed)
         age.add_metric(place, state.seconds)
     return [waiting, failed, age]
+
+
+def _of_books(last: Reconciliation | None) -> list[Metric]:
+    """Without figures until the books were proved once."""
+    proved = GaugeMetricFamily("tessera_books_proved_timestamp_seconds", "When the books were last proved.", labels=[])
+    differing = GaugeMetricFamily("tessera_books_differences", "Figures that differed then.", labels=[])
+    labels = ["what", "unit"]
+    left = GaugeMetricFamily("tessera_outstanding", "What had not come back to zero then.", labels=labels)
+    if last is not None and last.finished_at is not None:
+        proved.add_metric([], last.finished_at.timestamp())
+        differing.add_metric([], last.found)
+        for one in last.outstanding:
+            left.add_metric([one["what"], one["unit"]], float(one["amount"]))
+    return [proved, differing, left]
 
 
 class _TableCollector(Collector):

@@ -5,7 +5,7 @@ of a run is a unique row, written in the transaction that adds the job.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,6 +20,7 @@ from alliance.accrual.model import FeedRow
 from domain.database import Database
 from domain.events.commands import add_job, start_run
 from domain.programs.model import AllianceRow, MerchantRow
+from workers import telemetry
 from workers.process import OUTAGES, PAUSE, Page, Parts, Settings, no_page, pause, required, run_until_stopped
 from workers.rules import latest_midnight, latest_multiple
 from workers.sealer import keep_sealing
@@ -31,6 +32,10 @@ LOCK = (0x7E55, 2)
 
 #: Seconds between looks at the clock, and between tries for the lock.
 TICK = 5.0
+
+#: How far this machine's clock and the database's may be apart. By a clock that is wrong nothing is started: what
+#: expires by it cannot be taken back.
+CLOCKS_APART = timedelta(minutes=1)
 
 #: How late points of a lapsed hold may come back.
 LAPSE_STEP = timedelta(minutes=5)
@@ -46,6 +51,10 @@ TELL_STEP = timedelta(minutes=1)
 
 #: Every cut-off and deadline of a cycle falls on a multiple of this, in every time zone there is.
 SETTLEMENT_STEP = timedelta(minutes=15)
+
+
+Clock = Callable[[Database], Awaitable[datetime | None]]
+"""What time it is; None while nobody can say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +80,7 @@ def run_scheduler(settings: Settings, page: Page = no_page) -> None:
         try:
             async with asyncio.TaskGroup() as tasks:
                 looks = timedelta(seconds=settings.feed_poll)
-                tasks.create_task(schedule(database, stop, clock=lambda: datetime.now(UTC), feeds_every=looks))
+                tasks.create_task(schedule(database, stop, clock=agreed_clock, feeds_every=looks))
                 tasks.create_task(keep_sealing(database, stop, keys))
                 tasks.create_task(keep_signing(database, stop, keys))
                 tasks.create_task(page(stop, Parts(database)))
@@ -82,21 +91,34 @@ def run_scheduler(settings: Settings, page: Page = no_page) -> None:
 
 
 async def schedule(
-    database: Database, stop: asyncio.Event, *, clock: Callable[[], datetime], feeds_every: timedelta = FEEDS_STEP
+    database: Database, stop: asyncio.Event, *, clock: Clock, feeds_every: timedelta = FEEDS_STEP
 ) -> None:
-    """Start what is due as long as this process holds the lock; go on after outages."""
+    """Start what is due as long as this process holds the lock, and knows the time; go on after outages."""
     log.info("scheduler started")
     while not stop.is_set():
         try:
             async with _lock(database) as connection:
                 while connection is not None and not connection.is_closed() and not stop.is_set():
-                    await start_due(database, clock(), feeds_every)
+                    if (now := await clock(database)) is not None:
+                        await start_due(database, now, feeds_every)
                     await pause(TICK, stop)
             await pause(TICK, stop)
         except OUTAGES as outage:
             log.warning("scheduler interrupted", reason=f"{type(outage).__name__}: {outage}".partition("\n")[0])
             await pause(PAUSE, stop)
     log.info("scheduler stopped")
+
+
+async def agreed_clock(database: Database, own: Callable[[], datetime] = lambda: datetime.now(UTC)) -> datetime | None:
+    """The time, if this machine's clock and the database's agree on it; else None, and why is logged."""
+    async with database.reader() as session:
+        theirs = (await session.execute(select(func.clock_timestamp()))).scalar_one()
+    now = own()
+    telemetry.clock_is_ahead(now - theirs)
+    if abs(now - theirs) <= CLOCKS_APART:
+        return now
+    log.error("clocks disagree: nothing is started", here=now.isoformat(), database=theirs.isoformat())
+    return None
 
 
 async def start_due(database: Database, now: datetime, feeds_every: timedelta = FEEDS_STEP) -> list[Due]:
@@ -112,8 +134,8 @@ async def start_due(database: Database, now: datetime, feeds_every: timedelta = 
 
 
 async def calendar(session: AsyncSession, now: datetime, feeds_every: timedelta = FEEDS_STEP) -> Sequence[Due]:
-    """What is due: expiry and forced exits at midnight, lapsed holds, keys past their time, steps of settlement; where
-    there are feeds, looks into their folders.
+    """What is due: expiry and forced exits at midnight, lapsed holds, keys past their time, steps of settlement, the
+    proof of the books; where there are feeds, looks into their folders.
 
     Expiry has a midnight in every time zone that a merchant keeps (R3), exits one in the alliance's. Members are told
     of things where any merchant writes to them.
@@ -127,6 +149,7 @@ async def calendar(session: AsyncSession, now: datetime, feeds_every: timedelta 
         found.append(_daily("keys", "forget_keys", now, "UTC"))
         found.append(_every("room", "room", now, ROOM_STEP))
         found.append(_every("settlement", "settle", now, SETTLEMENT_STEP))
+        found.append(_daily("reconciliation", "reconcile", now, zone))
         writes = select(MerchantRow.id).where(func.jsonb_typeof(MerchantRow.notifications) == "object")
         if await session.scalar(writes.limit(1)) is not None:
             found.append(_daily("reminders", "remind", now, zone))

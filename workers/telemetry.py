@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.propagate import extract, inject
 from opentelemetry.trace import Link, SpanKind, get_current_span
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from domain.events.model import Failure, HandedOut, HeldJob
 from domain.events.origin import Origin, work_for
@@ -39,6 +40,11 @@ _messages = Counter(
     ("channel", "result"),
     registry=REGISTRY,
 )
+_ahead = Gauge(
+    "tessera_clock_ahead_seconds",
+    "How far the scheduler's clock is ahead of the database's. A minute apart, nothing is started.",
+    registry=REGISTRY,
+)
 
 _tracer = trace.get_tracer("tessera.workers")
 
@@ -68,6 +74,11 @@ def attempted(actor: str, done: int, failures: Sequence[Failure], seconds: float
 def message(channel: str, result: str) -> None:
     """Count an attempt to send a message."""
     _messages.labels(channel, result).inc()
+
+
+def clock_is_ahead(by: timedelta) -> None:
+    """Show what the scheduler's clock was last found to be ahead of the database's by."""
+    _ahead.set(by.total_seconds())
 
 
 @contextmanager

@@ -8,13 +8,25 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from server.commands.common import AsOf, Home, Json, answer, now, servers, with_database
+from server.commands.common import NO, AsOf, Home, Json, answer, now, servers, with_database
 
 if TYPE_CHECKING:
     from domain.database import Database
     from domain.events.model import Job
 
-SCHEDULED = ("exits", "expire", "feeds", "forget_keys", "lapse", "notices", "remind", "room", "settle", "tell")
+SCHEDULED = (
+    "exits",
+    "expire",
+    "feeds",
+    "forget_keys",
+    "lapse",
+    "notices",
+    "reconcile",
+    "remind",
+    "room",
+    "settle",
+    "tell",
+)
 """Actors that the scheduler adds jobs for."""
 
 JobId = Annotated[UUID, typer.Argument(help="Id of the job.")]
@@ -138,6 +150,43 @@ def run(
     answer(
         {"added": name, "as_of": moment}, json, lambda console: console.print(f"{name} as of {moment} is to be done")
     )
+
+
+@jobs.command()
+def reconciliations(
+    first: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 10,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Show what the nightly proofs of the books came to, newest first; exit code 1 if the last found differences."""
+    with servers("tessera jobs reconciliations") as settings:
+        from alliance.reconciliation.queries import reconciliations as read_all
+
+        async def read(database: "Database") -> list[dict[str, Any]]:
+            names = ("as_of", "started_at", "finished_at", "step", "done", "total", "accounts", "operations", "found")
+            async with database.session() as session:
+                return [
+                    {name: getattr(row, name) for name in (*names, "differences", "outstanding")}
+                    for row in await read_all(session, first)
+                ]
+
+        rows = with_database(settings, read)
+    answer({"reconciliations": rows}, json, lambda console: _show_reconciliations(console, rows))
+    if next((row["found"] for row in rows if row["finished_at"]), 0):
+        raise typer.Exit(NO)
+
+
+def _show_reconciliations(console: Console, rows: list[dict[str, Any]]) -> None:
+    table = Table("as of", "state", "operations", "differ", "has not returned to zero")
+    for row in rows:
+        running = f"{row['step'] or 'begun'} {row['done']:,} of {row['total']:,}"
+        left = "\n".join(
+            f"{one['what']}: {one['count']:,} ({one['amount']} {one['unit']})" for one in row["outstanding"]
+        )
+        figures = [f"{row[name]:,}" if row["finished_at"] else "" for name in ("operations", "found")]
+        state = "differs" if row["found"] else "agrees" if row["finished_at"] else running
+        table.add_row(f"{row['as_of']:%Y-%m-%d %H:%M %Z}", state, *figures, "\n".join(left))
+    console.print(table)
 
 
 def _shown(job: "Job") -> dict[str, Any]:

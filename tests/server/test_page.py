@@ -34,6 +34,7 @@ from workers.process import Parts
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 DASHBOARD = Path(__file__).parents[2] / "docs" / "grafana-dashboard.json"
+ALERTS = DASHBOARD.with_name("alerts.yaml")
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 
@@ -152,10 +153,10 @@ async def test_a_request_knows_its_id_and_its_trace(traced: bool, monkeypatch: p
     assert other.name == "GET other"
 
 
-async def test_the_dashboard_asks_for_figures_that_there_are(
+async def test_the_dashboard_and_the_alerts_ask_for_figures_that_there_are(
     database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = set(re.findall(r"tessera_[a-z_]+", DASHBOARD.read_text()))
+    asked, alerted = (set(re.findall(r"tessera_[a-z_]+", page.read_text())) for page in (DASHBOARD, ALERTS))
     metrics, told = Metrics(), set()
     own = telemetry.REGISTRY
     async with Runtime.open(database_url) as runtime:
@@ -170,6 +171,7 @@ async def test_the_dashboard_asks_for_figures_that_there_are(
     known = {name.removesuffix("_total") + ending for name in told for ending in endings}
     assert asked
     assert asked <= known
+    assert alerted <= asked, "what somebody is told of is also shown"
 
 
 def test_the_packages_that_send_traces_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

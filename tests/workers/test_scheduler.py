@@ -1,7 +1,7 @@
 """What is due is started once, whoever schedules and whatever was missed."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,9 +14,9 @@ from domain.events.model import ScheduledRun
 from domain.programs.model import AllianceRow, MerchantRow
 from server.commands.jobs import SCHEDULED
 from tests.workers.support import Until, all_jobs, merchant
-from workers import scheduler
+from workers import scheduler, telemetry
 from workers.rules import latest_midnight, latest_multiple
-from workers.scheduler import calendar, schedule, start_due
+from workers.scheduler import agreed_clock, calendar, schedule, start_due
 
 NEW_YORK, SHANGHAI = ZoneInfo("America/New_York"), ZoneInfo("Asia/Shanghai")
 NOW = datetime(2026, 3, 1, 12, 5, tzinfo=UTC)
@@ -29,6 +29,7 @@ DUE = {
     "keys": datetime(2026, 3, 1, tzinfo=UTC),
     "room": datetime(2026, 3, 1, 12, 5, tzinfo=UTC),
     "settlement": datetime(2026, 3, 1, 12, tzinfo=UTC),
+    "reconciliation": datetime(2026, 3, 1, 5, tzinfo=UTC),
 }
 
 
@@ -77,7 +78,7 @@ async def test_only_the_one_with_the_lock_acts(
     acted: list[str] = []
 
     async def act(name: str, stop: asyncio.Event) -> None:
-        def clock() -> datetime:
+        async def clock(_: Database) -> datetime:
             acted.append(name)
             return NOW
 
@@ -109,6 +110,45 @@ async def test_what_was_missed_is_caught_up_by_the_latest(database: Database) ->
     assert {name: len(due) for name, due in found.items()} == dict.fromkeys(DUE, 2)
 
 
+@pytest.mark.usefixtures("merchants")
+async def test_a_clock_that_jumps_starts_nothing_twice(database: Database) -> None:
+    """A year ahead, back to where it was, a week behind: once set right, each night is started when it comes."""
+    for now in (NOW, NOW + timedelta(days=365), NOW, NOW - timedelta(days=7), NOW, NOW + timedelta(days=1)):
+        await start_due(database, now)
+    found = await runs(database)
+    nights = [datetime(2026, month, day, 5, tzinfo=UTC) for month, day in ((2, 22), (3, 1), (3, 2))]
+    assert found["expiry America/New_York"] == [*nights, datetime(2027, 3, 1, 5, tzinfo=UTC)]
+    assert {name: len(due) for name, due in found.items()} == dict.fromkeys(DUE, 4)
+    assert len(await all_jobs(database)) == 4 * len(DUE)
+
+
+@pytest.mark.usefixtures("merchants")
+@pytest.mark.parametrize(
+    ("ahead", "starts"), [(timedelta(days=365), False), (-timedelta(hours=1), False), (timedelta(seconds=5), True)]
+)
+async def test_by_a_clock_that_the_database_contradicts_nothing_is_started(
+    database: Database, ahead: timedelta, starts: bool, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scheduler, "TICK", 0.02)
+    stop, looks = asyncio.Event(), 0
+
+    async def clock(database: Database) -> datetime | None:
+        nonlocal looks
+        looks += 1
+        return await agreed_clock(database, lambda: datetime.now(UTC) + ahead)
+
+    async def has_looked() -> bool:
+        return looks > 2
+
+    scheduling = asyncio.create_task(schedule(database, stop, clock=clock))
+    await until(has_looked)
+    stop.set()
+    await scheduling
+    assert bool(await runs(database)) is starts
+    shown = telemetry.REGISTRY.get_sample_value("tessera_clock_ahead_seconds")
+    assert shown == pytest.approx(ahead.total_seconds(), abs=60)
+
+
 async def test_nothing_is_due_before_there_is_an_alliance(database: Database) -> None:
     assert await start_due(database, NOW) == []
 
@@ -125,6 +165,27 @@ async def test_nothing_is_due_before_there_is_an_alliance(database: Database) ->
 def test_r03_the_latest_midnight(now: str, zone: str, midnight: str) -> None:
     found = latest_midnight(datetime.fromisoformat(now), ZoneInfo(zone))
     assert found == datetime.fromisoformat(midnight)
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "skipped"),
+    [
+        ("America/Havana", "2026-11-01", []),  # 0:00 to 1:00 comes twice
+        ("America/Havana", "2026-03-08", []),  # 0:00 to 1:00 does not come
+        ("America/St_Johns", "2010-11-07", []),  # a minute after midnight the day before comes back
+        ("Africa/Cairo", "2026-04-24", []),  # no midnight
+        ("Pacific/Apia", "2011-12-30", ["2011-12-30"]),  # no such day
+    ],
+)
+def test_r03_a_day_begins_once_whatever_clocks_do(zone: str, day: str, skipped: list[str]) -> None:
+    """Minute by minute over five days: each day of the calendar there has one beginning, in order."""
+    around = datetime.fromisoformat(f"{day}T12:00:00+00:00")
+    minutes = [around + timedelta(minutes=n) for n in range(-3600, 3600)]
+    begun = list(dict.fromkeys(latest_midnight(minute, ZoneInfo(zone)) for minute in minutes))
+    days = sorted({minute.astimezone(ZoneInfo(zone)).date() for minute in minutes})
+    assert skipped == [one for one in (day,) if date.fromisoformat(one) not in days]
+    assert begun == sorted(begun)
+    assert [begin.astimezone(ZoneInfo(zone)).date() for begin in begun] == days
 
 
 def test_the_latest_multiple() -> None:
@@ -147,6 +208,7 @@ async def test_the_calendar_says_what_comes_next_also_where_clocks_change(databa
         "keys": datetime(2026, 3, 9, tzinfo=UTC),
         "room": datetime(2026, 3, 8, 12, 10, tzinfo=UTC),
         "settlement": datetime(2026, 3, 8, 12, 15, tzinfo=UTC),
+        "reconciliation": datetime(2026, 3, 9, 4, tzinfo=UTC),
     }
 
 

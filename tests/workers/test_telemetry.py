@@ -6,12 +6,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from uuid import UUID
 
+import httpx
 import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from alliance.runtime import Runtime
 from domain.database import Database
@@ -20,7 +25,9 @@ from domain.events.commands import add_job, add_jobs
 from domain.events.model import HeldJob, NewJob
 from domain.events.origin import Origin, origin, work_for
 from domain.events.queries import queue_state
-from tests.workers.support import all_jobs, mark_handed_out
+from server.metrics import Metrics
+from server.middleware import RequestMiddleware
+from tests.workers.support import NOTE, Processes, Until, all_done, all_jobs, has_noted, mark_handed_out
 from workers import telemetry
 from workers.actor import Actor, work_off
 from workers.watchdog import STALLED
@@ -75,6 +82,33 @@ async def test_a_job_and_what_it_adds_belong_to_the_request(
     (part,) = await all_jobs(database)
     assert part.request_id == "request-1"
     assert part.traceparent == f"00-{TRACE}-{span.context.span_id:016x}-01"
+
+
+async def test_a_trace_goes_from_a_request_through_the_table_and_the_broker_to_the_actor(
+    database: Database, processes: Processes, until: Until, spans: InMemorySpanExporter
+) -> None:
+    async def ask(_: Request) -> Response:
+        async with database.transaction() as session:
+            await add_job(session, "note", {"n": 1})
+        return Response()
+
+    spans.clear()
+    app = RequestMiddleware(Starlette(routes=[Route("/graphql", ask)]), Metrics(), traced=True)
+    headers = {"X-Request-Id": "request-1", "traceparent": PARENT}
+    async with (
+        processes(NOTE),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://api") as http,
+    ):
+        await http.get("/graphql", headers=headers)
+        await until(has_noted(database, 1))
+        await until(all_done(database))
+    asked, done = spans.get_finished_spans()
+    assert asked.context is not None
+    assert done.context is not None
+    assert done.parent is not None
+    assert (asked.name, done.name) == ("GET /graphql", "note")
+    assert f"{asked.context.trace_id:032x}" == f"{done.context.trace_id:032x}" == TRACE
+    assert done.parent.span_id == asked.context.span_id
 
 
 async def test_what_several_asked_for_links_to_all_of_them(
