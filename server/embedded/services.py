@@ -29,6 +29,7 @@ from server.embedded.user import ServiceUser
 POLL = 0.03
 RUNTIME = Path("/tmp")  # noqa: S108 - a private folder is made in it; a socket's path may have 107 bytes
 LOG_LIMIT = 10_000_000
+NEW_SECONDS = 3600  # an unlocked folder of that age belongs to nobody
 
 Say = Callable[[str], None]
 
@@ -210,6 +211,7 @@ class _Start:
         _end_leftovers({self.data, self.data.with_name("postgres.new"), self.queue})
         for folder in RUNTIME.glob(f"{self._prefix()}*"):
             shutil.rmtree(folder, ignore_errors=True)
+        _clear_strangers(RUNTIME)
 
     def _prefix(self) -> str:
         return f"tessera-{os.geteuid()}-{hashlib.sha256(os.fsencode(self.home)).hexdigest()[:12]}-"
@@ -282,6 +284,23 @@ class _Start:
         log = self.logs / f"{event['name']}.log"
         lines = log.read_text(errors="replace").splitlines()[-5:] if log.exists() else []
         return event.get("reason") or "; ".join(lines) or f"exit code {event['code']}"
+
+
+def _clear_strangers(runtime: Path) -> None:
+    """Put away what other homes left whose keepers were killed, and that nobody may ever start again.
+
+    A living keeper holds its folder's lock. One that is being started has a new folder.
+    """
+    for folder in runtime.glob(f"tessera-{os.geteuid()}-*"):
+        with suppress(OSError):
+            if folder.is_symlink() or time.time() - folder.stat().st_mtime < NEW_SECONDS:
+                continue
+            held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(held)
 
 
 def _end_leftovers(folders: set[Path]) -> None:

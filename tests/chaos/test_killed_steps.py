@@ -66,7 +66,7 @@ class Commands:
             try:
                 async with asyncio.timeout(PATIENCE):
                     while (waiting := await looking.scalar(text(_WAITS))) is None:
-                        assert process.poll() is None, f"{step} does not write to {table}"
+                        assert process.poll() is None, (step, table, process.communicate()[1].decode())
                         await asyncio.sleep(0.01)
             finally:
                 process.kill()
@@ -94,12 +94,12 @@ class Commands:
 
 @pytest.fixture
 async def commands(runtime: Runtime, database_url: str, tmp_path: Path) -> Commands:
-    """A cycle in which fuel owes the grocer 9.00 and is owed 0.90, both with a cap."""
+    """A cycle in which fuel owes the grocer 90.00 and is owed 9.00, both with a cap."""
     house = House(runtime)
     await limits(house, grocer=cap("1000.00"), fuel=cap("1000.00"))
     member = await house.member()
-    await house.earn(member, "fuel", 1_000)
-    await house.spend(member, "fuel", 100)
+    await house.earn(member, "fuel", 10_000)
+    await house.spend(member, "fuel", 1_000)
     return Commands(house, database_url, tmp_path)
 
 

@@ -1,6 +1,8 @@
 """The embedded servers, as real processes: found by the second, gone with the first, back after a crash."""
 
 import asyncio
+import fcntl
+import os
 import signal
 import subprocess
 import sys
@@ -14,6 +16,7 @@ import psutil
 import pytest
 
 from server.embedded import Services, ServicesError, start_services
+from server.embedded.services import _clear_strangers
 
 OWNER = """
 import signal, sys, threading
@@ -197,6 +200,23 @@ async def test_nobody_else_need_see_the_home_or_the_programs(tmp_path: Path, mon
     monkeypatch.setattr(valkey, "installation", lambda: program)
     with start_services(private / "home") as services:
         assert await count(services.database_url) == 0
+
+
+def test_what_other_homes_left_is_cleared_away_and_what_lives_is_not(tmp_path: Path) -> None:
+    """A home that is never started again cannot clear its own."""
+    dead, living, new, other = (
+        tmp_path / name
+        for name in (*(f"tessera-{os.geteuid()}-{n}" for n in ("dead", "living", "new")), "tessera-nobody-x")
+    )
+    for folder in (dead, living, new, other):
+        (folder / "programs").mkdir(parents=True)
+        if folder != new:
+            os.utime(folder, (0, 0))
+    held = os.open(living, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_SH)
+    _clear_strangers(tmp_path)
+    os.close(held)
+    assert set(tmp_path.iterdir()) == {living, new, other}
 
 
 def test_a_server_that_cannot_start_says_why(home: Path) -> None:
