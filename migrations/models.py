@@ -7,6 +7,7 @@ import alliance.clearing.model
 import alliance.disputes.model
 import alliance.exchange.model
 import alliance.exposure.model
+import alliance.exposure.repair
 import alliance.proofs.model
 import alliance.reconciliation.model
 import alliance.settlement.model

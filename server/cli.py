@@ -23,6 +23,7 @@ from server.commands import (
     netting,
     notices,
     notify,
+    positions,
     proving,
     replay,
     report,
@@ -50,6 +51,7 @@ app.command()(book.export)
 app.command()(proving.verify)
 app.command()(proving.release)
 app.command()(proving.repair)
+app.command("repair-positions")(positions.repair_positions)
 app.command()(backup.backup)
 app.command()(backup.restore)
 app.command()(archive.archive)

@@ -58,7 +58,7 @@ async def set_caps(session: AsyncSession, as_of: datetime) -> None:
         return
     await session.execute(select(func.pg_advisory_xact_lock(*CYCLE_LOCK)))
     await session.execute(delete(Exposure).where(Exposure.merchant_id.in_(kept.keys() - wanted.keys())))
-    positions = await _positions(session) if wanted.keys() - kept.keys() else {}
+    positions = await booked_positions(session) if wanted.keys() - kept.keys() else {}
     changed = sorted(id_ for id_, caps in wanted.items() if kept.get(id_) != caps)
     rows = [(id_, *wanted[id_], *positions.get(id_, (0, 0, 0))) for id_ in changed]
     columns = zip(*rows, strict=True) if rows else [()] * 6
@@ -73,7 +73,7 @@ def _caps(said: dict[str, Any]) -> tuple[int, int | None]:
     return cap, None if (reserve := said.get("reserve")) is None else scaled(reserve, MICRO_PLACES)
 
 
-async def _positions(session: AsyncSession) -> dict[uuid.UUID, tuple[int, int, int]]:
+async def booked_positions(session: AsyncSession) -> dict[uuid.UUID, tuple[int, int, int]]:
     """What every party owes, has reserved and is withheld, as it follows from what is booked."""
     rows = await session.execute(text(POSITIONS.format(unit=await _unit(session))))
     return {merchant_id: (owed, reserved, withheld) for merchant_id, owed, reserved, withheld in rows}

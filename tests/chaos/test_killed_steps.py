@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url, text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.runtime import Runtime
 from alliance.verify import verify
@@ -62,15 +63,11 @@ class Commands:
         before = await self.state()
         async with database.transaction() as keeping, database.reader() as looking:
             await keeping.execute(text(f"LOCK TABLE {table} IN SHARE MODE"))
-            process = self.begin(step)
-            try:
-                async with asyncio.timeout(PATIENCE):
-                    while (waiting := await looking.scalar(text(_WAITS))) is None:
-                        assert process.poll() is None, (step, table, process.communicate()[1].decode())
-                        await asyncio.sleep(0.01)
-            finally:
-                process.kill()
-                process.communicate()
+            with self.begin(step) as process:
+                try:
+                    waiting = await self._waiting(looking, process)
+                finally:
+                    process.kill()
         async with asyncio.timeout(PATIENCE), database.reader() as looking:
             gone = text("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid")
             while await looking.scalar(gone, {"pid": waiting}):  # noqa: ASYNC110
@@ -78,6 +75,14 @@ class Commands:
         assert await self.state() == before
         async with database.session() as session:
             assert (await verify(session)).differences == []
+
+    async def _waiting(self, looking: AsyncSession, process: subprocess.Popen[bytes]) -> int:
+        """Who waits for a lock, as soon as somebody does."""
+        async with asyncio.timeout(PATIENCE):
+            while (waiting := await looking.scalar(text(_WAITS))) is None:
+                assert process.poll() is None, process.stderr and process.stderr.read()
+                await asyncio.sleep(0.01)
+        return int(waiting)
 
     async def state(self) -> list[object]:
         """Where the cycle stands, and its merchants."""
