@@ -5,12 +5,13 @@ used at its own.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from strawberry.dataloader import DataLoader
 
+from alliance.agreements.rules import day_bounds
 from alliance.benefits.commands import (
     Call,
     cancel_request,
@@ -20,6 +21,8 @@ from alliance.benefits.commands import (
     restore_request,
     use_request,
 )
+from alliance.benefits.queries import RightsLine
+from alliance.benefits.queries import report as lines
 from domain.benefits import queries
 from domain.benefits.errors import RightNotFound
 from domain.benefits.model import Right, RightBooking, RightStatus
@@ -276,6 +279,21 @@ async def of_member(
     shown = tuple(sorted({status.value for status in statuses or ()}))
     which = (context.as_of, kind or "", wanted, shown, members_of(context.signed_in))
     return await _pages(context, which, asked).load(holder_id)
+
+
+async def report(context: Context, day: date, merchant: str | None) -> list[RightsLine]:
+    """What became of rights on a day of the alliance's; a merchant sees what it granted, and what was used at its own.
+
+    Raises NotFound.
+    """
+    catalogue = context.runtime.catalogue
+    named = None if merchant is None else catalogue.merchants.get(merchant)
+    own = context.own_merchant_id
+    if (merchant is not None and named is None) or (named is not None and own not in (None, named.id)):
+        raise NotFound(what="merchant", path=("merchant",))
+    party_id = own if named is None else named.id
+    async with context.runtime.database.reader() as session:
+        return await lines(session, *day_bounds(day, catalogue.alliance), party_id)
 
 
 _Which = tuple[datetime, str, tuple[UUID, ...], tuple[str, ...], UUID | None]

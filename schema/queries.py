@@ -51,7 +51,7 @@ from schema.operations import Operation
 from schema.pools import Pool
 from schema.proofs import ConsistencyProof, LogCheckpoint
 from schema.reconciliation import ReconciliationQueries
-from schema.rights import Right
+from schema.rights import Right, RightQueries
 from schema.rings import GiftRing
 from schema.scalars import CurrencyCode, LogIndex
 from schema.settlement import SettlementCycle
@@ -190,7 +190,7 @@ def _store(info: Info, rest: bytes) -> Store | None:
 
 
 @strawberry.type
-class Query(ObligationQueries, JobQueries, EventQueries, ContactQueries, ReconciliationQueries):
+class Query(RightQueries, ObligationQueries, JobQueries, EventQueries, ContactQueries, ReconciliationQueries):
     """What can be read."""
 
     @strawberry.field(description="Who am I, as what, with which scopes.")

@@ -1,10 +1,12 @@
 """Rights of members: what merchants grant besides points (A15)."""
 
-from datetime import datetime
+from dataclasses import fields
+from datetime import date, datetime
 from typing import Annotated, Self
 
 import strawberry
 
+from alliance.benefits.queries import RightsLine
 from domain.benefits import model
 from domain.benefits.model import BookingStatus, RightStatus
 from domain.benefits.queries import MoveRow
@@ -12,6 +14,7 @@ from domain.benefits.rules import status_of
 from domain.ledger.model import OperationKind
 from resolvers import ids, operations, rights
 from schema.merchants import Merchant
+from schema.money import Money
 from schema.node import Info, Node
 from schema.operations import Operation
 
@@ -79,6 +82,61 @@ class RightMove:
     def of(cls, right: model.Right, row: MoveRow) -> Self:
         """From a row."""
         return cls(kind=OperationKind(row.kind), uses=row.amount, at=row.as_of, row=row, right=right)
+
+
+@strawberry.type(description="What became of a kind of right on a day, by where; and how much of it is out.")
+class RightsReportLine:
+    """Uses. Those of the whole day, and (of the grantor's own line alone) as they stood at its end."""
+
+    kind: str
+    granted: int
+    used: int
+    no_shows: int
+    cancelled: int
+    expired: int
+    restored: int
+    outstanding: int = strawberry.field(description="Granted, and neither used nor gone.")
+    booked: int = strawberry.field(description="Of these, set aside.")
+    overdue: int = strawberry.field(description="Of these, past their date: what should have returned and has not.")
+    over: int = strawberry.field(description="Bookings past their time that were not followed up.")
+    row: strawberry.Private[RightsLine]
+
+    @strawberry.field(description="Who granted them.")
+    def grantor(self, info: Info) -> Merchant:
+        """From the catalogue."""
+        return Merchant.of(info.context.runtime.catalogue.merchants_by_id[self.row.grantor_id])
+
+    @strawberry.field(
+        description="Where they were used, missed or restored; what else became of them is its grantor's."
+    )
+    def at(self, info: Info) -> Merchant:
+        """From the catalogue."""
+        return Merchant.of(info.context.runtime.catalogue.merchants_by_id[self.row.at_id])
+
+    @strawberry.field(description="What the grantor came to owe there, less what it was given back.")
+    def owed(self, info: Info) -> Money:
+        """In the settlement currency."""
+        return Money.of_micro(self.row.owed, info.context.runtime.catalogue.alliance.settlement_currency)
+
+    @classmethod
+    def of(cls, row: RightsLine) -> Self:
+        """From the report."""
+        figures = {field.name: getattr(row, field.name) for field in fields(row)}
+        own = {name: value for name, value in figures.items() if name != "owed" and not name.endswith("_id")}
+        return cls(**own, row=row)
+
+
+@strawberry.type
+class RightQueries:
+    """About rights of many members."""
+
+    @strawberry.field(
+        description="What became of rights on a day of the alliance's time zone: what was granted, used and cleared, "
+        "and what is out. A merchant sees what it granted, and what was used at its own."
+    )
+    async def rights_report(self, info: Info, day: date, merchant: str | None = None) -> list[RightsReportLine]:
+        """By grantor, kind and place."""
+        return [RightsReportLine.of(row) for row in await rights.report(info.context, day, merchant)]
 
 
 @strawberry.type(description="That a member may use one of a merchant's benefits, at its own or at a partner's.")

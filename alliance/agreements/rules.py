@@ -36,6 +36,11 @@ def midnight(day: date, alliance: Alliance) -> datetime:
     return datetime.combine(day, time(), alliance.timezone).astimezone(UTC)
 
 
+def day_bounds(day: date, alliance: Alliance) -> tuple[datetime, datetime]:
+    """A day in the alliance's zone: its first instant and the first after it."""
+    return midnight(day, alliance), midnight(day + timedelta(days=1), alliance)
+
+
 def after(day: date, days: Days, alliance: Alliance) -> date:
     """So many days after a day; business days are those of the alliance's calendar."""
     if days.business:

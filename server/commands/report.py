@@ -1,14 +1,14 @@
 """`tessera report`: what the house owes an account of."""
 
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from server.commands.common import AsOf, Home, Json, answer, aware, now, servers, with_runtime
+from server.commands.common import NO, AsOf, Home, Json, answer, aware, now, servers, with_runtime
 
 if TYPE_CHECKING:
     from alliance.runtime import Runtime
@@ -77,6 +77,52 @@ def rings(
         rows = with_runtime(settings, read)
     columns = ("members", "currency", "went round", "given", "gifts", "first", "last")
     answer({"rings": rows}, json, lambda console: show_rows(console, columns, rows))
+
+
+@report.command()
+def rights(
+    day: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="A day of the alliance's [default: yesterday].")
+    ] = None,
+    merchant: Annotated[str | None, typer.Option(help="What one merchant granted, and was used at its own.")] = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """What became of rights on a day: granted, used, cleared, and what is out, by grantor, kind and place.
+
+    Ends with 1 where something has not returned to zero: uses past their date that did not expire, bookings past their
+    time that nobody followed up.
+    """
+    with servers("tessera report rights") as settings:
+        from alliance.agreements.rules import day_bounds, today
+        from alliance.benefits import queries
+        from domain.errors import NotFound
+        from domain.money import MICRO, unscaled
+
+        async def read(runtime: "Runtime") -> tuple[str, list[dict[str, Any]]]:
+            catalogue = runtime.catalogue
+            party = None if merchant is None else catalogue.merchants.get(merchant)
+            if merchant is not None and party is None:
+                raise NotFound(what=f"merchant {merchant!r}")
+            chosen = today(now(), catalogue.alliance) - timedelta(days=1) if day is None else day.date()
+            async with runtime.database.session() as session:
+                bounds = day_bounds(chosen, catalogue.alliance)
+                found = await queries.report(session, *bounds, None if party is None else party.id)
+            rows = []
+            for line in found:
+                figures = {name: value for name, value in asdict(line).items() if not name.endswith("_id")}
+                places = {"grantor": line.grantor_id, "at": line.at_id}
+                row = {name: catalogue.merchants_by_id[id_].code for name, id_ in places.items()} | figures
+                rows.append(row | {"owed": unscaled(line.owed, len(str(MICRO)) - 1)})
+            return chosen.isoformat(), rows
+
+        asked, rows = with_runtime(settings, read)
+    columns = tuple(rows[0]) if rows else ()
+    returned = not any(row["overdue"] or row["over"] for row in rows)
+    data = {"day": asked, "returned": returned, "rights": rows}
+    answer(data, json, lambda console: show_rows(console, columns, rows))
+    if not returned:
+        raise typer.Exit(NO)
 
 
 def show_rows(console: Console, columns: tuple[str, ...], rows: list[dict[str, Any]]) -> None:

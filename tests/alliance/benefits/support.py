@@ -109,3 +109,9 @@ class Rights:
                 {"m": self.house.id(merchant), "k": kind},
             )
             return int(found or 0)
+
+    async def bookings(self, right: Right) -> list[RightBooking]:
+        """All bookings of a right."""
+        async with self.house.runtime.database.session() as session:
+            found = await session.scalars(select(RightBooking).where(RightBooking.right_id == right.id))
+            return list(found)
