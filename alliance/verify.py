@@ -19,6 +19,7 @@ from alliance.proofs.verify import CHECKS as LOG_CHECKS
 from alliance.proofs.verify import verify_log
 from alliance.settlement.rules import minor_unit
 from alliance.statements.verify import verify_statements
+from alliance.subsidies.verify import CHECKS as SUBSIDY_CHECKS
 from domain.benefits.verify import CHECKS as BENEFIT_CHECKS
 from domain.ledger.verify import Progress, Proof, quiet
 from domain.ledger.verify import verify as verify_ledger
@@ -123,7 +124,7 @@ async def verify(
     currency = await session.scalar(select(AllianceRow.settlement_currency))
     unit = f"{minor_unit(currency) if currency else 1}::numeric"
     await session.rollback()
-    whole = _CHECKS | EXPOSURE_CHECKS | DISPUTE_CHECKS | FEED_CHECKS | ACCRUAL_CHECKS
+    whole = _CHECKS | EXPOSURE_CHECKS | DISPUTE_CHECKS | FEED_CHECKS | ACCRUAL_CHECKS | SUBSIDY_CHECKS
     checks = {name: sql.format(unit=unit) for name, sql in whole.items()}
     proof = await verify_ledger(session, BY_HOLDER, proof, progress, whole=checks | ARCHIVE_WHOLE)
     await verify_log(session, proof, progress)

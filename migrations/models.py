@@ -11,7 +11,8 @@ import alliance.exposure.repair
 import alliance.proofs.model
 import alliance.reconciliation.model
 import alliance.settlement.model
-import alliance.statements.model  # noqa: F401
+import alliance.statements.model
+import alliance.subsidies.model  # noqa: F401
 import domain.benefits.model
 import domain.contacts.model
 import domain.events.model

@@ -11,6 +11,7 @@ from alliance.agreements.model import AgreementRow, AgreementStep, AgreementVers
 from alliance.agreements.rules import LastCycle, claim_days, last_cycle, runs_off_to
 from alliance.agreements.steps import Act
 from alliance.settlement.queries import open_cycle
+from alliance.subsidies import queries as subsidies
 from domain.errors import InvalidInput, NotAllowed, NotFound
 from domain.programs.catalogue import Merchant
 from resolvers import ids
@@ -88,6 +89,16 @@ async def steps(context: Context, row: AgreementVersionRow) -> list[AgreementSte
         return [found.get(key, []) for key in keys]
 
     return await context.loaders.one_of("agreement steps", load).load((row.agreement_id, row.version))
+
+
+async def drawn(context: Context, row: AgreementVersionRow) -> dict[str, int]:
+    """What is drawn on the subsidies of a version, in millionths, by currency."""
+
+    async def load(session: AsyncSession, keys: list[queries.VersionKey]) -> list[dict[str, int]]:
+        found = await subsidies.used(session, keys)
+        return [found.get(key, {}) for key in keys]
+
+    return await context.loaders.one_of("subsidies", load).load((row.agreement_id, row.version))
 
 
 async def last_of(context: Context, row: AgreementVersionRow) -> LastCycle | None:

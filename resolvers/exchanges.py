@@ -10,6 +10,7 @@ from alliance.clearing.errors import TooNew
 from alliance.exchange import commands, queries
 from alliance.exchange.errors import CapExceeded, TooManyExchanges
 from alliance.exchange.model import Quote
+from alliance.exchange.obstacles import obstacles
 from domain.errors import NotAllowed, NotFound
 from domain.ledger.errors import InsufficientPoints, MemberNotActive
 from domain.ledger.keys import remembered
@@ -149,14 +150,16 @@ async def options(context: Context, member_id: UUID, source: str) -> list[Option
             by_all = await queries.exchanged_by_all(session, of_all, context.as_of, catalogue.alliance.timezone)
     member = await context.loaders.members.load(member_id)
     wallet = await one(context, member_id, source)
-    obstacles = () if member is None or member.status == MemberStatus.ACTIVE else (MemberNotActive.code,)
+    mine = () if member is None or member.status == MemberStatus.ACTIVE else (MemberNotActive.code,)
+    async with context.runtime.database.reader() as session:
+        others = await obstacles(session, context.runtime, found, context.as_of)
     joined = None if member is None else member.joined_at
     made = []
-    for terms in found:
+    for terms, codes in zip(found, others, strict=True):
         new = joined is not None and joined + timedelta(days=terms.wait_days) > context.as_of
         today = used.get((member_id, terms.source, terms.target), queries.Exchanged(0, 0))
         left = None if terms.daily_cap is None else terms.daily_cap - by_all.get((terms.source, terms.target), 0)
-        made.append(_option(context, terms, today, left, wallet, (*obstacles, *((TooNew.code,) if new else ()))))
+        made.append(_option(context, terms, today, left, wallet, (*mine, *((TooNew.code,) if new else ()), *codes)))
     return made
 
 
@@ -166,18 +169,18 @@ def _option(
     today: queries.Exchanged,
     left: int | None,
     wallet: WalletFigures | None,
-    obstacles: tuple[str, ...],
+    blocked: tuple[str, ...],
 ) -> Option:
     cap = terms.daily_cap_per_member
     remaining = None if cap is None else max(0, cap - today.points)
     if terms.per_day is not None and today.times >= terms.per_day:
-        obstacles += (TooManyExchanges.code,)
+        blocked += (TooManyExchanges.code,)
     least = terms.block + terms.fee(terms.block)
     if (remaining is not None and remaining < least) or (left is not None and left < least):
-        obstacles += (CapExceeded.code,)
+        blocked += (CapExceeded.code,)
     if wallet is not None and wallet.available < least:
-        obstacles += (InsufficientPoints.code,)
+        blocked += (InsufficientPoints.code,)
     currencies = context.runtime.catalogue.currencies
     sides = currencies[terms.source].merchant_id, currencies[terms.target].merchant_id
     version = context.runtime.agreements.between(*sides, context.as_of)
-    return Option(terms, remaining, None if version is None else version.valid_to, obstacles)
+    return Option(terms, remaining, None if version is None else version.valid_to, blocked)

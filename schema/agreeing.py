@@ -1,13 +1,16 @@
 """Mutations of agreements, their answers and refusals."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Self, cast
+from uuid import UUID
 
 import strawberry
 
-from resolvers import agreements
+from domain.errors import Refusal
+from resolvers import agreements, ids
 from resolvers.context import Context
 from schema.agreements import (
+    Agreement,
     AgreementAccepted,
     AgreementEnded,
     AgreementProposed,
@@ -19,7 +22,7 @@ from schema.agreements import (
 )
 from schema.answering import Sent, Shared, answer
 from schema.node import Info
-from schema.refusals import TYPES, UserError
+from schema.refusals import TYPES, ErrorCode, UserError
 
 
 @strawberry.type(description="Terms that would let someone gain from nothing (rule A3).")
@@ -50,7 +53,32 @@ class WrongAgreementStatus(UserError):
     own = ("number", "status", "needed")
 
 
-TYPES |= {kind.__name__: kind for kind in (UnsoundAgreement, NoticeTooShort, WrongAgreementStatus)}
+@strawberry.type(description="No more of these points may be issued for less than is paid for them.")
+class SubsidyExhausted(UserError):
+    """The budget of a subsidy is used up; figures are with its agreement."""
+
+    currency: str
+    named: strawberry.Private[str]
+
+    @strawberry.field(description="Whose budget it is; null for all but its merchants and the operator.")
+    async def agreement(self, info: Info) -> Agreement | None:
+        """Rule A14."""
+        found = await agreements.by_global_id(info.context, ids.encode("Agreement", UUID(self.named)))
+        return None if found is None else Agreement.of(found)
+
+    @classmethod
+    def of(cls, refusal: Refusal, language: str) -> Self:
+        """The refusal in words of that language."""
+        return cls(
+            code=ErrorCode(refusal.code),
+            message=refusal.message(language),
+            path=list(refusal.path),
+            currency=refusal.data["currency"],
+            named=refusal.data["agreement"],
+        )
+
+
+TYPES |= {kind.__name__: kind for kind in (UnsoundAgreement, NoticeTooShort, WrongAgreementStatus, SubsidyExhausted)}
 
 _Judged = UnsoundAgreement | NoticeTooShort
 ProposeAgreementResult = Annotated[AgreementProposed | Shared | _Judged, strawberry.union("ProposeAgreementResult")]

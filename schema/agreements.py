@@ -15,6 +15,7 @@ from schema.inputs import DRY_RUN, KEY, passed_as_sent
 from schema.merchants import Merchant
 from schema.node import Connection, Info, Node
 from schema.scalars import JSON
+from schema.subsidies import Subsidy
 
 strawberry.enum(AgreementStatus, description="The states of a version. Only IN_FORCE and ENDED ones ever count.")
 strawberry.enum(StepKind, name="AgreementStepKind", description="What a party did about a version.")
@@ -96,6 +97,14 @@ class AgreementVersion(Node):
     async def steps(self, info: Info) -> list[AgreementStep]:
         """A handful."""
         return [AgreementStep.of(info, row) for row in await agreements.steps(info.context, self.row)]
+
+    @strawberry.field(description="What an issuer accepts to lose by it, and how much of that is used.")
+    async def subsidies(self, info: Info) -> list[Subsidy]:
+        """Each draws on its own budget."""
+        if not (terms := self.row.terms.get("subsidies", [])):
+            return []
+        used = await agreements.drawn(info.context, self.row)
+        return [Subsidy.of(info, item, used.get(item["of"], 0)) for item in terms]
 
     @classmethod
     def of(cls, agreement: model.AgreementRow, row: model.AgreementVersionRow) -> Self:

@@ -1,4 +1,4 @@
-"""Freezing a merchant and restoring it, by hand (A12, A16): what is sent, answered, and seen of it."""
+"""How caps refuse (A5); freezing a merchant and restoring it, by hand (A12, A16): what is sent and answered."""
 
 from typing import Annotated, Any, cast
 
@@ -10,6 +10,14 @@ from schema.inputs import KEY, passed_as_sent
 from schema.merchants import Merchant
 from schema.node import Info
 from schema.refusals import TYPES, UserError
+
+
+@strawberry.type(description="A merchant would come to owe the others more than the alliance lets it, for now.")
+class MerchantAtCap(UserError):
+    """Figures are for the merchant alone: see `exposure`."""
+
+    merchant: str
+    own = ("merchant",)
 
 
 @strawberry.type(description="The merchant is frozen: it issues, grants and exchanges nothing new.")
@@ -28,7 +36,7 @@ class MerchantNotFrozen(UserError):
     own = ("merchant",)
 
 
-TYPES |= {kind.__name__: kind for kind in (MerchantFrozen, MerchantNotFrozen)}
+TYPES |= {kind.__name__: kind for kind in (MerchantAtCap, MerchantFrozen, MerchantNotFrozen)}
 
 
 @passed_as_sent

@@ -18,7 +18,7 @@ from resolvers import (
     pools,
     stored_value,
 )
-from schema.agreeing import AgreementMutations
+from schema.agreeing import AgreementMutations, SubsidyExhausted
 from schema.answering import Sent, answer
 from schema.answering import Shared as _Shared
 from schema.answers import (
@@ -41,7 +41,7 @@ from schema.byhand import (
 from schema.contacts import ContactMutations
 from schema.disputes import DisputeMutations
 from schema.exchange import Quote
-from schema.freezing import FreezingMutations, MerchantFrozen
+from schema.freezing import FreezingMutations, MerchantAtCap, MerchantFrozen
 from schema.holding import Captured, Held, Released
 from schema.inputs import (
     CaptureHoldInput,
@@ -94,7 +94,6 @@ from schema.refusals import (
     InsufficientPoints,
     LimitExceeded,
     MemberNotActive,
-    MerchantAtCap,
     NoAgreement,
     NotATender,
     NothingToReinstate,
@@ -142,6 +141,7 @@ EarnResult = Annotated[
     | BalanceLimitExceeded
     | LimitExceeded
     | MerchantFrozen
+    | SubsidyExhausted
     | NoAgreement
     | StoredValueNotEarned
     | AlreadyReversed
@@ -152,6 +152,7 @@ EarnResult = Annotated[
     strawberry.union("EarnResult"),
 ]
 _NoRoom = MerchantAtCap | MerchantFrozen
+_NoMoreIssued = _NoRoom | SubsidyExhausted
 _Unspendable = NotSpendable | WholeCardsOnly | MerchantAtCap
 _NotOfPool = PoolNotActive | NotInPool
 ConfirmEarnResult = Annotated[Activated | _Shared | NotPending | _NoRoom, strawberry.union("ConfirmEarnResult")]
@@ -229,7 +230,7 @@ AdjustPointsResult = Annotated[
     | BalanceLimitExceeded
     | NoAgreement
     | AdjustmentLimitExceeded
-    | _NoRoom,
+    | _NoMoreIssued,
     strawberry.union("AdjustPointsResult"),
 ]
 ReinstatePointsResult = Annotated[
@@ -248,7 +249,7 @@ QuoteExchangeResult = Annotated[
     strawberry.union("QuoteExchangeResult"),
 ]
 _Unquoted = QuoteExpired | QuoteUsed
-_NoMore = CapExceeded | TooManyExchanges | TooNew | _NoRoom
+_NoMore = CapExceeded | TooManyExchanges | TooNew | _NoMoreIssued
 ExchangePointsResult = Annotated[
     Exchanged | _Shared | _Still | InsufficientPoints | BalanceLimitExceeded | NoAgreement | _Unquoted | _NoMore,
     strawberry.union("ExchangePointsResult"),

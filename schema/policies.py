@@ -79,7 +79,11 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "Outstanding": _all(PARENT, "what unit count amount since"),
     "Viewer": _all(PARENT, "kind scopes merchant member"),
     "Agreement": _all(PARENT, "id merchants current versions"),
-    "AgreementVersion": _all(PARENT, "id number status startsAt endsAt terms runsOffTo lastCycle waitsFor steps"),
+    "AgreementVersion": _all(
+        PARENT, "id number status startsAt endsAt terms runsOffTo lastCycle waitsFor steps subsidies"
+    ),
+    "Subsidy": _all(PARENT, "currency budget used left"),
+    "SubsidyExhausted": _ERROR | _all(PARENT, "currency") | _all(SETTLEMENT, "agreement"),
     "AgreementStep": _all(PARENT, "kind party reason at"),
     "LastSettlementCycle": _all(PARENT, "number closesAt claimsUntil"),
     "AgreementPlan": _all(PARENT, "number startsAt endsAt supersedes waitsFor roundTrips"),

@@ -62,6 +62,7 @@ class ErrorCode(StrEnum):
     JOB_NOT_FAILED = "JOB_NOT_FAILED"
     MERCHANT_AT_CAP = "MERCHANT_AT_CAP"
     MERCHANT_FROZEN = "MERCHANT_FROZEN"
+    SUBSIDY_EXHAUSTED = "SUBSIDY_EXHAUSTED"
     MERCHANT_NOT_FROZEN = "MERCHANT_NOT_FROZEN"
     UNSOUND_AGREEMENT = "UNSOUND_AGREEMENT"
     NOTICE_TOO_SHORT = "NOTICE_TOO_SHORT"
@@ -483,14 +484,6 @@ class TooLate(UserError):
 
     days: int = strawberry.field(description="Up to so many days ago anybody may.")
     own = ("days",)
-
-
-@strawberry.type(description="A merchant would come to owe the others more than the alliance lets it, for now.")
-class MerchantAtCap(UserError):
-    """Figures are for the merchant alone: see `exposure`."""
-
-    merchant: str
-    own = ("merchant",)
 
 
 TYPES: dict[str, type[UserError]] = {kind.__name__: kind for kind in UserError.__subclasses__()}

@@ -30,6 +30,7 @@ from server.commands import (
     roles,
     runs,
     statement,
+    subsidies,
     up,
 )
 from server.commands.common import DONE, NO, UNAVAILABLE, Failure
@@ -68,6 +69,7 @@ app.add_typer(merchant.merchant, name="merchant")
 app.add_typer(statement.statement, name="statement")
 report.report.command()(balances.balances)
 report.report.command()(exposure.exposure)
+report.report.command()(subsidies.subsidies)
 report.report.command()(breakage.breakage)
 app.add_typer(report.report, name="report")
 jobs.jobs.command()(runs.undo)

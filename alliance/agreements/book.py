@@ -7,7 +7,7 @@ millionths, and exact: the alliance file is refused otherwise.
 import uuid
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
 from typing import Any, Literal
@@ -124,7 +124,8 @@ class Fee:
 class AgreementVersion:
     """One version in force, with its terms by what they are looked up with.
 
-    Points may still be spent by it until `runs_off_to`, where no other follows.
+    Points may still be spent by it until `runs_off_to`, where no other follows. `subsidies` are the budgets up to which
+    issuers accept to get less for points than they pay, by currency, in millionths.
     """
 
     agreement_id: uuid.UUID
@@ -138,6 +139,7 @@ class AgreementVersion:
     rights: tuple[RightTerms, ...]
     fees: tuple[Fee, ...]
     runs_off_to: datetime | None = None
+    subsidies: Mapping[str, int] = field(default_factory=dict)
 
     def fee_on(self, event: Event) -> tuple[Fee, ...]:
         """The fees that `event` costs."""
@@ -146,9 +148,27 @@ class AgreementVersion:
 
 @dataclass(frozen=True, slots=True)
 class AgreementBook:
-    """All versions in force, by pair of merchants."""
+    """All versions in force, by pair of merchants; `subsidised`: whether any has, or had, a subsidy."""
 
     pairs: Mapping[frozenset[uuid.UUID], tuple[AgreementVersion, ...]]
+    subsidised: bool = field(init=False)
+    _paying: dict[str, list[tuple[int, AgreementVersion]]] = field(default_factory=dict, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        found = any(version.subsidies for versions in self.pairs.values() for version in versions)
+        object.__setattr__(self, "subsidised", found)
+
+    def dearest(self, currency: str, moment: datetime) -> int:
+        """The most that the issuer of `currency` pays anyone for a point at `moment`, in millionths (A3 c)."""
+        if currency not in self._paying:
+            every = [version for versions in self.pairs.values() for version in versions]
+            paying = [(item.owed, one) for one in every for item in one.redeem.values() if item.currency == currency]
+            paying += [(item.owed, one) for one in every for item in one.exchange.values() if item.source == currency]
+            self._paying[currency] = sorted(paying, key=lambda pair: pair[0], reverse=True)
+        for owed, version in self._paying[currency]:
+            if version.valid_from <= moment and (version.valid_to is None or moment < version.valid_to):
+                return owed
+        return 0
 
     def between(self, one: uuid.UUID, other: uuid.UUID, moment: datetime) -> AgreementVersion | None:
         """The version between two merchants, in whichever order, at `moment`."""
@@ -216,6 +236,7 @@ def _version(
         rights=tuple(_right(item, codes) for item in terms["rights"]),
         fees=tuple(_fee(item) for item in terms["fees"]),
         runs_off_to=None if row.valid_to is None else runs_off_to(row.valid_to, terms, house),
+        subsidies={item["of"]: _micro(item["budget"]) for item in terms.get("subsidies", ())},
     )
 
 
@@ -262,14 +283,18 @@ def _redeem(item: dict[str, Any], codes: Mapping[str, uuid.UUID]) -> RedeemTerms
 
 
 def _right(item: dict[str, Any], codes: Mapping[str, uuid.UUID]) -> RightTerms:
-    price = scaled(item["price"]["amount"], MICRO_PLACES)
-    no_show = scaled(item["noShow"]["amount"], MICRO_PLACES) if "noShow" in item else 0
+    price = _micro(item["price"])
+    no_show = _micro(item["noShow"]) if "noShow" in item else 0
     return RightTerms(codes[item["grantor"]], codes[item["at"]], item["kind"], price, no_show)
 
 
 def _fee(item: dict[str, Any]) -> Fee:
-    amount = scaled(item["amount"]["amount"], MICRO_PLACES) if "amount" in item else 0
+    amount = _micro(item["amount"]) if "amount" in item else 0
     return Fee(frozenset(item["for"]), Fraction(item.get("share", 0)), amount, item["payer"])
+
+
+def _micro(money: dict[str, str]) -> int:
+    return scaled(money["amount"], MICRO_PLACES)
 
 
 def _price(money: dict[str, str]) -> int:

@@ -13,6 +13,7 @@ from alliance.exposure.riders import Within, capped
 from alliance.runtime import Runtime
 from alliance.stored_value.limits import within_limit
 from alliance.stored_value.rules import is_money
+from alliance.subsidies.commands import drawing
 from domain.errors import InvalidInput, NotAllowed, NotFound
 from domain.ledger.adjustments import Adjust, AdjustmentLimits, Reinstate
 from domain.ledger.request import Key, Rider
@@ -122,6 +123,7 @@ def _owed(
         merchants = capped(runtime.catalogue, "earn", version, merchant.id, currency.merchant_id)
         within = (Within(merchants, main),) if merchants else ()
         riders = (Owing(main, None if dry_run else as_of), *within)
+    riders += drawing(runtime.agreements, version, currency.code, terms.owed, occurred_at)
     return terms.owed * PRICE_OF_MILLIONTHS, riders, version.version if terms.settles_later else None
 
 

@@ -26,6 +26,8 @@ from alliance.exposure.frozen import going
 from alliance.exposure.riders import Promised, Room, capped
 from alliance.runtime import Runtime
 from alliance.stored_value.rules import elsewhere, require_earnable
+from alliance.subsidies.commands import drawing
+from alliance.subsidies.riders import DrawingBack
 from domain.errors import InvalidInput, NotFound
 from domain.ledger.commands import Earn, Grant, Redeem
 from domain.ledger.orders import RedeemForOrder
@@ -254,7 +256,11 @@ def reverse_request(
         as_of=as_of,
         occurred_at=occurred_at,
         dry_run=dry_run,
-        riders=(owing, *(() if dry_run else returning(runtime, holder_id, as_of))),
+        riders=(
+            owing,
+            *((DrawingBack((holder_id, operation_id)),) if runtime.agreements.subsidised else ()),
+            *(() if dry_run else returning(runtime, holder_id, as_of)),
+        ),
         operation_id=operation_id,
         clawback={merchant.id: merchant.clawback for merchant in runtime.catalogue.merchants.values()},
         floors={kind.code: None if kind in endless else kind.policy_at(as_of).floor for kind in kinds},
@@ -377,10 +383,10 @@ def _clear(
             return _Cleared(price, (OwingDecided(owed_for, opened), *promised))
         lines = owed_for(points=points)
         return _Cleared(price, (Owing(lines, opened), *promised) if lines else ())
-    riders: tuple[Rider, ...] = ()
+    riders = drawing(runtime.agreements, version, currency.code, term.owed, occurred_at) if points else ()
     if points and (lines := owed_for(points=points)):
         room = (Room(merchants, owed_for),) if merchants else ()
-        riders = (OwingEarned(owed_for, opened) if in_parts or room else Owing(lines, opened), *room)
+        riders += (OwingEarned(owed_for, opened) if in_parts or room else Owing(lines, opened), *room)
     riders = going((merchant, runtime.catalogue.merchants_by_id[issuer_id]), opened, ("merchant",)) + riders
     if dry_run:
         riders += (Funding(term),)

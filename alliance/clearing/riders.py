@@ -13,6 +13,7 @@ from alliance.clearing.model import Obligation, ObligationKind
 from alliance.clearing.rules import Owed, divided, issuer_bears, owed_json, reversed_obligations
 from alliance.exposure.positions import matured, owe, set_aside
 from alliance.settlement.model import CYCLE_LOCK
+from alliance.subsidies.riders import DRAWS, give_back
 from domain.base import new_id
 from domain.errors import Refusal
 from domain.ledger.model import AccountKind
@@ -302,11 +303,15 @@ class Crediting:
         known = books.others.setdefault(PAST_OBLIGATIONS, {})
         missing = [key for key in earns if key not in known]
         known |= await PAST_OBLIGATIONS.load(connection, missing) if missing else {}
+        if missing and self.book().subsidised:
+            drawn = books.others.setdefault(DRAWS, {})
+            drawn |= await DRAWS.load(connection, [key for key in missing if key not in drawn])
         if known:
             await hold_cycle_open(connection, books)
 
     def ride(self, books: Books, effect: Effect, earn: tuple[uuid.UUID, uuid.UUID], currency: str, points: int) -> None:
         """Lines that name the earn, at its version and price, in its place."""
+        give_back(books, effect, earn, currency, points)
         pasts: dict[str, Past] = books.other(PAST_OBLIGATIONS, earn) or {}
         if (past := pasts.get(currency)) is None:
             return

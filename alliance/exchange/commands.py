@@ -22,6 +22,7 @@ from alliance.exposure.frozen import barred, going
 from alliance.exposure.riders import Capped, Within, capped
 from alliance.runtime import Runtime
 from alliance.stored_value.rules import require_exchangeable
+from alliance.subsidies.commands import drawing_exchanged
 from domain.base import new_id
 from domain.errors import NotFound, Refusal
 from domain.ledger.request import Key, Rider
@@ -152,6 +153,7 @@ async def exchange_request(
             *(() if taken.reserves else going(_issuers(runtime, taken), None if dry_run else as_of, ("quote",))),
             *waiting(member_id, terms.wait_days, as_of),
             Owing(owed, None if dry_run else as_of),
+            *_drawing(runtime, taken, version),
             *((within,) if within.merchants or taken.reserves else ()),
         ),
         quote=taken,
@@ -215,6 +217,13 @@ def _version(runtime: Runtime, taken: Quote) -> AgreementVersion | None:
     """The version that the quote locked, whatever is in force now."""
     pair = runtime.agreements.pairs.get(frozenset((taken.out_issuer_id, taken.in_issuer_id)), ())
     return next((version for version in pair if version.version == taken.agreement_version), None)
+
+
+def _drawing(runtime: Runtime, taken: Quote, version: AgreementVersion) -> tuple[Rider, ...]:
+    """What the points in draw on a subsidy of their issuer, at the prices of the quote's moment."""
+    got = taken.exchanged * taken.clearing_value // PRICE_OF_MILLIONTHS
+    moment = taken.created_at
+    return drawing_exchanged(runtime.agreements, version, taken.in_currency, taken.points_in, got, moment)
 
 
 def _issuers(runtime: Runtime, taken: Quote) -> list[Merchant]:

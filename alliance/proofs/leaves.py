@@ -200,6 +200,7 @@ NOT_IN_LEAVES = {
     "forced_exit": "says which of its operation's lots, which are proved, were sold for which",
     "pool_spend": "says who spent points of a pool; what was spent is proved",
     "adjustment": "counts what its operation, which is proved, moved",
+    "subsidy_draw": "says what its operation, which is proved, drew on a budget",
     "objection": "says what a merchant holds of a line; the line is proved",
     "accrual_posting": "says which file an operation, which is proved, came from",
     "member_tier": "follows from the credits, which are proved; some have no operation",

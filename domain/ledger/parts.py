@@ -46,8 +46,9 @@ class Part(Protocol):
 class Sums(Loader, Protocol):
     """Sums that another room keeps by key, and that postings add to without asking what they are.
 
-    `part` is how a batch adds to them, all keys at once: its arguments are the keys, then each amount's column. A row
-    that was loaded takes part in deciding: `add` is called on it with the amounts of each effect.
+    `part` is how a batch adds to them, all keys at once: its arguments are the keys, a column for each part of one,
+    then each amount's column. Different sums are added to in the order of their columns' names. A row that was loaded
+    takes part in deciding: `add` is called on it with the amounts of each effect.
     """
 
     @property

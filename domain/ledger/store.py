@@ -361,7 +361,7 @@ async def write(connection: asyncpg.Connection, batch: Batch, books: Books, post
         parts.append(_UPDATE_PENDING)
         states = [(*place, state.remaining, state.activated_by) for place, state in matured.items()]
         arguments.extend(turned(states))
-    for kept, added in sums.items():
+    for kept, added in sorted(sums.items(), key=lambda one: one[0].part.columns):
         parts.append(kept.part)
         arguments.extend(
             turned([(*(key if isinstance(key, tuple) else (key,)), *amounts) for key, amounts in added.items()])
