@@ -70,7 +70,6 @@ class Notice(Node):
     def of(cls, told: Told) -> Self:
         """From the database."""
         row = told.notice
-        delivered = [one.happened_at for one in told.reports if one.outcome == Outcome.DELIVERED]
         return cls(
             id=strawberry.ID(ids.encode("Notice", row.holder_id, row.id)),
             kind=NoticeKind(row.kind),
@@ -78,7 +77,7 @@ class Notice(Node):
             due_at=row.due_at,
             opens_at=row.opens_at,
             closes_at=row.closes_at,
-            delivered_at=min(delivered, default=None),
+            delivered_at=told.delivered_at,
             reports=[NoticeReport.of(one) for one in told.reports],
             row=row,
         )

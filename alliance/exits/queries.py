@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from alliance.exits.commands import Programme, worth_at
 from domain.ledger.due import going
 from domain.ledger.exits import FLOWS
+from domain.ledger.extensions import stands
 from domain.programs.prepaid import FORCED_EXIT_FORBIDDEN
 
 _OPEN = """NOT l.spent AND l.currency = :currency AND l.issuer_id = :issuer_id AND l.funder_id = :issuer_id
@@ -71,7 +72,7 @@ _DUE = text(f"""
     FROM h JOIN due USING (holder_id)
     LEFT JOIN LATERAL (
         SELECT n.id, (SELECT min(r.happened_at) FROM notice_report r WHERE r.holder_id = n.holder_id
-                      AND r.notice_id = n.id AND r.outcome = 'DELIVERED') AS told_at
+                      AND r.notice_id = n.id AND {stands("r")}) AS told_at
         FROM notice n
         WHERE n.holder_id = h.holder_id AND n.kind = 'EXIT' AND n.currency = :currency AND n.closes_at > :as_of
           AND n.id > coalesce({_LAST}, '00000000-0000-0000-0000-000000000000')

@@ -35,11 +35,16 @@ class Happening:
     since: datetime | None = None
 
 
+def source_of(notice: Notice) -> str:
+    """What messages of a notice are about."""
+    return f"notice:{notice.id}"
+
+
 def of_notice(notice: Notice) -> Happening:
     """The message of a notice."""
     data = {"points": notice.points, "currency": notice.currency, "ends": notice.due_at.isoformat()}
     kind = KINDS[notice.kind]
-    return Happening(notice.holder_id, notice.issuer_id, kind, f"notice:{notice.id}", data, notice.id)
+    return Happening(notice.holder_id, notice.issuer_id, kind, source_of(notice), data, notice.id)
 
 
 async def plan(
@@ -81,7 +86,7 @@ async def tell(
     """Report what became of a notice, as whoever sends notices does."""
     place: dict[str, Any] = {"holder_id": holder_id, "notice_id": notice_id, "client_id": None}
     said: dict[str, Any] = {"outcome": outcome, "happened_at": as_of, "channel": channel, "proof": proof}
-    await report(session, as_of=as_of, **place, **said)
+    await report(session, as_of=as_of, onwards=False, **place, **said)
 
 
 def _is_sent(catalogue: Catalogue, happening: Happening) -> bool:

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.ledger.due import going
-from domain.ledger.extensions import NoticeWindow
+from domain.ledger.extensions import NoticeWindow, stands
 from domain.ledger.queries import ENDS
 
 
@@ -35,7 +35,7 @@ _ENDING = """
         SELECT n.id, (SELECT r.outcome = 'NO_CHANNEL' FROM notice_report r
                       WHERE r.holder_id = n.holder_id AND r.notice_id = n.id ORDER BY r.id DESC LIMIT 1) AS no_channel,
                EXISTS (SELECT FROM notice_report r WHERE r.holder_id = n.holder_id AND r.notice_id = n.id
-                       AND r.outcome = 'DELIVERED' AND r.happened_at >= n.opens_at
+                       AND {stands} AND r.happened_at >= n.opens_at
                        AND r.happened_at <= n.closes_at) AS told
         FROM notice n WHERE n.holder_id = l.holder_id AND n.kind = 'EXPIRY' AND n.currency = l.currency
           AND n.due_at = l.ends
@@ -47,7 +47,7 @@ _PAGE = "SELECT * FROM ({}) due WHERE holder_id IN (SELECT holder_id FROM ({}) p
 
 
 def _paged(which: str) -> str:
-    ending = _ENDING.format(ends=ENDS, which=which, going=going("l.holder_id"))
+    ending = _ENDING.format(ends=ENDS, which=which, going=going("l.holder_id"), stands=stands("r"))
     return _PAGE.format(ending, ending) + " ORDER BY holder_id, ends"
 
 

@@ -38,6 +38,14 @@ Wallet = tuple[UUID, str]
 """A holder, and a currency of theirs."""
 
 
+def stands(report: str) -> str:
+    """The condition that this alias of a notice's report is a delivery that no later one of its channel took back."""
+    return f"""({report}.outcome = 'DELIVERED' AND NOT EXISTS (
+        SELECT FROM notice_report bounce
+        WHERE bounce.holder_id = {report}.holder_id AND bounce.notice_id = {report}.notice_id
+          AND bounce.id > {report}.id AND bounce.channel = {report}.channel AND bounce.outcome <> 'DELIVERED'))"""
+
+
 class _Delivered:
     """When the holder of a wallet was told that points end, by the date on which they do."""
 
@@ -47,10 +55,10 @@ class _Delivered:
         self, connection: asyncpg.Connection, keys: Sequence[Wallet]
     ) -> dict[Wallet, list[tuple[datetime, datetime]]]:
         rows = await connection.fetch(
-            """SELECT asked.holder_id, asked.currency, n.due_at, r.happened_at
+            f"""SELECT asked.holder_id, asked.currency, n.due_at, r.happened_at
                FROM unnest($1::uuid[], $2::text[]) AS asked (holder_id, currency)
                JOIN notice n ON n.holder_id = asked.holder_id AND n.currency = asked.currency AND n.kind = 'EXPIRY'
-               JOIN notice_report r ON r.holder_id = n.holder_id AND r.notice_id = n.id AND r.outcome = 'DELIVERED'""",
+               JOIN notice_report r ON r.holder_id = n.holder_id AND r.notice_id = n.id AND {stands("r")}""",  # noqa: S608
             *(list(column) for column in zip(*keys, strict=True)),
         )
         found: dict[Wallet, list[tuple[datetime, datetime]]] = {}

@@ -17,7 +17,7 @@ from domain.events.model import NewEvent, NewJob
 from domain.notices.model import Notice, NoticeKind, NoticeReport, Outcome
 
 SENDER = "notify"
-"""The actor whose jobs say which notice is to be sent; they wait until somebody sends notices."""
+"""The actor whose jobs say which notice is to be sent."""
 
 AHEAD = {NoticeKind.EXPIRY: EventKind.EXPIRY_AHEAD, NoticeKind.EXIT: EventKind.EXIT_AHEAD}
 """The event that a notice is, by its kind."""
@@ -73,8 +73,13 @@ async def report(
     proof: str | None,
     as_of: datetime,
     client_id: UUID | None,
+    onwards: bool = True,
 ) -> Notice:
-    """Keep what became of a notice. Raises NotFound, and InvalidInput for a delivery without channel or proof."""
+    """Keep what became of a notice. One that failed goes `onwards`, by another channel if there is one: also where its
+    delivery by this one was reported before (it bounced).
+
+    Raises NotFound, and InvalidInput for a delivery without channel or proof.
+    """
     notice = await session.get(Notice, (holder_id, notice_id))
     if notice is None:
         raise NotFound(what="notice", path=("notice",))
@@ -86,4 +91,6 @@ async def report(
     row: dict[str, Any] = {"holder_id": holder_id, "notice_id": notice_id, "id": new_id(), "outcome": outcome.value}
     row |= {"channel": channel, "happened_at": happened_at, "proof": proof, "client_id": client_id}
     await session.execute(insert(NoticeReport).values(row))
+    if outcome is Outcome.FAILED and onwards:
+        await add_jobs(session, [NewJob(SENDER, {"holder": str(holder_id), "notice": str(notice_id)})])
     return notice

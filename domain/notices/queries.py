@@ -9,7 +9,8 @@ from uuid import UUID
 from sqlalchemy import select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.notices.model import Notice, NoticeReport
+from domain.ledger.extensions import stands
+from domain.notices.model import Notice, NoticeReport, Outcome
 
 Wallet = tuple[UUID, str]
 """A holder, and a currency of theirs."""
@@ -21,6 +22,19 @@ class Told:
 
     notice: Notice
     reports: tuple[NoticeReport, ...]
+
+    @property
+    def delivered_at(self) -> datetime | None:
+        """When it was first delivered by a channel that did not take it back later; None if it was not."""
+        last = {report.channel: report for report in self.reports if report.channel is not None}
+        stood = {channel for channel, report in last.items() if report.outcome == Outcome.DELIVERED}
+        delivered = (report for report in self.reports if report.outcome == Outcome.DELIVERED)
+        return min((report.happened_at for report in delivered if report.channel in stood), default=None)
+
+    @property
+    def failed_by(self) -> set[str]:
+        """The channels by which it did not reach the member."""
+        return {one.channel for one in self.reports if one.channel is not None and one.outcome == Outcome.FAILED}
 
 
 async def by_ids(session: AsyncSession, keys: Sequence[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], Told]:
@@ -48,13 +62,13 @@ async def newest(session: AsyncSession, keys: Sequence[Wallet], size: int) -> di
     return found
 
 
-_WAITING = text("""
+_WAITING = text(f"""
     SELECT n.* FROM notice n
     WHERE n.opens_at <= :as_of AND (n.closes_at IS NULL OR n.closes_at > :as_of)
       AND NOT EXISTS (SELECT FROM notice_report r WHERE r.holder_id = n.holder_id AND r.notice_id = n.id
-                      AND r.outcome <> 'FAILED')
+                      AND (r.outcome = 'NO_CHANNEL' OR {stands("r")}))
     ORDER BY n.id LIMIT :size
-""")
+""")  # noqa: S608
 
 
 async def waiting(session: AsyncSession, as_of: datetime, size: int) -> Sequence[Notice]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from domain.programs.notifying import NotificationTerms
 
 notify = typer.Typer(help="Messages to members.", no_args_is_help=True)
-COLUMNS = ("id", "member", "merchant", "kind", "channel", "state", "attempts", "due", "delivered", "proof", "why")
+SHOWN = ("member", "merchant", "kind", "channel", "state", "attempts", "why")
 
 
 @notify.command()
@@ -78,7 +78,8 @@ def list_(
             ]
 
         rows = with_runtime(settings, read)
-    answer({"messages": rows}, json, lambda console: show_rows(console, COLUMNS, rows))
+    shown = [{name: row[name] for name in SHOWN} for row in rows]
+    answer({"messages": rows}, json, lambda console: show_rows(console, SHOWN, shown))
 
 
 def _terms_of(merchant: str) -> "NotificationTerms":

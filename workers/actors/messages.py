@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from alliance.messages.planning import of_notice, plan
+from alliance.messages.planning import of_notice, plan, source_of
 from alliance.messages.sending import deliver
 from alliance.runtime import Runtime
 from domain.events.commands import add_jobs
@@ -35,7 +35,7 @@ def notify(clock: Clock = _now) -> Work:
         """Args: {holder, notice}. A notice whose merchant sends no messages is left to whoever reports on it; one
         whose window opens later waits, one whose window is over is not sent any more.
 
-        Needs no key: a notice has one message a channel.
+        Not by a channel that it failed by. Needs no key: a notice has one message a channel.
         """
         await runtime.refresh()
         now = clock()
@@ -50,7 +50,8 @@ def notify(clock: Clock = _now) -> Work:
             ],
         )
         open_ = [one for one in notices if one.opens_at <= now and (one.closes_at is None or one.closes_at > now)]
-        await plan(session, runtime.catalogue, [of_notice(one) for one in open_], now)
+        tried = {(one.notice.holder_id, source_of(one.notice)): one.failed_by for one in found.values()}
+        await plan(session, runtime.catalogue, [of_notice(one) for one in open_], now, tried)
         return {}
 
     return make

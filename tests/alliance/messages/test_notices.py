@@ -4,12 +4,17 @@ import uuid
 from datetime import datetime, time, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
+from domain.ledger.verify import verify
 from domain.messages.model import MessageText
 from domain.messages.port import Sent, Unsent
-from domain.notices.model import NoticeReport
+from domain.messages.verify import CHECKS
+from domain.notices.commands import report
+from domain.notices.model import NoticeReport, Outcome
+from domain.notices.queries import by_ids, waiting
 from domain.programs.notifying import QuietHours
+from tests.alliance.exits.support import notices as all_notices
 from tests.alliance.messages.support import ANN, Post, known, messages, prefer, say, switch_on
 from tests.alliance.notices.test_notices import ENDS, available, expire, extensions, night
 from tests.alliance.notices.test_notices import switch_on as notices_on
@@ -75,6 +80,33 @@ async def test_r07_a_bad_address_goes_by_the_next_channel_and_with_none_left_the
     [moved] = await extensions(house)
     assert (moved.why, moved.ends_at) == ("NO_CHANNEL", ENDS + days(30))
     assert await available(house, ann, ENDS) == 100
+
+
+async def test_l02_a_bounce_takes_the_delivery_back_and_the_notice_goes_by_the_next_channel(
+    house: House, ann: uuid.UUID
+) -> None:
+    post = Post(house, OPENS)
+    await post.make()
+    await post.deliver()
+    [notice] = await all_notices(house)
+    bounced = {"outcome": Outcome.FAILED, "channel": "EMAIL", "proof": "bounce 7", "client_id": None}
+    post.now = OPENS + days(1)
+    async with house.runtime.database.transaction() as session:
+        place = {"holder_id": ann, "notice_id": notice.id, "happened_at": post.now, "as_of": post.now}
+        await report(session, **place, **bounced)
+    assert await expire(house, ann, ENDS) == 0, "nobody was told"
+    async with house.runtime.database.session() as session:
+        assert [one.id for one in await waiting(session, post.now, 10)] == [notice.id]
+    await post.make()
+    await post.deliver()
+    assert [one.to for one in post.provider.sent] == list(ANN.values())
+    async with house.runtime.database.session() as session:
+        assert await waiting(session, post.now, 10) == []
+        [told] = (await by_ids(session, [(ann, notice.id)])).values()
+    assert told.delivered_at == post.now
+    await night(house, ENDS - days(29))
+    assert await extensions(house) == []
+    assert await expire(house, ann, ENDS) == 100
 
 
 async def test_l02_a_provider_that_is_away_is_tried_again_and_fails_in_the_end(house: House, ann: uuid.UUID) -> None:
@@ -177,3 +209,17 @@ async def test_no_address_is_in_jobs_messages_or_events(house: House, ann: uuid.
         for value in ANN.values():
             found = await rows(house.runtime.database, f"SELECT t::text FROM {table} t WHERE t::text LIKE '%{value}%'")
             assert found == [], (table, value)
+
+
+async def test_r26_what_was_delivered_is_proved(house: House, ann: uuid.UUID) -> None:
+    post = Post(house, OPENS)
+    await post.make()
+    await post.deliver()
+    for table, column in (("message", "provider_id"), ("message_text", "digest")):
+        found = []
+        for change in (f"{column} || '!'", f"rtrim({column}, '!')"):
+            async with house.runtime.database.transaction() as session:
+                await session.execute(text(f"UPDATE {table} SET {column} = {change}"))
+            async with house.runtime.database.session() as session:
+                found.append(len((await verify(session, CHECKS)).differences))
+        assert found == [1, 0], column
