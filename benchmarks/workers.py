@@ -11,6 +11,7 @@ import asyncpg
 import psutil
 import uvloop
 
+from benchmarks.accrual import measure_accrual
 from benchmarks.ledger.site import Plan, connected
 from benchmarks.outcome import Outcome, Result, middle, ratio
 from benchmarks.roles import ACTOR, QUEUE, noop_actor, noop_broker
@@ -26,12 +27,15 @@ PAUSE = 0.25
 
 def bench_workers(plan: Plan) -> Outcome:
     """Jobs a second from row to effect, through relay, broker and worker, each a process of its own; and on a quiet
-    system how long one takes, and what relay, worker and scheduler cost while there is nothing to do.
+    system how long one takes, and what relay, worker and scheduler cost while there is nothing to do;
+    and accrual from a file.
 
     Raises ServicesError, RuntimeError.
     """
     with house("tessera bench workers", with_valkey=True) as settings:
-        return uvloop.run(_measure(settings, plan))
+        jobs = uvloop.run(_measure(settings, plan))
+        files = uvloop.run(measure_accrual(settings, plan))
+        return Outcome([*jobs.results, *files.results], jobs.ratios | files.ratios)
 
 
 async def _measure(settings: Settings, plan: Plan) -> Outcome:

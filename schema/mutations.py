@@ -18,6 +18,7 @@ from resolvers import (
     pools,
     stored_value,
 )
+from schema.accruals import AccrualMutations
 from schema.agreeing import AgreementMutations, SubsidyExhausted
 from schema.answering import Sent, answer
 from schema.answering import Shared as _Shared
@@ -272,6 +273,7 @@ def _earned(info: Info, result: Any) -> Any:
 
 @strawberry.type
 class Mutation(
+    AccrualMutations,
     AgreementMutations,
     ContactMutations,
     JobMutations,

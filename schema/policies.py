@@ -12,6 +12,7 @@ READERS = ("merchant", "operator", "auditor")
 POINTS = by("member", *READERS, scope=Scope.POINTS_READ)
 SETTLEMENT = by(*READERS, scope=Scope.SETTLEMENT_READ)
 EVENTS = by("merchant", "operator", scope=Scope.EVENTS_READ)
+RUNS = by("merchant", "operator", scope=Scope.POINTS_EARN)
 PUBLIC = PARENT
 
 
@@ -33,6 +34,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         **_all(SETTLEMENT, "exposure exposures rightsReport"),
         **_all(by("operator", "auditor", scope=Scope.POINTS_READ), "giftRings"),
         **_all(by("operator", scope=Scope.JOBS_READ), "jobs reconciliations"),
+        **_all(RUNS, "accrualRuns"),
         **_all(EVENTS, "events"),
         **_all(by("merchant", "operator", scope=Scope.MEMBERS_READ), "messagePreview"),
         **_all(PUBLIC, "_service"),
@@ -65,7 +67,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         **_all(by("merchant", "operator", scope=Scope.CYCLE_RECEIVE), "recordReceipt"),
         **_all(by("operator", scope=Scope.CYCLE_ABORT), "abortCycle"),
         **_all(by("merchant", scope=Scope.CYCLE_OBJECT), "objectToLines"),
-        **_all(by("operator", scope=Scope.JOBS_WRITE), "retryJob discardJob"),
+        **_all(by("operator", scope=Scope.JOBS_WRITE), "retryJob discardJob undoRun"),
         **_all(by("member", "merchant", "operator", scope=Scope.CONSENTS_WRITE), "giveConsent withdrawConsent"),
         **_all(by("operator", scope=Scope.MERCHANTS_FREEZE), "freezeMerchant restoreMerchant"),
     },
@@ -281,6 +283,18 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "JobRetried": _all(PARENT, "job"),
     "JobDiscarded": _all(PARENT, "id"),
     "JobNotFailed": _ERROR,
+    "AccrualRun": _all(
+        PARENT,
+        "id merchant feed file digest status rows read posted duplicate refused startedAt finishedAt startedBy sameAs"
+        " refusal undo refusals",
+    ),
+    "RunRefusal": _all(PARENT, "code message"),
+    "RunUndo": _all(PARENT, "by why startedAt finishedAt reversed taken shortfall kept"),
+    "RunUndoing": _all(PARENT, "run reversed taken shortfall kept"),
+    "KeptInRun": _all(PARENT, "code count lines"),
+    "RunNotUndoable": _ERROR | _all(PARENT, "status"),
+    "AccrualRunConnection": _all(PARENT, "edges pageInfo totalCount"),
+    "AccrualRunEdge": _all(PARENT, "cursor node"),
     "Event": _all(PARENT, "id number kind at data"),
     "EventEdge": _all(PARENT, "cursor node"),
     "EventConnection": _all(PARENT, "edges pageInfo"),

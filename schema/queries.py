@@ -10,6 +10,7 @@ from domain.errors import InvalidInput, NotFound
 from domain.ledger.errors import OperationArchived
 from domain.programs import catalogue as programs
 from resolvers import (
+    accruals,
     agreements,
     cycles,
     exposures,
@@ -33,6 +34,7 @@ from resolvers.cycles import CYCLE_SHAPE
 from resolvers.exposures import EXPOSURE_SHAPE
 from resolvers.members import MEMBER_SHAPE
 from resolvers.pages import cut, window
+from schema.accruals import AccrualQueries, AccrualRun
 from schema.agreements import Agreement, AgreementVersion
 from schema.contacts import ContactQueries
 from schema.enums import ViewerKind
@@ -48,6 +50,7 @@ from schema.node import Connection, Info, Node
 from schema.notices import Notice
 from schema.obligations import ObligationQueries
 from schema.operations import Operation
+from schema.policies import RUNS
 from schema.pools import Pool
 from schema.proofs import ConsistencyProof, LogCheckpoint
 from schema.reconciliation import ReconciliationQueries
@@ -151,6 +154,9 @@ async def fetch(info: Info, global_id: str) -> Node | None:
             case "Job" if context.signed_in.kind == "operator" and access.Scope.JOBS_READ in context.signed_in.scopes:
                 job = await jobs.by_global_id(context, global_id)
                 return None if job is None else Job.of(job)
+            case "AccrualRun" if RUNS.allows(context.signed_in):
+                run = await accruals.by_global_id(context, global_id)
+                return None if run is None else AccrualRun.of(run)
             case "Merchant" if text in catalogue.merchants:
                 return Merchant.of(catalogue.merchants[text])
             case "PointsCurrency" if text in catalogue.currencies:
@@ -190,7 +196,9 @@ def _store(info: Info, rest: bytes) -> Store | None:
 
 
 @strawberry.type
-class Query(RightQueries, ObligationQueries, JobQueries, EventQueries, ContactQueries, ReconciliationQueries):
+class Query(
+    RightQueries, ObligationQueries, JobQueries, AccrualQueries, EventQueries, ContactQueries, ReconciliationQueries
+):
     """What can be read."""
 
     @strawberry.field(description="Who am I, as what, with which scopes.")

@@ -18,6 +18,7 @@ from alliance.runtime import Runtime
 from schema.app import graphql_app
 from server.access.endpoint import TokenEndpoint
 from server.access.tokens import TokenVerifier
+from server.accruals import Refusals
 from server.cycle_statements import CycleStatements
 from server.events import Events
 from server.ingest import ingest_app
@@ -94,6 +95,7 @@ def _routes(runtime: Runtime, metrics: Metrics, settings: Settings) -> list[Base
         Route("/oauth/token", tokens.post, methods=["POST"]),
         Route("/wallets/{id}/statement.csv", Statements(graphql.house, verifier).get),
         Route("/statements/{cycle:int}/{file}", CycleStatements(graphql.house, verifier).get),
+        Route("/accruals/{run}/refusals", Refusals(graphql.house, verifier).get),
         Route("/obligations.csv", Obligations(graphql.house, verifier).get),
         Route("/events", Events(graphql.house, verifier).get),
         Route("/log/keys", _LogKeys(runtime).get),

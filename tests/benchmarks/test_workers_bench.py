@@ -14,8 +14,9 @@ def test_a_short_run_measures_everything() -> None:
     told = json.loads(run.stdout)
 
     results = {result["name"]: result for result in told["results"]}
-    assert results.keys() == {"workers", "dramatiq_noop", "quiet"}
+    assert results.keys() == {"workers", "dramatiq_noop", "quiet", "accrual", "accrual_two", "accrual_orm"}
     assert results["workers"]["jobs"] == 600
     assert 0 < results["quiet"]["p50_ms"] <= results["quiet"]["p99_ms"]
     assert results["quiet"]["idle_percent_of_a_core"] >= 0
-    assert told["ratios"].keys() == {"workers_vs_dramatiq_noop"}
+    assert results["accrual"]["purchases"] == 2000
+    assert told["ratios"].keys() == {"workers_vs_dramatiq_noop", "accrual_vs_orm", "accrual_two_vs_one"}
