@@ -197,7 +197,13 @@ def _store(info: Info, rest: bytes) -> Store | None:
 
 @strawberry.type
 class Query(
-    RightQueries, ObligationQueries, JobQueries, AccrualQueries, EventQueries, ContactQueries, ReconciliationQueries
+    RightQueries,
+    ObligationQueries,
+    JobQueries,
+    AccrualQueries,
+    EventQueries,
+    ContactQueries,
+    ReconciliationQueries,
 ):
     """What can be read."""
 
