@@ -47,6 +47,8 @@ class Message(Base):
     __tablename__ = "message"
     __table_args__ = (
         Index("uq_message_source", "holder_id", "source", "channel", unique=True),
+        Index("ix_message_newest", "id"),
+        Index("ix_message_failed", "id", postgresql_where=text("state = 'FAILED'")),
         CheckConstraint("state IN ('WAITING', 'DELIVERED', 'LOGGED', 'FAILED', 'SKIPPED')", name="state"),
         CheckConstraint("(state = 'DELIVERED') = (delivered_at IS NOT NULL)", name="delivered"),
         {"postgresql_with": {"fillfactor": "80"}},

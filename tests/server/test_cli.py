@@ -62,7 +62,8 @@ def test_the_commands_that_are_promised_are_there() -> None:
         |merchant freeze|merchant restore|merchant history|report subsidies
         |report balances|report deposits|report rings|report exposure|report breakage|statement export|statement verify
         |notice list|notice record
-        |notify list|notify preview|jobs list|jobs show|jobs retry|jobs discard|jobs schedule|jobs run
+        |notify list|notify preview|report rights|jobs reconciliations
+        |jobs list|jobs show|jobs retry|jobs discard|jobs schedule|jobs run
         |jobs undo|runs list|runs show|runs refusals|runs feeds"""
     assert {" ".join(path) for path in COMMANDS} == {name.strip() for name in promised.split("|")}
 

@@ -2,17 +2,25 @@
 
 import asyncio
 import json
+import ssl
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from aiohttp import web
 from aiosmtpd.smtp import SMTP
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from structlog.testing import capture_logs
 
 from domain.contacts.model import ContactChannel
@@ -101,6 +109,38 @@ async def test_mail_is_not_sent_in_the_clear_where_it_is_to_be_encrypted(
     [result] = await smtp(port, security=security, seconds=2.0).send([outgoing("ann@example.com")])
     assert isinstance(result, Unsent)
     assert (result.final, len(box.mails)) == (False, before)
+
+
+def certificate(folder: Path) -> ssl.SSLContext:
+    """A server's side of TLS, with a certificate for its address that nobody has signed."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    since = datetime.now(UTC) - timedelta(days=1)
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    made = made.serial_number(1).not_valid_before(since).not_valid_after(since + timedelta(days=9))
+    alias = x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))])
+    signed = made.add_extension(alias, critical=False).sign(key, hashes.SHA256())
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + signed.public_bytes(Encoding.PEM)
+    (folder / "server.pem").write_bytes(pem)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "server.pem")
+    return context
+
+
+async def test_a_mail_server_that_nobody_vouches_for_gets_no_mail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box, loop, trusted = Mailbox(), asyncio.get_running_loop(), certificate(tmp_path)
+    server = await loop.create_server(lambda: SMTP(box, tls_context=trusted), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    try:
+        [refused] = await smtp(port, security="starttls").send([outgoing("ann@example.com")])
+        assert (isinstance(refused, Unsent) and not refused.final, box.mails) == (True, [])
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "server.pem"))
+        [taken] = await smtp(port, security="starttls").send([outgoing("ann@example.com")])
+        assert (isinstance(taken, Sent), len(box.mails)) == (True, 1), taken
+    finally:
+        server.close()
 
 
 async def test_nobody_there_is_no_fault_of_the_message(unused_port: int) -> None:

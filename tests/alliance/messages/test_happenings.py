@@ -3,11 +3,14 @@
 import pytest
 
 from alliance.messages.happenings import tell_what_happened
+from alliance.messages.planning import Happening, plan
 from alliance.messages.reminders import spans
 from domain.base import new_id
 from domain.events.model import HeldJob
 from domain.members.commands import link_identifier
 from domain.members.model import IdentifierRef
+from domain.messages.model import MessageKind
+from domain.pools.model import PoolMember
 from tests.alliance.clearing.test_funding import give
 from tests.alliance.clearing.test_tiers import buy
 from tests.alliance.feed.test_sequence import sealed
@@ -113,3 +116,21 @@ def test_a_reminder_is_of_points_that_end_between_two(
     found = spans(currency, NOON)
     assert [(until - NOON).days for _, until, _ in found] == [ahead for *_, ahead in found] == days_ahead
     assert all(after < until for after, until, _ in found)
+
+
+async def test_a_pool_is_told_by_its_owner_and_who_has_closed_is_not_told(house: House) -> None:
+    switch_on(house)
+    owner = await known(house, await house.member(), EMAIL="ann@example.com")
+    closed = await known(house, await house.member("CLOSED"), EMAIL="bob@example.com")
+    pool = new_id()
+    async with house.runtime.database.transaction() as session:
+        session.add(PoolMember(holder_id=pool, id=new_id(), member_id=owner, role="OWNER", joined_at=NOON))
+        data = {"points": 10, "currency": "GRO"}
+        told = [
+            Happening(holder, house.id("grocer"), MessageKind.POINTS_ACTIVATED, "event:1", data)
+            for holder in (pool, closed)
+        ]
+        assert await plan(session, house.runtime.catalogue, told, NOON) == 1
+    post = Post(house, NOON)
+    await post.deliver()
+    assert [one.to for one in post.provider.sent] == ["ann@example.com"]
