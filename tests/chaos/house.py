@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import UUID
 
 import psutil
+import redis
 
 from resolvers.viewer import Scope, Viewer
 from server.access.tokens import issue_token
@@ -46,7 +47,9 @@ class House:
         self.token = issue_token(Settings(home=home).secret("token"), OPERATOR)
         with start_services(home) as services:
             assert services.database_url is not None
+            assert services.redis_url is not None
             self.database_url = services.database_url
+            self.redis_url = services.redis_url
 
     def program(self, name: str) -> psutil.Process | None:
         """A program that the keeper runs, by its role or its name; `backend` is a connection of PostgreSQL's."""
@@ -60,13 +63,28 @@ class House:
         return None
 
     def kill(self, name: str) -> None:
-        """kill -9, and wait until another has taken its place."""
+        """kill -9, and wait until another has taken its place; `messages` are all that the broker has."""
+        if name == "messages":
+            self._wipe_broker()
+            return
         wait_until(lambda: self.program(name) is not None)
         victim = self.program(name)
         if victim is None:
             return  # it has died of another's death
         victim.kill()
         wait_until(lambda: (now := self.program(name)) is not None and now.pid != victim.pid)
+
+    def _wipe_broker(self) -> None:
+        """Once it is back, if it was just killed."""
+
+        def is_wiped() -> bool:
+            try:
+                return bool(broker.flushall())
+            except redis.RedisError:
+                return False
+
+        with redis.Redis.from_url(self.redis_url) as broker:
+            wait_until(is_wiped)
 
     def close(self) -> None:
         """As Ctrl-C does."""

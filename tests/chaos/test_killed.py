@@ -31,7 +31,7 @@ from tests.chaos.shopping import DOCUMENTS, Call, Shopper, calls_of
 from tests.schema.support import client_of
 
 SHOPPERS = 5
-VICTIMS = ["api", "postgres", "worker", "scheduler", "relay", "valkey-server", "backend"]
+VICTIMS = ["api", "postgres", "worker", "scheduler", "relay", "valkey-server", "backend", "messages"]
 
 Telling = list[tuple[Any, ...]]
 

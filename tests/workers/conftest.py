@@ -2,16 +2,18 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from dramatiq.brokers.redis import RedisBroker
 
 from alliance.runtime import Runtime
 from domain.database import Database
-from tests.workers.support import Processes, Until
+from tests.workers.support import Process, Processes, Start, Until
 from workers.actor import Actor
 from workers.broker import make_broker
 from workers.relay import relay
@@ -75,3 +77,25 @@ def until() -> Until:
                 await asyncio.sleep(0.02)
 
     return wait
+
+
+@pytest.fixture
+async def start(database: Database, database_url: str, own_redis_url: str) -> AsyncIterator[Start]:
+    """Start a role as a process, killed at the end if it is still there."""
+    async with AsyncExitStack() as stack:
+
+        async def run(role: str) -> Process:
+            program = str(Path(__file__).with_name("process.py"))
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, program, role, database_url, own_redis_url, stdout=asyncio.subprocess.PIPE
+            )
+
+            async def end() -> None:
+                if process.returncode is None:
+                    process.kill()
+                    await process.wait()
+
+            stack.push_async_callback(end)
+            return process
+
+        yield run

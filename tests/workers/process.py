@@ -1,13 +1,14 @@
 """Run by tests as a process of its own: `python process.py ROLE DATABASE_URL REDIS_URL`.
 
-The roles of the command line, and `stuck`: a worker whose actor never ends. It says `begun` when its effect is written
-and not committed.
+The roles of the command line; `notes-relay` and `notes`, which know only jobs whose effect is an event; and `stuck`: a
+worker whose actor never ends. It says `begun` when its effect is written and not committed.
 """
 
 import asyncio
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,7 +17,8 @@ from alliance.proofs.notes import PrivateKey
 from alliance.runtime import Runtime
 from domain.events.commands import add_event
 from domain.events.model import HeldJob
-from workers.actor import Actor
+from workers.actor import Actor, Work
+from workers.actors import Known
 from workers.relay import run_relay
 from workers.scheduler import run_scheduler
 from workers.worker import run_worker
@@ -43,21 +45,34 @@ class Settings:
         return [PrivateKey("log.test", bytes(32))]
 
 
-async def stuck(runtime: Runtime, session: AsyncSession, jobs: Sequence[HeldJob]) -> Mapping[UUID, Exception]:
-    """Write the effect, and wait for ever."""
+async def note(runtime: Runtime, session: AsyncSession, jobs: Sequence[HeldJob]) -> Mapping[UUID, Exception]:
+    """Write the effect."""
     for job in jobs:
         await add_event(session, job.id, "noted", {"attempt": job.attempt, **job.args})
+    return {}
+
+
+async def stuck(runtime: Runtime, session: AsyncSession, jobs: Sequence[HeldJob]) -> Mapping[UUID, Exception]:
+    """Write the effect, and wait for ever."""
+    await note(runtime, session, jobs)
     print("begun", flush=True)
     await asyncio.Event().wait()
     return {}
 
 
-def run_stuck(settings: Settings) -> None:
-    """A worker with that actor alone."""
-    run_worker(settings, known=lambda secret: {"note": Actor("note", stuck, batch=7)})
+def only(work: Work) -> Known:
+    """That actor alone."""
+    return lambda secret: {"note": Actor("note", work, batch=7)}
 
 
-ROLES = {"relay": run_relay, "worker": run_worker, "scheduler": run_scheduler, "stuck": run_stuck}
+ROLES = {
+    "relay": run_relay,
+    "worker": run_worker,
+    "scheduler": run_scheduler,
+    "stuck": partial(run_worker, known=only(stuck)),
+    "notes": partial(run_worker, known=only(note)),
+    "notes-relay": partial(run_relay, known=only(note)),
+}
 
 if __name__ == "__main__":
     role, database_url, redis_url = sys.argv[1:]

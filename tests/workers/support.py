@@ -1,5 +1,6 @@
 """A simple actor, and short ways to add jobs and see what became of them."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -17,6 +18,8 @@ from domain.events.queries import list_jobs
 from domain.programs.model import MerchantRow
 from workers.actor import Actor
 
+Process = asyncio.subprocess.Process
+Start = Callable[[str], Awaitable[Process]]
 Until = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
 Processes = Callable[[Mapping[str, Actor]], AbstractAsyncContextManager[None]]
 

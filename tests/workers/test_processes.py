@@ -1,12 +1,8 @@
 """The roles as processes: killed, and told to stop."""
 
 import asyncio
-import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from dramatiq.brokers.redis import RedisBroker
@@ -15,36 +11,11 @@ from sqlalchemy import select
 from domain.database import Database
 from domain.events.commands import add_jobs
 from domain.events.model import Event, Job, NewJob
-from tests.workers.support import NOTE, Processes, Until, add, all_done
+from tests.workers.support import NOTE, Process, Processes, Start, Until, add, all_done
 from workers.relay import relay_once
-
-Process = asyncio.subprocess.Process
-Start = Callable[[str], Awaitable[Process]]
 
 PROMPTLY = 30
 """Seconds; 5 are meant, on a machine that does nothing else. What does not stop would never stop."""
-
-
-@pytest.fixture
-async def start(database: Database, database_url: str, own_redis_url: str) -> AsyncIterator[Start]:
-    """Start a role as a process, killed at the end if it is still there."""
-    async with AsyncExitStack() as stack:
-
-        async def run(role: str) -> Process:
-            program = str(Path(__file__).with_name("process.py"))
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, program, role, database_url, own_redis_url, stdout=asyncio.subprocess.PIPE
-            )
-
-            async def end() -> None:
-                if process.returncode is None:
-                    process.kill()
-                    await process.wait()
-
-            stack.push_async_callback(end)
-            return process
-
-        yield run
 
 
 async def say(process: Process, word: str) -> None:
