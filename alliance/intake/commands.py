@@ -17,10 +17,13 @@ from alliance.clearing.commands import earn_request, reverse_request
 from alliance.clearing.grants import activate_request
 from alliance.clearing.tenders import PaidBy
 from alliance.intake import queries, rules
-from alliance.intake.model import Decision, Line, Purchase, Return, TopUpLine
+from alliance.intake.model import Decision, Line, Purchase, Return, RightGrantLine, RightUseLine, TopUpLine
+from alliance.intake.rights import Using, call_of, find, granting
 from alliance.runtime import Runtime
 from alliance.stored_value.commands import top_up_request
 from alliance.stored_value.limits import within_limit
+from domain.benefits.commands import GrantRight
+from domain.benefits.rules import Codes
 from domain.errors import InvalidInput, NotAllowed, NotFound, Refusal
 from domain.ledger.commands import Earn
 from domain.ledger.due import DuePending, pending_of
@@ -66,6 +69,8 @@ class Sender:
     may_reverse: bool
     operation_of: Callable[[str], tuple[UUID, ...]] = _nothing
     corrects: bool = False
+    may_grant: bool = False
+    may_use: bool = False
 
 
 class Answer(NamedTuple):
@@ -81,11 +86,11 @@ class Answer(NamedTuple):
 
 @dataclass(slots=True)
 class _Buying:
-    """A purchase on its way, valued, or a top up: all that is left of its line."""
+    """A purchase on its way, valued, a top up, or a right: all that is left of its line."""
 
     key: str
     ask: EnrolAsk
-    request: Earn | TopUp
+    request: Earn | TopUp | GrantRight
     mark: Rider | None = None
     outcome: Outcome | None = None
     refused: Refusal | None = None
@@ -124,7 +129,7 @@ _Item = _Buying | _Returning
 class Chunk:
     """Lines that are ready to be posted, and the answers to those that never will be."""
 
-    items: list[_Buying | _Returning | Answer]
+    items: list[_Buying | _Returning | Using | Answer]
 
 
 async def take(runtime: Runtime, sender: Sender, lines: Sequence[Sent], as_of: datetime | None) -> list[Answer]:
@@ -143,7 +148,7 @@ async def prepare(
 
     `marks`, one a line, ride on whatever is posted for it.
     """
-    items: list[_Buying | _Returning | Answer] = []
+    items: list[_Buying | _Returning | Using | Answer] = []
     for start in range(0, len(lines), SLICE):
         items += [_heard(runtime, sender, line, as_of) for line in lines[start : start + SLICE]]
         await asyncio.sleep(0)
@@ -156,6 +161,7 @@ async def prepare(
             item.outcome = member
         else:
             item.own(runtime, member)
+    await find(runtime, [item for item in items if isinstance(item, Using)])
     return Chunk(items)
 
 
@@ -168,6 +174,11 @@ async def post(runtime: Runtime, sender: Sender, chunk: Chunk) -> list[Answer]:
             outcomes = await runtime.engine.post_many([item.request for item in purchases])
             for item, outcome in zip(purchases, outcomes, strict=True):
                 item.outcome = outcome
+        elif kind is Using:
+            uses = [(item, item.request) for item in run if isinstance(item, Using) and item.request is not None]
+            outcomes = await runtime.engine.post_many([request for _, request in uses])
+            for (used, _), outcome in zip(uses, outcomes, strict=True):
+                used.outcome = outcome
         else:
             await _post_returns(runtime, sender, [item for item in run if isinstance(item, _Returning)])
     return [
@@ -181,7 +192,9 @@ def _known(outcome: Outcome | None) -> Outcome:
     return outcome
 
 
-def _heard(runtime: Runtime, sender: Sender, raw: Sent, as_of: datetime | None) -> _Buying | _Returning | Answer:
+def _heard(
+    runtime: Runtime, sender: Sender, raw: Sent, as_of: datetime | None
+) -> _Buying | _Returning | Using | Answer:
     """A line: checked, authorised, and if it is a purchase, valued.
 
     All of it at once, and the line let go: on a whole chunk in several passes it takes half as long again.
@@ -200,11 +213,19 @@ def _heard(runtime: Runtime, sender: Sender, raw: Sent, as_of: datetime | None) 
         moment = as_of or line.occurredAt
         if moment is None:
             raise InvalidInput(reason="a feed on event time needs occurredAt", path=("occurredAt",))
+        if isinstance(line, RightUseLine):
+            call = call_of(line, merchant, _line_key(sender, line), moment)
+            code_hash = Codes(sender.secret).hashed(line.code)
+            decided = sender.merchant_id is None
+            return Using(line.key, call, code_hash, int(line.quantity), decided, not sender.corrects)
         member = IdentifierRef(line.member.type, line.member.issuer, line.member.value)
         ask = EnrolAsk(line.merchant, line.channel, line.store, (member,), moment)
         fingerprint = fingerprint_of(sender.secret, rules.sent(line))
-        request: Earn | TopUp
-        if isinstance(line, TopUpLine):
+        request: Earn | TopUp | GrantRight
+        if isinstance(line, RightGrantLine):
+            call = call_of(line, merchant, _line_key(sender, line), moment)
+            request = granting(runtime, line, call, sender.secret, NOBODY)
+        elif isinstance(line, TopUpLine):
             request = _top_up(runtime, sender, merchant, line, moment, fingerprint)
         elif isinstance(line, Purchase):
             request = _request(runtime, sender, merchant, line, moment, fingerprint)
@@ -217,6 +238,10 @@ def _heard(runtime: Runtime, sender: Sender, raw: Sent, as_of: datetime | None) 
         return Answer(line.key, refusal)
 
 
+def _line_key(sender: Sender, line: Line) -> Key:
+    return Key(sender.client_id, sender.subject, line.key, fingerprint_of(sender.secret, rules.sent(line)))
+
+
 def _authorised(runtime: Runtime, sender: Sender, line: Line) -> Merchant:
     """The line's merchant. Raises NotFound if it is not there, NotAllowed for what the sender may not do."""
     merchant = runtime.catalogue.merchants.get(line.merchant)
@@ -227,6 +252,9 @@ def _authorised(runtime: Runtime, sender: Sender, line: Line) -> Merchant:
     if isinstance(line, Return):
         if not sender.may_reverse:
             raise NotAllowed(reason="the sender may not report returns", path=("type",))
+    elif isinstance(line, RightGrantLine | RightUseLine):
+        if not (sender.may_grant if isinstance(line, RightGrantLine) else sender.may_use):
+            raise NotAllowed(reason="the sender may not do this to rights", path=("type",))
     elif isinstance(line, Purchase) and line.points is not None and not sender.may_give:
         raise NotAllowed(reason="the sender may not set points", path=("points",))
     elif isinstance(line, TopUpLine) and line.bonus is not None and not sender.may_give:

@@ -116,5 +116,28 @@ class Decision(_Line, frozen=True, kw_only=True):
     of: Reference
 
 
-Line = Purchase | TopUpLine | Return | Decision
+class RightGrantLine(_Line, frozen=True, kw_only=True):
+    """A right that the merchant grants (A15): `kind` is the code of a benefit, `quantity` how often it is used."""
+
+    type: Literal["RIGHT_GRANT"]
+    kind: Code
+    quantity: Whole | None = None
+    orderRef: Reference | None = None
+
+
+class RightUseLine(_Sent, frozen=True, kw_only=True):
+    """A right that was used at the merchant, by whoever showed its code (A15)."""
+
+    type: Literal["RIGHT_USE"]
+    key: Key
+    merchant: Code
+    code: Code
+    channel: Channel
+    quantity: Whole = 1
+    store: Code | None = None
+    orderRef: Reference | None = None
+    occurredAt: Moment | None = None
+
+
+Line = Purchase | TopUpLine | Return | Decision | RightGrantLine | RightUseLine
 """What a line of a feed may say."""

@@ -9,7 +9,16 @@ import msgspec
 import orjson
 
 from alliance.intake.errors import MalformedLine
-from alliance.intake.model import Decision, Line, Money, Purchase, Return, TopUpLine
+from alliance.intake.model import (
+    Decision,
+    Line,
+    Money,
+    Purchase,
+    Return,
+    RightGrantLine,
+    RightUseLine,
+    TopUpLine,
+)
 from domain.errors import InvalidInput
 from domain.ledger.returns import QUANTITY_PLACES, Asked
 from domain.money import from_minor, scaled, to_minor
@@ -41,11 +50,14 @@ _purchases = msgspec.json.Decoder(Purchase)
 _returns = msgspec.json.Decoder(Return)
 _decisions = msgspec.json.Decoder(Decision)
 _KINDS = {"RETURN": Return, "TOP_UP": TopUpLine, "CONFIRM": Decision, "REJECT": Decision}
+_KINDS |= {"RIGHT_GRANT": RightGrantLine, "RIGHT_USE": RightUseLine}
+_granted = msgspec.json.Decoder(RightGrantLine)
+_used = msgspec.json.Decoder(RightUseLine)
 _top_ups = msgspec.json.Decoder(TopUpLine)
 _types = msgspec.json.Decoder(_Typed)
 _keys = msgspec.json.Decoder(_Keyed)
 _encode = msgspec.json.Encoder().encode
-_other = re.compile(rb'"(?:RETURN|CONFIRM|REJECT|TOP_UP)"')
+_other = re.compile(rb'"(?:RETURN|CONFIRM|REJECT|TOP_UP|RIGHT_GRANT|RIGHT_USE)"')
 _anything = msgspec.json.Decoder()
 _place = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<path>[^`]*)`)?$", re.DOTALL)
 _field = re.compile(r"(?:missing required|unknown) field `([^`]*)`")
@@ -86,6 +98,10 @@ def parse(raw: bytes) -> Line:
             line = _decode(_returns, raw)
         case "TOP_UP":
             line = _decode(_top_ups, raw)
+        case "RIGHT_GRANT":
+            line = _decode(_granted, raw)
+        case "RIGHT_USE":
+            line = _decode(_used, raw)
         case "CONFIRM" | "REJECT":
             line = _decode(_decisions, raw)
         case _:

@@ -57,6 +57,8 @@ def _sender(viewer: Viewer, secret: bytes) -> Sender:
         merchant_id=viewer.merchant_id,
         may_give=Scope.POINTS_GIVE in viewer.scopes,
         may_reverse=Scope.POINTS_REVERSE in viewer.scopes,
+        may_grant=Scope.RIGHTS_GRANT in viewer.scopes,
+        may_use=Scope.RIGHTS_USE in viewer.scopes,
         operation_of=lambda id_: ids.decode_as("Operation", id_, 2),
     )
 

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
+from uuid import UUID
 
 import msgspec
 import structlog
@@ -43,6 +44,7 @@ class Result(msgspec.Struct, frozen=True, gc=False):
     """What became of a line. `key` is null where none could be read; a return's points are not positive.
 
     Of a return also all its `operations`, and the points `restored`. One that is refused may have booked a part before.
+    Of what was done to a right (A15) also its id; its points are uses.
     """
 
     key: str | None
@@ -52,6 +54,7 @@ class Result(msgspec.Struct, frozen=True, gc=False):
     error: Error | None = None
     operations: Sequence[str] | msgspec.UnsetType = msgspec.UNSET
     restored: int | msgspec.UnsetType = msgspec.UNSET
+    right: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Feed:
@@ -148,6 +151,9 @@ def _result(answer: Answer) -> Result:
         operation = ids.encode("Operation", outcome.holder_id, outcome.operation_id)
     status: Status = "REFUSED" if refused else "DUPLICATE" if outcome.duplicate else "EARNED"
     if (booked := outcome.data.get("operations")) is None:
+        if (right := outcome.data.get("right")) is not None:
+            told = ids.encode("Right", outcome.holder_id, UUID(right))
+            return Result(answer.key, status, operation, outcome.points, right=told)
         return Result(answer.key, status, operation, outcome.points)
     operations = [ids.encode("Operation", *place) for place in booked]
     error = None if refused is None else _error(refused)
