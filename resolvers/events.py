@@ -59,10 +59,11 @@ def told(catalogue: Catalogue, one: Happened, merchant_id: UUID | None) -> dict[
     """The data of an event for a merchant; None is the operator. What is null is left out."""
     fields = DATA[EventKind(one.kind)] if one.kind in EventKind.__members__ else {}
     foreign = merchant_id is not None and one.till not in (None, merchant_id)
+    unknown = merchant_id is not None and one.grantor not in (None, merchant_id)
     data: dict[str, Any] = {}
     for name, what in fields.items():
         kept = one.data.get(name)
-        if kept is None or (foreign and name in AT_ITS_TILL):
+        if kept is None or (foreign and name in AT_ITS_TILL) or (name == "member" and unknown):
             continue
         if what is Is.CHANGES:
             data[name] = [
@@ -104,6 +105,7 @@ _WRITTEN: dict[Is, Callable[[Any], Any]] = {
     Is.MEMBER: _id("Member"),
     Is.POOL: _id("Pool"),
     Is.OPERATION: _id("Operation"),
+    Is.RIGHT: _id("Right"),
     Is.NOTICE: _id("Notice"),
     Is.AGREEMENT: _id("Agreement"),
     Is.CYCLE: _id("SettlementCycle"),

@@ -14,6 +14,7 @@ class Is(StrEnum):
     MEMBER = "member's id"
     POOL = "pool's id"
     OPERATION = "operation's id"
+    RIGHT = "right's id"
     NOTICE = "notice's id"
     AGREEMENT = "agreement's id"
     CYCLE = "cycle's id"
@@ -41,6 +42,19 @@ _POINTS = {
 }
 _PENDING = {"pending": Is.CHANGES}
 _REVERSES = {"reverses": Is.OPERATION}
+_RIGHT = {
+    "operation": Is.OPERATION,
+    "member": Is.MEMBER,
+    "right": Is.RIGHT,
+    "grantor": Is.MERCHANT,
+    "kind": Is.TEXT,
+    "uses": Is.NUMBER,
+    "merchant": Is.MERCHANT,
+    "occurredAt": Is.TIME,
+    "store": Is.TEXT,
+    "channel": Is.TEXT,
+    "orderRef": Is.TEXT,
+}
 _POOL = {"member": Is.MEMBER, "pool": Is.POOL, "merchant": Is.MERCHANT}
 _AHEAD = {
     "member": Is.MEMBER,
@@ -71,6 +85,12 @@ DATA: Mapping[EventKind, Mapping[str, Is]] = MappingProxyType(
         EventKind.POINTS_REPAIRED: _POINTS | _PENDING,
         EventKind.POINTS_SOLD: _POINTS,
         EventKind.POINTS_EXTENDED: _POINTS,
+        EventKind.RIGHT_GRANTED: _RIGHT,
+        EventKind.RIGHT_USED: _RIGHT,
+        EventKind.RIGHT_MISSED: _RIGHT,
+        EventKind.RIGHT_CANCELLED: _RIGHT | _REVERSES,
+        EventKind.RIGHT_EXPIRED: _RIGHT,
+        EventKind.RIGHT_RESTORED: _RIGHT | _REVERSES,
         EventKind.MEMBER_JOINED: {"member": Is.MEMBER, "merchant": Is.MERCHANT},
         EventKind.MEMBER_LINKED: {"member": Is.MEMBER, "merchant": Is.MERCHANT, "type": Is.TEXT},
         EventKind.MEMBER_STATUS_CHANGED: {"member": Is.MEMBER, "from": Is.TEXT, "to": Is.TEXT},
@@ -129,6 +149,12 @@ OF_OPERATION: Mapping[str, EventKind] = MappingProxyType(
         OperationKind.REPAIR: EventKind.POINTS_REPAIRED,
         OperationKind.EXIT: EventKind.POINTS_SOLD,
         OperationKind.EXTEND: EventKind.POINTS_EXTENDED,
+        OperationKind.RIGHT_GRANT: EventKind.RIGHT_GRANTED,
+        OperationKind.RIGHT_USE: EventKind.RIGHT_USED,
+        OperationKind.RIGHT_NO_SHOW: EventKind.RIGHT_MISSED,
+        OperationKind.RIGHT_CANCEL: EventKind.RIGHT_CANCELLED,
+        OperationKind.RIGHT_EXPIRE: EventKind.RIGHT_EXPIRED,
+        OperationKind.RIGHT_RESTORE: EventKind.RIGHT_RESTORED,
     }
 )
 """The kind of event that an operation is."""

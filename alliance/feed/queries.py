@@ -33,10 +33,13 @@ _EVENTS = text(f"""{_ASKED}
 """)  # noqa: S608
 _OPERATIONS = text(f"""{_ASKED}
     SELECT a.position, o.id, o.holder_id, o.kind, o.merchant_id, o.store, o.channel, o.order_ref, o.occurred_at,
-           o.booked_at, o.reverses, EXISTS (SELECT FROM pool p WHERE p.id = o.holder_id) AS pooled, e.*
+           o.booked_at, o.reverses, m.right_id, r.kind AS right_kind, r.grantor_id, abs(m.amount) AS uses,
+           EXISTS (SELECT FROM pool p WHERE p.id = o.holder_id) AS pooled, e.*
     FROM asked a
     JOIN log_leaf l ON l."index" = a.leaf
     JOIN operation o ON o.holder_id = l.holder_id AND o.id = l.operation_id
+    LEFT JOIN right_move m ON m.holder_id = o.holder_id AND m.operation_id = o.id
+    LEFT JOIN member_right r ON r.holder_id = m.holder_id AND r.id = m.right_id
     CROSS JOIN LATERAL (
         SELECT coalesce(array_agg(account ORDER BY seq), ARRAY[]::text[]) AS accounts,
                array_agg(currency ORDER BY seq) AS currencies, array_agg(amount ORDER BY seq) AS amounts,
@@ -187,9 +190,15 @@ def _operation(row: Row[Any], catalogue: Catalogue) -> Happened:
         data["reverses"] = f"{holder_id} {at_place['reverses']}"
     for other in others:
         data[_OTHER.get(at_place["kind"], "to")] = str(other)
+    if (grantor_id := at_place["grantor_id"]) is not None:
+        merchants.add(grantor_id)
+        data |= {"right": f"{holder_id} {at_place['right_id']}", "grantor": str(grantor_id)}
+        data |= {"kind": at_place["right_kind"], "uses": at_place["uses"]}
     kind = OF_OPERATION.get(at_place["kind"], at_place["kind"])
     about = (holder_id, *others)
-    return Happened(row.position, row.id, kind, about, at_place["booked_at"], frozenset(merchants), data, till)
+    return Happened(
+        row.position, row.id, kind, about, at_place["booked_at"], frozenset(merchants), data, till, grantor_id
+    )
 
 
 _OTHER = {OperationKind.POOL_IN.value: "pool", OperationKind.POOL_OUT.value: "member"}

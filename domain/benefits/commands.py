@@ -28,7 +28,6 @@ from domain.benefits.loading import BOOKINGS, GIVEN_TO, KINDS, MOVES, RIGHTS, Gi
 from domain.benefits.model import ENDS, Right, RightBooking, RightCode, RightMove
 from domain.benefits.rules import BookingState, Codes, Price, RightState, returned
 from domain.errors import InvalidInput, NotFound
-from domain.events.model import Event
 from domain.ledger.commands import AtMerchant, effect_of, note_row
 from domain.ledger.errors import AlreadyReversed, NotReversible
 from domain.ledger.model import AccountKind, OperationKind
@@ -39,19 +38,9 @@ _RIGHT: Any = Right.__table__
 _CODE: Any = RightCode.__table__
 _MOVE: Any = RightMove.__table__
 _BOOKING: Any = RightBooking.__table__
-_EVENT: Any = Event.__table__
 
 MOST_USES = 1_000
 """Uses of one right."""
-
-_TOLD = {
-    OperationKind.RIGHT_GRANT: "RIGHT_GRANTED",
-    OperationKind.RIGHT_USE: "RIGHT_USED",
-    OperationKind.RIGHT_NO_SHOW: "RIGHT_USED",
-    OperationKind.RIGHT_CANCEL: "RIGHT_CANCELLED",
-    OperationKind.RIGHT_EXPIRE: "RIGHT_EXPIRED",
-    OperationKind.RIGHT_RESTORE: "RIGHT_RESTORED",
-}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -382,7 +371,7 @@ class _Moved:
         expired: int = 0,
         booking_id: UUID | None = None,
     ) -> None:
-        """Entries, the move, the event; of a right that was there, its sums: `free` of its bookings end."""
+        """Entries, and the move; of a right that was there, its sums: `free` of its bookings end."""
         kind = OperationKind(effect.operation["kind"])
         undone = OperationKind(effect.reverses.kind) if effect.reverses is not None else kind
         used = undone in (OperationKind.RIGHT_USE, OperationKind.RIGHT_NO_SHOW)
@@ -401,10 +390,6 @@ class _Moved:
         if kind != OperationKind.RIGHT_GRANT:
             place = (self.holder_id, self.right_id)
             effect.adds.append((RIGHTS, place, (amount, -free, cancelled, expired)))
-        told: dict[str, Any] = {"right": str(self.right_id), "operation": str(operation_id), "kind": self.kind}
-        told |= {"uses": abs(amount), "what": kind.value}
-        event = {"holder_id": self.holder_id, "id": new_id(), "kind": _TOLD[kind], "data": told}
-        effect.rows.append((_EVENT, event))
         effect.data["right"] = str(self.right_id)
 
 

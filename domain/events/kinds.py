@@ -4,7 +4,8 @@ from enum import StrEnum
 
 
 class EventKind(StrEnum):
-    """What happened. POINTS_...: an operation of the ledger, which is its own event; of all others there is a row."""
+    """What happened. POINTS_..., RIGHT_...: an operation of the ledger, which is its own event; of all others there is
+    a row."""
 
     POINTS_EARNED = "POINTS_EARNED"
     POINTS_ACTIVATED = "POINTS_ACTIVATED"
@@ -23,6 +24,12 @@ class EventKind(StrEnum):
     POINTS_REPAIRED = "POINTS_REPAIRED"
     POINTS_SOLD = "POINTS_SOLD"
     POINTS_EXTENDED = "POINTS_EXTENDED"
+    RIGHT_GRANTED = "RIGHT_GRANTED"
+    RIGHT_USED = "RIGHT_USED"
+    RIGHT_MISSED = "RIGHT_MISSED"
+    RIGHT_CANCELLED = "RIGHT_CANCELLED"
+    RIGHT_EXPIRED = "RIGHT_EXPIRED"
+    RIGHT_RESTORED = "RIGHT_RESTORED"
     MEMBER_JOINED = "MEMBER_JOINED"
     MEMBER_LINKED = "MEMBER_LINKED"
     MEMBER_STATUS_CHANGED = "MEMBER_STATUS_CHANGED"

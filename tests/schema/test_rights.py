@@ -10,6 +10,7 @@ from alliance.runtime import Runtime
 from resolvers import ids
 from tests.schema.support import Client, by_card, viewer_of
 from tests.schema.test_docs import EXAMPLE, fits
+from tests.schema.test_events import sealed
 
 PAGE = Path(__file__).parents[2] / "docs" / "rights.md"
 RIGHT = "right { id code remaining booked usableAt { code } member { number } moves { kind } bookings { id status } }"
@@ -159,3 +160,19 @@ async def test_a15_reverse_undoes_a_use_and_a_grant(
         assert again["__typename"] == "AlreadyReversed"
     found = await grocer.do("reverse", "ReverseInput", want, operation=grant["operation"]["id"], reason="a mistake")
     assert (found["taken"], found["operation"]["reverses"]) == (1, {"kind": "RIGHT_GRANT"})
+
+
+async def test_a15_a14_each_is_told_of_its_own(grocer: Client, fuel: Client, card: str, runtime: Runtime) -> None:
+    right = (await granted(grocer, card))["right"]
+    await used(fuel, right["code"], orderRef="7-0001")
+    await sealed(runtime)
+    query = "{ events(first: 100) { edges { node { kind data } } } }"
+    seen = {}
+    for name, client in (("grocer", grocer), ("fuel", fuel)):
+        events = [edge["node"] for edge in (await client.run(query))["events"]["edges"]]
+        seen[name] = [one for one in events if one["kind"].startswith("RIGHT_")]
+    assert [one["kind"] for one in seen["grocer"]] == ["RIGHT_GRANTED", "RIGHT_USED"]
+    assert [("member" in one["data"], "orderRef" in one["data"]) for one in seen["grocer"]] == [(True, False)] * 2
+    (told,) = seen["fuel"]
+    assert (told["kind"], told["data"]["right"], "member" in told["data"]) == ("RIGHT_USED", right["id"], False)
+    assert (told["data"]["grantor"], told["data"]["uses"], told["data"]["orderRef"]) == ("grocer", 1, "7-0001")
