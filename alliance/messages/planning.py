@@ -83,10 +83,15 @@ async def tell(
     channel: str | None = None,
     proof: str | None = None,
 ) -> None:
-    """Report what became of a notice, as whoever sends notices does."""
+    """Report what became of a notice, as whoever sends notices does.
+
+    Not before it opened: the clock of who sends it may be behind that of who made its message.
+    """
+    notice = await session.get_one(Notice, (holder_id, notice_id))
+    at = max(as_of, notice.opens_at)
     place: dict[str, Any] = {"holder_id": holder_id, "notice_id": notice_id, "client_id": None}
-    said: dict[str, Any] = {"outcome": outcome, "happened_at": as_of, "channel": channel, "proof": proof}
-    await report(session, as_of=as_of, onwards=False, **place, **said)
+    said: dict[str, Any] = {"outcome": outcome, "happened_at": at, "channel": channel, "proof": proof}
+    await report(session, as_of=at, onwards=False, **place, **said)
 
 
 def _is_sent(catalogue: Catalogue, happening: Happening) -> bool:

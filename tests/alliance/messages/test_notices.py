@@ -200,6 +200,19 @@ async def test_a_kill_between_sending_and_keeping_sends_the_same_message_again(h
     assert [outcome for outcome, *_ in await reports(house)] == ["DELIVERED"]
 
 
+async def test_l02_a_sender_whose_clock_is_behind_reports_no_delivery_before_the_notice(
+    house: House, ann: uuid.UUID
+) -> None:
+    post = Post(house, OPENS)
+    await post.make()
+    async with house.runtime.database.transaction() as session:
+        await session.execute(text("UPDATE job SET available_at = available_at - interval '1 minute'"))
+    post.now = OPENS - timedelta(seconds=5)
+    assert await post.deliver() == {}
+    assert [outcome for outcome, *_ in await reports(house)] == ["DELIVERED"]
+    assert await expire(house, ann, ENDS) == 100
+
+
 async def test_no_address_is_in_jobs_messages_or_events(house: House, ann: uuid.UUID) -> None:
     post = Post(house, OPENS)
     post.provider.answers["ann@example.com"] = Unsent("SMTP 451")
