@@ -127,7 +127,7 @@ def test_every_refusal_of_the_domain_has_a_type() -> None:
         data |= dict.fromkeys(("kind", "type", "merchant", "event", "currency", "expired", "cap", "used"), "1")
         data |= dict.fromkeys(("minimum", "number", "needed", "depth", "points", "per", "held", "left", "card"), "1")
         data |= dict.fromkeys(
-            ("until", "worth", "amount", "role", "most", "days", "version", "earliest", "reasons"), "1"
+            ("until", "worth", "amount", "role", "most", "days", "version", "earliest", "reasons", "agreement"), "1"
         )
         data |= dict.fromkeys(("booked", "valid_from"), "1")
         shown = TYPES[name].of(kind(path=("a",), **data), "zh-CN")

@@ -10,9 +10,9 @@ from alliance.accrual.errors import FileUnreadable
 from alliance.accrual.rules import FeedMapping, Row
 from workers.feeds.reading import csv_reader, json_row, parquet_file, parquet_rows
 
-PART_BYTES = 4 << 20
+PART_BYTES = 2 << 20
 PART_ROWS = 32_768
-MAX_PART = 8 * PART_BYTES
+MAX_PART = 16 * PART_BYTES
 """A part is read whole: a file in which a row, or the rows of an order, go on for longer is refused."""
 
 _BLOCK = 1 << 20
