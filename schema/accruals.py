@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self, cast
 import strawberry
 
 from alliance.accrual.model import RunStatus
-from domain.errors import Refusal
+from alliance.accrual.refusals import refusal_of
 from resolvers import accruals, ids
 from resolvers.pages import window
 from schema.answering import Shared, answer
@@ -87,7 +87,7 @@ class AccrualRun(Node):
         """As it was kept."""
         if self.run.row.refusal is None:
             return None
-        why = Refusal.from_json(self.run.row.refusal)
+        why = refusal_of(self.run.row.refusal)
         return RunRefusal(code=why.code, message=why.message(info.context.language))
 
     @classmethod

@@ -14,9 +14,9 @@ import orjson
 
 from alliance.accrual.model import AccrualRefusal, AccrualRun
 from alliance.accrual.queries import refusals
+from alliance.accrual.refusals import refusal_of
 from alliance.accrual.rules import REPORTED
 from domain.database import Database
-from domain.errors import Refusal
 
 PAGE = 1000
 
@@ -67,7 +67,7 @@ async def _pages(database: Database, run_id: UUID) -> AsyncIterator[Sequence[Acc
 
 
 def _why(row: AccrualRefusal, language: str) -> list[str]:
-    refusal = Refusal.from_json(row.refusal)
+    refusal = refusal_of(row.refusal)
     return [str(row.line), refusal.code, ".".join(refusal.path), refusal.message(language)]
 
 

@@ -124,7 +124,7 @@ def undo(
 ) -> None:
     """Reverse all that a run booked. Jobs do it; what cannot be reversed stays, and is counted."""
     with servers("tessera jobs undo") as settings:
-        from alliance.accrual.undo import begin_undo, foresee_undo
+        from alliance.accrual.undo import Foreseen, begin_undo, foresee_undo
 
         async def foresee(runtime: "Runtime") -> "Foreseen":
             return await foresee_undo(runtime, run, as_of or now())
@@ -133,12 +133,14 @@ def undo(
             async with database.transaction() as session:
                 await begin_undo(session, run, who=getpass.getuser(), why=reason, as_of=as_of or now())
 
-        foreseen = with_runtime(settings, foresee)
-        if not dry_run:
+        if dry_run:
+            foreseen = with_runtime(settings, foresee)
+        else:
+            foreseen = Foreseen()
             with_database(settings, begin)
     told = {name: getattr(foreseen, name) for name in ("reversed", "taken", "shortfall")}
     kept = [{"code": code, "count": n, "lines": foreseen.lines[code]} for code, n in sorted(foreseen.kept.items())]
-    data = {"run": run, "undoing": not dry_run, **told, "kept": kept}
+    data = {"run": run, "undoing": not dry_run} | ({**told, "kept": kept} if dry_run else {})
     answer(data, json, lambda console: _show_undo(console, data))
 
 
@@ -163,10 +165,10 @@ async def _with_feeds(database: "Database", rows: Any) -> list[Found]:
 
 
 def _shown(found: Found) -> dict[str, Any]:
-    from domain.errors import Refusal
+    from alliance.accrual.refusals import refusal_of
 
     run, feed, undone = found
-    why = None if run.refusal is None else Refusal.from_json(run.refusal)
+    why = None if run.refusal is None else refusal_of(run.refusal)
     names = ("id", "file", "size", "digest", "status", "rows", *COUNTS, "started_at", "finished_at", "started_by")
     shown = {"feed": feed.code if feed else None} | {name: getattr(run, name) for name in names}
     shown["same_as"] = run.same_as
@@ -211,12 +213,13 @@ def _show_feeds(console: Console, rows: list[dict[str, Any]]) -> None:
 
 
 def _show_undo(console: Console, data: dict[str, Any]) -> None:
-    verb = "to reverse" if not data["undoing"] else "being reversed"
-    console.print(f"{data['reversed']:,} operations {verb}, {data['taken']:,} points taken back")
+    if data["undoing"]:
+        console.print(f"Being undone by jobs: tessera runs show {data['run']} says how it goes", soft_wrap=True)
+        return
+    console.print(f"{data['reversed']:,} operations to reverse, {data['taken']:,} points taken back")
     if data["shortfall"]:
         console.print(f"{data['shortfall']:,} points are spent already: the issuer's rule for clawback decides")
     for kept in data["kept"]:
         lines = ", ".join(map(str, kept["lines"]))
         console.print(f"{kept['count']:,} stay: {kept['code']} (line {lines})")
-    if not data["undoing"]:
-        console.print("Nothing was written.")
+    console.print("Nothing was written.")

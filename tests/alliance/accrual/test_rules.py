@@ -1,5 +1,7 @@
 """Rows as lines: whatever the columns are called and however times and amounts are written."""
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -118,3 +120,12 @@ def test_a_time_that_comes_twice_in_autumn_is_the_first() -> None:
     assert line.occurredAt == datetime(2026, 11, 1, 5, 30, tzinfo=UTC)
     line = said(made, ("900", "1.5", "2026-11-01T01:30:00-05:00", ""))
     assert line.occurredAt == datetime(2026, 11, 1, 6, 30, tzinfo=UTC)
+
+
+def test_what_was_kept_is_told_by_a_process_that_refused_nothing() -> None:
+    """Such as a command that lists runs: it knows the refusals of all rooms that a file can meet."""
+    met = {"FileRepeated", "BrokenRow", "BrokenCsv", "MalformedLine", "MemberNotActive", "LimitExceeded", "NoAgreement"}
+    met |= {"TooLate", "NotPending", "StoredValueLimitExceeded", "IdempotencyConflict", "IdentifierTaken"}
+    told = "import alliance.accrual.refusals; from domain.errors import Refusal; print(*Refusal.kinds)"
+    found = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    assert met <= set(found.stdout.split())
