@@ -27,6 +27,7 @@ from server.commands import (
     proving,
     replay,
     report,
+    rights,
     roles,
     runs,
     statement,
@@ -76,6 +77,7 @@ jobs.jobs.command()(runs.undo)
 app.add_typer(jobs.jobs, name="jobs")
 app.add_typer(runs.runs, name="runs")
 app.add_typer(notices.notice, name="notice")
+app.add_typer(rights.right, name="right")
 app.add_typer(notify.notify, name="notify")
 app.command()(bench.bench)
 

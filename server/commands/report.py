@@ -79,6 +79,10 @@ def rings(
     answer({"rings": rows}, json, lambda console: show_rows(console, columns, rows))
 
 
+_MOVED = ("granted", "used", "no_shows", "cancelled", "expired", "restored", "owed")
+_FIGURES = (*_MOVED, "outstanding", "booked", "overdue", "over")
+
+
 @report.command()
 def rights(
     day: Annotated[
@@ -117,10 +121,14 @@ def rights(
             return chosen.isoformat(), rows
 
         asked, rows = with_runtime(settings, read)
-    columns = tuple(rows[0]) if rows else ()
+    told = [
+        {name: row[name] for name in ("grantor", "kind", "at")}
+        | {"what": ", ".join(f"{name} {row[name]}" for name in _FIGURES if float(row[name]))}
+        for row in rows
+    ]
     returned = not any(row["overdue"] or row["over"] for row in rows)
     data = {"day": asked, "returned": returned, "rights": rows}
-    answer(data, json, lambda console: show_rows(console, columns, rows))
+    answer(data, json, lambda console: show_rows(console, ("grantor", "kind", "at", "what"), told))
     if not returned:
         raise typer.Exit(NO)
 
