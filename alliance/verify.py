@@ -12,6 +12,7 @@ from alliance.archive.verify import WHOLE as ARCHIVE_WHOLE
 from alliance.archive.verify import verify_archive
 from alliance.benefits.verify import CHECKS as RIGHT_CHECKS
 from alliance.clearing.verify import CHECKS as CLEARING_CHECKS
+from alliance.clearing.verify_terms import CHECKS as TERMS_CHECKS
 from alliance.disputes.verify import CHECKS as DISPUTE_CHECKS
 from alliance.exposure.verify import CHECKS as EXPOSURE_CHECKS
 from alliance.feed.verify import CHECKS as FEED_CHECKS
@@ -109,8 +110,17 @@ _CHECKS = {
 }
 
 
-BY_HOLDER = _BY_HOLDER | CLEARING_CHECKS | LOG_CHECKS | ARCHIVE_CHECKS | POOL_CHECKS | TIER_CHECKS | MESSAGE_CHECKS
-BY_HOLDER |= BENEFIT_CHECKS | RIGHT_CHECKS
+BY_HOLDER = (
+    _BY_HOLDER
+    | CLEARING_CHECKS
+    | TERMS_CHECKS
+    | LOG_CHECKS
+    | ARCHIVE_CHECKS
+    | POOL_CHECKS
+    | TIER_CHECKS
+    | MESSAGE_CHECKS
+)
+BY_HOLDER |= BENEFIT_CHECKS | RIGHT_CHECKS | TERMS_CHECKS
 """Checks of other rooms than the ledger, by holder; see `domain.ledger.checks`."""
 
 

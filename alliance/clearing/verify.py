@@ -7,7 +7,7 @@ Obligations of operations that were archived are left to the proof of their arch
 _PRICED = "(item #>> '{{{key},amount}}')::numeric * 100000000"
 
 # The terms of all versions as rows; prices in 10^-8, as obligations have them.
-_EARN = f"""(
+EARN = f"""(
     SELECT agreement_id, version, at, currency, bears, price * (1 - of_issue) AS at_use, price * of_issue AS at_issue,
            CASE WHEN keeps = 'funder' THEN -price * of_issue WHEN keeps = 'issuer' THEN price * (1 - of_issue)
                 ELSE 0 END AS at_end
@@ -18,7 +18,7 @@ _EARN = f"""(
                       ELSE (item ->> 'atIssue')::numeric END AS of_issue
           FROM agreement_version v CROSS JOIN jsonb_array_elements(v.terms -> 'earn') AS item
           JOIN merchant m ON m.code = item ->> 'at') AS earn)"""
-_REDEEM = f"""(
+REDEEM = f"""(
     SELECT agreement_id, version, m.id AS at, item ->> 'of' AS currency,
            {_PRICED.format(key="redemptionPrice")} AS price
     FROM agreement_version v CROSS JOIN jsonb_array_elements(v.terms -> 'redeem') AS item
@@ -28,7 +28,7 @@ _RIGHT = f"""(
            {_PRICED.format(key="price")} AS price, {_PRICED.format(key="noShow")} AS no_show
     FROM agreement_version v CROSS JOIN jsonb_array_elements(v.terms -> 'rights') AS item
     JOIN merchant g ON g.code = item ->> 'grantor' JOIN merchant m ON m.code = item ->> 'at')"""
-_EXCHANGE = f"""(
+EXCHANGE = f"""(
     SELECT agreement_id, version, item ->> 'from' AS currency, item ->> 'to' AS target,
            {_PRICED.format(key="clearingValue")} AS price
     FROM agreement_version v CROSS JOIN jsonb_array_elements(v.terms -> 'exchange') AS item)"""
@@ -71,7 +71,7 @@ _GRANTED = f"""(
           WHERE l.funder_id <> l.issuer_id AND l.source_lot_id IS NULL GROUP BY 1, 2, 3, 4, 5, 6, 7) g
     LEFT JOIN agreement a ON a.merchant_a = least(g.issuer_id, g.funder_id)
                          AND a.merchant_b = greatest(g.issuer_id, g.funder_id)
-    LEFT JOIN {_EARN} x ON x.agreement_id = a.id AND x.version = g.version AND x.at = g.funder_id
+    LEFT JOIN {EARN} x ON x.agreement_id = a.id AND x.version = g.version AND x.at = g.funder_id
                        AND x.currency = g.currency
     LEFT JOIN LATERAL ({_BACK}) b ON true)"""
 
@@ -103,7 +103,7 @@ CHECKS = {
               FROM entry e JOIN operation o ON o.holder_id = e.holder_id AND o.id = e.operation_id
               LEFT JOIN operation u ON u.holder_id = o.holder_id AND u.id = o.reverses
               LEFT JOIN LATERAL (
-                SELECT x.price FROM {_REDEEM} x JOIN agreement_version v USING (agreement_id, version)
+                SELECT x.price FROM {REDEEM} x JOIN agreement_version v USING (agreement_id, version)
                 WHERE x.at = o.merchant_id AND x.currency = e.currency AND v.status = 'IN_FORCE'
                   AND v.valid_from <= coalesce(u.occurred_at, o.occurred_at)
                   AND (v.valid_to IS NULL OR v.valid_to > coalesce(u.occurred_at, o.occurred_at)) LIMIT 1) t ON true
@@ -123,7 +123,7 @@ CHECKS = {
               LEFT JOIN quote_use w ON w.holder_id = o.holder_id AND w.operation_id = coalesce(o.reverses, o.id)
               LEFT JOIN quote q ON q.holder_id = w.holder_id AND q.id = w.quote_id
               LEFT JOIN LATERAL (
-                SELECT x.price FROM {_EXCHANGE} x JOIN agreement_version v USING (agreement_id, version)
+                SELECT x.price FROM {EXCHANGE} x JOIN agreement_version v USING (agreement_id, version)
                 WHERE x.currency = e.currency AND v.status = 'IN_FORCE' AND x.target IN (
                         SELECT i.currency FROM entry i
                         WHERE i.holder_id = e.holder_id AND i.operation_id = e.operation_id)
@@ -158,7 +158,7 @@ CHECKS = {
               FROM ({_USED}) u
               JOIN agreement a ON a.merchant_a = least(u.issuer_id, u.funder_id)
                               AND a.merchant_b = greatest(u.issuer_id, u.funder_id)
-              JOIN {_EARN} x ON x.agreement_id = a.id AND x.version = u.version AND x.at = u.funder_id
+              JOIN {EARN} x ON x.agreement_id = a.id AND x.version = u.version AND x.at = u.funder_id
                             AND x.currency = u.currency
               GROUP BY 1, 2, 3, 4) s
         FULL JOIN (SELECT b.holder_id, x.at AS funder_id, b.agreement_version AS version, b.currency,
@@ -167,7 +167,7 @@ CHECKS = {
                    JOIN operation o ON o.holder_id = b.holder_id AND o.id = b.operation_id
                                    AND o.kind NOT IN ('GIFT', 'POOL_IN', 'POOL_OUT')
                    LEFT JOIN operation u ON u.holder_id = o.holder_id AND u.id = o.reverses
-                   JOIN {_EARN} x ON x.agreement_id = b.agreement_id AND x.version = b.agreement_version
+                   JOIN {EARN} x ON x.agreement_id = b.agreement_id AND x.version = b.agreement_version
                                  AND x.currency = b.currency AND x.at IN (b.debtor_id, b.creditor_id)
                    WHERE b.kind IN ('FUNDING', 'BREAKAGE') AND u.kind IS DISTINCT FROM 'GIFT' GROUP BY 1, 2, 3, 4) b
              USING (holder_id, funder_id, version, currency)
@@ -176,15 +176,15 @@ CHECKS = {
         SELECT b.holder_id, b.operation_id || ' ' || b.seq AS kind, b.currency, b.price AS kept, -1 AS proved
         FROM obligation b JOIN operation o ON o.holder_id = b.holder_id AND o.id = b.operation_id
         WHERE b.price IS NOT NULL AND NOT CASE b.kind
-          WHEN 'SPEND' THEN EXISTS (SELECT FROM {_REDEEM} x WHERE x.agreement_id = b.agreement_id
+          WHEN 'SPEND' THEN EXISTS (SELECT FROM {REDEEM} x WHERE x.agreement_id = b.agreement_id
             AND x.version = b.agreement_version AND x.at = b.creditor_id AND x.currency = b.currency
             AND x.price = b.price)
-          WHEN 'EXCHANGE' THEN EXISTS (SELECT FROM {_EXCHANGE} x WHERE x.agreement_id = b.agreement_id
+          WHEN 'EXCHANGE' THEN EXISTS (SELECT FROM {EXCHANGE} x WHERE x.agreement_id = b.agreement_id
             AND x.version = b.agreement_version AND x.currency = b.currency AND x.price = b.price)
           WHEN 'RIGHT' THEN EXISTS (SELECT FROM {_RIGHT} x WHERE x.agreement_id = b.agreement_id
             AND x.version = b.agreement_version AND x.grantor = b.debtor_id AND x.at = b.creditor_id
             AND x.currency = b.currency AND b.price IN (x.price, x.no_show))
-          ELSE EXISTS (SELECT FROM {_EARN} x WHERE x.agreement_id = b.agreement_id
+          ELSE EXISTS (SELECT FROM {EARN} x WHERE x.agreement_id = b.agreement_id
             AND x.version = b.agreement_version AND x.at IN (b.debtor_id, b.creditor_id) AND x.currency = b.currency
             AND b.price = CASE b.kind WHEN 'EARN' THEN at_issue WHEN 'FUNDING' THEN at_use ELSE abs(at_end) END)
           END""",

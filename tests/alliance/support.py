@@ -217,7 +217,12 @@ class House:
             | ({"noShow": money(item.no_show * 100)} if item.no_show else {})
             for item in version.rights
         ]
-        return {"earn": earn, "redeem": redeem, "exchange": exchange, "rights": rights}
+        fees = [
+            {"for": sorted(fee.events), "payer": fee.payer, "amount": money(fee.amount * 100)}
+            | {"share": str(Decimal(fee.share.numerator) / fee.share.denominator)}
+            for fee in version.fees
+        ]
+        return {"earn": earn, "redeem": redeem, "exchange": exchange, "rights": rights, "fees": fees}
 
     def redeeming(self, owed: int, **changes: Any) -> AgreementVersion:
         """The sample's version with `owed` millionths for a GRO point spent at fuel, and other changes."""
