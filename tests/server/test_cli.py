@@ -61,7 +61,7 @@ def test_the_commands_that_are_promised_are_there() -> None:
         |cycle receive|cycle run|cycle report
         |merchant freeze|merchant restore|merchant history|report subsidies
         |report balances|report deposits|report rings|report exposure|report breakage|statement export|statement verify
-        |notice list|notice record
+        |notice list|notice record|right grant|right use|right cancel|right show
         |notify list|notify preview|report rights|jobs reconciliations
         |jobs list|jobs show|jobs retry|jobs discard|jobs schedule|jobs run
         |jobs undo|runs list|runs show|runs refusals|runs feeds"""
