@@ -5,9 +5,17 @@ from functools import cache
 from typing import Literal
 
 import strawberry
-from graphql import GraphQLError, GraphQLInputObjectType, GraphQLObjectType, GraphQLUnionType, Undefined
+from graphql import (
+    GraphQLError,
+    GraphQLInputObjectType,
+    GraphQLObjectType,
+    GraphQLResolveInfoHelpers,
+    GraphQLUnionType,
+    Undefined,
+)
 from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types import ExecutionContext
 
@@ -31,6 +39,23 @@ class TesseraSchema(strawberry.federation.Schema):
         """Errors are logged where they are presented, once, without values."""
 
 
+class Execution(StrawberryGraphQLCoreExecutionContext):
+    """An execution that is freed with its last reference.
+
+    The framework's keeps helpers that refer to it, so that all it holds, the caller's context among it, is left to the
+    garbage collector, which then stops all calls for a tenth of a second.
+    """
+
+    @property
+    def async_helpers(self) -> GraphQLResolveInfoHelpers:
+        """What a resolver may leave to this execution: made when it is asked for."""
+        return GraphQLResolveInfoHelpers(gather=self.gather_async_work, track=self.track_async_work)
+
+    @async_helpers.setter
+    def async_helpers(self, helpers: GraphQLResolveInfoHelpers) -> None:
+        pass
+
+
 def assemble(query: type, mutation: type, subscription: type | None = None) -> TesseraSchema:
     """A schema of these roots, with our scalars, limits and caches; no policies yet."""
     schema = TesseraSchema(
@@ -38,6 +63,7 @@ def assemble(query: type, mutation: type, subscription: type | None = None) -> T
         mutation=mutation,
         subscription=subscription,
         config=StrawberryConfig(scalar_map=SCALARS),
+        execution_context_class=Execution,
         extensions=[
             Limits,
             lambda: ParserCache(maxsize=CACHED_DOCUMENTS),
