@@ -4,6 +4,7 @@ Each step is one transaction of the caller's, under the lock of the alliance fil
 """
 
 import uuid
+from asyncio import to_thread
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -18,7 +19,7 @@ from alliance.agreements.model import AgreementRow, AgreementStatus, AgreementSt
 from alliance.agreements.proposals import Pair, Proposal, candidate, judge
 from alliance.agreements.rules import earliest, midnight, notice_of, runs_off_to
 from alliance.agreements.steps import Act, record
-from alliance.file.changes import Stored, published
+from alliance.file.changes import Entry, Stored, published
 from alliance.file.commands import lock, publish
 from alliance.file.queries import read
 from domain.base import new_id
@@ -64,8 +65,8 @@ async def propose(
     """
     stored = await _stored(session)
     pair = _pair(merchants)
-    entry = candidate(stored, pair, starts, ends, terms)
-    proposal = judge(stored, entry, _name(catalogue, act.party), act.as_of, catalogue.alliance)
+    entry = await to_thread(candidate, stored, pair, starts, ends, terms)
+    proposal = await _judged(stored, entry, catalogue, act)
     a, b = sorted(merchant.id for merchant in merchants)
     made = insert(AgreementRow).values(id=new_id(), merchant_a=a, merchant_b=b)
     await session.execute(made.on_conflict_do_nothing())
@@ -99,7 +100,7 @@ async def accept(session: AsyncSession, catalogue: Catalogue, key: VersionKey, a
         accepted |= {merchant.id for merchant in merchants}
     elif act.party in accepted:
         raise NotAllowed(reason="the other merchant accepts it", path=("version",))
-    proposal = judge(stored, entry, _name(catalogue, act.party), act.as_of, catalogue.alliance)
+    proposal = await _judged(stored, entry, catalogue, act)
     missing = tuple(merchant.id for merchant in merchants if merchant.id not in accepted | {act.party})
     if not missing:
         return await _put_in_force(session, key, proposal, act)
@@ -198,6 +199,11 @@ async def _give_up(
         execution_options={"synchronize_session": False},
     )
     await record(session, [(*key, kind)], act)
+
+
+async def _judged(stored: Stored, entry: Entry, catalogue: Catalogue, act: Act) -> Proposal:
+    """As `judge`, in a thread: among thousands of agreements it takes seconds, in which calls go on being answered."""
+    return await to_thread(judge, stored, entry, _name(catalogue, act.party), act.as_of, catalogue.alliance)
 
 
 async def _stored(session: AsyncSession) -> Stored:

@@ -10,8 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.exposure.model import FREEZE_LOCK, Exposure
 from alliance.exposure.positions import ALERT, EVENT, add
-from alliance.exposure.queries import POSITIONS, WHICH, WITHHELD
-from alliance.settlement.model import CYCLE_LOCK, Payment
+from alliance.exposure.queries import (
+    OWED_IN_CLOSED,
+    OWED_SINCE,
+    POSITIONS,
+    PROMISED_AND_WITHHELD,
+    WHICH,
+    WITHHELD,
+)
+from alliance.settlement.model import CYCLE_LOCK, CycleStatus, Payment, SettlementCycle
 from alliance.settlement.rules import Pair, minor_unit
 from domain.events.commands import add_job
 from domain.money import scaled
@@ -41,12 +48,14 @@ _WITHHOLD = f"""
     SELECT 1
 """  # noqa: S608 - our own text
 
+_OWED_IN_CLOSED = text(OWED_IN_CLOSED)
+
 
 async def set_caps(session: AsyncSession, as_of: datetime) -> None:
     """Let the caps be what the merchants' settings say, in the transaction that changes these.
 
-    Postings wait for it where there is anything to change: who is capped from now on has all that is booked by then in
-    its position, and nobody who books later misses it.
+    Postings wait only where somebody is capped who was not, and only for what the open cycle holds of them: who is
+    capped from now on has all that is booked by then in its position, and nobody who books later misses it.
     """
     wanted = {
         id_: _caps(said)
@@ -56,15 +65,37 @@ async def set_caps(session: AsyncSession, as_of: datetime) -> None:
     kept = {row.merchant_id: (row.cap, row.reserve) for row in await session.scalars(select(Exposure))}
     if wanted == kept:
         return
-    await session.execute(select(func.pg_advisory_xact_lock(*CYCLE_LOCK)))
     await session.execute(delete(Exposure).where(Exposure.merchant_id.in_(kept.keys() - wanted.keys())))
-    positions = await booked_positions(session) if wanted.keys() - kept.keys() else {}
+    positions = await _first_positions(session, sorted(wanted.keys() - kept.keys()))
     changed = sorted(id_ for id_, caps in wanted.items() if kept.get(id_) != caps)
     rows = [(id_, *wanted[id_], *positions.get(id_, (0, 0, 0))) for id_ in changed]
     columns = zip(*rows, strict=True) if rows else [()] * 6
     names = ("ids", "caps", "reserves", "owed", "reserved", "withheld")
     await session.execute(_SET, {name: list(column) for name, column in zip(names, columns, strict=True)})
     await make_room(session, as_of)
+
+
+async def _first_positions(session: AsyncSession, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, tuple[int, int, int]]:
+    """Positions of merchants who had no cap; nothing is posted from now on until the transaction ends.
+
+    Nothing enters a closed cycle: what those hold is summed up before postings have to wait.
+    """
+    if not ids:
+        return {}
+    cycles = (await session.execute(select(SettlementCycle.id, SettlementCycle.status))).all()
+    over = [id_ for id_, status in cycles if status in (CycleStatus.SETTLED, CycleStatus.ABORTED)]
+    known = [id_ for id_, status in cycles if status != CycleStatus.OPEN]
+    owed = dict.fromkeys(ids, 0)
+    asked = {"ids": list(ids), "closed": sorted({*known} - {*over}), "over": over, "known": known}
+    for merchant_id, amount in await session.execute(_OWED_IN_CLOSED, asked):
+        owed[merchant_id] += int(amount)
+    await session.execute(select(func.pg_advisory_xact_lock(*CYCLE_LOCK)))
+    unit = await _unit(session)
+    for merchant_id, amount in await session.execute(text(OWED_SINCE.format(unit=unit)), asked):
+        owed[merchant_id] += int(amount)
+    found = await session.execute(text(PROMISED_AND_WITHHELD.format(unit=unit)))
+    others = {merchant_id: (reserved, withheld) for merchant_id, reserved, withheld in found}
+    return {id_: (owed[id_], *others.get(id_, (0, 0))) for id_ in ids}
 
 
 def _caps(said: dict[str, Any]) -> tuple[int, int | None]:
@@ -89,6 +120,7 @@ async def paid(session: AsyncSession, payments: Sequence[Payment], as_of: dateti
     """Let positions follow payments that were made just now: what is settled is not owed any more."""
     if not payments:
         return
+    await session.execute(select(func.pg_advisory_xact_lock_shared(*CYCLE_LOCK)))
     unit = await _unit(session)
     moved: dict[uuid.UUID, int] = {}
     for payment in payments:

@@ -78,6 +78,33 @@ POSITIONS = f"""
     FROM owed FULL JOIN reserved USING (merchant_id) FULL JOIN withheld USING (merchant_id)"""  # noqa: S608
 
 
+# The same for merchants `ids`, in two parts: what cycles hold that are closed, and whatever else there is.
+OWED_IN_CLOSED = """
+    SELECT merchant_id, sum(amount) AS owed FROM (
+        SELECT debtor_id AS merchant_id, amount FROM obligation
+        WHERE cycle_id = ANY(:closed) AND debtor_id = ANY(:ids)
+        UNION ALL SELECT creditor_id, -amount FROM obligation
+        WHERE cycle_id = ANY(:closed) AND creditor_id = ANY(:ids)
+        UNION ALL SELECT second_id, lines + adjustments FROM pair_net
+        WHERE cycle_id = ANY(:over) AND second_id = ANY(:ids)
+        UNION ALL SELECT first_id, -(lines + adjustments) FROM pair_net
+        WHERE cycle_id = ANY(:over) AND first_id = ANY(:ids)) AS moved GROUP BY 1"""
+OWED_SINCE = """
+    SELECT merchant_id, sum(amount) AS owed FROM (
+        SELECT debtor_id AS merchant_id, amount FROM obligation
+        WHERE cycle_id IN (SELECT id FROM settlement_cycle WHERE id <> ALL(:known)) AND debtor_id = ANY(:ids)
+        UNION ALL SELECT creditor_id, -amount FROM obligation
+        WHERE cycle_id IN (SELECT id FROM settlement_cycle WHERE id <> ALL(:known)) AND creditor_id = ANY(:ids)
+        UNION ALL SELECT payer_id, -amount * {unit}::numeric FROM payment
+        WHERE status = 'PAID' AND payer_id = ANY(:ids)
+        UNION ALL SELECT payee_id, amount * {unit}::numeric FROM payment
+        WHERE status = 'PAID' AND payee_id = ANY(:ids)) AS moved GROUP BY 1"""
+PROMISED_AND_WITHHELD = f"""
+    WITH {WHICH}, reserved AS ({RESERVED}), withheld AS ({WITHHELD})
+    SELECT merchant_id, coalesce(reserved, 0) AS reserved, coalesce(withheld, 0) AS withheld
+    FROM reserved FULL JOIN withheld USING (merchant_id)"""  # noqa: S608
+
+
 async def by_merchants(session: AsyncSession, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Exposure]:
     """What these merchants have used; one without a cap is left out."""
     rows = await session.scalars(select(Exposure).where(Exposure.merchant_id.in_(ids)))

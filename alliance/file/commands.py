@@ -74,8 +74,6 @@ async def _write(session: AsyncSession, made: Plan, as_of: datetime, who: uuid.U
     await _upsert(session, AllianceRow, "code", [_alliance(entry) for entry in entries["alliance"]])
     await _upsert(session, IdentifierTypeRow, "type", [_identifier(entry) for entry in entries["identifier"]])
     await _upsert(session, MerchantRow, "code", [_merchant(entry) for entry in entries["merchant"]])
-    if entries["merchant"]:
-        await set_caps(session, as_of)
     codes = await session.execute(select(MerchantRow.code, MerchantRow.id))
     merchants = dict(codes.all())
     stores = [{"merchant_id": merchants[entry.key[0]], **entry.body} for entry in entries["store"]]
@@ -92,6 +90,8 @@ async def _write(session: AsyncSession, made: Plan, as_of: datetime, who: uuid.U
     operator = (await session.scalars(select(AllianceRow.id))).one()
     act = Act(operator, who or operator, why, as_of)
     await _agreements(session, made, entries["agreement"], ended["agreement"], merchants, act)
+    if entries["merchant"]:  # last: postings may have to wait for it
+        await set_caps(session, as_of)
 
 
 async def _upsert(session: AsyncSession, table: type[Base], key: str, rows: Sequence[dict[str, Any]]) -> None:

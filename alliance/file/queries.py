@@ -1,5 +1,6 @@
 """What was applied, read back as the document it came from."""
 
+from asyncio import to_thread
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -85,7 +86,7 @@ async def read(session: AsyncSession) -> Stored | None:
         "feeds": await _feeds(session),
     }
     return Stored(
-        AllianceDocument.model_validate(document),
+        await to_thread(AllianceDocument.model_validate, document),
         frozenset(agreements.proposed),
         frozenset(agreements.ended),
         agreements.closed,

@@ -5,11 +5,14 @@ import threading
 import uuid
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
+from alliance.clearing.holds import release_request
 from alliance.exchange.commands import exchange_request
 from alliance.runtime import Runtime
 from domain.errors import Refusal
 from domain.ledger.request import Posted
+from tests.alliance.clearing.test_holds import capture, hold
 from tests.alliance.support import CLIENT, NOON, House, key
 
 _barrier: threading.Barrier
@@ -40,8 +43,18 @@ def exchange(database_url: str, quotes: Sequence[Holder]) -> Counter[str]:
     return _answers(database_url, run)
 
 
+def reserve(database_url: str, members: Sequence[uuid.UUID], points: int) -> Counter[str]:
+    """Ask for quotes that reserve, one for each member, all at once; how often each was answered."""
+
+    async def run(house: House) -> list[Any]:
+        _barrier.wait(60)
+        return [house.quote(member, "FUE", "GRO", points_out=points, reserve=True) for member in members]
+
+    return _answers(database_url, run)
+
+
 def everything(database_url: str, quotes: Sequence[Holder], members: Sequence[uuid.UUID], number: int) -> Counter[str]:
-    """Use quotes, earn, spend and give back, all at once; one of the processes closes and settles cycles meanwhile."""
+    """Use quotes, earn, spend, hold and give back, all at once; one process closes and settles cycles meanwhile."""
 
     async def run(house: House) -> list[Posted]:
         async with house.runtime.database.session() as session:
@@ -62,8 +75,11 @@ def everything(database_url: str, quotes: Sequence[Holder], members: Sequence[uu
 
 async def _back_and_forth(house: House, member: uuid.UUID) -> Posted:
     earned = await house.earn(member, "fuel", 50)
-    await house.earn(member, "grocer", 40)
+    await house.earn(member, "grocer", 80)
     await house.spend(member, "fuel", 30)
+    held, let_go = await hold(house, member, "fuel", 20), await hold(house, member, "fuel", 10)
+    await capture(house, held, 15)
+    await house.runtime.engine.post(release_request(hold=let_go, as_of=NOON, key=key(), client_id=CLIENT))
     return await house.reverse(member, earned)
 
 
@@ -81,6 +97,8 @@ def _answers(database_url: str, run: object) -> Counter[str]:
         for answer in answers:
             if isinstance(answer, BaseException) and not isinstance(answer, Refusal):
                 raise answer
-        return Counter(answer.code if isinstance(answer, Refusal) else answer.kind for answer in answers)
+        return Counter(
+            answer.code if isinstance(answer, Refusal) else getattr(answer, "kind", "QUOTE") for answer in answers
+        )
 
     return asyncio.run(work())

@@ -10,10 +10,12 @@ from functools import partial
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from alliance.exchange.model import Quote
 from alliance.runtime import Runtime
 from tests.alliance.exposure import process
-from tests.alliance.exposure.support import cap, limits, used
+from tests.alliance.exposure.support import cap, limits, stand, used
 from tests.alliance.support import House
 
 PROCESSES = 3
@@ -54,6 +56,26 @@ async def test_a05_of_three_80s_against_100_one_is_accepted(
         assert await used(house, "fuel") == 80
         await house.through(await house.close())
         assert (turn, await used(house, "fuel")) == (turn, 0)
+
+
+async def test_a04_a05_quotes_that_reserve_never_pass_the_cap_together(
+    runtime: Runtime, others: ProcessPoolExecutor, database_url: str
+) -> None:
+    """Of 36 a dollar each against 25, 25 are offered; each of them is exchanged, and nothing else has room."""
+    house = House(runtime)
+    await limits(house, fuel=cap("25.00"))
+    members = [[await house.member() for _ in range(12)] for _ in range(PROCESSES)]
+    said = await at_once(others, [partial(process.reserve, database_url, own, 100) for own in members])
+    assert said == {"QUOTE": 25, "MERCHANT_AT_CAP": 11}
+    assert await stand(house, "fuel") == ("0.000000", "25.000000")
+    async with runtime.database.session() as session:
+        offered = (await session.scalars(select(Quote).where(Quote.reserves))).all()
+    for one in offered:
+        await house.earn(one.holder_id, "fuel", 100, of="FUE")
+    quotes = [(one.holder_id, one.id) for one in offered]
+    said = await at_once(others, [partial(process.exchange, database_url, quotes[n::PROCESSES]) for n in range(3)])
+    assert said == {"EXCHANGE": 25}
+    assert await stand(house, "fuel") == ("25.000000", "0.000000")
 
 
 async def test_a05_under_load_with_cycles_that_close_and_settle(

@@ -10,13 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alliance.exchange.model import Quote
 from alliance.exposure.errors import MerchantAtCap
 from alliance.exposure.queries import waiting
 from alliance.runtime import Runtime
+from domain.ledger.model import Hold
 from domain.ledger.request import Posted
+from tests.alliance.clearing.test_holds import capture, hold
 from tests.alliance.exposure.support import cap, limits, used
 from tests.alliance.exposure.test_caps import tell
-from tests.alliance.support import House
+from tests.alliance.exposure.test_reserving import lapse_all, release, reserving
+from tests.alliance.support import NOON, House, days
 
 CAP = 30_000_000
 EARN, SPEND_FUE, SPEND_GRO, EXCHANGE = 9_000, 10_000, 9_000, 10_000
@@ -24,27 +28,38 @@ EARN, SPEND_FUE, SPEND_GRO, EXCHANGE = 9_000, 10_000, 9_000, 10_000
 
 points = st.integers(1, 20).map(lambda hundreds: hundreds * 100)
 steps = st.one_of(
-    st.tuples(st.sampled_from(["earn", "spend", "exchange", "claim"]), points),
-    st.tuples(st.sampled_from(["give_back", "settle", "room"]), st.just(0)),
+    st.tuples(st.sampled_from(["earn", "spend", "exchange", "claim", "hold", "reserve"]), points),
+    st.tuples(st.sampled_from(["give_back", "settle", "room", "use", "release", "lapse"]), st.just(0)),
+    st.tuples(st.just("capture"), points),
 )
 
 
 @dataclass
 class Model:
-    """Fuel's position, what it was asked for that waits, oldest first, and its earns that stand: points each."""
+    """Fuel's position, what it was asked for that waits, oldest first, and its earns that stand: points each.
+
+    Holds and quotes that reserve are points, too.
+    """
 
     owed: int = 0
+    holds: list[int] = field(default_factory=list)
+    quotes: list[int] = field(default_factory=list)
     waiting: list[int] = field(default_factory=list)
     standing: list[int] = field(default_factory=list)
 
+    @property
+    def used(self) -> int:
+        """What it owes and has promised."""
+        return self.owed + sum(self.holds) * SPEND_FUE + sum(self.quotes) * EXCHANGE
+
     def fits(self, amount: int) -> bool:
         """Whether it may take this on."""
-        return self.owed + amount <= CAP
+        return self.used + amount <= CAP
 
     def room(self) -> None:
         """What waits and fits goes on, longest first; so often until nothing does."""
         for one in list(self.waiting):
-            if self.owed < CAP and self.fits(one * EARN):
+            if self.used < CAP and self.fits(one * EARN):
                 self.owed += one * EARN
                 self.waiting.remove(one)
 
@@ -56,10 +71,13 @@ class Street:
         self.house = house
         self.model = Model()
         self.earned: list[Posted] = []
+        self.held: list[Hold] = []
+        self.offered: list[Quote] = []
         self.member = uuid.UUID(int=0)
 
     async def begin(self) -> None:
-        """From nothing: what earlier sequences owed is settled."""
+        """From nothing: what earlier sequences owed is settled, what they promised has lapsed."""
+        await lapse_all(self.house, NOON + days(1))
         self.member = await self.house.member()
         await self.house.earn(self.member, "fuel", 10**6, of="FUE")
         await self.house.earn(self.member, "grocer", 10**6)
@@ -74,7 +92,7 @@ class Street:
     async def step(self, what: str, points: int) -> None:
         """One step here and in the model: the answers and the positions are the same."""
         await getattr(self, what)(points)
-        assert round(await used(self.house, "fuel") * 10**6) == self.model.owed, what
+        assert round(await used(self.house, "fuel") * 10**6) == self.model.used, what
 
     async def earn(self, points: int) -> None:
         """GRO at fuel."""
@@ -106,6 +124,44 @@ class Street:
             return
         await self.house.use(self.member, await self.house.quote(self.member, "FUE", "GRO", points_out=points))
         self.model.owed += points * EXCHANGE
+
+    async def hold(self, points: int) -> None:
+        """FUE for grocer: goes through."""
+        self.held.append(await hold(self.house, self.member, "grocer", points, of="FUE"))
+        self.model.holds.append(points)
+
+    async def capture(self, points: int) -> None:
+        """The oldest hold, or a part of it."""
+        if self.held:
+            taken = min(points, self.model.holds.pop(0))
+            await capture(self.house, self.held.pop(0), taken)
+            self.model.owed += taken * SPEND_FUE
+
+    async def release(self, _: int) -> None:
+        """The oldest hold."""
+        if self.held:
+            await release(self.house, self.held.pop(0))
+            self.model.holds.pop(0)
+
+    async def reserve(self, points: int) -> None:
+        """A quote of FUE for GRO that keeps its room."""
+        if not self.model.fits(points * EXCHANGE):
+            with pytest.raises(MerchantAtCap):
+                await reserving(self.house, self.member, points)
+            return
+        self.offered.append(await reserving(self.house, self.member, points))
+        self.model.quotes.append(points)
+
+    async def use(self, _: int) -> None:
+        """The oldest of them: goes through."""
+        if self.offered:
+            await self.house.use(self.member, self.offered.pop(0))
+            self.model.owed += self.model.quotes.pop(0) * EXCHANGE
+
+    async def lapse(self, _: int) -> None:
+        """The jobs, once the time of all promises is over."""
+        await lapse_all(self.house, NOON + days(1))
+        self.held, self.offered, self.model.holds, self.model.quotes = [], [], [], []
 
     async def settle(self, _: int) -> None:
         """Close and pay; what is too little to be paid is carried, and stays."""
