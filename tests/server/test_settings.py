@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from server.feeds import sources_of
 from server.settings import Settings
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "settings.md"
@@ -75,3 +76,14 @@ def test_the_keys_of_the_log_are_made_once_private_and_changed_by_list(tmp_path:
     assert settings.log_keys() == [second]
     assert stat.S_IMODE((tmp_path / "keys" / "log").stat().st_mode) == 0o600
     assert str(second) not in repr(second)
+
+
+def test_where_feeds_may_read_is_set_with_secrets_that_are_not_shown() -> None:
+    settings = Settings(feed_roots="file:///srv/feeds/, s3://bucket/sales", s3_key="who", s3_secret="not-for-logs")
+    sources = sources_of(settings)
+    assert sources.roots == ("file:///srv/feeds", "s3://bucket/sales")
+    assert (sources.options["s3"]["key"], sources.options["s3"]["secret"]) == ("who", "not-for-logs")
+    assert "not-for-logs" not in repr(sources) + repr(settings)
+    assert sources_of(Settings()).roots == ()
+    with pytest.raises(ValidationError):
+        Settings(feed_roots="/srv/feeds")

@@ -33,7 +33,7 @@ class Sources:
 
     roots: tuple[str, ...] = ()
     settle: timedelta = timedelta(seconds=30)
-    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
 
     def seen(self, url: str, pattern: str) -> list[Seen]:
         """The files of a folder that match, but for links and for what is still written.
