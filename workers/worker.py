@@ -18,6 +18,7 @@ from workers.actor import Actor, put_off, work_off
 from workers.actors import Known, all_actors
 from workers.broker import JOBS, QUEUES, make_broker
 from workers.process import Page, Parts, Settings, no_page, required, run_until_stopped
+from workers.prover import keep_proving
 
 log = structlog.get_logger("worker")
 
@@ -39,6 +40,7 @@ def run_worker(settings: Settings, page: Page = no_page, known: Known = all_acto
         # Each message keeps a connection while it holds its jobs, and may need another to do them.
         async with Runtime.open(database_url, pool_size=2 * threads) as runtime, asyncio.TaskGroup() as tasks:
             tasks.create_task(page(stop, Parts(runtime.database, broker, runtime.engine)))
+            tasks.create_task(keep_proving(runtime.database, stop))
             tasks.create_task(work(runtime, broker, stop, actors=actors, threads=threads, grace=grace))
         broker.client.close()
 

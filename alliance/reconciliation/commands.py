@@ -1,4 +1,4 @@
-"""Keeping a reconciliation: begun, on its way, concluded. In the caller's transaction."""
+"""Keeping a reconciliation: asked for, on its way, concluded. In the caller's transaction."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -6,8 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import func, insert, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.reconciliation.model import DIFFERENCES_KEPT, Outstanding, Reconciliation
@@ -15,10 +14,8 @@ from domain.ledger.verify import Difference, Proof
 
 
 async def begin(session: AsyncSession, id_: UUID, as_of: datetime) -> None:
-    """A reconciliation begins; or from the start again, if it had not come to its end."""
-    anew = {"started_at": func.clock_timestamp(), "step": "", "done": 0, "total": 0}
-    statement = insert(Reconciliation).values(id=id_, as_of=as_of)
-    await session.execute(statement.on_conflict_do_update(index_elements=["id"], set_=anew))
+    """A reconciliation is to be made."""
+    await session.execute(insert(Reconciliation).values(id=id_, as_of=as_of))
 
 
 async def progressed(session: AsyncSession, id_: UUID, step: str, done: int, total: int) -> None:

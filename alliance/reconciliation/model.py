@@ -15,7 +15,7 @@ DIFFERENCES_KEPT = 100
 
 
 class Reconciliation(Base):
-    """One reconciliation; its id is that of the job that it is.
+    """One reconciliation; its id is that of the job that asked for it.
 
     It runs until `finished_at`; `done` of `total` of its `step` is how far it is. `found` figures differ, the first of
     which are `differences`; `outstanding` are as `Outstanding` has them. Amounts in either are text.

@@ -9,9 +9,11 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
+from alliance.reconciliation.commands import begin
 from alliance.reconciliation.model import Outstanding, Reconciliation
 from alliance.reconciliation.queries import outstanding, reconciliations
 from alliance.runtime import Runtime
+from domain.base import new_id
 from domain.events.commands import add_jobs
 from domain.events.model import NewJob
 from domain.ledger.verify import Progress, Proof
@@ -20,19 +22,24 @@ from tests.alliance.support import NOON, House
 from tests.schema.support import client_of, viewer_of
 from tests.server.test_page import shown
 from tests.workers.support import all_jobs, mark_handed_out
-from workers.actor import Actor, work_off
-from workers.actors import all_actors, reconciliation
+from workers import prover
+from workers.actor import work_off
+from workers.actors import all_actors
 from workers.process import Parts
+from workers.prover import keep_proving, prove_next
 
 RECONCILE = all_actors(b"s" * 32)["reconcile"]
 NIGHT = datetime(2019, 1, 1, 5, tzinfo=UTC)
 
 
-async def night(runtime: Runtime, actor: Actor = RECONCILE) -> list[Reconciliation]:
+async def night(runtime: Runtime) -> list[Reconciliation]:
     """One more, and all that there were, the newest first."""
     async with runtime.database.transaction() as session:
         await add_jobs(session, [NewJob("reconcile", {"as_of": NIGHT.isoformat()}, queue="bulk")])
-    await work_off(runtime, actor, await mark_handed_out(runtime.database))
+    await work_off(runtime, RECONCILE, await mark_handed_out(runtime.database))
+    assert await all_jobs(runtime.database) == []
+    assert await prove_next(runtime.database)
+    assert not await prove_next(runtime.database)
     async with runtime.database.session() as session:
         return list(await reconciliations(session, 10))
 
@@ -94,38 +101,35 @@ async def test_what_has_not_returned_to_zero_is_named(runtime: Runtime) -> None:
     )
 
 
-async def test_a_reconciliation_that_was_stopped_begins_anew_and_tells_how_far_it_is(
+async def test_a_proof_that_was_stopped_begins_anew_and_tells_how_far_it_is(
     runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reconciliation, "TELL", 0.01)
-    told = asyncio.Event()
+    """While it runs nobody else proves, and it keeps no transaction that what is sealed would have to wait for."""
+    monkeypatch.setattr(prover, "TELL", 0.01)
+    database, stop = runtime.database, asyncio.Event()
 
     async def endless(session: Any, proof: Proof | None = None, progress: Progress = lambda *_: None) -> Proof:
         progress("operations", 7, 9)
-        told.set()
         await asyncio.Event().wait()
         return Proof()
 
-    async def far(running: "asyncio.Task[Any]") -> None:
-        async with asyncio.timeout(60):
-            while True:
-                async with runtime.database.session() as session:
-                    found = list(await reconciliations(session, 10))
-                if found and (found[0].step, found[0].done, found[0].total) == ("operations", 7, 9):
-                    assert found[0].finished_at is None
-                    return
-                await asyncio.sleep(0.01)
+    async def newest() -> Reconciliation:
+        async with database.session() as session:
+            return (await reconciliations(session, 1))[0]
 
+    async with database.transaction() as session:
+        await begin(session, new_id(), NIGHT)
     with monkeypatch.context() as patch:
-        patch.setattr(reconciliation, "verify", endless)
-        running = asyncio.create_task(night(runtime))
-        await told.wait()
-        await far(running)
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-    (job,) = await all_jobs(runtime.database)
-    assert (job.attempts, job.dispatched_at) == (0, None), "it was handed back"
-    await work_off(runtime, RECONCILE, await mark_handed_out(runtime.database))
-    async with runtime.database.session() as session:
-        (row,) = await reconciliations(session, 10)
-    assert (row.id, row.found, row.finished_at is not None) == (job.id, 0, True)
+        patch.setattr(prover, "verify", endless)
+        proving = asyncio.create_task(keep_proving(database, stop))
+        async with asyncio.timeout(60):
+            while (await newest()).step != "operations":  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        row = await newest()
+        assert (row.done, row.total, row.finished_at) == (7, 9, None)
+        assert not await prove_next(database)
+        stop.set()
+        await proving
+    assert await prove_next(database)
+    row = await newest()
+    assert (row.found, row.finished_at is not None) == (0, True)

@@ -11,7 +11,7 @@ from workers.actors.feeds import Feeds
 from workers.actors.holds import lapse, lapse_range
 from workers.actors.messages import PATIENCE, notify, send
 from workers.actors.notices import notices, notices_range
-from workers.actors.reconciliation import TIME_LIMIT, reconcile
+from workers.actors.reconciliation import reconcile
 from workers.actors.reminders import remind, remind_range, tell
 from workers.actors.retention import forget_keys
 from workers.actors.room import room
@@ -44,7 +44,7 @@ def all_actors(
         Actor("notices_range", notices_range),
         Actor("notify", notify(), batch=200),
         Actor("send", send(notifiers), batch=20, policy=PATIENCE),
-        Actor("reconcile", reconcile, time_limit=TIME_LIMIT),
+        Actor("reconcile", reconcile),
         Actor("remind", remind),
         Actor("remind_range", remind_range),
         Actor("room", room),
