@@ -28,8 +28,9 @@ MemberAsk = tuple[str, MemberRef]
 class House:
     """What all calls of a process share: the runtime, the secret of fingerprints, and the loaders of the hot path."""
 
-    def __init__(self, runtime: Runtime, fingerprint_secret: bytes) -> None:
+    def __init__(self, runtime: Runtime, fingerprint_secret: bytes, *, webhook_private: bool = False) -> None:
         self.runtime = runtime
+        self.webhook_private = webhook_private
         self.fingerprint_secret = fingerprint_secret
         self.resolve: Gatherer[MemberAsk, Resolved] = Gatherer(self._resolve)
         self.wallets: Gatherer[WalletKey, list[WalletFigures]] = Gatherer(self._wallets)

@@ -72,7 +72,8 @@ def told(catalogue: Catalogue, one: Happened, merchant_id: UUID | None) -> dict[
                 if not foreign or catalogue.currencies[code].merchant_id == merchant_id
             ]
         elif what is Is.MERCHANT:
-            data[name] = _code(catalogue, kept)
+            if (code := _code(catalogue, kept)) is not None:
+                data[name] = code
         elif what is Is.MERCHANTS:
             data[name] = [_code(catalogue, party) for party in kept]
         else:

@@ -14,6 +14,7 @@ class Settings(Protocol):
 
     graphiql: bool
     max_body_bytes: int
+    webhook_private: bool
 
     def secret(self, name: str, /) -> bytes:
         """A secret by name."""
@@ -24,7 +25,7 @@ def graphql_app(runtime: Runtime, verifier: Verifier, settings: Settings) -> Gra
     """An ASGI application that answers GraphQL over HTTP."""
     return GraphQLView(
         build_schema(),
-        House(runtime, settings.secret("fingerprint")),
+        House(runtime, settings.secret("fingerprint"), webhook_private=settings.webhook_private),
         verifier,
         graphiql=settings.graphiql,
         max_body_bytes=settings.max_body_bytes,

@@ -8,6 +8,7 @@ from alliance.clearing.model import ObligationKind
 from alliance.disputes.model import ObjectionReason
 from alliance.settlement.model import CycleStatus, PaymentStatus
 from domain.contacts.model import ContactChannel, Purpose
+from domain.events.kinds import EventKind
 from domain.ledger.model import HoldStatus, OperationKind
 from domain.members.model import MemberStatus
 
@@ -65,6 +66,7 @@ for shared, about in (
     (OperationKind, "What a business event was."),
     (Purpose, "SERVICE: about what the member has or did. MARKETING: what they might buy."),
     (ContactChannel, "By what a member is written to."),
+    (EventKind, "What happened; docs/events.md says which data each kind has."),
     (MemberStatus, "Only an ACTIVE member moves points."),
 ):
     strawberry.enum(shared, description=about)

@@ -11,8 +11,6 @@ from resolvers.pages import encode_cursor, window
 from schema.node import Info, PageInfo
 from schema.scalars import JSON
 
-strawberry.enum(EventKind, description="What happened; docs/events.md says which data each kind has.")
-
 
 @strawberry.type(description="Something that happened. Its data carry ids and figures, nothing personal.")
 class Event:

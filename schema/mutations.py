@@ -125,6 +125,7 @@ from schema.refusals import (
 from schema.righting import RightMutations
 from schema.settling import SettlingMutations
 from schema.stored_value import Refunded, RefundStoredValueInput, ToppedUp, TopUpInput
+from schema.webhooks import WebhookMutations
 
 _Still = MemberNotActive | HolderStopped
 
@@ -281,6 +282,7 @@ class Mutation(
     DisputeMutations,
     FreezingMutations,
     RightMutations,
+    WebhookMutations,
 ):
     """What can be done."""
 

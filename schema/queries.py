@@ -27,6 +27,7 @@ from resolvers import (
     rings,
     stored_value,
     wallets,
+    webhooks,
 )
 from resolvers import viewer as access
 from resolvers.agreements import AGREEMENT_SHAPE
@@ -60,6 +61,7 @@ from schema.scalars import CurrencyCode, LogIndex
 from schema.settlement import SettlementCycle
 from schema.stored_value import Deposit
 from schema.wallets import Wallet
+from schema.webhooks import Webhook, WebhookQueries
 
 MAX_NODES = 100
 
@@ -157,6 +159,9 @@ async def fetch(info: Info, global_id: str) -> Node | None:
             case "AccrualRun" if RUNS.allows(context.signed_in):
                 run = await accruals.by_global_id(context, global_id)
                 return None if run is None else AccrualRun.of(run)
+            case "Webhook" if access.Scope.EVENTS_READ in context.signed_in.scopes:
+                webhook = await webhooks.load(context, *ids.decode_as("Webhook", global_id, 1))
+                return None if webhook is None else Webhook.of(webhook)
             case "Merchant" if text in catalogue.merchants:
                 return Merchant.of(catalogue.merchants[text])
             case "PointsCurrency" if text in catalogue.currencies:
@@ -204,6 +209,7 @@ class Query(
     EventQueries,
     ContactQueries,
     ReconciliationQueries,
+    WebhookQueries,
 ):
     """What can be read."""
 

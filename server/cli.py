@@ -33,6 +33,7 @@ from server.commands import (
     statement,
     subsidies,
     up,
+    webhooks,
 )
 from server.commands.common import DONE, NO, UNAVAILABLE, Failure
 
@@ -79,6 +80,7 @@ app.add_typer(runs.runs, name="runs")
 app.add_typer(notices.notice, name="notice")
 app.add_typer(rights.right, name="right")
 app.add_typer(notify.notify, name="notify")
+app.add_typer(webhooks.webhook, name="webhook")
 app.command()(bench.bench)
 
 

@@ -19,7 +19,8 @@ from starlette.responses import Response
 from domain.ledger.engine import PostingEngine
 
 PATHS = frozenset({"/graphql", "/oauth/token", "/ingest/purchases", "/healthz", "/readyz", "/metrics", "/log/keys"}) | {
-    "/obligations.csv"
+    "/obligations.csv",
+    "/events",
 }
 FILES = re.compile(r"/(?:wallets/[^/]+/(statement\.csv)|statements/\d+/[^/]+)")
 METHODS = frozenset({"GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "QUERY"})

@@ -19,6 +19,7 @@ from starlette.routing import Route
 from alliance.proofs.queries import unsealed
 from alliance.reconciliation.model import Reconciliation
 from alliance.reconciliation.queries import last_finished
+from alliance.webhooks.queries import Standing, standing
 from domain.events.model import QueueState
 from domain.events.queries import last_runs, queue_state
 from server.metrics import MEDIA_TYPE, EngineCollector
@@ -89,7 +90,7 @@ class _Standing:
         return JSONResponse({"ready": not missing, "role": self._role} | missing, 503 if missing else 200)
 
     async def metrics(self, _: Request) -> Response:
-        """GET /metrics: those of the process, and by the relay and the scheduler what their tables hold."""
+        """GET /metrics: those of the process, and what the role's tables hold."""
         try:
             async with asyncio.timeout(READY_SECONDS):
                 await self._look()
@@ -99,7 +100,10 @@ class _Standing:
         return Response(await asyncio.to_thread(generate_latest, telemetry.REGISTRY), media_type=MEDIA_TYPE)
 
     async def _look(self) -> None:
-        if self._role == "relay":
+        if self._role == "worker":
+            async with self._parts.database.reader() as session:
+                self._table.families = _of_webhooks(await standing(session))
+        elif self._role == "relay":
             async with self._parts.database.reader() as session:
                 self._table.families = _of_jobs(await queue_state(session))
         elif self._role == "scheduler":
@@ -118,6 +122,17 @@ class _Standing:
                 GaugeMetricFamily("tessera_unsealed_seconds", "How long the oldest of them waits.", value=seconds),
                 *_of_books(books),
             ]
+
+
+def _of_webhooks(now: Standing) -> list[Metric]:
+    webhooks = GaugeMetricFamily("tessera_webhooks", "Webhooks, by status.", labels=["status"])
+    webhooks.add_metric(["enabled"], now.enabled)
+    webhooks.add_metric(["disabled"], now.disabled)
+    return [
+        webhooks,
+        GaugeMetricFamily("tessera_webhook_pending", "Deliveries that wait.", value=now.pending),
+        GaugeMetricFamily("tessera_webhook_oldest_seconds", "How long the oldest of them does.", value=now.oldest),
+    ]
 
 
 def _of_jobs(states: list[QueueState]) -> list[Metric]:

@@ -125,6 +125,10 @@ class Settings(BaseSettings):
         description="Secret of the HMAC by which a repeated idempotency key is compared, at least 32 characters; left "
         "out, one is made and kept under `home/keys`. Must be the same for every API process and never change.",
     )
+    webhook_private: bool = Field(
+        default=False,
+        description="For development: webhooks may also go to private addresses, to any port, and by http.",
+    )
     log_name: str = Field(
         default="tessera.local/log",
         pattern=r"^[^\s+]+$",

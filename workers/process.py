@@ -62,6 +62,10 @@ class Settings(Protocol):
     def feed_poll(self) -> float:
         """Seconds between looks into the folders of feeds."""
 
+    @property
+    def webhook_private(self) -> bool:
+        """Whether webhooks may go anywhere: for development."""
+
     def secret(self, name: Literal["fingerprint"]) -> bytes:
         """The secret by which a repeated idempotency key is compared."""
 

@@ -45,6 +45,13 @@ _ahead = Gauge(
     "How far the scheduler's clock is ahead of the database's. A minute apart, nothing is started.",
     registry=REGISTRY,
 )
+_deliveries = Counter(
+    "tessera_webhook_attempts", "Attempts at webhook deliveries, by what came of them.", ("outcome",), registry=REGISTRY
+)
+_delivery = Histogram(
+    "tessera_webhook_attempt_seconds", "How long an endpoint took to answer.", buckets=_SECONDS, registry=REGISTRY
+)
+_disabled = Counter("tessera_webhooks_given_up", "Webhooks disabled for failing.", registry=REGISTRY)
 
 _tracer = trace.get_tracer("tessera.workers")
 
@@ -79,6 +86,17 @@ def message(channel: str, result: str) -> None:
 def clock_is_ahead(by: timedelta) -> None:
     """Show what the scheduler's clock was last found to be ahead of the database's by."""
     _ahead.set(by.total_seconds())
+
+
+def delivered(outcome: str, seconds: float) -> None:
+    """Count an attempt at a webhook delivery."""
+    _deliveries.labels(outcome.lower()).inc()
+    _delivery.observe(seconds)
+
+
+def disabled() -> None:
+    """Count a webhook that was given up."""
+    _disabled.inc()
 
 
 @contextmanager

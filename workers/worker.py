@@ -17,6 +17,7 @@ from alliance.runtime import Runtime
 from workers.actor import Actor, put_off, work_off
 from workers.actors import Known, all_actors
 from workers.broker import JOBS, QUEUES, make_broker
+from workers.courier import Write, deliver
 from workers.process import Page, Parts, Settings, no_page, required, run_until_stopped
 from workers.prover import keep_proving
 
@@ -29,8 +30,8 @@ IDLE = 250
 UNKNOWN_AGAIN = timedelta(seconds=10)
 
 
-def run_worker(settings: Settings, page: Page = no_page, known: Known = all_actors) -> None:
-    """Do jobs until SIGTERM or SIGINT."""
+def run_worker(settings: Settings, page: Page = no_page, known: Known = all_actors, write: Write | None = None) -> None:
+    """Do jobs until SIGTERM or SIGINT; and deliver to webhooks, where `write` says how events are told."""
     database_url = required(settings.database_url, "database_url")
     broker = make_broker(required(settings.redis_url, "redis_url"))
     actors = known(settings.secret("fingerprint"))
@@ -42,6 +43,8 @@ def run_worker(settings: Settings, page: Page = no_page, known: Known = all_acto
             tasks.create_task(page(stop, Parts(runtime.database, broker, runtime.engine)))
             tasks.create_task(keep_proving(runtime.database, stop))
             tasks.create_task(work(runtime, broker, stop, actors=actors, threads=threads, grace=grace))
+            if write is not None:
+                tasks.create_task(deliver(runtime, settings, write, stop))
         broker.client.close()
 
     run_until_stopped(serve, settings.stall_seconds)

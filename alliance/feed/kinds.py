@@ -121,6 +121,7 @@ DATA: Mapping[EventKind, Mapping[str, Is]] = MappingProxyType(
         EventKind.CYCLE_STEP: _CYCLE | {"status": Is.TEXT},
         EventKind.STATEMENT_CONFIRMED: _CYCLE | {"merchant": Is.MERCHANT},
         EventKind.LINES_OBJECTED: _CYCLE | {"merchant": Is.MERCHANT, "against": Is.MERCHANT, "lines": Is.NUMBER},
+        EventKind.WEBHOOK_DISABLED: {"webhook": Is.WEBHOOK, "why": Is.TEXT},
     }
 )
 

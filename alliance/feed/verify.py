@@ -10,6 +10,10 @@ CHECKS = {
     "number is that of an event": """
         SELECT n.holder_id, n.event_id::text AS kind, '' AS currency, 1 AS kept, 0 AS proved
         FROM event_number n LEFT JOIN event e ON e.holder_id = n.holder_id AND e.id = n.event_id WHERE e.id IS NULL""",
+    "webhook has not passed the end": """
+        SELECT w.id AS holder_id, 'place' AS kind, '' AS currency, w.place AS kept, e.ends - 1 AS proved
+        FROM webhook w, (SELECT coalesce((SELECT max("index") + 1 FROM log_leaf), 0)
+                         + (SELECT count(*) FROM event_number) AS ends) AS e WHERE w.place >= e.ends""",
     "event before the last numbered one has a number": """
         SELECT e.holder_id, e.id::text AS kind, '' AS currency, 1 AS kept, 0 AS proved
         FROM event e LEFT JOIN event_number n ON n.holder_id = e.holder_id AND n.event_id = e.id

@@ -35,13 +35,14 @@ def worker(home: Home = None, json: Json = False) -> None:
     """Do the jobs that the relay hands out."""
     with servers("tessera worker", redis=True) as settings:
         _begin(settings, "worker", json)
+        from server.events import cloud_event
         from server.feeds import sources_of
         from server.notifiers import notifiers_of
         from workers.actors import all_actors
         from workers.worker import run_worker
 
         known = partial(all_actors, notifiers=notifiers_of(settings), sources=sources_of(settings))
-        run_worker(settings, _page(settings, "worker"), known)
+        run_worker(settings, _page(settings, "worker"), known, cloud_event)
 
 
 def relay(home: Home = None, json: Json = False) -> None:
