@@ -17,6 +17,7 @@ from alliance.file.commands import lock, publish
 from alliance.settlement.model import CYCLE_LOCK, CycleStatus, SettlementCycle
 from domain.errors import InvalidInput
 from domain.events.commands import add_event
+from domain.events.kinds import EventKind
 from domain.programs.model import MerchantRow
 
 
@@ -58,7 +59,8 @@ async def _record(
     step = FreezeStep(merchant_id=merchant.id, seq=seq, kind=kind.value)
     step.who, step.why, step.as_of, step.cycle_id = who, why, as_of, await session.scalar(cycle)
     session.add(step)
-    await add_event(session, merchant.id, f"merchant {kind.lower()}", {"merchant": str(merchant.id)})
+    told = {"merchant": str(merchant.id), "asOf": as_of.isoformat()}
+    await add_event(session, merchant.id, EventKind[f"MERCHANT_{kind}"], told, merchant.id)
     await session.flush()
     await publish(session)
     await session.execute(select(func.pg_advisory_xact_lock(*CYCLE_LOCK)))

@@ -118,6 +118,8 @@ DATA: Mapping[EventKind, Mapping[str, Is]] = MappingProxyType(
             "asOf": Is.TIME,
         },
         EventKind.CAP_ALERT: {"merchant": Is.MERCHANT, "level": Is.NUMBER, "used": Is.MONEY, "cap": Is.MONEY},
+        EventKind.MERCHANT_FROZEN: {"merchant": Is.MERCHANT, "asOf": Is.TIME},
+        EventKind.MERCHANT_RESTORED: {"merchant": Is.MERCHANT, "asOf": Is.TIME},
         EventKind.CYCLE_STEP: _CYCLE | {"status": Is.TEXT},
         EventKind.STATEMENT_CONFIRMED: _CYCLE | {"merchant": Is.MERCHANT},
         EventKind.LINES_OBJECTED: _CYCLE | {"merchant": Is.MERCHANT, "against": Is.MERCHANT, "lines": Is.NUMBER},

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.feed.kinds import FOR_ALL, OF_OPERATION
 from alliance.feed.model import Happened
+from domain.events.kinds import EventKind
 from domain.ledger.model import OperationKind
 from domain.programs.catalogue import Catalogue
 
@@ -89,7 +90,8 @@ async def at(session: AsyncSession, catalogue: Catalogue, positions: Collection[
     if not positions:
         return []
     asked = {"positions": list(positions)}
-    found = [_event(row) for row in await session.execute(_EVENTS, asked)]
+    events = [row for row in await session.execute(_EVENTS, asked) if row.kind in EventKind.__members__]
+    found = [_event(row) for row in events]
     found += [_operation(row, catalogue) for row in await session.execute(_OPERATIONS, asked)]
     return sorted(found, key=lambda one: one.position)
 
