@@ -186,14 +186,14 @@ async def test_a16_each_is_recorded_with_who_and_why(house: House) -> None:
     await restores(house, "fuel")
     async with house.runtime.database.session() as session:
         steps = (await session.scalars(select(FreezeStep).order_by(FreezeStep.seq))).all()
-        events = (await session.scalars(select(Event).where(Event.kind.like("merchant %")).order_by(Event.id))).all()
+        events = (await session.scalars(select(Event).where(Event.kind.like("MERCHANT_%")).order_by(Event.id))).all()
     mine = [step for step in steps if step.merchant_id == house.id("fuel")][-2:]
     assert [(step.kind, step.who, step.why) for step in mine] == [
         ("FROZEN", WHO, "does not pay"),
         ("RESTORED", WHO, "paid"),
     ]
     assert [event.kind for event in events if event.holder_id == house.id("fuel")][-2:] == [
-        "merchant frozen",
-        "merchant restored",
+        "MERCHANT_FROZEN",
+        "MERCHANT_RESTORED",
     ]
     assert isinstance(mine[0].cycle_id, uuid.UUID | None)
