@@ -33,7 +33,10 @@ LONGEST_WAIT = 60.0
 
 
 def cloud_event(catalogue: Catalogue, one: Happened, merchant_id: UUID | None) -> dict[str, Any]:
-    """An event as a merchant is told of it (None: the operator), by CloudEvents 1.0 and its sequence extension."""
+    """An event as a merchant is told of it (None: the operator), by CloudEvents 1.0 and its sequence extension.
+
+    A message that tries a webhook out has no place in the sequence.
+    """
     data = events.told(catalogue, one, merchant_id)
     about = events.subject(one, data)
     return {
@@ -42,7 +45,7 @@ def cloud_event(catalogue: Catalogue, one: Happened, merchant_id: UUID | None) -
         "source": f"/tessera/{catalogue.alliance.code}",
         "type": f"tessera.{one.kind}",
         "time": one.at.isoformat(),
-        "sequence": f"{one.position:020}",
+        **({} if one.position < 0 else {"sequence": f"{one.position:020}"}),
         **({} if about is None else {"subject": about}),
         "datacontenttype": "application/json",
         "data": data,
