@@ -63,8 +63,8 @@ def test_the_commands_that_are_promised_are_there() -> None:
         |report balances|report deposits|report rings|report exposure|report breakage|statement export|statement verify
         |notice list|notice record|right grant|right use|right cancel|right show
         |notify list|notify preview|report rights|jobs reconciliations
-        |webhook create|webhook list|webhook show|webhook update|webhook rotate|webhook enable|webhook delete|webhook test
-        |webhook replay
+        |webhook create|webhook list|webhook show|webhook update|webhook rotate|webhook enable|webhook delete
+        |webhook test|webhook replay
         |jobs list|jobs show|jobs retry|jobs discard|jobs schedule|jobs run
         |jobs undo|runs list|runs show|runs refusals|runs feeds"""
     assert {" ".join(path) for path in COMMANDS} == {name.strip() for name in promised.split("|")}
