@@ -152,9 +152,10 @@ def test_r25_r26_r27_r28_the_ledger_is_the_model(ledger: tuple[Loop, PostingEngi
             expected, done = self.wallets[person].pay("GRO", points, unit, least, self.now)
             return self.agree(pay(person, points, unit, least, as_of=self.now), expected, done)
 
-        @rule(who=st.integers(0, 1), currency=SPENT, points=POINTS, hours=st.integers(1, 99), target=holds)
+        @rule(who=st.integers(0, 2), currency=SPENT, points=POINTS, hours=st.integers(1, 99), target=holds)
         def hold(self, who: int, currency: str, points: int, hours: int) -> Any:
-            person, until = self.people[who], self.now + timedelta(hours=hours)
+            """Also of what is in the pool."""
+            person, until = (*self.people, self.pooled)[who], self.now + timedelta(hours=hours)
             expected, held = self.wallets[person].hold(currency, points, self.now, until)
             answer = self.post(hold(person, points, currency, seconds=hours * 3600, as_of=self.now))
             if isinstance(answer, Refusal):
