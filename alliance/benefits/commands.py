@@ -71,7 +71,6 @@ def grant_request(
     codes: Codes,
     quantity: int | None = None,
     valid_from: datetime | None = None,
-    package: str | None = None,
 ) -> GrantRight:
     """Let a member use a benefit of `call.at`: as often as its file says, unless `quantity` does.
 
@@ -95,7 +94,6 @@ def grant_request(
         aside=set_aside(prices, benefit.cost),
         own_cost=benefit.cost,
         codes=codes,
-        package=package,
         riders=going([call.at], None if call.dry_run else call.as_of, ("merchant",)),
     )
 

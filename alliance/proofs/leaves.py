@@ -146,7 +146,7 @@ SLIDE = Proved(
 RIGHT = Proved(
     "member_right",
     "rights",
-    "holder_id id grantor_id kind currency quantity valid_from expires_at? granted_at stocked package?",
+    "holder_id id grantor_id kind currency quantity valid_from expires_at? granted_at stocked",
     "holder_id id",
     since=5,
     plain=False,

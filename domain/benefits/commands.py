@@ -48,8 +48,7 @@ class GrantRight(AtMerchant):
     """Let a member use a benefit of `merchant_id` `quantity` times, until `expires_at` (None: ever).
 
     `prices` are what a use costs at each partner, by the agreements of this moment; `at` all places where it is used.
-    `aside` is what a use may cost at the most, `own_cost` what it does at the grantor's own. `package` says what it
-    comes with.
+    `aside` is what a use may cost at the most, `own_cost` what it does at the grantor's own.
     """
 
     kind: str
@@ -62,7 +61,6 @@ class GrantRight(AtMerchant):
     aside: int
     own_cost: int
     codes: Codes
-    package: str | None = None
 
     def needs(self, needs: Needs) -> None:
         """The grantor's accounts, under its lock, its limits as they are now, and what the member has had."""
@@ -95,7 +93,7 @@ class GrantRight(AtMerchant):
         row = {"holder_id": self.holder_id, "id": right_id, "operation_id": effect.operation["id"]}
         row |= {"grantor_id": self.merchant_id, "kind": self.kind, "currency": self.currency}
         row |= {"quantity": self.quantity, "remaining": self.quantity, "granted_at": self.as_of}
-        row |= {"valid_from": self.valid_from, "expires_at": self.expires_at, "package": self.package}
+        row |= {"valid_from": self.valid_from, "expires_at": self.expires_at}
         row |= {"at": sorted(map(str, self.at)), "prices": [price.to_json() for price in self.prices]}
         row |= {"cost": cost, "own_cost": self.own_cost, "stocked": stocked}
         row |= {"code_hash": self.codes.hashed(self.codes.of(right_id))}

@@ -40,8 +40,7 @@ class Right(Base):
     Of them `remaining` are left, `booked` of these set aside; `cancelled` and `expired` went unused. `prices` are what
     a use at each partner costs, by the agreements of the moment of the grant; `at` are all merchants where it may be
     used. A use sets `cost` of the grantor's budget aside (null: there is none), and takes `own_cost` of it where it is
-    the grantor's own. `stocked`: it came out of a stock, and goes back there unused. `package` is what it came with,
-    where it came with something: `tier:gold`.
+    the grantor's own. `stocked`: it came out of a stock, and goes back there unused.
     """
 
     __tablename__ = "member_right"
@@ -69,7 +68,6 @@ class Right(Base):
     cost: Mapped[int | None]
     own_cost: Mapped[int]
     stocked: Mapped[bool]
-    package: Mapped[str | None]
     code_hash: Mapped[bytes] = mapped_column(LargeBinary)
     remaining: Mapped[int]
     booked: Mapped[int] = mapped_column(server_default=text("0"))

@@ -37,7 +37,6 @@ def upgrade() -> None:
         sa.Column("cost", sa.BigInteger(), nullable=True),
         sa.Column("own_cost", sa.BigInteger(), nullable=False),
         sa.Column("stocked", sa.Boolean(), nullable=False),
-        sa.Column("package", sa.Text(), nullable=True),
         sa.Column("code_hash", sa.LargeBinary(), nullable=False),
         sa.Column("remaining", sa.BigInteger(), nullable=False),
         sa.Column("booked", sa.BigInteger(), server_default=sa.text("0"), nullable=False),

@@ -40,7 +40,7 @@ class Rights:
 
     async def grant(self, member: UUID, kind: str = "car_wash", at: str = "grocer", **named: Any) -> Right:
         """Grant one, and read it."""
-        own = {name: named.pop(name) for name in ("quantity", "valid_from", "package") if name in named}
+        own = {name: named.pop(name) for name in ("quantity", "valid_from") if name in named}
         request = grant_request(
             self.house.runtime, self.call(at, **named), member_id=member, kind=kind, codes=CODES, **own
         )
