@@ -12,7 +12,8 @@ import alliance.proofs.model
 import alliance.reconciliation.model
 import alliance.settlement.model
 import alliance.statements.model
-import alliance.subsidies.model  # noqa: F401
+import alliance.subsidies.model
+import alliance.webhooks.model  # noqa: F401
 import domain.benefits.model
 import domain.contacts.model
 import domain.events.model

@@ -1,7 +1,7 @@
 """A small alliance at work: short ways to earn, spend and exchange in the sample alliance, and to read what is owed."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -9,9 +9,10 @@ from typing import Any
 
 from sqlalchemy import insert, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.agreements.book import AgreementBook, AgreementVersion
-from alliance.agreements.model import AgreementVersionRow
+from alliance.agreements.model import AgreementRow, AgreementVersionRow
 from alliance.clearing.commands import earn_request, redeem_request, reverse_request
 from alliance.clearing.model import Obligation
 from alliance.exchange.commands import exchange_request, quote_request
@@ -26,10 +27,35 @@ from domain.ledger.model import Lot
 from domain.ledger.request import Key, Posted
 from domain.members.model import Member
 from domain.money import unscaled
+from domain.programs.model import MerchantRow
 
 NOON = datetime(2017, 6, 1, 16, tzinfo=UTC)
 CLIENT = uuid.UUID(int=7)
 WHO = uuid.UUID(int=8)
+
+
+async def agreed(
+    session: AsyncSession, pairs: Iterable[tuple[uuid.UUID, uuid.UUID]]
+) -> dict[tuple[uuid.UUID, uuid.UUID], uuid.UUID]:
+    """The agreement of each pair, of nothing in particular, where there was none; who is no merchant becomes one."""
+    ordered = {(a, b): (min(a, b), max(a, b)) for a, b in pairs}
+    parties = sorted({party for pair in ordered.values() for party in pair})
+    house = {"name": "House", "jurisdiction": "US", "timezone": "UTC", "settings": {}, "settlement": {}}
+    merchants = [house | {"id": party, "code": f"house-{party}"} for party in parties]
+    await session.execute(upsert(MerchantRow).on_conflict_do_nothing(), merchants)
+    columns = [{"merchant_a": a, "merchant_b": b} for a, b in sorted(set(ordered.values()))]
+    await session.execute(upsert(AgreementRow).on_conflict_do_nothing(), columns)
+    rows = await session.execute(select(AgreementRow.merchant_a, AgreementRow.merchant_b, AgreementRow.id))
+    known = {(a, b): id_ for a, b, id_ in rows}
+    version = {
+        "version": 1,
+        "valid_from": datetime(2017, 1, 1, tzinfo=UTC),
+        "status": "IN_FORCE",
+        "terms": {"fees": []},
+    }
+    versions = [version | {"agreement_id": known[pair]} for pair in sorted(set(ordered.values()))]
+    await session.execute(upsert(AgreementVersionRow).on_conflict_do_nothing(), versions)
+    return {pair: known[both] for pair, both in ordered.items()}
 
 
 def key(value: str | None = None) -> Key:

@@ -22,7 +22,7 @@ from alliance.settlement.schedule import advance_due, close_due, open_due
 from domain.base import new_id
 from domain.errors import InvalidInput, NotFound
 from domain.ledger.model import Operation
-from tests.alliance.support import NOON, WHO, House, days
+from tests.alliance.support import NOON, WHO, House, agreed, days
 
 CENT = 10_000
 STEPS = ("issue_statements", "confirm_statement", "net_cycle", "settle_cycle", "record_receipts")
@@ -32,16 +32,16 @@ async def owe(house: House, rows: Sequence[tuple[uuid.UUID, uuid.UUID, int]]) ->
     """Obligations of the open cycle in cents, between parties that need not be merchants of the sample."""
     async with house.runtime.database.transaction() as session:
         cycle = await ensure_open_cycle(session, NOON)
+        pacts = await agreed(session, [(debtor, creditor) for debtor, creditor, _ in rows])
         ids = [new_id() for _ in rows]
         place = {"holder_id": uuid.UUID(int=1), "occurred_at": NOON}
-        operation = place | {"kind": "REDEEM", "merchant_id": uuid.UUID(int=3), "as_of": NOON}
+        operation = place | {"kind": "ADJUST", "merchant_id": uuid.UUID(int=3), "as_of": NOON}
         await session.execute(insert(Operation), [operation | {"id": id_} for id_ in ids])
         row = place | {
             "seq": 0,
             "cycle_id": cycle.id,
             "kind": "FEE",
             "currency": "GRO",
-            "agreement_id": uuid.UUID(int=2),
             "agreement_version": 1,
         }
         await session.execute(
@@ -49,7 +49,7 @@ async def owe(house: House, rows: Sequence[tuple[uuid.UUID, uuid.UUID, int]]) ->
             [
                 row
                 | {"operation_id": id_, "debtor_id": debtor, "creditor_id": creditor, "merchant_id": creditor}
-                | {"points": cents, "amount": cents * CENT}
+                | {"points": cents, "amount": cents * CENT, "agreement_id": pacts[debtor, creditor]}
                 for id_, (debtor, creditor, cents) in zip(ids, rows, strict=True)
             ],
         )

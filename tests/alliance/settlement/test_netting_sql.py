@@ -18,7 +18,7 @@ from alliance.settlement.rules import PairNet, PairTotal, net_pairs, plan_paymen
 from domain.base import new_id
 from domain.ledger.model import Operation
 from tests.alliance.settlement.test_cycles import CENT
-from tests.alliance.support import NOON, House
+from tests.alliance.support import NOON, House, agreed
 
 HALF_CENT = 5_000
 
@@ -38,10 +38,11 @@ async def owe(house: House, lines: list[Owed]) -> None:
     """Write them to the open cycle."""
     async with house.runtime.database.transaction() as session:
         cycle = await ensure_open_cycle(session, NOON)
+        pacts = await agreed(session, [(line.debtor, line.creditor) for line in lines])
         place = {"holder_id": uuid.UUID(int=1), "occurred_at": NOON}
-        operation = place | {"kind": "REDEEM", "merchant_id": uuid.UUID(int=3), "as_of": NOON}
+        operation = place | {"kind": "ADJUST", "merchant_id": uuid.UUID(int=3), "as_of": NOON}
         row = place | {"seq": 0, "cycle_id": cycle.id, "kind": "FEE", "currency": "GRO"}
-        row |= {"agreement_id": uuid.UUID(int=2), "agreement_version": 1}
+        row |= {"agreement_version": 1}
         await session.execute(insert(Operation), [operation | {"id": line.id} for line in lines])
         await session.execute(
             insert(Obligation),
@@ -49,7 +50,7 @@ async def owe(house: House, lines: list[Owed]) -> None:
                 row
                 | {"operation_id": line.id, "debtor_id": line.debtor, "creditor_id": line.creditor}
                 | {"merchant_id": line.creditor, "points": line.amount, "amount": line.amount}
-                | {"reverses": line.reverses}
+                | {"reverses": line.reverses, "agreement_id": pacts[line.debtor, line.creditor]}
                 for line in lines
             ],
         )
