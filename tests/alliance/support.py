@@ -40,19 +40,18 @@ async def agreed(
     """The agreement of each pair, of nothing in particular, where there was none; who is no merchant becomes one."""
     ordered = {(a, b): (min(a, b), max(a, b)) for a, b in pairs}
     parties = sorted({party for pair in ordered.values() for party in pair})
-    house = {"name": "House", "jurisdiction": "US", "timezone": "UTC", "settings": {}, "settlement": {}}
+    columns = (MerchantRow.jurisdiction, MerchantRow.timezone, MerchantRow.settings)
+    like = (await session.execute(select(*columns).where(MerchantRow.code == "grocer"))).mappings().one()
+    house = {**like, "name": "House", "settlement": {"collateral": "0.00", "creditLimit": None}}
     merchants = [house | {"id": party, "code": f"house-{party}"} for party in parties]
     await session.execute(upsert(MerchantRow).on_conflict_do_nothing(), merchants)
-    columns = [{"merchant_a": a, "merchant_b": b} for a, b in sorted(set(ordered.values()))]
-    await session.execute(upsert(AgreementRow).on_conflict_do_nothing(), columns)
+    agreements = [{"merchant_a": a, "merchant_b": b} for a, b in sorted(set(ordered.values()))]
+    await session.execute(upsert(AgreementRow).on_conflict_do_nothing(), agreements)
     rows = await session.execute(select(AgreementRow.merchant_a, AgreementRow.merchant_b, AgreementRow.id))
     known = {(a, b): id_ for a, b, id_ in rows}
-    version = {
-        "version": 1,
-        "valid_from": datetime(2017, 1, 1, tzinfo=UTC),
-        "status": "IN_FORCE",
-        "terms": {"fees": []},
-    }
+    some = (await session.execute(select(AgreementVersionRow.terms).limit(1))).scalar_one()
+    terms = {name: [] for name, term in some.items() if isinstance(term, list)}
+    version = {"version": 1, "valid_from": datetime(2017, 1, 1, tzinfo=UTC), "status": "IN_FORCE", "terms": terms}
     versions = [version | {"agreement_id": known[pair]} for pair in sorted(set(ordered.values()))]
     await session.execute(upsert(AgreementVersionRow).on_conflict_do_nothing(), versions)
     return {pair: known[both] for pair, both in ordered.items()}

@@ -40,7 +40,7 @@ class Sources:
 
         Raises FeedOutOfBounds, OSError.
         """
-        files, folder = self._system(url), self._path(url)
+        folder, files = self._path(url), self._system(url)
         files.invalidate_cache()
         found = {posixpath.basename(one["name"]): one for one in files.ls(folder, detail=True) if one["type"] == "file"}
         return [
@@ -51,10 +51,10 @@ class Sources:
 
     def stamp(self, url: str, name: str) -> str:
         """What a file is now. Raises FeedOutOfBounds, FileChanged if it is gone, OSError."""
-        files = self._system(url)
+        path, files = self._path(url, name), self._system(url)
         files.invalidate_cache()
         try:
-            return _stamp(files.info(self._path(url, name)))
+            return _stamp(files.info(path))
         except FileNotFoundError:
             raise FileChanged(path=(name,)) from None
 

@@ -354,6 +354,7 @@ TAMPERINGS = {
         "operation is as it was sealed",
         "position is what is owed and reserved",
         "a price is its agreement's",
+        "an obligation names a version that counted",
     },
     "DELETE FROM obligation": {
         "operation is as it was sealed",
