@@ -17,7 +17,7 @@ from starlette.routing import Route
 from strawberry.asgi import GraphQL
 from strawberry.extensions import ParserCache, ValidationCache
 
-from alliance.runtime import Runtime
+from alliance.runtime import Runtime, collect_rarely
 from benchmarks import constants
 from benchmarks.conventional import Shop
 from domain.ledger.request import Posted
@@ -30,7 +30,7 @@ from schema.mutations import EarnResult
 from schema.node import Info
 from schema.queries import Query
 from server.access.tokens import TokenVerifier
-from server.asgi import BACKLOG, tune_collection
+from server.asgi import BACKLOG
 from server.settings import Settings, get_settings
 
 NOTHING = Posted(UUID(int=1), UUID(int=2), "EARN", 10, [{"rule": "base", "version": 1, "points": 10}])
@@ -101,7 +101,7 @@ def application(name: str, settings: Settings) -> Starlette:
             else:
                 graphql = _view(settings, runtime, mutations[name](runtime))
             app.router.routes[:] = [Route("/graphql", graphql)]
-            tune_collection()
+            collect_rarely()
             yield
 
     return Starlette(lifespan=lifespan)

@@ -12,7 +12,7 @@ import uvloop
 
 from alliance.proofs import commands as log
 from alliance.proofs.notes import PrivateKey
-from alliance.runtime import Runtime
+from alliance.runtime import Runtime, collect_rarely
 from benchmarks import load
 from benchmarks.ledger.site import BATCH, Plan, connected, opened, purchases
 from benchmarks.outcome import Outcome, Result, middle, ratio
@@ -37,6 +37,7 @@ def bench_seal(plan: Plan) -> Outcome:
 
 
 async def _measure(settings: Settings, plan: Plan) -> Outcome:
+    collect_rarely()  # as the processes that post and seal do
     database_url = settings.database_url or ""
     await prepare(database_url, plan.few)
     async with opened(database_url) as (runtime, members):

@@ -1,7 +1,6 @@
 """The API process: one ASGI application of GraphQL, tokens, feeds, health and metrics, and the server that runs it."""
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,7 +13,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from alliance.proofs.queries import public_keys
-from alliance.runtime import Runtime
+from alliance.runtime import Runtime, collect_rarely
 from schema.app import graphql_app
 from server.access.endpoint import TokenEndpoint
 from server.access.tokens import TokenVerifier
@@ -64,23 +63,12 @@ def create_app(settings: Settings) -> Starlette:
         async with Runtime.open(settings.database_url or "") as runtime:
             metrics.watch(runtime.engine)
             app.router.routes[:] = _routes(runtime, metrics, settings)
-            tune_collection()
+            collect_rarely()
             log.info("the API serves", address=f"http://{settings.host}:{settings.port}")
             yield
 
     middleware = Middleware(RequestMiddleware, metrics=metrics, traced=settings.otlp_endpoint is not None)
     return Starlette(lifespan=lifespan, middleware=[middleware])
-
-
-def tune_collection() -> None:
-    """Let the garbage collector look at what calls leave behind, and at nothing else.
-
-    What has been built by now lives until the end. And while a call waits for its batch, it is not garbage: with the
-    interpreter's thresholds (700 objects) a call was looked at so often that it cost a fifth of its time.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
 
 
 def _routes(runtime: Runtime, metrics: Metrics, settings: Settings) -> list[BaseRoute]:

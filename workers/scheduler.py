@@ -17,6 +17,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.accrual.model import FeedRow
+from alliance.runtime import collect_rarely
 from domain.database import Database
 from domain.events.commands import add_job, start_run
 from domain.programs.model import AllianceRow, MerchantRow
@@ -77,6 +78,7 @@ def run_scheduler(settings: Settings, page: Page = no_page) -> None:
 
     async def serve(stop: asyncio.Event) -> None:
         database = Database(database_url, pool_size=2)
+        collect_rarely()
         try:
             async with asyncio.TaskGroup() as tasks:
                 looks = timedelta(seconds=settings.feed_poll)

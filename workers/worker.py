@@ -13,7 +13,7 @@ import redis
 import structlog
 from dramatiq.brokers.redis import RedisBroker
 
-from alliance.runtime import Runtime
+from alliance.runtime import Runtime, collect_rarely
 from workers.actor import Actor, put_off, work_off
 from workers.actors import Known, all_actors
 from workers.broker import JOBS, QUEUES, make_broker
@@ -40,6 +40,7 @@ def run_worker(settings: Settings, page: Page = no_page, known: Known = all_acto
         threads, grace = settings.worker_threads, settings.shutdown_seconds
         # Each message keeps a connection while it holds its jobs, and may need another to do them.
         async with Runtime.open(database_url, pool_size=2 * threads) as runtime, asyncio.TaskGroup() as tasks:
+            collect_rarely()
             tasks.create_task(page(stop, Parts(runtime.database, broker, runtime.engine)))
             tasks.create_task(keep_proving(runtime.database, stop))
             tasks.create_task(work(runtime, broker, stop, actors=actors, threads=threads, grace=grace))

@@ -10,14 +10,13 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from alliance.runtime import Runtime
+from alliance.runtime import Runtime, collect_rarely
 from benchmarks.ledger.filling import add_members, fill
 from benchmarks.ledger.site import BATCH, Site, connected, opened, purchases, timed
 from benchmarks.outcome import Outcome, Result, middle, ratio
 from domain.ledger.commands import Earn
 from domain.ledger.model import IdempotencyKey, Lot
 from domain.ledger.request import Books, Posted
-from server.asgi import tune_collection
 
 
 @dataclass(slots=True)
@@ -95,7 +94,7 @@ async def _warm(runtime: Runtime, members: Sequence[UUID]) -> None:
     """Plans are made, and what is in memory by now stays."""
     for _ in range(8):
         await _post(runtime, purchases(runtime, _some(members)))
-    tune_collection()
+    collect_rarely()
 
 
 async def _post(runtime: Runtime, requests: Sequence[Earn]) -> float:

@@ -14,7 +14,7 @@ import asyncpg
 import msgspec
 import uvloop
 
-from alliance.runtime import Runtime
+from alliance.runtime import Runtime, collect_rarely
 from benchmarks.ledger.filling import add_members, fill
 from benchmarks.ledger.site import Site, connected, timed
 from benchmarks.outcome import Outcome, Result
@@ -23,7 +23,6 @@ from domain.base import new_id
 from domain.database import Database
 from domain.events.model import HeldJob
 from domain.ledger.due import cut_due_holders
-from server.asgi import tune_collection
 from workers.actors.expiry import HOLDERS_A_JOB, WALLETS_AT_ONCE, expire_range
 
 LOTS = 3
@@ -136,7 +135,7 @@ async def _finish(process: Process) -> Done:
 
 async def _work(shift: Shift) -> Done:
     async with Runtime.open(shift.database_url) as runtime:
-        tune_collection()
+        collect_rarely()
         print(flush=True)
         sys.stdin.readline()
         for args in shift.ranges:
