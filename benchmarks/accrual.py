@@ -26,7 +26,7 @@ from resolvers.viewer import Viewer
 from schema.enums import Channel
 from server.settings import Settings
 
-ROWS_A_SECOND = 8000
+ROWS_A_SECOND = 20_000
 FEW = 16
 """Transactions that the baseline has open at a time; of its rows it does one in so many."""
 
