@@ -81,7 +81,8 @@ class Up:
 
 def runs(process: psutil.Process) -> bool:
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        # One whose threads have not all ended still holds its files, and its locks.
+        return process.is_running() and (process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1)
     except psutil.NoSuchProcess:
         return False
 
@@ -156,7 +157,9 @@ def test_what_dies_comes_back(up: Up) -> None:
     until(lambda: up.programs().get("postgres", database) != database)
     until(lambda: up.http.get("/readyz").status_code == 200)
     assert up.graphql("{ alliance { code } }", token) == {"data": {"alliance": {"code": "demo"}}}
-    dead = [up.programs()[name] for name in ("api", "worker", "valkey-server")]
+    until(up.all_up)
+    found = up.programs()
+    dead = [found[name] for name in ("api", "worker", "valkey-server")]
     for process in dead:
         process.kill()
     until(lambda: up.all_up() and not set(dead) & set(up.programs().values()))
