@@ -27,6 +27,7 @@ from schema.enums import Channel
 from server.settings import Settings
 
 ROWS_A_SECOND = 20_000
+"""Rows of a file for each second that is asked for: enough for several parts, so that two workers have work."""
 FEW = 16
 """Transactions that the baseline has open at a time; of its rows it does one in so many."""
 

@@ -22,6 +22,9 @@ MEMBER_NUMBER = "urn:tessera:token-type:member-number"
 IDENTIFIER = "urn:tessera:token-type:identifier:"
 """Before the identifier's type, such as CARD; its issuer, where the type does not tell, is `subject_issuer`."""
 
+WITHHELD = frozenset({Scope.POINTS_SPEND, Scope.POINTS_TRANSFER, Scope.POINTS_EXCHANGE, Scope.IDENTIFIERS_READ})
+"""What a member's token is good for only where the merchant's own is."""
+
 
 def actor_of(verifier: Verifier, form: Mapping[str, str]) -> Viewer | None:
     """Who acts by the actor token of this form, if it has one. Raises OAuthError if it is no good."""
@@ -47,19 +50,18 @@ class MemberExchange:
 
         One that never joined the actor's merchant is as one that is not there.
         """
-        if actor.kind != "merchant" or Scope.MEMBERS_SIGN_IN not in actor.scopes:
+        if actor.merchant_id is None or Scope.MEMBERS_SIGN_IN not in actor.scopes:
             raise OAuthError("unauthorized_client", f"this is for merchants' clients with {Scope.MEMBERS_SIGN_IN}")
         if form.get("requested_token_type", ACCESS_TOKEN) != ACCESS_TOKEN:
             raise OAuthError("invalid_request", f"requested_token_type can only be {ACCESS_TOKEN}")
         scopes = _narrowed(actor, form.get("scope"))
-        member_id = await self._found(actor, _subject(form))
+        member_id = await self._found(actor.merchant_id, _subject(form))
         return Viewer("member", actor.client_id, member_id, None, member_id, scopes)
 
-    async def _found(self, actor: Viewer, ref: MemberRef) -> uuid.UUID:
+    async def _found(self, merchant_id: uuid.UUID, ref: MemberRef) -> uuid.UUID:
         catalogue = self._catalogue()
-        merchant = next((one.code for one in catalogue.merchants.values() if one.id == actor.merchant_id), "")
         async with self._database.session() as session:
-            [found] = await resolve(session, catalogue, [(merchant, ref)])
+            [found] = await resolve(session, catalogue, [(catalogue.merchants_by_id[merchant_id].code, ref)])
             if isinstance(found, Refusal) or not found.joined:
                 raise OAuthError("invalid_request", "subject_token: no member of this merchant is known by it")
             member = await session.get_one(Member, found.member_id)
@@ -81,8 +83,8 @@ def _subject(form: Mapping[str, str]) -> MemberRef:
 
 
 def _narrowed(actor: Viewer, asked: str | None) -> frozenset[str]:
-    """What was asked for, or else what members may; never to spend or see what the actor itself may not."""
-    withheld = {Scope.POINTS_SPEND, Scope.IDENTIFIERS_READ} - actor.scopes
+    """What was asked for, or else what members may; never to move or see what the actor itself may not."""
+    withheld = WITHHELD - actor.scopes
     if asked is None:
         return DEFAULT_SCOPES["member"] - withheld
     scopes = frozenset(asked.split())

@@ -83,7 +83,7 @@ async def test_by_card_by_telephone_and_by_number(
             ann.member_id,
             None,
         )
-        assert viewer.scopes == DEFAULT_SCOPES["member"] - {Scope.IDENTIFIERS_READ}
+        assert viewer.scopes == DEFAULT_SCOPES["member"] - {Scope.IDENTIFIERS_READ, Scope.POINTS_TRANSFER}
 
 
 async def test_by_secret(runtime: Runtime, exchange: Exchange, ann: Enrolled) -> None:
@@ -117,7 +117,7 @@ async def test_scopes_are_narrowed_and_never_wider_than_the_merchants(
         "scope"
     ] == "points:read points:spend"
     assert Scope.IDENTIFIERS_READ in (await exchange(sees, **card())).json()["scope"].split()
-    for scope in ("identifiers:read", "points:earn", "clock", " "):
+    for scope in ("identifiers:read", "points:transfer", "points:earn", "clock", " "):
         answer = await exchange(spends, scope=scope, **card())
         assert (answer.status_code, answer.json()["error"]) == (400, "invalid_scope"), scope
 
