@@ -18,5 +18,5 @@ def test_a_short_run_measures_everything() -> None:
     assert results["workers"]["jobs"] == 600
     assert 0 < results["quiet"]["p50_ms"] <= results["quiet"]["p99_ms"]
     assert results["quiet"]["idle_percent_of_a_core"] >= 0
-    assert results["accrual"]["purchases"] == 2000
+    assert results["accrual"]["purchases"] == results["accrual_two"]["purchases"] >= 2000
     assert told["ratios"].keys() == {"workers_vs_dramatiq_noop", "accrual_vs_orm", "accrual_two_vs_one"}
