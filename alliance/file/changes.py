@@ -7,6 +7,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from alliance.file.agreement import Agreement
+from alliance.file.members import Members
 from alliance.file.model import AllianceDocument, CurrencyTerms, Merchant
 from alliance.file.round_trips import round_trips
 from alliance.file.soundness import breaches, versions_in
@@ -14,7 +15,18 @@ from alliance.file.values import Document
 
 Action = Literal["create", "update", "supersede", "unchanged", "refuse"]
 Kind = Literal[
-    "alliance", "identifier", "merchant", "store", "currency", "policy", "rule", "agreement", "feed", "benefit"
+    "alliance",
+    "identifier",
+    "merchant",
+    "store",
+    "currency",
+    "policy",
+    "rule",
+    "agreement",
+    "feed",
+    "benefit",
+    "members",
+    "attribute",
 ]
 
 ROUND_TRIPS = 10
@@ -26,6 +38,7 @@ FIXED: Mapping[Kind, frozenset[str]] = {
     "merchant": frozenset({"timezone"}),
     "currency": frozenset({"merchant", "kind", "scale"}),
     "feed": frozenset({"merchant"}),
+    "attribute": frozenset({"merchant", "type", "personal", "find"}),
 }
 
 
@@ -221,7 +234,18 @@ def lay_out(document: AllianceDocument) -> Entries:
         key, body = tuple(sorted(part.merchants)), part.dump("merchants", "version")
         entries.append(Entry("agreement", key, body, part, part.version, part.from_, part.to, alliance.timezone))
     entries += [Entry("feed", (part.code,), part.dump(), part) for part in document.feeds]
+    if document.members is not None:
+        entries += _members_entries(document.members)
     return {(entry.kind, entry.key, entry.version): entry for entry in entries}
+
+
+def _members_entries(members: Members) -> Iterator[Entry]:
+    """A key that is a list is its items, each by its own kind; what other keys say is of kind `members`."""
+    yield from (Entry("attribute", (part.code,), part.dump("code"), part) for part in members.attributes)
+    for name in Members.model_fields:
+        part = getattr(members, name)
+        if isinstance(part, Document):
+            yield Entry("members", (name,), part.dump(), part)
 
 
 def _merchant_entries(merchant: Merchant, zone: str) -> Iterator[Entry]:

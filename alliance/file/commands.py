@@ -25,6 +25,7 @@ from domain.programs.model import (
     CurrencyRow,
     EarningRuleRow,
     IdentifierTypeRow,
+    MemberTermsRow,
     MerchantRow,
     StoreRow,
 )
@@ -86,6 +87,7 @@ async def _write(session: AsyncSession, made: Plan, as_of: datetime, who: uuid.U
     await _currencies(session, entries["currency"], merchants)
     await _policies(session, entries["policy"], ended["policy"])
     await _rules(session, entries["rule"], ended["rule"], merchants)
+    await _upsert(session, MemberTermsRow, "part code", [row for row in map(_member_terms, made.entries) if row])
     await _upsert(session, FeedRow, "code", [_feed(entry, merchants) for entry in entries["feed"]])
     operator = (await session.scalars(select(AllianceRow.id))).one()
     act = Act(operator, who or operator, why, as_of)
@@ -130,6 +132,17 @@ def _feed(entry: Entry, merchants: dict[str, uuid.UUID]) -> dict[str, Any]:
     return {"id": new_id(), "code": body["code"], "merchant_id": merchants[body["merchant"]]} | {
         "definition": _without(body, "code", "merchant")
     }
+
+
+def _member_terms(entry: Entry) -> dict[str, Any] | None:
+    """The row of what the section `members` says; None for what is said elsewhere."""
+    match entry.kind:
+        case "members":
+            return {"part": entry.key[0], "code": "", "definition": entry.body}
+        case "attribute":
+            return {"part": "attributes", "code": entry.key[0], "definition": entry.body}
+        case _:
+            return None
 
 
 def _without(body: dict[str, Any], *keys: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from pydantic_core import ValidationError
 
 from alliance.file.agreement import Agreement
 from alliance.file.feeds import Feed
+from alliance.file.members import Members
 from alliance.file.notifications import Notifications
 from alliance.file.timing import CalendarDays, CalendarRegion, Cycle
 from alliance.file.values import (
@@ -452,3 +453,5 @@ class Sections(Document):
 
 class AllianceDocument(Sections, Header):
     """The whole file."""
+
+    members: Members | None = None

@@ -27,6 +27,7 @@ from domain.programs.model import (
     CurrencyRow,
     EarningRuleRow,
     IdentifierTypeRow,
+    MemberTermsRow,
     MerchantRow,
     StoreRow,
 )
@@ -84,6 +85,7 @@ async def read(session: AsyncSession) -> Stored | None:
         "merchants": await _merchants(session),
         "agreements": agreements.counting,
         "feeds": await _feeds(session),
+        "members": await _members(session),
     }
     return Stored(
         await to_thread(AllianceDocument.model_validate, document),
@@ -129,6 +131,17 @@ def _currency(row: CurrencyRow, policies: list[dict[str, Any]]) -> dict[str, Any
     names = {"code": row.code, "kind": row.kind, "default": row.is_default, "name": row.name, "scale": row.scale}
     first = {key: value for key, value in policies[0].items() if key != "version"}
     return names | first | {"policies": policies[1:]}
+
+
+async def _members(session: AsyncSession) -> dict[str, Any] | None:
+    """The section `members`; None where there is none."""
+    section: dict[str, Any] = {}
+    for row in await session.scalars(select(MemberTermsRow).order_by(MemberTermsRow.part, MemberTermsRow.code)):
+        if row.code:
+            section.setdefault(row.part, []).append({"code": row.code} | row.definition)
+        else:
+            section[row.part] = row.definition
+    return section or None
 
 
 async def _feeds(session: AsyncSession) -> list[dict[str, Any]]:

@@ -67,6 +67,7 @@ def _document(value: Any, reading: Reading) -> AllianceDocument:
     sections = Sections.model_validate(lists, context=reading)
     return AllianceDocument.model_construct(
         alliance=_header(given.get("alliance")),
+        members=None,
         identifiers=sections.identifiers,
         merchants=sections.merchants,
         agreements=sections.agreements,

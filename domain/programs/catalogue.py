@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.money import MICRO, PRICE, scaled, to_minor
+from domain.money import MICRO, scaled, to_minor
 from domain.programs.benefits import Benefit, benefit
 from domain.programs.earning import Earning, EarningRule, compile_earning, compile_tiers
 from domain.programs.model import (
@@ -26,13 +26,19 @@ from domain.programs.model import (
     StoreRow,
 )
 from domain.programs.notifying import NotificationTerms, notification_terms
+from domain.programs.policies import PRICE_PLACES as PRICE_PLACES
+from domain.programs.policies import CurrencyPolicy as CurrencyPolicy
+from domain.programs.policies import ForcedExitTerms as ForcedExitTerms
+from domain.programs.policies import GiftPolicy as GiftPolicy
+from domain.programs.policies import RedemptionTerms as RedemptionTerms
+from domain.programs.policies import currency_policy
+from domain.programs.profiles import MemberTerms, load_member_terms
 from domain.programs.terms import EarnLimits as EarnLimits
 from domain.programs.terms import ExpiryPolicy as ExpiryPolicy
 from domain.programs.terms import PendingTerms as PendingTerms
-from domain.programs.terms import expiry_terms, limit_terms, pending_terms, rule_terms
+from domain.programs.terms import rule_terms
 from domain.programs.tiering import TierProgramme, tier_programme
 
-PRICE_PLACES = len(str(PRICE)) - 1
 MICRO_PLACES = len(str(MICRO)) - 1
 
 
@@ -93,69 +99,6 @@ class Alliance:
     cycle: CycleTerms
     accept_late: timedelta = timedelta(days=7)
     notice: NoticeTerms = NoticeTerms()
-
-
-@dataclass(frozen=True, slots=True)
-class RedemptionTerms:
-    """How far points pay for an order (R15): `unit` and `minimum` in smallest units, `max_money` in 10^-8 of `worth`'s
-    money, None without a cap."""
-
-    unit: int = 1
-    minimum: int = 1
-    max_share: Fraction = Fraction(1)
-    max_money: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class GiftPolicy:
-    """The most points and gifts that a member gives a day, and how many gifts a point goes through at most.
-
-    A member waits `wait_days` after joining before they give.
-    """
-
-    max_points: int
-    per_day: int
-    max_depth: int
-    wait_days: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ForcedExitTerms:
-    """When points are sold (R13): once more than `times` what was spent was earned, as `measure` says, and for what."""
-
-    times: int
-    measure: Literal["worth", "quantity"]
-    into: str
-
-
-@dataclass(frozen=True, slots=True)
-class CurrencyPolicy:
-    """A version of a currency's policy. `worth` is the published worth of a point, in 10^-8 of `worth_currency`.
-
-    `floor` is how far below zero a reversal may take a wallet; None is without end. Without `gifts` its points
-    are not for giving. Stamps are spent by whole cards of `card`, where there are cards.
-    """
-
-    version: int
-    valid_from: datetime | None
-    valid_to: datetime | None
-    worth: int | None
-    worth_currency: str | None
-    expiry: ExpiryPolicy
-    floor: int | None
-    redemption: RedemptionTerms = RedemptionTerms()
-    gifts: GiftPolicy | None = None
-    card: int | None = None
-    limits: EarnLimits | None = None
-    pending: PendingTerms | None = None
-    forced_exit: ForcedExitTerms | None = None
-    notice: tuple[int, int] | None = None
-    reminders: tuple[int, ...] = ()
-
-    @property
-    def plain(self) -> bool:
-        """Whether an earn is one lot that ends on a date known beforehand, however many points it has."""
-        return self.limits is None and self.pending is None and self.expiry.kind != "anniversary"
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +191,7 @@ class Catalogue:
     currencies: Mapping[str, Currency]
     identifier_types: Mapping[str, IdentifierType]
     revision: int
+    members: MemberTerms = field(default_factory=MemberTerms)
 
     def issuer_of(self, currency: str) -> Merchant:
         """The merchant that issues a currency. Raises KeyError."""
@@ -274,7 +218,7 @@ async def load_catalogue(session: AsyncSession) -> Catalogue:
     rows = (await session.scalars(select(CurrencyRow).order_by(CurrencyRow.code))).all()
     policies: dict[str, list[CurrencyPolicy]] = defaultdict(list)
     for policy in await session.scalars(select(CurrencyPolicyRow).order_by(CurrencyPolicyRow.version)):
-        policies[policy.currency].append(_policy(policy))
+        policies[policy.currency].append(currency_policy(policy))
     defaults = {row.merchant_id: row.code for row in rows if row.is_default and row.kind == "points"}
     rules: dict[uuid.UUID, list[EarningRule]] = defaultdict(list)
     sliding: dict[str, set[ExpiryPolicy]] = defaultdict(set)
@@ -306,6 +250,7 @@ async def load_catalogue(session: AsyncSession) -> Catalogue:
         currencies=_with_periods([_currency(row, policies[row.code], sliding[row.code]) for row in rows], merchants),
         identifier_types={declared.type: declared for declared in types},
         revision=alliance.revision,
+        members=await load_member_terms(session),
     )
 
 
@@ -398,58 +343,6 @@ def _with_periods(currencies: Iterable[Currency], merchants: Iterable[Merchant])
             policies = tuple(replace(policy, expiry=expiry) for policy in credits.policies)
             known[credits.code] = replace(credits, policies=policies)
     return known
-
-
-def _policy(row: CurrencyPolicyRow) -> CurrencyPolicy:
-    worth = row.definition.get("worth")
-    return CurrencyPolicy(
-        version=row.version,
-        valid_from=row.valid_from,
-        valid_to=row.valid_to,
-        worth=None if worth is None else scaled(worth["amount"], PRICE_PLACES),
-        worth_currency=None if worth is None else worth["currency"],
-        expiry=expiry_terms(row.definition["expiry"]),
-        floor=_floor(row.definition["negative"]),
-        limits=limit_terms(row.definition.get("limits")),
-        pending=pending_terms(row.definition.get("pending")),
-        redemption=_redemption(row.definition.get("redemption", {})),
-        gifts=_gifts(row.definition.get("gifts")),
-        card=row.definition.get("card"),
-        forced_exit=_forced_exit(row.definition.get("forcedExit")),
-        notice=_notice(row.definition.get("notice")),
-        reminders=tuple(row.definition.get("reminders", ())),
-    )
-
-
-def _redemption(stored: dict[str, Any]) -> RedemptionTerms:
-    most = stored.get("maxMoney")
-    return RedemptionTerms(
-        unit=stored.get("unit", 1),
-        minimum=stored.get("minimum", 1),
-        max_share=Fraction(stored.get("maxShare", "1")),
-        max_money=None if most is None else scaled(most["amount"], PRICE_PLACES),
-    )
-
-
-def _gifts(stored: dict[str, Any] | None) -> GiftPolicy | None:
-    if stored is None or not stored["allowed"]:
-        return None
-    return GiftPolicy(stored["maxPoints"], stored["perDay"], stored["maxDepth"], stored.get("waitDays", 0))
-
-
-def _notice(stored: dict[str, Any] | None) -> tuple[int, int] | None:
-    """Days before points end: at least, and at most."""
-    return None if stored is None else (stored["days"][0], stored["days"][1])
-
-
-def _forced_exit(stored: dict[str, Any] | None) -> ForcedExitTerms | None:
-    return None if stored is None else ForcedExitTerms(stored["times"], stored["measure"], stored["into"])
-
-
-def _floor(negative: str | dict[str, int]) -> int | None:
-    if isinstance(negative, dict):
-        return negative["limit"]
-    return 0 if negative == "never" else None
 
 
 def _rule(row: EarningRuleRow, default_currency: str) -> EarningRule:

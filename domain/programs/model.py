@@ -124,6 +124,16 @@ class EarningRuleRow(Base):
     definition: Mapped[dict[str, Any]]
 
 
+class MemberTermsRow(Base):
+    """What the section `members` of the alliance file says: a row a key, and a row an item of a key that is a list."""
+
+    __tablename__ = "member_terms"
+
+    part: Mapped[str] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(primary_key=True)
+    definition: Mapped[dict[str, Any]]
+
+
 class IdentifierTypeRow(Base):
     """A kind of identifier by which members are recognised."""
 

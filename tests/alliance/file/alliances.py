@@ -190,6 +190,11 @@ def alliances(draw: st.DrawFn) -> dict[str, Any]:
         for b in range(a)
         for version in draw(versions(agreement_terms(str(a), str(b))))
     ]
+    attribute = some(personal=st.booleans(), merchant=st.just("m0"), read=st.just([]), write=st.just(["member"]))
+    attributes = [
+        draw(attribute) | {"code": "a0", "name": draw(names), "type": "date"},
+        draw(attribute) | {"code": "a1", "name": draw(names), "type": "choices", "choices": ["x", "y"]},
+    ]
     types = [{"type": "CARD", "issuer": "merchant", "unique": "issuer"}, {"type": "PHONE", "unique": "alliance"}]
     return {
         "alliance": header
@@ -197,7 +202,7 @@ def alliances(draw: st.DrawFn) -> dict[str, Any]:
         "identifiers": draw(st.lists(st.sampled_from(types), unique_by=lambda item: str(item["type"]))),
         "merchants": [draw(merchants(index)) for index in range(count)],
         "agreements": agreements,
-    }
+    } | draw(some(members=some(attributes=st.just(attributes))))
 
 
 def written(values: dict[str, Any]) -> str:
