@@ -17,12 +17,7 @@ from resolvers.viewer import Scope, Viewer
 from server.access.tokens import issue_token
 from server.embedded import start_services
 from server.settings import Settings
-
-PATIENCE = 120
-"""Seconds for what must come, however busy the machine is."""
-
-LONG = 5 * PATIENCE
-"""Seconds for what is begun again after each death."""
+from tests.patience import STILL
 
 CLIENT = UUID(int=0xFEED)
 OPERATOR = Viewer("operator", CLIENT, CLIENT, None, None, frozenset(Scope))
@@ -89,7 +84,7 @@ class House:
     def close(self) -> None:
         """As Ctrl-C does."""
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(PATIENCE)
+        self.process.wait(STILL)
         assert self.process.stdout is not None
         self.process.stdout.close()
 
@@ -102,7 +97,7 @@ def _backend(words: list[str]) -> list[str]:
 
 def wait_until(holds: Callable[[], bool]) -> None:
     """Poll until something holds."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + STILL
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -11,7 +11,7 @@ from typing import Any
 
 import aiohttp
 
-from tests.chaos.house import PATIENCE, House
+from tests.chaos.house import House
 from tests.schema.support import MODERN, by_card
 
 Call = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
@@ -173,17 +173,16 @@ def calls_of(session: aiohttp.ClientSession, house: House, answered: Callable[[]
 
     async def call(name: str, input: dict[str, Any]) -> dict[str, Any]:
         body = {"query": DOCUMENTS[name], "variables": {"input": input}}
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                try:
-                    async with session.post(f"{house.url}/graphql", json=body, headers={"accept": MODERN}) as response:
-                        answer = await response.json(content_type=None)
-                    if response.status == 200 and "errors" not in answer:
-                        answered()
-                        found: dict[str, Any] = answer["data"][name]
-                        return found
-                except (aiohttp.ClientError, ValueError):
-                    pass
-                await asyncio.sleep(0.2)
+        while True:
+            try:
+                async with session.post(f"{house.url}/graphql", json=body, headers={"accept": MODERN}) as response:
+                    answer = await response.json(content_type=None)
+                if response.status == 200 and "errors" not in answer:
+                    answered()
+                    found: dict[str, Any] = answer["data"][name]
+                    return found
+            except (aiohttp.ClientError, ValueError):
+                pass
+            await asyncio.sleep(0.2)
 
     return call

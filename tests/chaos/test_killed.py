@@ -26,8 +26,9 @@ from domain.events.model import NewJob
 from resolvers import ids
 from server.settings import Settings
 from tests.chaos.feeding import client_that_dies, feed, purchases, with_returns
-from tests.chaos.house import CLIENT, LONG, OPERATOR, PATIENCE, House
+from tests.chaos.house import CLIENT, OPERATOR, House
 from tests.chaos.shopping import DOCUMENTS, Call, Shopper, calls_of
+from tests.patience import STILL, while_it_moves
 from tests.schema.support import client_of
 
 SHOPPERS = 5
@@ -79,41 +80,41 @@ class Load:
                 await take(runtime, sender, part, self.clock)
         return told
 
-    async def at_once(self, house: House, answered: Callable[[], None]) -> list[Telling]:
-        """All of it together."""
+    async def at_once(self, house: House, answered: Callable[[], None], moved: Callable[[], None]) -> list[Telling]:
+        """All of it together; it is told of each answer, and of what moved without one."""
         headers = {"Authorization": f"Bearer {house.token}", "Tessera-Clock": self.clock.isoformat()}
         async with aiohttp.ClientSession(headers=headers) as session, asyncio.TaskGroup() as tasks:
             call = calls_of(session, house, answered)
             shoppers = [tasks.create_task(self.shopper(number, call)) for number in range(SHOPPERS)]
             tasks.create_task(feed(session, house, self.feeds["till"], self.clock, answered))
             tasks.create_task(self._dying(session, house, answered))
-            tasks.create_task(self._jobs(house))
+            tasks.create_task(self._jobs(house, moved))
         return [shopper.result() for shopper in shoppers]
 
     async def _dying(self, session: aiohttp.ClientSession, house: House, answered: Callable[[], None]) -> None:
         await asyncio.to_thread(client_that_dies, house, self.feeds["dying"], self.clock)
         await feed(session, house, self.feeds["dying"], self.clock, answered)
 
-    async def _jobs(self, house: House) -> None:
+    async def _jobs(self, house: House, moved: Callable[[], None]) -> None:
         """A part comes as jobs, added again where nobody knows whether they were; until all are done."""
         sender = {"client": str(CLIENT), "subject": str(CLIENT), "merchant": None}
         jobs = [NewJob("accrue", sender | {"lines": [line]}) for line in self.jobs]
         done = text("SELECT count(*) FROM idempotency_key WHERE key LIKE 'job-%'")
         database = Database(house.database_url)
-        added = False
-        async with asyncio.timeout(LONG):
-            while True:
-                try:
-                    async with database.transaction() as session:
-                        if not added:
-                            await add_jobs(session, jobs)
-                    added = True
-                    async with database.session() as session:
-                        if await session.scalar(done) == len(jobs):
-                            break
-                except Exception:
-                    pass  # the database was killed
-                await asyncio.sleep(0.2)
+        added, before = False, 0
+        while before < len(jobs):
+            try:
+                async with database.transaction() as session:
+                    if not added:
+                        await add_jobs(session, jobs)
+                added = True
+                async with database.session() as session:
+                    if (now := await session.scalar(done) or 0) > before:
+                        before = now
+                        moved()
+            except Exception:
+                pass  # the database was killed
+            await asyncio.sleep(0.2)
         await database.close()
 
 
@@ -128,7 +129,7 @@ async def kill_by(house: House, load: Load, victims: list[str], progress: Callab
 
 async def is_back(database: Database) -> None:
     """Wait until a database that may just have been killed takes calls again."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(STILL):
         while True:
             try:
                 async with database.session() as session:
@@ -167,15 +168,19 @@ async def proved(house: House, database: Database) -> None:
     count = text(
         "SELECT (SELECT count(*) FROM operation), (SELECT size FROM log_checkpoint ORDER BY size DESC LIMIT 1)"
     )
-    async with asyncio.timeout(PATIENCE), database.reader() as session:
+    async with while_it_moves() as moved, database.reader() as session:
+        before = None
         while True:
             operations, sealed = (await session.execute(count)).one()
             if operations == sealed:
                 break
+            if sealed != before:
+                before = sealed
+                moved()
             await asyncio.sleep(0.1)
         some = (await session.execute(text("SELECT holder_id, id FROM operation ORDER BY id DESC LIMIT 5"))).all()
     command = [sys.executable, "-m", "server.cli", "verify", "--json", "--home", str(house.home)]
-    verified = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=PATIENCE)
+    verified = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True)
     assert verified.returncode == 0, verified.stdout
     key = Settings(home=house.home).log_keys()[0].public
     async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {house.token}"}) as session:
@@ -192,12 +197,14 @@ async def a_round(runtime: Runtime, house: House, load: Load, victims: list[str]
     expected = await load.one_by_one(runtime)
     count = 0
 
-    def answered() -> None:
-        nonlocal count
-        count += 1
+    async with while_it_moves() as moved, asyncio.TaskGroup() as tasks:
 
-    async with asyncio.TaskGroup() as tasks:
-        told = tasks.create_task(load.at_once(house, answered))
+        def answered() -> None:
+            nonlocal count
+            count += 1
+            moved()
+
+        told = tasks.create_task(load.at_once(house, answered, moved))
         tasks.create_task(kill_by(house, load, victims, lambda: count))
     assert told.result() == expected
     database = Database(house.database_url)
@@ -215,8 +222,9 @@ async def test_r27_whoever_is_killed_what_is_asked_again_ends_in_the_same_books(
 
 async def test_r26_a_repair_that_is_killed_is_booked_wholly_or_not_at_all(house: House) -> None:
     """The holder is stopped from the first try until one has come to its end; nothing is booked twice."""
-    async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {house.token}"}) as session:
-        await Shopper("shopper", calls_of(session, house, lambda: None), random.Random(1)).shop(0)
+    signed_in = {"Authorization": f"Bearer {house.token}"}
+    async with while_it_moves() as moved, aiohttp.ClientSession(headers=signed_in) as session:
+        await Shopper("shopper", calls_of(session, house, moved), random.Random(1)).shop(0)
     database = Database(house.database_url)
     card = "(SELECT holder_id FROM member_identifier WHERE value = 'shopper-0')"
     counted = "SELECT count(*) FROM operation WHERE kind = 'REPAIR'"
@@ -228,7 +236,7 @@ async def test_r26_a_repair_that_is_killed_is_booked_wholly_or_not_at_all(house:
             holder = str(await tampering.scalar(text(f"SELECT holder_id FROM {card} AS card")))
         first = await asyncio.create_subprocess_exec(*repair, holder, stdout=asyncio.subprocess.PIPE)
         stopped = text("SELECT count(*) FROM holder_stop")
-        async with asyncio.timeout(PATIENCE), database.reader() as reader:
+        async with asyncio.timeout(STILL), database.reader() as reader:
             while not await reader.scalar(stopped):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         first.kill()
@@ -239,7 +247,7 @@ async def test_r26_a_repair_that_is_killed_is_booked_wholly_or_not_at_all(house:
         for victim, so_far in (("backend", booked), ("postgres", 1)):
             await asyncio.to_thread(house.kill, victim)
             await is_back(database)
-            again = await asyncio.to_thread(subprocess.run, [*repair, holder], capture_output=True, timeout=PATIENCE)
+            again = await asyncio.to_thread(subprocess.run, [*repair, holder], capture_output=True)
             assert again.returncode == 0, again.stderr
             assert len(json.loads(again.stdout)["booked"]) == 1 - so_far
         async with database.session() as look:

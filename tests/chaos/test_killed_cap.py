@@ -22,7 +22,6 @@ from domain.ledger.model import Hold
 from tests.alliance.exposure.support import cap, limits, stand
 from tests.alliance.exposure.test_reserving import lapse_all
 from tests.alliance.support import CLIENT, NOON, House, days, key
-from tests.chaos.house import PATIENCE
 
 CAP = 20_000_000
 _SPAWN = multiprocessing.get_context("spawn")
@@ -99,15 +98,14 @@ async def killed(house: House, url: str, members: int, rounds: int, deaths: int,
         for process in processes:
             process.start()
         moment = before + (death + dice.random()) / (deaths + 1) * members * rounds * 3
-        async with asyncio.timeout(PATIENCE):
-            while not last and any(process.is_alive() for process in processes):
-                async with house.runtime.database.session() as session:
-                    if (await session.scalar(_DONE) or 0) >= moment:
-                        break
-            for process in processes:
-                if not last:
-                    process.kill()
-                await asyncio.to_thread(process.join)
+        while not last and any(process.is_alive() for process in processes):
+            async with house.runtime.database.session() as session:
+                if (await session.scalar(_DONE) or 0) >= moment:
+                    break
+        for process in processes:
+            if not last:
+                process.kill()
+            await asyncio.to_thread(process.join)
         assert not last or [process.exitcode for process in processes] == [0] * len(processes)
     await lapse_all(house, NOON + days(1))
     async with house.runtime.database.session() as session:

@@ -19,7 +19,7 @@ from alliance.runtime import Runtime
 from alliance.verify import verify
 from tests.alliance.exposure.support import cap, limits
 from tests.alliance.support import House
-from tests.chaos.house import PATIENCE
+from tests.patience import STILL
 
 STEPS = {
     "close": ("settlement_cycle", "cycle_transition"),
@@ -54,7 +54,7 @@ class Commands:
     async def take(self, step: str) -> None:
         """Let it be taken."""
         process = self.begin(step)
-        _, said = await asyncio.to_thread(process.communicate, timeout=PATIENCE)
+        _, said = await asyncio.to_thread(process.communicate)
         assert process.returncode == 0, said.decode()
 
     async def die(self, step: str, table: str) -> None:
@@ -68,7 +68,7 @@ class Commands:
                     waiting = await self._waiting(looking, process)
                 finally:
                     process.kill()
-        async with asyncio.timeout(PATIENCE), database.reader() as looking:
+        async with asyncio.timeout(STILL), database.reader() as looking:
             gone = text("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid")
             while await looking.scalar(gone, {"pid": waiting}):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
@@ -78,7 +78,7 @@ class Commands:
 
     async def _waiting(self, looking: AsyncSession, process: subprocess.Popen[bytes]) -> int:
         """Who waits for a lock, as soon as somebody does."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(STILL):
             while (waiting := await looking.scalar(text(_WAITS))) is None:
                 assert process.poll() is None, process.stderr and process.stderr.read()
                 await asyncio.sleep(0.01)

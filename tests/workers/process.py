@@ -1,13 +1,15 @@
 """Run by tests as a process of its own: `python process.py ROLE DATABASE_URL REDIS_URL`.
 
-The roles of the command line; `notes-relay` and `notes`, which know only jobs whose effect is an event; and `stuck`: a
-worker whose actor never ends. It says `begun` when its effect is written and not committed.
+The roles of the command line; `files`: a worker that reads files wherever they lie; `courier`: one that does no job and
+delivers to webhooks; `notes-relay` and `notes`, which know only jobs whose effect is an event; and `stuck`: a worker
+whose actor never ends. It says `begun` when its effect is written and not committed.
 """
 
 import asyncio
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
@@ -17,8 +19,10 @@ from alliance.proofs.notes import PrivateKey
 from alliance.runtime import Runtime
 from domain.events.commands import add_event
 from domain.events.model import HeldJob
+from server.events import cloud_event
 from workers.actor import Actor, Work
-from workers.actors import Known
+from workers.actors import Known, all_actors
+from workers.feeds.files import Sources
 from workers.relay import run_relay
 from workers.scheduler import run_scheduler
 from workers.worker import run_worker
@@ -35,6 +39,7 @@ class Settings:
     shutdown_seconds: float = 1.0
     stall_seconds: float = 60.0
     feed_poll: float = 60.0
+    webhook_private: bool = True
 
     def secret(self, name: str) -> bytes:
         """A secret for tests."""
@@ -65,10 +70,17 @@ def only(work: Work) -> Known:
     return lambda secret: {"note": Actor("note", work, batch=7)}
 
 
+def reading(secret: bytes) -> Mapping[str, Actor]:
+    """All actors; any folder may be read."""
+    return all_actors(secret, sources=Sources(("file:///",), timedelta(0)))
+
+
 ROLES = {
     "relay": run_relay,
     "worker": run_worker,
     "scheduler": run_scheduler,
+    "files": partial(run_worker, known=reading),
+    "courier": partial(run_worker, known=lambda _: {}, write=cloud_event),
     "stuck": partial(run_worker, known=only(stuck)),
     "notes": partial(run_worker, known=only(note)),
     "notes-relay": partial(run_relay, known=only(note)),

@@ -1,11 +1,11 @@
 """Webhooks as partners get them: signed, in order of each member, again until they are taken."""
 
 import asyncio
-import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -14,66 +14,26 @@ from aiohttp import web
 from standardwebhooks.webhooks import Webhook as Receiver
 
 from alliance.feed import queries as feed
-from alliance.proofs.commands import SEALER, prepare, seal
-from alliance.proofs.notes import PrivateKey
 from alliance.runtime import Runtime
 from alliance.webhooks import commands, queries
-from alliance.webhooks.model import Webhook
 from alliance.webhooks.rules import Patience, secret_of
 from domain.base import new_id
-from domain.events.commands import add_event
-from server.events import cloud_event
 from tests.ledger_support import rows
-from tests.log_support import others_have_ended
+from tests.workers.hooks import (
+    MASTER,
+    QUICK,
+    Partner,
+    delivering,
+    happen,
+    hook,
+    partner,
+    statuses,
+    until,
+    until_sent,
+    well,
+)
+from tests.workers.test_outgoing import PARTNER, Authority, endpoint
 from workers import courier
-from workers.courier import keep_delivering
-from workers.outgoing import Outgoing
-from workers.sending import How
-
-KEYS = [PrivateKey.new("log.test")]
-MASTER = b"m" * 32
-QUICK = Patience(first=0.01, longest=0.02, attempts=3, answer=20.0)
-
-Answers = Callable[[dict[str, Any]], Awaitable[web.Response]]
-
-
-class Partner:
-    """An endpoint: what it was sent, and what it answers."""
-
-    def __init__(self) -> None:
-        self.url = ""
-        self.messages: list[tuple[dict[str, str], bytes]] = []
-        self.answers: Answers = _well
-
-    @property
-    def ids(self) -> list[str]:
-        """The ids of the messages, as they came."""
-        return [headers["webhook-id"] for headers, _ in self.messages]
-
-    async def take(self, request: web.Request) -> web.Response:
-        """One message."""
-        body = await request.read()
-        self.messages.append(({name.lower(): value for name, value in request.headers.items()}, body))
-        return await self.answers(orjson.loads(body))
-
-
-async def _well(_: dict[str, Any]) -> web.Response:
-    return web.Response(status=204)
-
-
-@asynccontextmanager
-async def partner() -> AsyncIterator[Partner]:
-    """A partner's endpoint on this machine."""
-    made = Partner()
-    app = web.Application()
-    app.router.add_post("/hook", made.take)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
-    yield made
-    await runner.cleanup()
 
 
 @pytest.fixture
@@ -84,65 +44,10 @@ async def grocers(runtime: Runtime) -> AsyncIterator[Partner]:
         yield made
 
 
-@asynccontextmanager
-async def delivering(runtime: Runtime, patience: Patience = QUICK) -> AsyncIterator[None]:
-    """A courier, for as long as the block lasts."""
-    stop, outgoing = asyncio.Event(), Outgoing(private=True, seconds=patience.answer)
-    task = asyncio.create_task(keep_delivering(runtime, How(outgoing, cloud_event, MASTER, patience), stop))
-    try:
-        yield
-    finally:
-        stop.set()
-        await task
-        await outgoing.close()
-
-
 @pytest.fixture(autouse=True)
 def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(courier, "POLL", 0.05)
     monkeypatch.setattr(courier, "PAUSE", 0.05)
-
-
-async def hook(runtime: Runtime, url: str, *kinds: str, of: str = "grocer") -> Webhook:
-    """A webhook of a merchant's."""
-    owner = runtime.catalogue.merchants[of].id
-    async with runtime.database.transaction() as session:
-        return await commands.create(session, owner=owner, url=url, kinds=kinds, description="", private=True)
-
-
-async def happen(runtime: Runtime, *members: uuid.UUID) -> None:
-    """An event of each of these, numbered in this order."""
-    grocer = runtime.catalogue.merchants["grocer"].id
-    for member in members:
-        async with runtime.database.transaction() as session:
-            await add_event(session, member, "MEMBER_LINKED", {"type": "CARD", "merchant": str(grocer)}, grocer)
-    connection = await runtime.database.connect(**SEALER)
-    await prepare(connection, KEYS)
-    await others_have_ended(connection)
-    await seal(connection, KEYS)
-    await connection.close()
-
-
-async def until(fits: Callable[[], Awaitable[bool]]) -> None:
-    """Wait until it is so."""
-    async with asyncio.timeout(60):
-        while not await fits():  # noqa: ASYNC110 (what is waited for is in the database)
-            await asyncio.sleep(0.01)
-
-
-async def statuses(runtime: Runtime, webhook: Webhook) -> Counter[str]:
-    """How many deliveries have which status."""
-    async with runtime.database.reader() as session:
-        return Counter(one.status for one in await queries.deliveries(session, webhook.id, None, size=1000))
-
-
-async def until_sent(runtime: Runtime, webhook: Webhook, **counts: int) -> None:
-    """Wait until so many deliveries have these statuses, and none another."""
-
-    async def fits() -> bool:
-        return await statuses(runtime, webhook) == Counter(counts)
-
-    await until(fits)
 
 
 async def test_i4_messages_are_signed_as_the_scheme_has_it(runtime: Runtime, grocers: Partner) -> None:
@@ -250,7 +155,7 @@ async def test_who_takes_nothing_is_disabled_with_notice_and_goes_on_when_enable
         told = await rows(runtime.database, "SELECT data, seen_by FROM event WHERE kind = 'WEBHOOK_DISABLED'")
         assert [row["seen_by"] for row in told] == [[str(webhook.merchant_id)]]
         assert str(status) in told[0]["data"]["why"]
-        grocers.answers = _well
+        grocers.answers = well
         async with runtime.database.transaction() as session:
             mine = await commands.locked(session, webhook.id, None, any_owner=True)
             await commands.enable(session, mine, True)
@@ -294,6 +199,32 @@ async def test_i4_killed_between_delivery_and_record_it_is_sent_again_as_the_sam
         await until_sent(runtime, webhook, DELIVERED=1)
     assert len(grocers.ids) == 2
     assert len(set(grocers.ids)) == 1
+
+
+async def test_i4_a_partner_who_is_slow_or_lies_about_its_certificate_is_told_nothing_more(
+    runtime: Runtime, tmp_path: Path
+) -> None:
+    """To a server that is not the one of the name nothing is sent; one that is, and is well, is told."""
+    authority = Authority(tmp_path)
+
+    async def local(_name: str, _port: int) -> list[str]:
+        return ["127.0.0.1"]
+
+    quick = replace(QUICK, attempts=2, answer=0.5)
+    await happen(runtime)
+    async with (
+        endpoint(b"", authority.server(PARTNER)) as (slow, asked),
+        endpoint(b"HTTP/1.1 204 No Content\r\n\r\n", authority.server("other.example")) as (lying, reached),
+        delivering(runtime, quick, look_up=local, trusted=authority.trusted),
+    ):
+        hooks = [await hook(runtime, f"https://{PARTNER}:{port}/hook") for port in (slow, lying)]
+        await happen(runtime, new_id())
+        for webhook in hooks:
+            await until_sent(runtime, webhook, GIVEN_UP=1)
+    assert (len(asked), reached) == (quick.attempts, [])
+    async with runtime.database.reader() as session:
+        found = [(await queries.deliveries(session, webhook.id, "GIVEN_UP", size=9))[0] for webhook in hooks]
+    assert [one.error for one in found] == ["no answer in time", "its certificate is not to be trusted"]
 
 
 async def test_two_couriers_share_the_work_and_one_takes_over(runtime: Runtime, grocers: Partner) -> None:

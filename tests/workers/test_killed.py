@@ -11,6 +11,7 @@ from sqlalchemy import text
 from domain.database import Database
 from domain.events.commands import add_jobs
 from domain.events.model import NewJob
+from tests.patience import while_it_moves
 from tests.workers.support import Process, Start, all_jobs, noted
 
 PORTION = 20
@@ -18,9 +19,6 @@ PORTION = 20
 
 SEED = 9
 """By which the broker is emptied, and a relay and a worker die."""
-
-PATIENCE = 600
-"""Seconds for what must come, however busy the machine is."""
 
 
 class Running:
@@ -49,8 +47,12 @@ class Running:
 
 async def until_done(database: Database, jobs: int) -> None:
     """Wait until so many jobs had their effect."""
-    async with asyncio.timeout(PATIENCE), database.reader() as reader:
-        while (await reader.scalar(text("SELECT count(*) FROM event")) or 0) < jobs:  # noqa: ASYNC110
+    so_far = 0
+    async with while_it_moves() as moved, database.reader() as reader:
+        while so_far < jobs:
+            if (now := await reader.scalar(text("SELECT count(*) FROM event")) or 0) > so_far:
+                so_far = now
+                moved()
             await asyncio.sleep(0.05)
 
 
