@@ -18,6 +18,7 @@ from alliance.clearing.law import StricterExpiry
 from alliance.clearing.riders import Crediting
 from domain.database import Database
 from domain.ledger.engine import PostingEngine
+from domain.ledger.standing import Standing
 from domain.programs.catalogue import Catalogue, load_catalogue
 from domain.programs.model import AllianceRow
 
@@ -28,17 +29,17 @@ log = structlog.get_logger()
 
 
 class _MemberStatus:
-    """Loads status and jurisdiction of members and pools for the engine; the ledger itself knows holders."""
+    """Loads how members and pools stand, for the engine; the ledger itself knows holders."""
 
     shared_lock = None
 
-    async def load(self, connection: asyncpg.Connection, keys: Sequence[UUID]) -> dict[UUID, tuple[str, str | None]]:
+    async def load(self, connection: asyncpg.Connection, keys: Sequence[UUID]) -> dict[UUID, Standing]:
         rows = await connection.fetch(
-            """SELECT id, status, jurisdiction FROM member WHERE id = ANY($1)
-               UNION ALL SELECT id, status, NULL FROM pool WHERE id = ANY($1)""",
+            """SELECT id, status, jurisdiction, frozen_until FROM member WHERE id = ANY($1)
+               UNION ALL SELECT id, status, NULL, NULL FROM pool WHERE id = ANY($1)""",
             keys,
         )
-        return {id_: (status, jurisdiction) for id_, status, jurisdiction in rows}
+        return {id_: Standing(*standing) for id_, *standing in rows}
 
 
 @asynccontextmanager

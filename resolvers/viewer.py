@@ -42,6 +42,7 @@ class Scope(StrEnum):
     WEBHOOKS_WRITE = "webhooks:write"
     CONSENTS_WRITE = "consents:write"
     MERCHANTS_FREEZE = "merchants:freeze"
+    MEMBERS_FREEZE = "members:freeze"
     CLOCK = "clock"
 
 
@@ -77,6 +78,7 @@ MEANING: dict[Scope, str] = {
     Scope.WEBHOOKS_WRITE: "make, change and delete webhooks",
     Scope.CONSENTS_WRITE: "give and withdraw consent to messages",
     Scope.MERCHANTS_FREEZE: "freeze and restore merchants",
+    Scope.MEMBERS_FREEZE: "freeze and restore members",
     Scope.CLOCK: "say what time it is (as of), for replays",
 }
 

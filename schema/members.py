@@ -17,6 +17,7 @@ from schema.contacts import Consent, Message
 from schema.enums import Channel
 from schema.exchange import ExchangeOption
 from schema.holds import Hold
+from schema.living import MemberFreeze
 from schema.merchants import Merchant, Store
 from schema.node import Connection, Info, Node
 from schema.operations import Operation
@@ -78,10 +79,20 @@ class Member(Node):
     """A person."""
 
     number: str
-    status: model.MemberStatus
     joined_at: datetime
     jurisdiction: str | None = strawberry.field(description="By whose law they are protected; null: not known.")
     holder_id: strawberry.Private[UUID]
+    row: strawberry.Private[model.Member]
+
+    @strawberry.field(description="What they may do: who is FROZEN or CLOSED moves no points.")
+    def status(self, info: Info) -> model.MemberStatus:
+        """As of now: a freeze whose time is over is none."""
+        return self.row.status_at(info.context.as_of)
+
+    @strawberry.field(description="Since when, and until when, they are frozen; null for who is not.")
+    def frozen(self, info: Info) -> MemberFreeze | None:
+        """As of now."""
+        return MemberFreeze.of(self.row, info.context.as_of)
 
     @strawberry.field(description="What they are recognised by.")
     async def identifiers(self, info: Info) -> list[Identifier]:
@@ -198,8 +209,8 @@ class Member(Node):
         return cls(
             id=strawberry.ID(ids.encode("Member", row.id)),
             number=row.number,
-            status=model.MemberStatus(row.status),
             joined_at=row.joined_at,
             jurisdiction=row.jurisdiction,
             holder_id=row.id,
+            row=row,
         )

@@ -57,6 +57,7 @@ from schema.inputs import (
     ReverseInput,
 )
 from schema.jobs import JobMutations
+from schema.living import LivingMutations
 from schema.members import Member
 from schema.node import Info
 from schema.notices import NoticeRecorded, RecordNoticeInput
@@ -278,6 +279,7 @@ class Mutation(
     AgreementMutations,
     ContactMutations,
     JobMutations,
+    LivingMutations,
     SettlingMutations,
     DisputeMutations,
     FreezingMutations,

@@ -11,18 +11,21 @@ from schema.scalars import CurrencyCode, Decimal, Points
 
 @strawberry.interface(description="Why a call was refused. A refusal is an answer, not a fault.")
 class UserError:
-    """Parent of every refusal. A subclass's own fields are filled from the refusal's data, by name."""
+    """Parent of every refusal. A subclass's own fields are filled from the refusal's data, by name; those that came
+    `since` are null where the refusal has none."""
 
     code: ErrorCode = strawberry.field(description="For programs; it never changes.")
     message: str = strawberry.field(description="For people, in the caller's language (Accept-Language: en, zh-CN).")
     path: list[str] = strawberry.field(description="Where in the input the reason lies; empty for the whole.")
 
     own: ClassVar[tuple[str, ...]] = ()
+    since: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def of(cls, refusal: Refusal, language: str) -> Self:
         """The refusal in words of that language."""
         data: dict[str, Any] = {name: refusal.data[name] for name in cls.own}
+        data |= {name: refusal.data.get(name) for name in cls.since}
         code = ErrorCode(refusal.code)
         return cls(code=code, message=refusal.message(language), path=list(refusal.path), **data)
 
@@ -74,7 +77,9 @@ class MemberNotActive(UserError):
     """Frozen, or closed."""
 
     status: str
+    until: str | None = strawberry.field(description="When they are active again by themselves, if they are frozen so.")
     own = ("status",)
+    since = ("until",)
 
 
 @strawberry.type(description="The merchant declares orders unique, and this one has been booked.")

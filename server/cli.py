@@ -19,6 +19,7 @@ from server.commands import (
     importing,
     jobs,
     log,
+    member,
     merchant,
     netting,
     notices,
@@ -67,6 +68,7 @@ app.command()(replay.replay)
 cycle.cycle.command("report")(netting.netting_report)
 app.add_typer(agreement.agreement, name="agreement")
 app.add_typer(cycle.cycle, name="cycle")
+app.add_typer(member.member, name="member")
 app.add_typer(merchant.merchant, name="merchant")
 app.add_typer(statement.statement, name="statement")
 report.report.command()(balances.balances)

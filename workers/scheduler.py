@@ -41,6 +41,9 @@ CLOCKS_APART = timedelta(minutes=1)
 #: How late points of a lapsed hold may come back.
 LAPSE_STEP = timedelta(minutes=5)
 
+#: How late it is written that a freeze is over; members move points from its end on.
+LIFE_STEP = timedelta(minutes=5)
+
 #: How long points wait at most for room that came back by itself.
 ROOM_STEP = timedelta(minutes=5)
 
@@ -136,8 +139,8 @@ async def start_due(database: Database, now: datetime, feeds_every: timedelta = 
 
 
 async def calendar(session: AsyncSession, now: datetime, feeds_every: timedelta = FEEDS_STEP) -> Sequence[Due]:
-    """What is due: expiry and forced exits at midnight, lapsed holds, keys past their time, steps of settlement, the
-    proof of the books; where there are feeds, looks into their folders.
+    """What is due: expiry and forced exits at midnight, lapsed holds, freezes that are over, keys past their time,
+    steps of settlement, the proof of the books; where there are feeds, looks into their folders.
 
     Expiry has a midnight in every time zone that a merchant keeps (R3), exits one in the alliance's. Members are told
     of things where any merchant writes to them.
@@ -148,6 +151,7 @@ async def calendar(session: AsyncSession, now: datetime, feeds_every: timedelta 
     if zone is not None:
         found += [_daily(name, name, now, zone) for name in ("exits", "notices")]
         found.append(_every("holds", "lapse", now, LAPSE_STEP))
+        found.append(_every("life", "life", now, LIFE_STEP))
         found.append(_daily("keys", "forget_keys", now, "UTC"))
         found.append(_every("room", "room", now, ROOM_STEP))
         found.append(_every("settlement", "settle", now, SETTLEMENT_STEP))

@@ -106,9 +106,10 @@ class EngineStatistics:
 
 @dataclass(slots=True)
 class PostingEngine:
-    """Start it, post to it, stop it. `member_status` loads `{member id: (status, jurisdiction or None)}`; without it
-    all are active. `recovery` hears what is recovered of reversed earns later; `law` what is granted to those with a
-    jurisdiction; `funder` what is spent of points that are paid for then.
+    """Start it, post to it, stop it. `member_status` loads `{member id: Standing}`; without it all are active.
+
+    `recovery` hears what is recovered of reversed earns later; `law` what is granted to those with a jurisdiction;
+    `funder` what is spent of points that are paid for then.
 
     `queue_limit`: single calls that may wait. `deadline`: seconds after which a waiting call is refused.
     `patience`: seconds for which a batch is tried again while the database is away.
@@ -419,6 +420,7 @@ def _decide(request: Request, books: Books, batch: store.Batch, answered: _Answe
 
 def _decided(request: Request, books: Books) -> tuple[Effect | None, Sequence[Effect]]:
     """What a request changes, what it credits going to what was owed first; and what follows from it."""
+    books.as_of = request.as_of
     books.require_going(request)
     effect = request.decide(books)
     if effect is None:

@@ -54,7 +54,7 @@ class NotPending(Refusal):
 
 
 class MemberNotActive(Refusal):
-    """The member may look, but not move points: `status`."""
+    """The member may look, but not move points: `status`; `until`, where one is frozen for a while."""
 
     code = "MEMBER_NOT_ACTIVE"
     text = {"en": "the member is {status}", "zh-CN": "会员状态为 {status}，无法操作"}

@@ -16,7 +16,7 @@ import asyncpg
 from sqlalchemy import Table
 
 from domain.errors import NotFound, Refusal
-from domain.ledger.errors import HolderStopped, MemberNotActive, OperationArchived
+from domain.ledger.errors import HolderStopped, OperationArchived
 from domain.ledger.funding import Funder, Funding, funding_of
 from domain.ledger.model import AccountKind, OperationKind
 from domain.ledger.parts import Loader as Loader
@@ -24,6 +24,7 @@ from domain.ledger.parts import Sums
 from domain.ledger.returns import Return
 from domain.ledger.rules import HoldState, LotState, PendingState, Sliding, available, given_by, room_taken
 from domain.ledger.slides import SLIDING_MOVE, moves_of
+from domain.ledger.standing import Standing
 from domain.money import MAX_INTEGER
 
 Period = tuple[UUID, str, datetime, datetime, tuple[UUID, str] | None]
@@ -279,10 +280,11 @@ class Effect:
 class Books:
     """The state that a batch is decided over. Changed only by `apply`, one decided operation after the other.
 
-    What is `simulated` writes nothing, and holds nothing open.
+    What is `simulated` writes nothing, and holds nothing open. `as_of` is that of the request in hand.
     """
 
-    statuses: dict[UUID, tuple[str, str | None]] | None = None
+    as_of: datetime | None = None
+    statuses: dict[UUID, Standing] | None = None
     jurisdictions: dict[UUID, str] = field(default_factory=dict)
     law: Law | None = None
     funder: Funder | None = None
@@ -312,8 +314,7 @@ class Books:
         known = self.statuses.get(member_id)
         if known is None:
             raise NotFound(what="member", path=path)
-        if (status := known[0]) != "ACTIVE":
-            raise MemberNotActive(status=status, path=path)
+        known.require_active(self.as_of, path)
 
     def require_going(self, request: "Request") -> None:
         """Refuse what is about a holder who is stopped."""

@@ -81,7 +81,9 @@ async def load(
     books = Books(simulated=simulated)
     if member_status is not None:
         books.statuses = await member_status.load(connection, list(needs.members))
-        books.jurisdictions = {id_: where for id_, (_, where) in books.statuses.items() if where is not None}
+        books.jurisdictions = {
+            id_: where for id_, one in books.statuses.items() if (where := one.jurisdiction) is not None
+        }
         books.law = law if books.jurisdictions else None
     owing: list[tuple[UUID, str]] = []
     for row in await connection.fetch(

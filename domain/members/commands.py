@@ -1,4 +1,4 @@
-"""Enrolling members, recognising them by more, and their status.
+"""Enrolling members, and recognising them by more. See life.py for what becomes of them.
 
 Safe against the same done at once by other processes: an identifier belongs to whoever's row in the look-up was first,
 and whoever was later starts again from what is there now. All that an identifier causes is written after it, in one
@@ -9,23 +9,23 @@ import uuid
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.base import lock_key
-from domain.errors import InvalidInput, NotFound, Refusal
+from domain.errors import InvalidInput, Refusal
 from domain.events.commands import add_event, add_events
 from domain.events.kinds import EventKind
 from domain.events.model import NewEvent
-from domain.ledger.errors import MemberNotActive
 from domain.members import rules
 from domain.members.errors import IdentifierTaken
-from domain.members.model import EnrolAsk, Enrolled, IdentifierRef, Membership, MemberStatus
+from domain.members.life import require_active
+from domain.members.model import EnrolAsk, Enrolled, IdentifierRef
 from domain.members.rules import IdentifierKey, Known, Plan, Wanted
 from domain.programs.catalogue import Catalogue
 
 _OWNERS = text("""
-    SELECT type, issuer, value, holder_id, number, status
+    SELECT type, issuer, value, holder_id, number,
+           CASE WHEN frozen_until <= :as_of THEN 'ACTIVE' ELSE status END AS status
     FROM unnest(CAST(:types AS text[]), CAST(:issuers AS text[]), CAST(:values AS text[])) AS a (type, issuer, value)
     JOIN identifier_owner USING (type, issuer, value)
     JOIN member ON member.id = holder_id
@@ -127,7 +127,8 @@ async def known_of(session: AsyncSession, wants: Sequence[Wanted]) -> Known:
     """What is known of all identifiers that the asks name, and of the memberships they lead to."""
     known = Known()
     keys = {key for want in wants for key in want.keys}
-    for type_, issuer, value, holder_id, number, status in await session.execute(_OWNERS, key_columns(keys)):
+    asked = key_columns(keys) | {"as_of": max(want.ask.as_of for want in wants)}
+    for type_, issuer, value, holder_id, number, status in await session.execute(_OWNERS, asked):
         known.owners[type_, issuer, value] = holder_id
         known.members[holder_id] = number, status
     if known.members:
@@ -193,40 +194,17 @@ async def link_identifier(
         key = rules.identifier_key(catalogue, presented_at, ref)
     except InvalidInput as refusal:
         raise refusal.at("identifier") from None
-    status = await session.scalar(text("SELECT status FROM member WHERE id = :id"), {"id": member_id})
-    if status is None:
-        raise NotFound(what="member", path=("member",))
-    if status != MemberStatus.ACTIVE:
-        raise MemberNotActive(status=status, path=("member",))
+    await require_active(session, member_id, as_of)
     claim = {**key_columns([key]), "holders": [member_id]}
     if (await session.execute(_CLAIM, claim)).all():
         await session.execute(_LINK, {**claim, "linked": [as_of]})
         data = {"type": key[0], "merchant": str(presented_at.id)}
         await add_event(session, member_id, EventKind.MEMBER_LINKED, data, presented_at.id)
         return True
-    owner = (await session.execute(_OWNERS, key_columns([key]))).one()
+    owner = (await session.execute(_OWNERS, key_columns([key]) | {"as_of": as_of})).one()
     if owner.holder_id != member_id:
         raise IdentifierTaken(type=key[0], path=("identifier",))
     return False
-
-
-async def set_status(session: AsyncSession, member_id: uuid.UUID, status: MemberStatus) -> None:
-    """Freeze, restore or close a member, once what is being posted for them is done. CLOSED is final.
-
-    Raises NotFound, or MemberNotActive for a member who has closed.
-    """
-    await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": lock_key(member_id)})
-    old = await session.scalar(text("SELECT status FROM member WHERE id = :id"), {"id": member_id})
-    if old is None:
-        raise NotFound(what="member", path=("member",))
-    if old == status:
-        return
-    if old == MemberStatus.CLOSED:
-        raise MemberNotActive(status=old, path=("member",))
-    change = text("UPDATE member SET status = :status WHERE id = :id")
-    await session.execute(change, {"id": member_id, "status": status})
-    joined = await session.scalars(select(Membership.merchant_id).where(Membership.holder_id == member_id))
-    await add_event(session, member_id, EventKind.MEMBER_STATUS_CHANGED, {"from": old, "to": status}, *joined)
 
 
 def key_columns(keys: Collection[IdentifierKey]) -> dict[str, list[str]]:

@@ -23,12 +23,16 @@ class Member(Base):
     """A person. `id` is the holder of all that is theirs; `number` is what is printed, its last digit a check digit.
 
     `jurisdiction`: by whose law they are protected besides that of their merchants, by ISO 3166; null: not known.
+    `status_since`, `status_reason`: since when and why they are what they are; null for who never was anything else.
+    Who is FROZEN is ACTIVE again from `frozen_until` on, whether or not that was written; null: until somebody says so.
     """
 
     __tablename__ = "member"
     __table_args__ = (
         CheckConstraint("status IN ('ACTIVE', 'FROZEN', 'CLOSED')", name="status"),
         CheckConstraint("jurisdiction ~ '^[A-Z]{2}(-[A-Z0-9]{1,3})?$'", name="jurisdiction"),
+        CheckConstraint("frozen_until IS NULL OR status = 'FROZEN'", name="frozen_until"),
+        Index("ix_member_thaws", "frozen_until", "id", postgresql_where=text("frozen_until IS NOT NULL")),
         Index("ix_member_joined", "joined_at", "id"),
         Index("ix_member_inactive", "status", "joined_at", "id", postgresql_where=text("status <> 'ACTIVE'")),
     )
@@ -38,6 +42,14 @@ class Member(Base):
     status: Mapped[str]
     joined_at: Mapped[datetime]
     jurisdiction: Mapped[str | None]
+    status_since: Mapped[datetime | None]
+    status_reason: Mapped[str | None]
+    frozen_until: Mapped[datetime | None]
+
+    def status_at(self, as_of: datetime) -> MemberStatus:
+        """What they are at that moment: a freeze whose time is over is none."""
+        thawed = self.frozen_until is not None and self.frozen_until <= as_of
+        return MemberStatus.ACTIVE if thawed else MemberStatus(self.status)
 
 
 class MemberNumber(Base):

@@ -13,8 +13,8 @@ from domain.base import lock_key, new_id
 from domain.errors import InvalidInput, NotAllowed, NotFound
 from domain.events.commands import add_event
 from domain.events.kinds import EventKind
-from domain.ledger.errors import MemberNotActive
 from domain.ledger.model import Account
+from domain.ledger.standing import Standing
 from domain.pools.errors import NOBODY, AlreadyInPool, NotInPool, PoolFull, PoolNotActive, PoolNotEmpty
 from domain.pools.model import Pool, PoolMember, PoolName, PoolRole, PoolStatus
 
@@ -29,7 +29,7 @@ async def create(
     name = name.strip()
     if not 0 < len(name) <= LONGEST_NAME:
         raise InvalidInput(reason=f"a name has 1 to {LONGEST_NAME} characters", path=("name",))
-    await _require_active(session, owner_id, "owner")
+    await _require_active(session, owner_id, as_of, "owner")
     pool_id = new_id()
     row = {"id": pool_id, "merchant_id": merchant_id, "status": PoolStatus.ACTIVE.value, "created_at": as_of}
     await session.execute(insert(Pool).values(row))
@@ -59,7 +59,7 @@ async def add_member(
         raise AlreadyInPool(path=("member",))
     if len(roles) >= MOST_MEMBERS:
         raise PoolFull(most=MOST_MEMBERS)
-    await _require_active(session, member_id, "member")
+    await _require_active(session, member_id, as_of, "member")
     await _join(session, pool_id, member_id, role, as_of)
 
 
@@ -112,12 +112,12 @@ def _require_owner(roles: dict[uuid.UUID, str], by_id: uuid.UUID | None) -> None
         raise NotInPool(role=roles.get(by_id, NOBODY), path=("pool",))
 
 
-async def _require_active(session: AsyncSession, member_id: uuid.UUID, path: str) -> None:
-    status = await session.scalar(text("SELECT status FROM member WHERE id = :id"), {"id": member_id})
-    if status is None:
+async def _require_active(session: AsyncSession, member_id: uuid.UUID, as_of: datetime, path: str) -> None:
+    stands = text("SELECT status, jurisdiction, frozen_until FROM member WHERE id = :id")
+    row = (await session.execute(stands, {"id": member_id})).one_or_none()
+    if row is None:
         raise NotFound(what="member", path=(path,))
-    if status != "ACTIVE":
-        raise MemberNotActive(status=status, path=(path,))
+    Standing(*row).require_active(as_of, (path,))
 
 
 async def _join(

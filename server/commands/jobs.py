@@ -20,6 +20,7 @@ SCHEDULED = (
     "feeds",
     "forget_keys",
     "lapse",
+    "life",
     "notices",
     "reconcile",
     "remind",

@@ -69,6 +69,7 @@ def _input(field: Any) -> str:
     texts["[ObjectedLineInput!]!"] = "[]"
     texts |= {"Purpose!": "SERVICE", "ContactChannel!": "SMS"}
     texts["PoolRole!"] = "SPENDER"
+    texts["FreezeReason!"] = "OTHER"
     texts["Boolean!"] = "true"
     texts["RightRef!"] = '{code: "x"}'
     texts["MoneyInput!"] = '{amount: "1", currency: "USD"}'

@@ -9,6 +9,7 @@ from workers.actors.exits import exits, exits_range
 from workers.actors.expiry import expire, expire_range
 from workers.actors.feeds import Feeds
 from workers.actors.holds import lapse, lapse_range
+from workers.actors.life import life
 from workers.actors.messages import PATIENCE, notify, send
 from workers.actors.notices import notices, notices_range
 from workers.actors.reconciliation import reconcile
@@ -40,6 +41,7 @@ def all_actors(
         Actor("forget_keys", forget_keys),
         Actor("lapse", lapse),
         Actor("lapse_range", lapse_range),
+        Actor("life", life),
         Actor("notices", notices),
         Actor("notices_range", notices_range),
         Actor("notify", notify(), batch=200),

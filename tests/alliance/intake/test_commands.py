@@ -16,8 +16,8 @@ from alliance.runtime import Runtime
 from domain.errors import Refusal
 from domain.ledger.model import OperationKind
 from domain.ledger.request import Posted
-from domain.members.commands import set_status
-from domain.members.model import MemberStatus
+from domain.members.life import freeze
+from domain.members.reasons import FreezeReason
 from domain.pools.commands import create
 from domain.programs.terms import PendingTerms
 from resolvers import ids
@@ -162,7 +162,7 @@ async def test_a_frozen_member_earns_nothing(runtime: Runtime) -> None:
     [first] = await send(runtime, purchase("1"))
     assert isinstance(first.outcome, Posted)
     async with runtime.database.transaction() as session:
-        await set_status(session, first.outcome.holder_id, MemberStatus.FROZEN)
+        await freeze(session, first.outcome.holder_id, reason=FreezeReason.DISPUTE, as_of=NOW)
 
     assert told(await send(runtime, purchase("2"), purchase("3", card="901"))) == ["MEMBER_NOT_ACTIVE", 10]
 

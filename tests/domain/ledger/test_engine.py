@@ -24,6 +24,7 @@ from domain.ledger.errors import (
 from domain.ledger.keys import remember
 from domain.ledger.model import OperationNote
 from domain.ledger.request import Books, Effect, Needs, Posted, Request
+from domain.ledger.standing import Standing
 from domain.money import MAX_INTEGER
 from tests.ledger_support import ISSUERS, NOON, earn, exchange, expire, key, members, posted, redeem, reverse, rows
 
@@ -206,16 +207,16 @@ async def test_a_frozen_member_moves_nothing(database: Database) -> None:
     class Statuses:
         shared_lock = None
 
-        async def load(
-            self, connection: asyncpg.Connection, keys: list[uuid.UUID]
-        ) -> dict[uuid.UUID, tuple[str, None]]:
-            return {ann: ("FROZEN", None)}
+        async def load(self, connection: asyncpg.Connection, keys: list[uuid.UUID]) -> dict[uuid.UUID, Standing]:
+            return {ann: Standing("FROZEN"), bob: Standing("FROZEN", until=NOON)}
 
-    ann, nobody = members(2)
+    ann, bob, nobody = members(3)
     engine = PostingEngine(database, Statuses())
     await engine.start()
     with pytest.raises(MemberNotActive):
         await engine.post(earn(ann, 1))
+    before, after = await engine.post_many([earn(bob, 1, as_of=NOON - DAY), earn(bob, 1)])
+    assert (type(before), type(after)) == (MemberNotActive, Posted)
     with pytest.raises(NotFound):
         await engine.post(earn(nobody, 1))
     await engine.stop()

@@ -14,10 +14,12 @@ from domain.database import Database
 from domain.errors import InvalidInput, NotFound, Refusal
 from domain.events.model import Event
 from domain.ledger.errors import MemberNotActive
-from domain.members.commands import enrol, enrol_many, link_identifier, set_status
+from domain.members import life
+from domain.members.commands import enrol, enrol_many, link_identifier
 from domain.members.errors import IdentifierTaken
-from domain.members.model import EnrolAsk, Enrolled, IdentifierRef, MemberStatus
+from domain.members.model import EnrolAsk, Enrolled, IdentifierRef
 from domain.members.queries import identifiers, memberships
+from domain.members.reasons import FreezeReason
 from domain.programs.catalogue import Catalogue
 
 NOW = datetime(2017, 1, 1, 12, tzinfo=UTC)
@@ -43,7 +45,7 @@ async def one(database: Database, catalogue: Catalogue, asked: EnrolAsk) -> Enro
 
 async def freeze(database: Database, member_id: uuid.UUID) -> None:
     async with database.transaction() as session:
-        await set_status(session, member_id, MemberStatus.FROZEN)
+        await life.freeze(session, member_id, reason=FreezeReason.OTHER, as_of=NOW)
 
 
 async def assert_no_orphans(session: AsyncSession, members: int, cards: int) -> None:
@@ -281,15 +283,14 @@ async def test_events_carry_no_personal_data(database: Database, catalogue: Cata
         linked = {"member_id": member.member_id, "merchant": "grocer", "ref": email, "as_of": LATER}
         assert await link_identifier(session, catalogue, **linked)
         assert not await link_identifier(session, catalogue, **linked)
-        for _ in range(2):
-            await set_status(session, member.member_id, MemberStatus.FROZEN)
+        await life.freeze(session, member.member_id, reason=FreezeReason.OTHER, as_of=NOW)
         events = (await session.scalars(select(Event).order_by(Event.id))).all()
     assert {event.holder_id for event in events} == {member.member_id}
     assert [(event.kind, event.data) for event in events] == [
         ("MEMBER_JOINED", {"merchant": str(catalogue.merchants["grocer"].id)}),
         ("MEMBER_JOINED", {"merchant": str(catalogue.merchants["fuel"].id)}),
         ("MEMBER_LINKED", {"merchant": str(catalogue.merchants["grocer"].id), "type": "EMAIL"}),
-        ("MEMBER_STATUS_CHANGED", {"from": "ACTIVE", "to": "FROZEN"}),
+        ("MEMBER_STATUS_CHANGED", {"from": "ACTIVE", "to": "FROZEN", "reason": "OTHER"}),
     ]
 
 
@@ -321,17 +322,3 @@ async def test_link(database: Database, catalogue: Catalogue) -> None:
         await link(member.member_id, card("3"))
     async with database.session() as session:
         await assert_no_orphans(session, 2, 3)
-
-
-async def test_status(database: Database, catalogue: Catalogue) -> None:
-    member = await one(database, catalogue, ask(card("1")))
-    current = text("SELECT status FROM member")
-    for status in (MemberStatus.FROZEN, MemberStatus.ACTIVE, MemberStatus.CLOSED, MemberStatus.CLOSED):
-        async with database.transaction() as session:
-            await set_status(session, member.member_id, status)
-            assert await session.scalar(current) == status
-    async with database.transaction() as session:
-        with pytest.raises(MemberNotActive, match="CLOSED"):
-            await set_status(session, member.member_id, MemberStatus.ACTIVE)
-        with pytest.raises(NotFound):
-            await set_status(session, uuid.uuid4(), MemberStatus.FROZEN)

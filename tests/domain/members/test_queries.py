@@ -7,9 +7,11 @@ import pytest
 
 from domain.database import Database
 from domain.errors import InvalidInput, NotFound, Refusal
-from domain.members.commands import enrol_many, set_status
+from domain.members.commands import enrol_many
+from domain.members.life import freeze
 from domain.members.model import EnrolAsk, Enrolled, IdentifierRef, MemberRef, MemberStatus, Resolved
 from domain.members.queries import by_ids, by_numbers, count, identifiers, memberships, page, resolve
+from domain.members.reasons import FreezeReason
 from domain.members.rules import member_number
 from domain.programs.catalogue import Catalogue
 
@@ -149,7 +151,7 @@ async def test_pages_by_status(database: Database, catalogue: Catalogue, members
     fuel = catalogue.merchants["fuel"].id
     async with database.transaction() as session:
         for member in (members[1], members[7]):
-            await set_status(session, member.member_id, MemberStatus.FROZEN)
+            await freeze(session, member.member_id, reason=FreezeReason.OTHER, as_of=START)
     async with database.session() as session:
         frozen = await page(session, status=MemberStatus.FROZEN, first=10)
         assert [member.id for _, member in frozen.members] == [members[1].member_id, members[7].member_id]
