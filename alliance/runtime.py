@@ -19,6 +19,8 @@ from alliance.clearing.riders import Crediting
 from domain.database import Database
 from domain.ledger.engine import PostingEngine
 from domain.ledger.standing import Standing
+from domain.privacy.commands import require_right_keys
+from domain.privacy.keys import KeyProvider
 from domain.programs.catalogue import Catalogue, load_catalogue
 from domain.programs.model import AllianceRow
 
@@ -62,18 +64,20 @@ class Runtime:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, database_url: str, *, pool_size: int = 8) -> AsyncIterator["Runtime"]:
+    async def open(cls, database_url: str, *, keys: KeyProvider, pool_size: int = 8) -> AsyncIterator["Runtime"]:
         """Connect, start the engine and keep the catalogue current; all is closed at the end of the block.
 
-        Raises OSError or asyncpg.PostgresError if the database is not there.
+        Raises OSError or asyncpg.PostgresError if the database is not there, WrongKeys if it was sealed with others.
         """
-        database = Database(database_url, pool_size=pool_size)
+        database = Database(database_url, pool_size=pool_size, keys=keys)
         watcher: asyncio.Task[None] | None = None
         runtime: Runtime
         engine = PostingEngine(database, _MemberStatus(), Crediting(lambda: runtime.agreements))
         engine.funder = Funders(lambda: runtime.agreements)
         engine.law = StricterExpiry(lambda: runtime.catalogue)
         try:
+            async with database.transaction() as session:
+                await require_right_keys(session)
             await engine.start()
             async with _snapshot(database) as session:
                 runtime = cls(database, engine, await load_catalogue(session), await load_book(session))

@@ -55,7 +55,7 @@ async def measure_accrual(settings: Settings, plan: Plan) -> Outcome:
     folder = settings.home / "feed"
     folder.mkdir()
     database_url = await copy_of(settings.database_url or "", "bench_accrual")
-    await prepare(database_url, plan.few)
+    await prepare(database_url, settings.keys(), plan.few)
     await _declare(database_url, folder)
     rounds: dict[str, list[Result]] = {"accrual": [], "accrual_two": [], "accrual_orm": []}
     for number in range(plan.rounds):

@@ -93,7 +93,7 @@ def application(name: str, settings: Settings) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with Runtime.open(settings.database_url or "") as runtime:
+        async with Runtime.open(settings.database_url or "", keys=settings.keys()) as runtime:
             if name == "bare":
                 graphql = bare()
             elif name == "constants":

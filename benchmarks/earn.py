@@ -24,7 +24,7 @@ def bench_earn(seconds: float, purchases: int) -> Outcome:
 
 
 async def _measure(settings: Settings, seconds: float, purchases: int) -> Outcome:
-    await prepare(settings.database_url or "", MEMBERS)
+    await prepare(settings.database_url or "", settings.keys(), MEMBERS)
     token = operator_token(settings)
     results = []
     async with AsyncExitStack() as stack:

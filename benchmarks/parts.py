@@ -19,7 +19,7 @@ def run_parts(name: str, parts: Parts, plan: Plan, only: Collection[str] = ()) -
 
 
 async def _measure(settings: Settings, parts: Parts, plan: Plan, names: Collection[str]) -> Outcome:
-    await prepare(settings.database_url or "", plan.few)
+    await prepare(settings.database_url or "", settings.keys(), plan.few)
     site = Site(settings, plan)
     results: list[Result] = []
     ratios: dict[str, float] = {}

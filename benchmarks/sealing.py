@@ -39,8 +39,8 @@ def bench_seal(plan: Plan) -> Outcome:
 async def _measure(settings: Settings, plan: Plan) -> Outcome:
     collect_rarely()  # as the processes that post and seal do
     database_url = settings.database_url or ""
-    await prepare(database_url, plan.few)
-    async with opened(database_url) as (runtime, members):
+    await prepare(database_url, settings.keys(), plan.few)
+    async with opened(database_url, settings.keys()) as (runtime, members):
         posting = await _post(runtime, members, plan.purchases)
         connection = await runtime.database.connect(**log.SEALER)
         try:

@@ -24,6 +24,7 @@ from benchmarks.outcome import Result
 from domain.database import Database
 from domain.members.commands import enrol_many
 from domain.members.model import EnrolAsk, IdentifierRef
+from domain.privacy.keys import KeyProvider
 from domain.programs.catalogue import load_catalogue
 from resolvers.viewer import Scope, Viewer
 from server.access.tokens import issue_token
@@ -49,10 +50,10 @@ def operator_token(settings: Settings) -> str:
     return issue_token(settings.secret("token"), Viewer("operator", WHO, WHO, None, None, frozenset(Scope)))
 
 
-async def prepare(database_url: str, members: int) -> None:
+async def prepare(database_url: str, keys: KeyProvider, members: int) -> None:
     """The sample alliance with so many members, each recognised by a card of the grocer: 0, 1, 2 ..."""
     await upgrade(database_url)
-    database = Database(database_url)
+    database = Database(database_url, keys=keys)
     now = datetime.now(UTC)
     sample = (files("server.samples") / "demo.yaml").read_text()
     try:

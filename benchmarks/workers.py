@@ -93,7 +93,8 @@ async def _messages(settings: Settings, count: int) -> Result:
 
 
 async def _quiet(settings: Settings, connection: asyncpg.Connection, seconds: float) -> Result:
-    await prepare(settings.database_url or "", members=0)  # with an alliance there is a calendar to be looked at
+    # With an alliance there is a calendar to be looked at.
+    await prepare(settings.database_url or "", settings.keys(), members=0)
     async with _running(settings, "relay", "worker", "scheduler") as programs:
         await _add(connection, 1)
         await _until(lambda: _is_done(connection), "the first job is not done")

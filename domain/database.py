@@ -16,6 +16,9 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 
+from domain.privacy.keys import KeyProvider
+from domain.privacy.vault import SESSION_KEY, Vault
+
 T = TypeVar("T")
 
 # In UTC whatever the server is set to: a time that PostgreSQL writes as text is the same everywhere.
@@ -36,10 +39,14 @@ def _unpacked(sent: bytes) -> Any:
 
 
 class Database:
-    """One pool a process. `url` is a libpq URL (`postgresql://user@/name?host=/socket/folder`)."""
+    """One pool a process. `url` is a libpq URL (`postgresql://user@/name?host=/socket/folder`).
 
-    def __init__(self, url: str, *, pool_size: int = 8) -> None:
+    What is personal is sealed and opened by `keys`, which each session carries; without them it stays sealed.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 8, keys: KeyProvider | None = None) -> None:
         self.url: URL = make_url(url).set(drivername="postgresql+asyncpg")
+        carried = {} if keys is None else {SESSION_KEY: Vault(keys)}
         self.engine = create_async_engine(
             self.url,
             pool_size=pool_size,
@@ -48,11 +55,12 @@ class Database:
             json_serializer=_dumps,
             json_deserializer=orjson.loads,
             hide_parameters=True,
+            execution_options=carried,
             connect_args={"timeout": 10, "server_settings": _SESSION},
         )
-        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, info=carried)
         self._standing: list[StandingReader] = []
-        self._readers = async_sessionmaker(self.engine.execution_options(isolation_level="AUTOCOMMIT"))
+        self._readers = async_sessionmaker(self.engine.execution_options(isolation_level="AUTOCOMMIT"), info=carried)
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:

@@ -26,6 +26,7 @@ import domain.members.model
 import domain.messages.model
 import domain.notices.model
 import domain.pools.model
+import domain.privacy.model
 import domain.programs.model
 import domain.tiers.model  # noqa: F401
 import server.access.model  # noqa: F401

@@ -60,7 +60,7 @@ def create_app(settings: Settings) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with Runtime.open(settings.database_url or "") as runtime:
+        async with Runtime.open(settings.database_url or "", keys=settings.keys()) as runtime:
             metrics.watch(runtime.engine)
             app.router.routes[:] = _routes(runtime, metrics, settings)
             collect_rarely()

@@ -18,6 +18,7 @@ from server.commands import (
     exposure,
     importing,
     jobs,
+    keys,
     log,
     member,
     merchant,
@@ -61,6 +62,7 @@ app.command()(backup.restore)
 app.command()(archive.archive)
 app.command()(log.proof)
 app.add_typer(log.log, name="log")
+app.add_typer(keys.keys, name="keys")
 app.add_typer(importing.importing, name="import")
 app.add_typer(access.client, name="client")
 app.command()(access.token)

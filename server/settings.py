@@ -6,13 +6,16 @@ docs/settings.md says the same to operators; a test keeps the two together.
 import json
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from domain.privacy.keys import GivenKeys, KeyProvider
+from server import keyring
 
 if TYPE_CHECKING:
     from alliance.proofs.notes import PrivateKey
@@ -125,6 +128,17 @@ class Settings(BaseSettings):
         description="Secret of the HMAC by which a repeated idempotency key is compared, at least 32 characters; left "
         "out, one is made and kept under `home/keys`. Must be the same for every API process and never change.",
     )
+    wrapping_keys: SecretStr | None = Field(
+        default=None,
+        description="Keys that wrap members' keys, 32 bytes each in base64, separated by commas, oldest first; left "
+        "out, one is made and kept under `home/keys`. Must be the same for every process. Lost, what is personal is "
+        "lost.",
+    )
+    lookup_secret: SecretStr | None = Field(
+        default=None,
+        description="Secret of the HMAC by which identifiers are looked up, at least 32 characters; left out, one is "
+        "made and kept under `home/keys`. Must be the same for every process and never change.",
+    )
     webhook_private: bool = Field(
         default=False,
         description="For development: webhooks may also go to private addresses, to any port, and by http.",
@@ -200,19 +214,53 @@ class Settings(BaseSettings):
                 raise ValueError("each is a folder such as file:///srv/feeds or s3://bucket/folder")
         return roots
 
-    @field_validator("token_secret", "fingerprint_secret")
+    @field_validator("token_secret", "fingerprint_secret", "lookup_secret")
     @classmethod
     def _long_enough(cls, secret: SecretStr | None) -> SecretStr | None:
         if secret is not None and len(secret.get_secret_value()) < 32:
             raise ValueError("must have at least 32 characters")
         return secret
 
+    @field_validator("wrapping_keys")
+    @classmethod
+    def _keys(cls, keys: SecretStr | None) -> SecretStr | None:
+        if keys is not None:
+            keyring.parse(keys.get_secret_value())  # its error is a ValueError
+        return keys
+
     def secret(self, name: str) -> bytes:
-        """The secret `token` or `fingerprint`: as set, else from `home/keys`, made if it is not there."""
-        given = {"token": self.token_secret, "fingerprint": self.fingerprint_secret}[name]
+        """The secret `token`, `fingerprint` or `lookup`: as set, else from `home/keys`, made if it is not there."""
+        settings = {"token": self.token_secret, "fingerprint": self.fingerprint_secret, "lookup": self.lookup_secret}
+        given = settings[name]
         if given is not None:
             return given.get_secret_value().encode()
         return _kept(self.home / "keys" / name, lambda: secrets.token_hex(32))
+
+    def keys(self) -> KeyProvider:
+        """The keys of what is personal: as set, else from `home/keys`, made if they are not there."""
+        if self.wrapping_keys is not None:
+            return GivenKeys(keyring.parse(self.wrapping_keys.get_secret_value()), self.secret("lookup"))
+        path = self.home / "keys" / "wrapping"
+        _kept(path, lambda: f"{keyring.new_line()}\n")
+        return keyring.FileKeys(path, lambda: self.secret("lookup"))
+
+    def add_wrapping_key(self) -> bool:
+        """A new wrapping key after the others in `home/keys`; False if the settings name them, which are not ours."""
+        if self.wrapping_keys is not None:
+            return False
+        path = self.home / "keys" / "wrapping"
+        _replace(path, _kept(path, lambda: "").decode() + f"{keyring.new_line()}\n")
+        return True
+
+    def retire_wrapping_keys(self, needed: Collection[str]) -> int:
+        """Take all wrapping keys out of `home/keys` but the newest and those that are `needed`; how many."""
+        if self.wrapping_keys is not None:
+            return 0
+        path = self.home / "keys" / "wrapping"
+        lines = [line for line in path.read_text().splitlines() if line.strip()]
+        kept = [line for line in lines if line == lines[-1] or keyring.parse(line)[0].id in needed]
+        _replace(path, "".join(f"{line}\n" for line in kept))
+        return len(lines) - len(kept)
 
     def log_keys(self) -> "list[PrivateKey]":
         """The keys that sign checkpoints, one a line in `home/keys/log`; the first is made if there is none.

@@ -21,6 +21,7 @@ from sqlalchemy import make_url, text
 import migrations.models  # noqa: F401
 from domain.base import Base
 from domain.database import Database
+from tests.keys import KEYS
 
 if TYPE_CHECKING:
     from alliance.runtime import Runtime
@@ -96,7 +97,7 @@ async def database_url(servers: tuple[str, str], shared_folder: Path) -> AsyncIt
 @pytest.fixture(scope="session")
 async def pool(database_url: str) -> AsyncIterator[Database]:
     """The worker's database, opened once."""
-    opened = Database(database_url)
+    opened = Database(database_url, keys=KEYS)
     yield opened
     await opened.close()
 
@@ -124,7 +125,7 @@ async def runtime(database: Database, database_url: str) -> "AsyncIterator[Runti
     sample = (resources.files("server.samples") / "demo.yaml").read_text()
     async with database.transaction() as session:
         await apply(session, parse(sample, "demo.yaml"), datetime(2017, 1, 1, tzinfo=UTC))
-    async with Runtime.open(database_url) as opened:
+    async with Runtime.open(database_url, keys=KEYS) as opened:
         yield opened
     async with database.session() as session:
         assert (await verify(session)).differences == []

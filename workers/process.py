@@ -15,6 +15,7 @@ from dramatiq.brokers.redis import RedisBroker
 from alliance.proofs.notes import PrivateKey
 from domain.database import Database
 from domain.ledger.engine import PostingEngine
+from domain.privacy.keys import KeyProvider
 from workers.watchdog import watched
 
 #: What a database or broker raises that is away for a while: log it, wait, go on.
@@ -41,6 +42,9 @@ class Settings(Protocol):
     @property
     def redis_url(self) -> str | None:
         """Valkey or Redis: `redis://...`, or `unix://...` for a socket."""
+
+    def keys(self) -> KeyProvider:
+        """The keys of what is personal."""
 
     @property
     def worker_threads(self) -> int:

@@ -80,7 +80,7 @@ def run_scheduler(settings: Settings, page: Page = no_page) -> None:
     keys = settings.log_keys()
 
     async def serve(stop: asyncio.Event) -> None:
-        database = Database(database_url, pool_size=2)
+        database = Database(database_url, pool_size=2, keys=settings.keys())
         collect_rarely()
         try:
             async with asyncio.TaskGroup() as tasks:

@@ -39,7 +39,10 @@ def run_worker(settings: Settings, page: Page = no_page, known: Known = all_acto
     async def serve(stop: asyncio.Event) -> None:
         threads, grace = settings.worker_threads, settings.shutdown_seconds
         # Each message keeps a connection while it holds its jobs, and may need another to do them.
-        async with Runtime.open(database_url, pool_size=2 * threads) as runtime, asyncio.TaskGroup() as tasks:
+        async with (
+            Runtime.open(database_url, keys=settings.keys(), pool_size=2 * threads) as runtime,
+            asyncio.TaskGroup() as tasks,
+        ):
             collect_rarely()
             tasks.create_task(page(stop, Parts(runtime.database, broker, runtime.engine)))
             tasks.create_task(keep_proving(runtime.database, stop))

@@ -41,7 +41,7 @@ async def against_copy(site: Site) -> Outcome:
     indexes, in one transaction; it changes no account, looks up no key and decides nothing."""
     rounds: dict[str, list[Result]] = {"engine": [], "copy": []}
     database_url = await site.database()
-    async with opened(database_url) as (runtime, members), connected(database_url) as connection:
+    async with opened(database_url, site.settings.keys()) as (runtime, members), connected(database_url) as connection:
         await _warm(runtime, members)
         for _ in range(site.plan.rounds):
             engine, copy = Clock(), Clock()
@@ -66,7 +66,7 @@ async def against_many(site: Site) -> Outcome:
                 await connection.execute("DELETE FROM member")
                 await add_members(connection, size)
                 await fill(connection, "GRO", lots=1)
-            houses[name] = await stack.enter_async_context(opened(database_url))
+            houses[name] = await stack.enter_async_context(opened(database_url, site.settings.keys()))
         for runtime, members in houses.values():
             await _warm(runtime, members)
         for _ in range(site.plan.rounds):

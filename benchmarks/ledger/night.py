@@ -23,6 +23,7 @@ from domain.base import new_id
 from domain.database import Database
 from domain.events.model import HeldJob
 from domain.ledger.due import cut_due_holders
+from server.settings import get_settings
 from workers.actors.expiry import HOLDERS_A_JOB, WALLETS_AT_ONCE, expire_range
 
 LOTS = 3
@@ -134,7 +135,7 @@ async def _finish(process: Process) -> Done:
 
 
 async def _work(shift: Shift) -> Done:
-    async with Runtime.open(shift.database_url) as runtime:
+    async with Runtime.open(shift.database_url, keys=get_settings().keys()) as runtime:
         collect_rarely()
         print(flush=True)
         sys.stdin.readline()

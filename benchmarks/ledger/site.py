@@ -17,6 +17,7 @@ from alliance.runtime import Runtime
 from benchmarks.serving import WHO, copy_of
 from domain.ledger.commands import Earn
 from domain.ledger.request import Key
+from domain.privacy.keys import KeyProvider
 from server.settings import Settings
 
 BATCH = 1000
@@ -71,11 +72,11 @@ async def connected(database_url: str) -> AsyncIterator[asyncpg.Connection]:
 
 
 @asynccontextmanager
-async def opened(database_url: str) -> AsyncIterator[tuple[Runtime, list[UUID]]]:
+async def opened(database_url: str, keys: KeyProvider) -> AsyncIterator[tuple[Runtime, list[UUID]]]:
     """A runtime on this database, and the ids of all its members."""
     async with connected(database_url) as connection:
         members = [row["id"] for row in await connection.fetch("SELECT id FROM member ORDER BY id")]
-    async with Runtime.open(database_url, pool_size=2) as runtime:
+    async with Runtime.open(database_url, keys=keys, pool_size=2) as runtime:
         yield runtime, members
 
 

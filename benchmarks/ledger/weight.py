@@ -33,7 +33,7 @@ async def _weighed(site: Site, lines: int) -> dict[str, float]:
     count = max(BATCH, site.plan.purchases // 2)
     async with connected(database_url) as connection:
         before = await _sizes(connection)
-        async with opened(database_url) as (runtime, members):
+        async with opened(database_url, site.settings.keys()) as (runtime, members):
             for _ in range(count // BATCH):
                 await runtime.engine.post_many(purchases(runtime, random.choices(members, k=BATCH), lines))
         await _seal(site, database_url)

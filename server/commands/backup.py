@@ -36,8 +36,9 @@ def backup(
         except BackupError as error:
             raise Failure(str(error), exit_code=NO, code="BACKUP_FAILED") from None
     if not with_keys:
-        say(f"The keys are not in it. Keep {made.keys_at} yourself, or use --with-keys: without them tokens, repeated")
-        say("idempotency keys and the signatures of the log would be others after a restore.")
+        say(f"The keys are not in it. Keep {made.keys_at} yourself, or use --with-keys: without them nothing personal")
+        say("opens and nobody is recognised after a restore, and tokens, repeated idempotency keys and the log's")
+        say("signatures would be others.")
     answer(made.to_json(), json, lambda console: _show(console, made, f"Backed up into {folder}"))
 
 
@@ -57,7 +58,7 @@ def restore(
         except backups.BackupError as error:
             raise Failure(str(error), exit_code=NO, code="RESTORE_FAILED") from None
         migrate(settings)
-    for secret in ("log", "token", "fingerprint"):
+    for secret in ("log", "token", "fingerprint", "wrapping", "lookup"):
         if not (settings.home / "keys" / secret).exists():
             say(f"{settings.home}/keys/{secret} is not there: unless the settings name one, a new one will be made.")
             say(f"The backup was made where {made.keys_at} was: copy it from there before anything starts.")

@@ -203,7 +203,7 @@ def with_database(settings: Settings, use: Callable[["Database"], Awaitable[Resu
     from domain.database import Database
 
     async def run() -> Result:
-        database = Database(settings.database_url or "")
+        database = Database(settings.database_url or "", keys=settings.keys())
         try:
             return await use(database)
         finally:
@@ -219,7 +219,7 @@ def with_runtime(settings: Settings, use: Callable[["Runtime"], Awaitable[Result
     from alliance.runtime import Runtime
 
     async def run() -> Result:
-        async with Runtime.open(settings.database_url or "") as runtime:
+        async with Runtime.open(settings.database_url or "", keys=settings.keys()) as runtime:
             return await use(runtime)
 
     return uvloop.run(run())

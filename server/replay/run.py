@@ -107,7 +107,7 @@ async def _run(settings: Settings, journey: Journey, quiet: bool) -> Outcome:
     started = time.monotonic()
     async with (
         serving(settings, token) as url,
-        Runtime.open(settings.database_url or "", pool_size=2) as runtime,
+        Runtime.open(settings.database_url or "", keys=settings.keys(), pool_size=2) as runtime,
         Client(url, token) as client,
     ):
         checkpoint = _Checkpoint(settings.home, runtime, journey)

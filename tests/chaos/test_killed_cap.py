@@ -22,6 +22,7 @@ from domain.ledger.model import Hold
 from tests.alliance.exposure.support import cap, limits, stand
 from tests.alliance.exposure.test_reserving import lapse_all
 from tests.alliance.support import CLIENT, NOON, House, days, key
+from tests.keys import KEYS
 
 CAP = 20_000_000
 _SPAWN = multiprocessing.get_context("spawn")
@@ -32,7 +33,7 @@ def shop(database_url: str, members: Sequence[uuid.UUID], rounds: int) -> None:
     """What each member asks for, one thing after the other, all members at once: under keys that never change."""
 
     async def run() -> None:
-        async with Runtime.open(database_url, pool_size=4) as runtime:
+        async with Runtime.open(database_url, keys=KEYS, pool_size=4) as runtime:
             await asyncio.gather(*(_shop(House(runtime), member, rounds) for member in members))
 
     asyncio.run(run())

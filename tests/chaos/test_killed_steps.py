@@ -19,6 +19,7 @@ from alliance.runtime import Runtime
 from alliance.verify import verify
 from tests.alliance.exposure.support import cap, limits
 from tests.alliance.support import House
+from tests.keys import KEYS_SET
 from tests.patience import STILL
 
 STEPS = {
@@ -44,7 +45,7 @@ class Commands:
         self.house = house
         named = {name: value for name, value in os.environ.items() if not name.startswith("TESSERA_")}
         named["TESSERA_DATABASE_URL"] = make_url(url).render_as_string(hide_password=False)
-        self.environment = named | {"TESSERA_HOME": str(home)}
+        self.environment = named | KEYS_SET | {"TESSERA_HOME": str(home)}
 
     def begin(self, step: str) -> subprocess.Popen[bytes]:
         """Take a step with cycle 1."""

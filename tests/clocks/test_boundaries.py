@@ -20,6 +20,7 @@ from domain.ledger.errors import GiftLimitExceeded, HoldLapsed, InsufficientPoin
 from domain.ledger.queries import holds
 from domain.ledger.request import Posted
 from tests.alliance.support import CLIENT, House, key
+from tests.keys import KEYS
 
 # Kiritimati is a day ahead of all others: who took the day of the wrong merchant would be found out.
 ALLIANCE = """
@@ -78,7 +79,7 @@ async def house(database: Database, database_url: str, zone: str, day: str) -> A
     """An alliance whose new versions begin on that day."""
     async with database.transaction() as session:
         await apply(session, parse(ALLIANCE.format(zone=zone, day=day), "far.yaml"), datetime(2017, 1, 1, tzinfo=UTC))
-    async with Runtime.open(database_url) as runtime:
+    async with Runtime.open(database_url, keys=KEYS) as runtime:
         yield House(runtime)
     async with database.session() as session:
         assert (await verify(session)).differences == []

@@ -11,6 +11,7 @@ from domain.errors import Refusal
 from domain.ledger.engine import PostingEngine
 from domain.ledger.request import Posted, Request
 from tests.alliance.support import House
+from tests.keys import KEYS
 
 _barrier: threading.Barrier
 
@@ -51,7 +52,7 @@ def earn_until(database_url: str, members: Sequence[UUID], cycles: int) -> int:
     """Let members earn at the filling station until there are so many cycles; the points that were granted."""
 
     async def run() -> int:
-        async with asyncio.timeout(120), Runtime.open(database_url) as runtime:
+        async with asyncio.timeout(120), Runtime.open(database_url, keys=KEYS) as runtime:
             house = House(runtime)
             _barrier.wait(60)
             earned = 0

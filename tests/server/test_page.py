@@ -29,6 +29,7 @@ from server.metrics import Metrics
 from server.middleware import RequestMiddleware
 from server.page import page_at
 from server.settings import Settings
+from tests.keys import KEYS
 from workers import telemetry
 from workers.process import Parts
 
@@ -92,7 +93,7 @@ async def test_a_worker_shows_its_engine_and_what_it_lacks(
             def ping() -> None:
                 raise ConnectionError
 
-    async with Runtime.open(database_url) as runtime:
+    async with Runtime.open(database_url, keys=KEYS) as runtime:
         parts = Parts(database, Away, runtime.engine)  # type: ignore[arg-type]
         async with shown("worker", parts, monkeypatch) as http:
             assert "tessera_engine_batches_total 0.0" in (await http.get("/metrics")).text
@@ -159,7 +160,7 @@ async def test_the_dashboard_and_the_alerts_ask_for_figures_that_there_are(
     asked, alerted = (set(re.findall(r"tessera_[a-z_]+", page.read_text())) for page in (DASHBOARD, ALERTS))
     metrics, told = Metrics(), set()
     own = telemetry.REGISTRY
-    async with Runtime.open(database_url) as runtime:
+    async with Runtime.open(database_url, keys=KEYS) as runtime:
         metrics.watch(runtime.engine)
         for role, parts in (("relay", Parts(database)), ("scheduler", Parts(database))):
             async with shown(role, parts, monkeypatch) as http:

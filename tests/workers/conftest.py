@@ -13,6 +13,7 @@ from dramatiq.brokers.redis import RedisBroker
 
 from alliance.runtime import Runtime
 from domain.database import Database
+from tests.keys import KEYS
 from tests.workers.support import Process, Processes, Start, Until
 from workers.actor import Actor
 from workers.broker import make_broker
@@ -41,7 +42,7 @@ def broker(own_redis_url: str) -> Iterator[RedisBroker]:
 @pytest.fixture
 async def house(database: Database, database_url: str) -> AsyncIterator[Runtime]:
     """A runtime without an alliance."""
-    async with Runtime.open(database_url) as opened:
+    async with Runtime.open(database_url, keys=KEYS) as opened:
         yield opened
 
 

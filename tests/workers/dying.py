@@ -15,6 +15,7 @@ from alliance.accrual import commands as accrual
 from alliance.runtime import Runtime
 from alliance.webhooks import commands as webhooks
 from server.events import cloud_event
+from tests.keys import KEYS
 from tests.workers.desk import SECRET
 from tests.workers.hooks import MASTER, QUICK
 from workers.actor import work_off
@@ -56,7 +57,7 @@ async def courier(runtime: Runtime) -> None:
 
 async def main(what: str, database_url: str, noted: int, jobs: Sequence[UUID]) -> None:
     """Until it dies."""
-    async with Runtime.open(database_url) as runtime:
+    async with Runtime.open(database_url, keys=KEYS) as runtime:
         if what == "part":
             die_instead(accrual, "note_progress", noted)
             await part(runtime, jobs)

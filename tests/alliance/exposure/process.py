@@ -14,6 +14,7 @@ from domain.errors import Refusal
 from domain.ledger.request import Posted
 from tests.alliance.clearing.test_holds import capture, hold
 from tests.alliance.support import CLIENT, NOON, House, key
+from tests.keys import KEYS
 
 _barrier: threading.Barrier
 
@@ -91,7 +92,7 @@ async def _settle(house: House) -> Posted:
 
 def _answers(database_url: str, run: object) -> Counter[str]:
     async def work() -> Counter[str]:
-        async with asyncio.timeout(120), Runtime.open(database_url, pool_size=4) as runtime:
+        async with asyncio.timeout(120), Runtime.open(database_url, keys=KEYS, pool_size=4) as runtime:
             calls = await run(House(runtime))  # type: ignore[operator]
             answers = await asyncio.gather(*calls, return_exceptions=True)
         for answer in answers:

@@ -23,6 +23,7 @@ from domain.ledger.returns import Asked
 from tests.alliance.exposure.support import cap, limits
 from tests.alliance.file.alliances import written
 from tests.alliance.support import CLIENT, NOON, House, days, key
+from tests.keys import KEYS
 
 FROM = "2017-03-01"
 LOSS = 3_600
@@ -157,7 +158,7 @@ async def test_a03_under_concurrency_no_budget_is_passed(house: House, database_
     """From two engines at once, batches of earns and returns: 100 points too many for the budget of 1,000."""
     await subsidise(house, gro="3.60")
     members = [await house.member() for _ in range(11)]
-    async with Runtime.open(database_url) as other:
+    async with Runtime.open(database_url, keys=KEYS) as other:
         both = [house, House(other)]
         calls = [both[place % 2].earn(member, "fuel", 100) for place, member in enumerate(members)]
         said = await asyncio.gather(*calls, return_exceptions=True)
