@@ -16,6 +16,7 @@ from alliance.agreements.book import AgreementBook, load_book
 from alliance.clearing.funding import Funders
 from alliance.clearing.law import StricterExpiry
 from alliance.clearing.riders import Crediting
+from domain.codes.rules import Codes
 from domain.database import Database
 from domain.ledger.engine import PostingEngine
 from domain.ledger.standing import Standing
@@ -54,12 +55,16 @@ async def _snapshot(database: Database) -> AsyncIterator[AsyncSession]:
 
 @dataclass(slots=True)
 class Runtime:
-    """Open one a process. `catalogue` and `agreements` are replaced, never changed: take them once a call."""
+    """Open one a process. `catalogue` and `agreements` are replaced, never changed: take them once a call.
+
+    `codes` are what members show at tills, where the process has the keys.
+    """
 
     database: Database
     engine: PostingEngine
     catalogue: Catalogue
     agreements: AgreementBook
+    codes: Codes | None = None
     _refreshing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @classmethod

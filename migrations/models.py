@@ -15,6 +15,7 @@ import alliance.statements.model
 import alliance.subsidies.model
 import alliance.webhooks.model  # noqa: F401
 import domain.benefits.model
+import domain.codes.model
 import domain.contacts.model
 import domain.events.model
 import domain.ledger.archived

@@ -5,6 +5,7 @@ from uuid import UUID
 from domain.errors import InvalidInput, NotAllowed, NotFound
 from domain.members.model import IdentifierRef, MemberRef
 from domain.programs.catalogue import Merchant
+from resolvers import codes
 from resolvers.context import Context
 from resolvers.sent import Sent
 from resolvers.wallets import holder_of
@@ -20,8 +21,13 @@ def merchant_of(context: Context, code: str) -> Merchant:
     return merchant
 
 
-def ref_of(sent: Sent) -> MemberRef:
-    """The reference in a MemberRef: exactly one of its fields is set. Raises NotFound for an id that is none."""
+def ref_of(context: Context, sent: Sent) -> MemberRef:
+    """The reference in a MemberRef: exactly one of its fields is set. Raises NotFound for an id that is none.
+
+    A code is read here; who acts on it uses it up (resolvers.codes).
+    """
+    if sent.get("token") is not None:
+        return codes.read(context, sent["token"]).member_id
     if sent.get("id") is not None:
         return holder_of(sent["id"])
     if sent.get("number") is not None:
@@ -38,12 +44,13 @@ def identifier_of(sent: Sent) -> IdentifierRef:
 async def member_of(context: Context, merchant: Merchant, sent: Sent) -> UUID:
     """The member that a call at `merchant` names. Raises NotFound, InvalidInput.
 
-    A merchant reaches who has joined it, and whoever presents an identifier at its till; a member, themselves.
+    A merchant reaches who has joined it, and whoever presents an identifier or a code at its till; a member,
+    themselves. Who names by a code uses it up (resolvers.codes.used).
     """
-    ref = ref_of(sent)
+    ref = ref_of(context, sent)
     found = await context.house.resolve.load((merchant.code, ref))
     viewer = context.signed_in
-    at_till = found.joined or isinstance(ref, IdentifierRef)
+    at_till = found.joined or isinstance(ref, IdentifierRef) or sent.get("token") is not None
     near = {"merchant": at_till, "member": viewer.member_id == found.member_id}.get(viewer.kind, True)
     if not near:
         raise NotFound(what="member", path=("member",))

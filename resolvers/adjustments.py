@@ -8,6 +8,7 @@ from domain.ledger.request import Posted
 from domain.programs.catalogue import Merchant
 from resolvers import ids, operations, pools
 from resolvers.acting import member_of, merchant_of, one_of
+from resolvers.codes import using
 from resolvers.context import Context
 from resolvers.sent import Sent, key_of, occurred_at
 
@@ -33,6 +34,7 @@ async def adjust(context: Context, sent: Sent) -> tuple[Posted, str]:
         client_id=context.signed_in.client_id,
         dry_run=bool(sent.get("dryRun")),
     )
+    using(context, request, sent)
     return await context.runtime.engine.post(request), request.currency
 
 

@@ -18,6 +18,7 @@ from domain.messages.texts import preview as filled
 from domain.programs.catalogue import Merchant
 from domain.programs.notifying import NotificationTerms
 from resolvers.acting import member_of, merchant_of
+from resolvers.codes import claim
 from resolvers.context import Context
 from resolvers.once import once
 from resolvers.reach import members_of
@@ -39,6 +40,7 @@ async def say(context: Context, sent: Sent, *, given: bool) -> tuple[UUID, Merch
     word = consent_of(context, member_id, merchant, sent, happened_at, given=given)
 
     async def act(session: AsyncSession) -> dict[str, Any]:
+        await claim(context, session, sent)
         await commands.record(session, [word])
         return {}
 

@@ -20,6 +20,7 @@ from domain.members.model import MemberStatus
 from domain.programs.catalogue import Merchant
 from resolvers import ids
 from resolvers.acting import member_of
+from resolvers.codes import using
 from resolvers.context import Context
 from resolvers.reach import sees_currency
 from resolvers.sent import Sent, key_of
@@ -61,6 +62,7 @@ async def quote(context: Context, sent: Sent) -> Quote:
         client_id=context.signed_in.client_id,
         reserve=bool(sent.get("reserve")),
     )
+    using(context, request, sent)
     posted = await context.runtime.engine.post(request)
     if request.offered is not None and not posted.duplicate:
         return request.offered[0]

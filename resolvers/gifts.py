@@ -8,6 +8,7 @@ from domain.ledger.queries import OperationRow
 from domain.ledger.request import Key, Posted
 from domain.programs.catalogue import Merchant
 from resolvers.acting import member_of, ref_of
+from resolvers.codes import using
 from resolvers.context import Context
 from resolvers.sent import Sent, key_of, occurred_at
 
@@ -33,6 +34,7 @@ async def transfer(context: Context, sent: Sent) -> tuple[Posted, str]:
         note=sent.get("note"),
         dry_run=bool(sent.get("dryRun")),
     )
+    using(context, request, sent, "from", "to")
     return await context.runtime.engine.post(request), currency.code
 
 
@@ -40,7 +42,7 @@ async def _member(context: Context, issuer: Merchant, sent: Sent, field: str) ->
     """Who is named there. Members give of their own, to whomever they can name. Raises NotFound, InvalidInput."""
     try:
         if field == "to" and context.signed_in.kind == "member":
-            return (await context.house.resolve.load((issuer.code, ref_of(sent[field])))).member_id
+            return (await context.house.resolve.load((issuer.code, ref_of(context, sent[field])))).member_id
         return await member_of(context, issuer, sent[field])
     except Refusal as refusal:
         refusal.path = (field, *refusal.path[1:])

@@ -8,6 +8,7 @@ from domain.ledger.model import Hold
 from domain.ledger.request import Posted
 from resolvers import ids
 from resolvers.acting import member_of, merchant_of
+from resolvers.codes import using
 from resolvers.context import Context
 from resolvers.pools import spender
 from resolvers.sent import Sent, key_of
@@ -35,6 +36,7 @@ async def hold_points(context: Context, sent: Sent) -> tuple[Posted, str]:
         dry_run=bool(sent.get("dryRun")),
         pool_id=await spender(context, member_id, sent),
     )
+    using(context, request, sent)
     return await context.runtime.engine.post(request), request.currency
 
 

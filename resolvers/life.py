@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.errors import InvalidInput, NotFound
 from domain.members import life
 from domain.members.model import Member
+from resolvers.codes import claim
 from resolvers.context import Context
 from resolvers.members import find
 from resolvers.once import once
@@ -24,6 +25,7 @@ async def freeze(context: Context, sent: Sent) -> Member:
     member_id = await named(context, sent)
 
     async def act(session: AsyncSession) -> dict[str, Any]:
+        await claim(context, session, sent)
         await life.freeze(session, member_id, reason=sent["reason"], until=until, as_of=context.as_of)
         return {}
 
@@ -40,6 +42,7 @@ async def restore(context: Context, sent: Sent) -> Member:
         raise InvalidInput(reason=f"must have 1 to {MOST_REASON} characters", path=("reason",))
 
     async def act(session: AsyncSession) -> dict[str, Any]:
+        await claim(context, session, sent)
         await life.restore(session, member_id, reason=reason, as_of=context.as_of)
         return {}
 

@@ -13,6 +13,7 @@ from domain.members import commands, queries, rules
 from domain.members.model import EnrolAsk, IdentifierRef, Member, MemberIdentifier, MemberStatus
 from domain.programs.catalogue import Merchant
 from resolvers.acting import identifier_of, member_of, merchant_of, ref_of
+from resolvers.codes import claim, require_good
 from resolvers.contacts import consent_of, plain_consents
 from resolvers.context import Context
 from resolvers.once import once
@@ -29,7 +30,8 @@ async def find(context: Context, by: Sent) -> Member | None:
     """The member that a reference names, if in reach. Raises InvalidInput for an identifier that cannot be."""
     plain(by, ("by",))
     try:
-        ref = ref_of(by)
+        require_good(context, by)
+        ref = ref_of(context, by)
         if isinstance(ref, UUID):
             return await context.loaders.members.load(ref)
         merchant = _asking(context, ref)
@@ -125,6 +127,7 @@ async def link(context: Context, sent: Sent) -> dict[str, Any]:
     member_id = await member_of(context, merchant, sent["member"])
 
     async def act(session: AsyncSession) -> dict[str, Any]:
+        await claim(context, session, sent)
         linked = await commands.link_identifier(
             session,
             context.runtime.catalogue,

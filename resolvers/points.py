@@ -16,6 +16,7 @@ from domain.money import to_minor
 from domain.programs.rules import Line, Tender
 from resolvers import exits, gifts, ids, operations, returns, rights, stored_value
 from resolvers.acting import member_of, merchant_of, one_of
+from resolvers.codes import using
 from resolvers.context import Context
 from resolvers.pools import spender
 from resolvers.sent import Sent, key_of, occurred_at
@@ -49,7 +50,7 @@ async def _earn(context: Context, sent: Sent) -> Earn:
     merchant = merchant_of(context, sent["merchant"])
     what = _valued(context, sent)
     member_id = await member_of(context, merchant, sent["member"])
-    return earn_request(
+    request = earn_request(
         context.runtime,
         member_id=member_id,
         merchant=merchant,
@@ -65,6 +66,8 @@ async def _earn(context: Context, sent: Sent) -> Earn:
         decided=context.signed_in.kind == "operator",
         **what,
     )
+    using(context, request, sent)
+    return request
 
 
 def _valued(context: Context, sent: Sent) -> dict[str, Any]:
@@ -151,6 +154,7 @@ async def redeem(context: Context, sent: Sent) -> tuple[Posted, str]:
         decided=context.signed_in.kind == "operator",
         pool_id=await spender(context, member_id, sent),
     )
+    using(context, request, sent)
     return await context.runtime.engine.post(request), request.currency
 
 

@@ -19,6 +19,7 @@ from domain.pools.model import PoolMember, PoolRole, PoolRow
 from domain.programs.catalogue import Merchant
 from resolvers import ids
 from resolvers.acting import member_of, merchant_of, ref_of
+from resolvers.codes import claim, using
 from resolvers.context import Context
 from resolvers.once import once
 from resolvers.sent import Sent, key_of
@@ -94,6 +95,7 @@ async def create(context: Context, sent: Sent) -> dict[str, Any]:
     owner_id = await _joined(context, merchant, sent, "owner", near=True)
 
     async def act(session: AsyncSession) -> dict[str, Any]:
+        await claim(context, session, sent, "owner")
         made = await commands.create(
             session, merchant_id=merchant.id, owner_id=owner_id, name=sent["name"], as_of=context.as_of
         )
@@ -110,6 +112,7 @@ async def add_member(context: Context, sent: Sent) -> dict[str, Any]:
     who: Any = {"pool_id": pool.id, "member_id": member_id, "by_id": context.signed_in.member_id}
 
     async def act(session: AsyncSession) -> dict[str, Any]:
+        await claim(context, session, sent)
         await commands.add_member(session, role=PoolRole(sent["role"]), as_of=context.as_of, **who)
         return {"pool": str(pool.id)}
 
@@ -124,6 +127,7 @@ async def remove_member(context: Context, sent: Sent) -> dict[str, Any]:
     who: Any = {"pool_id": pool.id, "member_id": member_id, "by_id": context.signed_in.member_id}
 
     async def act(session: AsyncSession) -> dict[str, Any]:
+        await claim(context, session, sent)
         await commands.remove_member(session, as_of=context.as_of, **who)
         return {"pool": str(pool.id)}
 
@@ -173,6 +177,7 @@ async def _transfer(context: Context, sent: Sent, name: str, kind: Any) -> tuple
     )
     sides = ("member", "pool") if kind == OperationKind.POOL_IN else ("pool", "member")
     try:
+        using(context, request, sent)
         posted = await context.runtime.engine.post(request)
     except Refusal as refusal:
         if refusal.path[:1] in (("from",), ("to",)):
@@ -208,12 +213,13 @@ async def _pool(context: Context, sent: Sent) -> tuple[PoolRow, Merchant]:
 async def _joined(context: Context, merchant: Merchant, sent: Sent, field: str, *, near: bool) -> UUID:
     """A member of the merchant's programme; if `near`, whom the caller acts for. Raises NotFound, NotAllowed."""
     try:
-        ref = ref_of(sent[field])
+        ref = ref_of(context, sent[field])
         if near:
             await member_of(context, merchant, sent[field])
         found = await context.house.resolve.load((merchant.code, ref))
         if not found.joined:
-            known = context.own_merchant_id is None or isinstance(ref, IdentifierRef)
+            shown = isinstance(ref, IdentifierRef) or sent[field].get("token") is not None
+            known = context.own_merchant_id is None or shown
             raise (
                 NotAllowed(reason=f"who is not a member of {merchant.code}'s", path=("member",))
                 if known

@@ -35,6 +35,7 @@ from domain.ledger.request import Key, Posted
 from domain.programs.catalogue import Merchant
 from resolvers import ids, operations
 from resolvers.acting import member_of, merchant_of, one_of
+from resolvers.codes import using
 from resolvers.context import Context
 from resolvers.loaders import later
 from resolvers.pages import Page, Window, page
@@ -75,6 +76,7 @@ async def grant(context: Context, sent: Sent) -> Posted:
         quantity=sent.get("quantity"),
         valid_from=sent.get("validFrom"),
     )
+    using(context, request, sent)
     return await context.runtime.engine.post(request)
 
 

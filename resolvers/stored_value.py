@@ -10,6 +10,7 @@ from domain.errors import InvalidInput, NotAllowed
 from domain.ledger.queries import OperationRow
 from domain.ledger.request import Key, Posted
 from resolvers.acting import member_of, merchant_of
+from resolvers.codes import using
 from resolvers.context import Context
 from resolvers.sent import Sent, key_of, occurred_at
 from resolvers.viewer import Scope
@@ -40,6 +41,7 @@ async def top_up(context: Context, sent: Sent) -> tuple[Posted, str]:
         order_ref=sent.get("orderRef"),
         dry_run=bool(sent.get("dryRun")),
     )
+    using(context, request, sent)
     return await context.runtime.engine.post(request), request.currency
 
 
@@ -59,6 +61,7 @@ async def refund(context: Context, sent: Sent) -> tuple[Posted, str]:
         currency=sent.get("currency"),
         dry_run=bool(sent.get("dryRun")),
     )
+    using(context, request, sent)
     return await context.runtime.engine.post(request), request.currency
 
 

@@ -41,6 +41,7 @@ class Scope(StrEnum):
     EVENTS_READ = "events:read"
     WEBHOOKS_WRITE = "webhooks:write"
     CONSENTS_WRITE = "consents:write"
+    CODES_ISSUE = "codes:issue"
     MERCHANTS_FREEZE = "merchants:freeze"
     MEMBERS_FREEZE = "members:freeze"
     CLOCK = "clock"
@@ -77,6 +78,7 @@ MEANING: dict[Scope, str] = {
     Scope.EVENTS_READ: "follow the events of one's own side of the alliance, and see webhooks",
     Scope.WEBHOOKS_WRITE: "make, change and delete webhooks",
     Scope.CONSENTS_WRITE: "give and withdraw consent to messages",
+    Scope.CODES_ISSUE: "show a code of one's own at a till",
     Scope.MERCHANTS_FREEZE: "freeze and restore merchants",
     Scope.MEMBERS_FREEZE: "freeze and restore members",
     Scope.CLOCK: "say what time it is (as of), for replays",
@@ -90,7 +92,7 @@ _POINTS = frozenset({Scope.POINTS_EARN, Scope.POINTS_SPEND, Scope.POINTS_REVERSE
 
 DEFAULT_SCOPES: dict[Kind, frozenset[str]] = {
     "member": frozenset({Scope.MEMBERS_READ, Scope.IDENTIFIERS_READ, Scope.POINTS_READ, Scope.POINTS_EXCHANGE})
-    | {Scope.POINTS_TRANSFER, Scope.RIGHTS_USE, Scope.CONSENTS_WRITE},
+    | {Scope.POINTS_TRANSFER, Scope.RIGHTS_USE, Scope.CONSENTS_WRITE, Scope.CODES_ISSUE},
     "merchant": _READS | _POINTS | {Scope.RIGHTS_USE, Scope.MEMBERS_WRITE, Scope.EVENTS_READ, Scope.CONSENTS_WRITE},
     "operator": frozenset(Scope) - {Scope.CLOCK},
     "auditor": _READS,

@@ -10,11 +10,12 @@ from domain.contacts.model import ContactChannel, Purpose
 from domain.messages import model as messages
 from domain.messages.model import MessageKind, MessageState
 from resolvers import contacts
-from schema.answering import Shared, answer
+from schema.answering import answer
 from schema.inputs import KEY, MemberRef, passed_as_sent
 from schema.merchants import Merchant
 from schema.node import Info
 from schema.refusals import UserError
+from schema.showing import Named
 
 for shared, about in (
     (MessageKind, "Of what a member is told."),
@@ -151,8 +152,8 @@ class ConsentWithdrawn:
     consents: list[Consent] = strawberry.field(description="What now stands, of this merchant.")
 
 
-GiveConsentResult = Annotated[ConsentGiven | Shared, strawberry.union("GiveConsentResult")]
-WithdrawConsentResult = Annotated[ConsentWithdrawn | Shared, strawberry.union("WithdrawConsentResult")]
+GiveConsentResult = Annotated[ConsentGiven | Named, strawberry.union("GiveConsentResult")]
+WithdrawConsentResult = Annotated[ConsentWithdrawn | Named, strawberry.union("WithdrawConsentResult")]
 
 
 async def _said(info: Info, input: object, success: Any, *, given: bool) -> Any:

@@ -61,6 +61,10 @@ class MemberRef:
     id: strawberry.ID | None = strawberry.UNSET
     number: str | None = strawberry.UNSET
     identifier: IdentifierInput | None = strawberry.UNSET
+    token: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="The code that the member shows, as text or in digits (issueMemberCode). A mutation uses it up.",
+    )
 
 
 @passed_as_sent

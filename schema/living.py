@@ -8,10 +8,11 @@ import strawberry
 from domain.members import model
 from domain.members.reasons import FreezeReason
 from resolvers import life
-from schema.answering import Shared, answer
+from schema.answering import answer
 from schema.inputs import KEY, MemberRef, passed_as_sent
 from schema.node import Info
 from schema.refusals import TYPES, MemberNotActive, UserError
+from schema.showing import Named
 
 if TYPE_CHECKING:
     from schema.members import Member
@@ -85,9 +86,9 @@ class MemberRestored:
     member: _Member
 
 
-FreezeMemberResult = Annotated[MemberFrozen | Shared | MemberNotActive, strawberry.union("FreezeMemberResult")]
+FreezeMemberResult = Annotated[MemberFrozen | Named | MemberNotActive, strawberry.union("FreezeMemberResult")]
 RestoreMemberResult = Annotated[
-    MemberRestored | Shared | MemberNotActive | MemberNotFrozen, strawberry.union("RestoreMemberResult")
+    MemberRestored | Named | MemberNotActive | MemberNotFrozen, strawberry.union("RestoreMemberResult")
 ]
 
 

@@ -125,6 +125,7 @@ from schema.refusals import (
 )
 from schema.righting import RightMutations
 from schema.settling import SettlingMutations
+from schema.showing import Named, ShowingMutations
 from schema.stored_value import Refunded, RefundStoredValueInput, ToppedUp, TopUpInput
 from schema.webhooks import WebhookMutations
 
@@ -134,11 +135,11 @@ EnrolMemberResult = Annotated[
     Enrolled | _Shared | MemberNotActive | IdentifierTaken, strawberry.union("EnrolMemberResult")
 ]
 LinkIdentifierResult = Annotated[
-    Linked | _Shared | MemberNotActive | IdentifierTaken, strawberry.union("LinkIdentifierResult")
+    Linked | Named | MemberNotActive | IdentifierTaken, strawberry.union("LinkIdentifierResult")
 ]
 EarnResult = Annotated[
     Earned
-    | _Shared
+    | Named
     | _Still
     | DuplicateOrder
     | BalanceLimitExceeded
@@ -165,7 +166,7 @@ RejectEarnResult = Annotated[
 ]
 RedeemResult = Annotated[
     Redeemed
-    | _Shared
+    | Named
     | _Still
     | InsufficientPoints
     | NoAgreement
@@ -178,7 +179,7 @@ RedeemResult = Annotated[
 ]
 HoldPointsResult = Annotated[
     Held
-    | _Shared
+    | Named
     | _Still
     | InsufficientPoints
     | NoAgreement
@@ -210,23 +211,23 @@ ReverseResult = Annotated[
 _NotGiven = (
     _Still | InsufficientPoints | BalanceLimitExceeded | GiftsNotAllowed | GiftLimitExceeded | GivenTooOften | TooNew
 )
-TransferPointsResult = Annotated[Transferred | _Shared | _NotGiven, strawberry.union("TransferPointsResult")]
-CreatePoolResult = Annotated[PoolCreated | _Shared | MemberNotActive, strawberry.union("CreatePoolResult")]
+TransferPointsResult = Annotated[Transferred | Named | _NotGiven, strawberry.union("TransferPointsResult")]
+CreatePoolResult = Annotated[PoolCreated | Named | MemberNotActive, strawberry.union("CreatePoolResult")]
 AddPoolMemberResult = Annotated[
-    PoolMemberAdded | _Shared | _NotOfPool | MemberNotActive | AlreadyInPool | PoolFull,
+    PoolMemberAdded | Named | _NotOfPool | MemberNotActive | AlreadyInPool | PoolFull,
     strawberry.union("AddPoolMemberResult"),
 ]
-RemovePoolMemberResult = Annotated[PoolMemberRemoved | _Shared | _NotOfPool, strawberry.union("RemovePoolMemberResult")]
+RemovePoolMemberResult = Annotated[PoolMemberRemoved | Named | _NotOfPool, strawberry.union("RemovePoolMemberResult")]
 ClosePoolResult = Annotated[PoolClosed | _Shared | _NotOfPool | PoolNotEmpty, strawberry.union("ClosePoolResult")]
 ContributeToPoolResult = Annotated[
-    Contributed | _Shared | _NotGiven | _NotOfPool, strawberry.union("ContributeToPoolResult")
+    Contributed | Named | _NotGiven | _NotOfPool, strawberry.union("ContributeToPoolResult")
 ]
 WithdrawFromPoolResult = Annotated[
-    Withdrawn | _Shared | _NotGiven | _NotOfPool, strawberry.union("WithdrawFromPoolResult")
+    Withdrawn | Named | _NotGiven | _NotOfPool, strawberry.union("WithdrawFromPoolResult")
 ]
 AdjustPointsResult = Annotated[
     Adjusted
-    | _Shared
+    | Named
     | _Still
     | StoredValueLimitExceeded
     | InsufficientPoints
@@ -241,14 +242,14 @@ ReinstatePointsResult = Annotated[
     strawberry.union("ReinstatePointsResult"),
 ]
 TopUpResult = Annotated[
-    ToppedUp | _Shared | _Still | BalanceLimitExceeded | StoredValueLimitExceeded | DuplicateOrder,
+    ToppedUp | Named | _Still | BalanceLimitExceeded | StoredValueLimitExceeded | DuplicateOrder,
     strawberry.union("TopUpResult"),
 ]
 RefundStoredValueResult = Annotated[
-    Refunded | _Shared | _Still | InsufficientPoints, strawberry.union("RefundStoredValueResult")
+    Refunded | Named | _Still | InsufficientPoints, strawberry.union("RefundStoredValueResult")
 ]
 QuoteExchangeResult = Annotated[
-    Quoted | _Shared | NoAgreement | BelowMinimum | StoredValueNotExchanged | _NoRoom,
+    Quoted | Named | NoAgreement | BelowMinimum | StoredValueNotExchanged | _NoRoom,
     strawberry.union("QuoteExchangeResult"),
 ]
 _Unquoted = QuoteExpired | QuoteUsed
@@ -284,6 +285,7 @@ class Mutation(
     DisputeMutations,
     FreezingMutations,
     RightMutations,
+    ShowingMutations,
     WebhookMutations,
 ):
     """What can be done."""

@@ -27,6 +27,7 @@ from schema.refusals import (
     UserError,
 )
 from schema.rights import Right, RightBooking
+from schema.showing import Named
 
 
 @strawberry.type(description="No right has this code, or it is out of reach.")
@@ -321,7 +322,7 @@ _Still = MemberNotActive | HolderStopped
 _Left = RightAlreadyUsed | RightBooked | RightWithdrawn | RightExpired
 _Here = RightNotFound | RightNotUsable | RightNotYetValid | _Left
 GrantRightResult = Annotated[
-    RightGranted | Shared | _Still | RightSoldOut | RightLimitExceeded | MerchantFrozen,
+    RightGranted | Named | _Still | RightSoldOut | RightLimitExceeded | MerchantFrozen,
     strawberry.union("GrantRightResult"),
 ]
 ReserveRightResult = Annotated[RightReserved | Shared | _Still | _Here, strawberry.union("ReserveRightResult")]

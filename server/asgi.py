@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from alliance.proofs.queries import public_keys
 from alliance.runtime import Runtime, collect_rarely
 from schema.app import graphql_app
+from server.access.codes import CodeKeys
 from server.access.endpoint import TokenEndpoint
 from server.access.tokens import TokenVerifier
 from server.accruals import Refusals
@@ -61,6 +62,7 @@ def create_app(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with Runtime.open(settings.database_url or "", keys=settings.keys()) as runtime:
+            runtime.codes = settings.codes()
             metrics.watch(runtime.engine)
             app.router.routes[:] = _routes(runtime, metrics, settings)
             collect_rarely()
@@ -87,6 +89,7 @@ def _routes(runtime: Runtime, metrics: Metrics, settings: Settings) -> list[Base
         Route("/obligations.csv", Obligations(graphql.house, verifier).get),
         Route("/events", Events(graphql.house, verifier).get),
         Route("/log/keys", _LogKeys(runtime).get),
+        Route("/.well-known/jwks.json", CodeKeys(runtime).get),
         Route("/healthz", _healthz),
         Route("/readyz", _Readiness(runtime).get),
         Route("/metrics", metrics.page),

@@ -14,6 +14,7 @@ from server.commands import (
     bench,
     book,
     breakage,
+    codes,
     cycle,
     exposure,
     importing,
@@ -63,6 +64,7 @@ app.command()(archive.archive)
 app.command()(log.proof)
 app.add_typer(log.log, name="log")
 app.add_typer(keys.keys, name="keys")
+app.add_typer(codes.codes, name="codes")
 app.add_typer(importing.importing, name="import")
 app.add_typer(access.client, name="client")
 app.command()(access.token)

@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 from collections.abc import Callable, Collection
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -19,6 +20,7 @@ from server import keyring
 
 if TYPE_CHECKING:
     from alliance.proofs.notes import PrivateKey
+    from domain.codes.rules import CodeKey, Codes
 
 
 class Settings(BaseSettings):
@@ -138,6 +140,11 @@ class Settings(BaseSettings):
         default=None,
         description="Secret of the HMAC by which identifiers are looked up, at least 32 characters; left out, one is "
         "made and kept under `home/keys`. Must be the same for every process and never change.",
+    )
+    code_keys: SecretStr | None = Field(
+        default=None,
+        description="Keys that sign the codes members show at tills, one a line as in `home/keys/codes`; left out, "
+        "that file is read, and made if it is not there. Must be the same for every API process and worker.",
     )
     webhook_private: bool = Field(
         default=False,
@@ -261,6 +268,42 @@ class Settings(BaseSettings):
         kept = [line for line in lines if line == lines[-1] or keyring.parse(line)[0].id in needed]
         _replace(path, "".join(f"{line}\n" for line in kept))
         return len(lines) - len(kept)
+
+    def codes(self) -> "Codes":
+        """What issues and reads members' codes. Raises ValueError for keys that cannot be read."""
+        from domain.codes.rules import Codes
+
+        return Codes(self._code_keys())
+
+    def _code_keys(self) -> "list[CodeKey]":
+        from domain.codes.rules import CodeKey
+
+        if self.code_keys is not None:
+            content = self.code_keys.get_secret_value()
+        else:
+            content = _kept(self.home / "keys" / "codes", lambda: f"{CodeKey.new(datetime.now(UTC))}\n").decode()
+        return [CodeKey.parse(line) for line in content.splitlines() if line.strip()]
+
+    def add_code_key(self) -> "CodeKey":
+        """A new key for codes, which signs from a day on: until then tills come to know it. Raises ValueError."""
+        from domain.codes.rules import ANNOUNCED, CodeKey
+
+        keys, fresh = self._code_keys(), CodeKey.new(datetime.now(UTC) + ANNOUNCED)
+        self._keep_code_keys([*keys, fresh])
+        return fresh
+
+    def retire_code_key(self) -> "CodeKey | None":
+        """Trust the oldest key no more; None if no other signs yet. Raises ValueError."""
+        keys = self._code_keys()
+        if len(keys) < 2 or keys[1].signs_from > datetime.now(UTC):
+            return None
+        self._keep_code_keys(keys[1:])
+        return keys[0]
+
+    def _keep_code_keys(self, keys: "list[CodeKey]") -> None:
+        if self.code_keys is not None:
+            raise ValueError("the keys are set by TESSERA_CODE_KEYS: change them there")
+        _replace(self.home / "keys" / "codes", "".join(f"{key}\n" for key in keys))
 
     def log_keys(self) -> "list[PrivateKey]":
         """The keys that sign checkpoints, one a line in `home/keys/log`; the first is made if there is none.

@@ -13,6 +13,7 @@ import uvloop
 from dramatiq.brokers.redis import RedisBroker
 
 from alliance.proofs.notes import PrivateKey
+from domain.codes.rules import Codes
 from domain.database import Database
 from domain.ledger.engine import PostingEngine
 from domain.privacy.keys import KeyProvider
@@ -72,6 +73,9 @@ class Settings(Protocol):
 
     def secret(self, name: Literal["fingerprint"]) -> bytes:
         """The secret by which a repeated idempotency key is compared."""
+
+    def codes(self) -> Codes:
+        """What reads the codes that members showed at tills."""
 
     def log_keys(self) -> list[PrivateKey]:
         """The keys that sign the log's checkpoints."""

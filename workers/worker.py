@@ -43,6 +43,7 @@ def run_worker(settings: Settings, page: Page = no_page, known: Known = all_acto
             Runtime.open(database_url, keys=settings.keys(), pool_size=2 * threads) as runtime,
             asyncio.TaskGroup() as tasks,
         ):
+            runtime.codes = settings.codes()
             collect_rarely()
             tasks.create_task(page(stop, Parts(runtime.database, broker, runtime.engine)))
             tasks.create_task(keep_proving(runtime.database, stop))

@@ -100,6 +100,7 @@ class Settings(Document):
     adjust_per_day: Annotated[int, Field(ge=0, le=10**12)] = 10_000
     grace_days: Annotated[int, Field(ge=1, le=3_650)] = 30
     grace_on_fault: Annotated[int, Field(ge=0, le=3_650)] = 30
+    offline_codes: Annotated[int, Field(ge=0, le=168)] = 72
 
 
 class Settlement(Document):

@@ -13,10 +13,13 @@ from itertools import groupby
 from typing import NamedTuple
 from uuid import UUID, uuid5
 
+from msgspec import UNSET
+
 from alliance.clearing.commands import earn_request, reverse_request
 from alliance.clearing.grants import activate_request
 from alliance.clearing.tenders import PaidBy
 from alliance.intake import queries, rules
+from alliance.intake.codes import shown_by
 from alliance.intake.model import Decision, Line, Purchase, Return, RightGrantLine, RightUseLine, TopUpLine
 from alliance.intake.rights import Using, call_of, find, granting
 from alliance.runtime import Runtime
@@ -24,6 +27,7 @@ from alliance.stored_value.commands import top_up_request
 from alliance.stored_value.limits import within_limit
 from domain.benefits.commands import GrantRight
 from domain.benefits.rules import Codes
+from domain.codes.commands import Presenting
 from domain.errors import InvalidInput, NotAllowed, NotFound, Refusal
 from domain.ledger.commands import Earn
 from domain.ledger.due import DuePending, pending_of
@@ -34,7 +38,7 @@ from domain.ledger.returns import Asked
 from domain.ledger.reversals import Reverse
 from domain.ledger.stored_value import TopUp
 from domain.members.commands import enrol_many
-from domain.members.model import EnrolAsk, Enrolled, IdentifierRef, Resolved
+from domain.members.model import EnrolAsk, Enrolled, IdentifierRef, MemberRef, Resolved
 from domain.members.queries import resolve
 from domain.programs.catalogue import Merchant
 
@@ -91,6 +95,7 @@ class _Buying:
     key: str
     ask: EnrolAsk
     request: Earn | TopUp | GrantRight
+    shown: Presenting | None = None
     mark: Rider | None = None
     outcome: Outcome | None = None
     refused: Refusal | None = None
@@ -103,6 +108,8 @@ class _Buying:
             catalogue = runtime.catalogue
             issuer, kind = catalogue.merchants_by_id[request.merchant_id], catalogue.currencies[request.currency]
             request.riders = within_limit(catalogue, issuer, kind, member_id, request.as_of)
+        if self.shown is not None:
+            request.gates = (self.shown,)
         if self.mark is not None:
             request.riders += (self.mark,)
 
@@ -116,6 +123,7 @@ class _Returning:
     line: Return | Decision
     asked: Asked
     fingerprint: bytes
+    shown: Presenting | None = None
     mark: Rider | None = None
     member_id: UUID = NOBODY
     outcome: Outcome | None = None
@@ -218,6 +226,7 @@ def _heard(
             code_hash = Codes(sender.secret).hashed(line.code)
             decided = sender.merchant_id is None
             return Using(line.key, call, code_hash, int(line.quantity), decided, not sender.corrects)
+        shown = None if line.member.token is UNSET else shown_by(runtime, merchant, line, moment)
         member = IdentifierRef(line.member.type, line.member.issuer, line.member.value)
         ask = EnrolAsk(line.merchant, line.channel, line.store, (member,), moment)
         fingerprint = fingerprint_of(sender.secret, rules.sent(line))
@@ -231,9 +240,9 @@ def _heard(
             request = _request(runtime, sender, merchant, line, moment, fingerprint)
         else:
             asked = rules.asked_of(line) if isinstance(line, Return) else Asked()
-            return _Returning(line.key, ask, line, asked, fingerprint)
+            return _Returning(line.key, ask, line, asked, fingerprint, shown)
         request.remembers = not sender.corrects
-        return _Buying(line.key, ask, request)
+        return _Buying(line.key, ask, request, shown)
     except Refusal as refusal:
         return Answer(line.key, refusal)
 
@@ -330,12 +339,13 @@ async def _recognised(runtime: Runtime, items: Sequence[_Item]) -> list[UUID | R
         return []
     catalogue = runtime.catalogue
     async with runtime.database.session() as session:
-        found = await resolve(session, catalogue, [(item.ask.merchant, item.ask.identifiers[0]) for item in items])
+        found = await resolve(session, catalogue, [(item.ask.merchant, _named(item)) for item in items])
     members: list[UUID | Refusal] = []
     strangers: list[int] = []
     for place, (item, known) in enumerate(zip(items, found, strict=True)):
         members.append(known.member_id if isinstance(known, Resolved) else known)
-        if isinstance(item, _Buying) and catalogue.merchants[item.ask.merchant].enrol_on_purchase:
+        enrols = catalogue.merchants[item.ask.merchant].enrol_on_purchase
+        if isinstance(item, _Buying) and item.shown is None and enrols:
             joined = known.joined if isinstance(known, Resolved) else not isinstance(known, NotFound)
             if not joined:
                 strangers.append(place)
@@ -345,6 +355,10 @@ async def _recognised(runtime: Runtime, items: Sequence[_Item]) -> list[UUID | R
         for place, answer in zip(strangers, enrolled, strict=True):
             members[place] = answer.member_id if isinstance(answer, Enrolled) else answer
     return members
+
+
+def _named(item: _Item) -> MemberRef:
+    return item.ask.identifiers[0] if item.shown is None else item.shown.shown.member_id
 
 
 async def _post_returns(runtime: Runtime, sender: Sender, items: list[_Returning]) -> None:
@@ -367,6 +381,8 @@ async def _post_returns(runtime: Runtime, sender: Sender, items: list[_Returning
         for request in requests:
             request.remembers = not sender.corrects
             request.riders += () if item.mark is None else (item.mark,)
+        if item.shown is not None:
+            requests[0].gates = (item.shown,)
         wanted.append((item, requests))
     firsts = await runtime.engine.post_many([requests[0] for _, requests in wanted])
     accepted = [isinstance(first, Posted | AlreadyReversed) for first in firsts]

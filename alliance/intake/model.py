@@ -29,11 +29,15 @@ class Money(_Sent, frozen=True):
 
 
 class Identifier(_Sent, frozen=True):
-    """By what a member is recognised. `issuer` may be left out where the type has one."""
+    """By what a member is recognised: `type` and `value`, with `issuer` unless the type has one; or the code they show.
 
-    type: Code
-    value: Reference
+    What cannot be missing is looked for in rules: `token` is left out of what a key remembers where it was not sent.
+    """
+
+    type: Code = ""
+    value: Reference = ""
     issuer: Code | None = None
+    token: Annotated[str, Meta(min_length=1, max_length=400)] | UnsetType = UNSET
 
 
 class Tender(_Sent, frozen=True):

@@ -11,6 +11,7 @@ import orjson
 from alliance.intake.errors import MalformedLine
 from alliance.intake.model import (
     Decision,
+    Identifier,
     Line,
     Money,
     Purchase,
@@ -112,9 +113,21 @@ def parse(raw: bytes) -> Line:
 def _checked(line: Line) -> Line:
     if line.occurredAt is not None and line.occurredAt.year < EARLIEST_YEAR:
         raise InvalidInput(reason=f"occurredAt is before {EARLIEST_YEAR}", path=("occurredAt",))
+    if not isinstance(line, RightUseLine):
+        _check_member(line.member)
     if isinstance(line, Purchase):
         _check(line)
     return line
+
+
+def _check_member(member: Identifier) -> None:
+    """A member is named in one way. Raises InvalidInput."""
+    if member.token is not msgspec.UNSET:
+        if member.type or member.value or member.issuer:
+            raise InvalidInput(reason="give a token, or type and value", path=("member", "token"))
+    elif not member.type or not member.value:
+        missing = "value" if member.type else "type"
+        raise InvalidInput(reason=f"Object missing required field `{missing}`", path=("member", missing))
 
 
 def key_of(raw: bytes) -> str | None:

@@ -375,6 +375,8 @@ def _needs(requests: Collection[Request]) -> Needs:
     needs = Needs({request.holder_id for request in requests})
     for request in requests:
         request.needs(needs)
+        for gate in request.gates:
+            gate.needs(needs)
     return needs
 
 
@@ -422,6 +424,8 @@ def _decided(request: Request, books: Books) -> tuple[Effect | None, Sequence[Ef
     """What a request changes, what it credits going to what was owed first; and what follows from it."""
     books.as_of = request.as_of
     books.require_going(request)
+    for gate in request.gates:
+        gate.require(books)
     effect = request.decide(books)
     if effect is None:
         return None, ()
@@ -431,6 +435,8 @@ def _decided(request: Request, books: Books) -> tuple[Effect | None, Sequence[Ef
         books.funder.ride(books, effect)
     if books.debts:
         debts.pay(books, effect, request.as_of)
+    for gate in request.gates:
+        gate.passed(books, effect)
     return effect, request.after(books, effect) if books.operations else ()
 
 

@@ -1,9 +1,12 @@
-"""Rows of other rooms that take part in a posting: those that may refuse it, and sums that it adds to."""
+"""How other rooms take part in a posting: rows that may refuse it, gates before it, and sums that it adds to."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import asyncpg
+
+if TYPE_CHECKING:
+    from domain.ledger.request import Books, Effect, Needs
 
 
 class Loader(Protocol):
@@ -19,6 +22,22 @@ class Loader(Protocol):
 
     async def load(self, connection: asyncpg.Connection, keys: Sequence[Any]) -> dict[Any, Any]:
         """The rows of these keys; a key without a row is left out."""
+        ...
+
+
+class Gate(Protocol):
+    """What a request has to pass before anything else is looked at, so that what is refused there tells nothing."""
+
+    def needs(self, needs: "Needs") -> None:
+        """Say what `require` will look at."""
+        ...
+
+    def require(self, books: "Books") -> None:
+        """Raises a Refusal."""
+        ...
+
+    def passed(self, books: "Books", effect: "Effect") -> None:
+        """Nothing has refused: append to `effect.rows`, and change what `books.other` returned for who comes next."""
         ...
 
 

@@ -19,8 +19,8 @@ from domain.errors import NotFound, Refusal
 from domain.ledger.errors import HolderStopped, OperationArchived
 from domain.ledger.funding import Funder, Funding, funding_of
 from domain.ledger.model import AccountKind, OperationKind
+from domain.ledger.parts import Gate, Sums
 from domain.ledger.parts import Loader as Loader
-from domain.ledger.parts import Sums
 from domain.ledger.returns import Return
 from domain.ledger.rules import HoldState, LotState, PendingState, Sliding, available, given_by, room_taken
 from domain.ledger.slides import SLIDING_MOVE, moves_of
@@ -458,6 +458,7 @@ class Request(ABC):
     occurred_at: datetime
     dry_run: bool = False
     riders: tuple[Rider, ...] = ()
+    gates: tuple[Gate, ...] = ()
     remembers: bool = True
 
     @abstractmethod

@@ -132,6 +132,7 @@ class Merchant:
     `beside` are its own currencies that rules grant beside the points of a purchase. By hand, one of its clients moves
     at most `adjust_limit` points at once and `adjust_per_day` a day; expired points that come back live `grace_days`,
     spent ones that come back because it was at fault `grace_on_fault` days at least.
+    Its feeds may bring codes of members for `offline_codes` hours after they were shown.
     Merchants of one `group` take each other's stored value.
     `by_tier` is the earning of members of tiers that rules name; all others have `earning`.
     """
@@ -156,6 +157,7 @@ class Merchant:
     adjust_per_day: int = 10_000
     grace_days: int = 30
     grace_on_fault: int = 30
+    offline_codes: int = 72
     beside: tuple[str, ...] = ()
     tiers: TierProgramme | None = None
     by_tier: Mapping[str, Mapping[tuple[str, str], Earning]] = field(default_factory=dict)
@@ -320,6 +322,7 @@ def _merchant(
         adjust_per_day=row.settings.get("adjustPerDay", 10_000),
         grace_days=row.settings.get("graceDays", 30),
         grace_on_fault=row.settings.get("graceOnFault", 30),
+        offline_codes=row.settings.get("offlineCodes", 72),
         beside=tuple(sorted({rule.currency for rule in rules if rule.beside})),
         tiers=tier_programme(row.tiers, row.id, ZoneInfo(row.timezone)),
         by_tier=compile_tiers(rules),

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from alliance.accrual.commands import forget_rows
 from alliance.runtime import Runtime
 from alliance.webhooks.commands import forget
+from domain.codes.commands import forget_uses
 from domain.events.commands import add_jobs
 from domain.events.model import HeldJob, NewJob
 from domain.ledger import retention
@@ -21,8 +22,8 @@ KEYS_A_JOB = 20_000
 
 
 async def forget_keys(runtime: Runtime, session: AsyncSession, jobs: Sequence[HeldJob]) -> Mapping[UUID, Exception]:
-    """Delete idempotency keys, and deliveries to webhooks, that are past their time at `as_of`; where there are more,
-    another job goes on.
+    """Delete idempotency keys, deliveries to webhooks and used codes of members that are past their time at
+    `as_of`; where there are more, another job goes on.
 
     So does what rows of files said that were refused long ago: it names members. Args: {as_of}.
     """
@@ -31,6 +32,7 @@ async def forget_keys(runtime: Runtime, session: AsyncSession, jobs: Sequence[He
         await forget_rows(session, as_of)
         forgotten = await retention.forget_keys(session, as_of, KEYS_A_JOB)
         done = await forget(session, as_of - DELIVERIES_KEPT, KEYS_A_JOB)
-        if KEYS_A_JOB in (forgotten, done):
+        used = await forget_uses(session, as_of, KEYS_A_JOB)
+        if KEYS_A_JOB in (forgotten, done, used):
             await add_jobs(session, [NewJob("forget_keys", job.args, queue="bulk")])
     return {}

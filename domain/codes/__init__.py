@@ -1,0 +1,1 @@
+"""Showing who one is: rotating codes that a till can check by itself."""
