@@ -12,6 +12,7 @@ from domain.errors import InvalidInput, NotFound
 from domain.members import commands, queries, rules
 from domain.members.model import EnrolAsk, IdentifierRef, Member, MemberIdentifier, MemberStatus
 from domain.programs.catalogue import Merchant
+from domain.stages.model import LifeStage
 from resolvers.acting import identifier_of, member_of, merchant_of, ref_of
 from resolvers.codes import claim, require_good
 from resolvers.contacts import consent_of, plain_consents
@@ -56,6 +57,7 @@ async def page(context: Context, asked: Window, wanted: Sent) -> Page[Member]:
     """Members in the order of joining; a merchant's client sees those who joined it, whatever it asks for."""
     merchant_id = members_of(context.signed_in)
     status: MemberStatus | None = wanted.get("status")
+    stage: LifeStage | None = wanted.get("stage")
     merchant: str | None = wanted.get("merchant")
     if merchant_id is None and merchant is not None:
         known = context.runtime.catalogue.merchants.get(merchant)
@@ -65,12 +67,12 @@ async def page(context: Context, asked: Window, wanted: Sent) -> Page[Member]:
     size = {"last": asked.size} if asked.backward else {"first": asked.size}
     async with context.runtime.database.reader() as session:
         found = await queries.page(
-            session, merchant_id=merchant_id, status=status, after=asked.after, before=asked.before, **size
+            session, merchant_id=merchant_id, status=status, stage=stage, after=asked.after, before=asked.before, **size
         )
 
     async def total() -> int:
         async with context.runtime.database.reader() as session:
-            return await queries.count(session, merchant_id=merchant_id, status=status)
+            return await queries.count(session, merchant_id=merchant_id, status=status, stage=stage)
 
     return Page(found.members, has_next=found.has_next, has_previous=found.has_previous, total=total)
 

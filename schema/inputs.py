@@ -12,6 +12,7 @@ from strawberry.types.arguments import InputContext
 
 from domain.contacts.model import ContactChannel, Purpose
 from domain.members.model import MemberStatus
+from domain.stages.model import LifeStage
 from schema.enums import Channel, TenderKind
 from schema.scalars import CurrencyCode, Decimal, Points
 
@@ -297,6 +298,9 @@ class MemberFilter:
     """All that are given must fit."""
 
     status: MemberStatus | None = strawberry.UNSET
+    stage: LifeStage | None = strawberry.field(
+        default=strawberry.UNSET, description="At the merchant that is meant, else in the alliance."
+    )
     merchant: str | None = strawberry.field(
         default=strawberry.UNSET, description="Who has joined this merchant (a code)."
     )

@@ -7,9 +7,10 @@ from uuid import UUID
 import strawberry
 
 from domain.benefits.model import RightStatus
+from domain.events.kinds import EventKind
 from domain.ledger.model import HoldStatus, OperationKind
 from domain.members import model
-from resolvers import contacts, exchanges, ids, lots, members, pools, rights, tiers, wallets
+from resolvers import contacts, exchanges, ids, life, lots, members, pools, rights, tiers, wallets
 from resolvers.lots import HOLD_SHAPE
 from resolvers.operations import ACTIVITY_SHAPE
 from resolvers.pages import window
@@ -17,7 +18,7 @@ from schema.contacts import Consent, Message
 from schema.enums import Channel
 from schema.exchange import ExchangeOption
 from schema.holds import Hold
-from schema.living import MemberFreeze
+from schema.living import MemberChange, MemberFreeze, MemberStage
 from schema.merchants import Merchant, Store
 from schema.node import Connection, Info, Node
 from schema.operations import Operation
@@ -179,6 +180,28 @@ class Member(Node):
     async def pools(self, info: Info) -> list[Pool]:
         """A merchant sees those of its own points."""
         return [Pool.of(row) for row in await pools.of_member(info.context, self.holder_id)]
+
+    @strawberry.field(description="How long ago they bought, at each merchant and anywhere, where that is derived.")
+    async def stages(self, info: Info) -> list[MemberStage]:
+        """A merchant sees that of its own programme."""
+        return [MemberStage.of(row) for row in await life.stages_of(info.context, self.holder_id)]
+
+    @strawberry.field(
+        description="What became of them, newest first: status, stage, identifiers, tiers, pools, consents."
+    )
+    async def history(
+        self,
+        info: Info,
+        kinds: list[EventKind] | None = None,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Connection[MemberChange]:
+        """A merchant sees its own side."""
+        asked = window(life.HISTORY_SHAPE, first, after, last, before)
+        page = await life.history_of(info.context, self.holder_id, asked, kinds or ())
+        return Connection[MemberChange].of(page, lambda change: MemberChange.of(change, info))
 
     @strawberry.field(description="What they said last of who may write to them; a merchant sees what was said to it.")
     async def consents(self, info: Info) -> list[Consent]:

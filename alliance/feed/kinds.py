@@ -94,6 +94,13 @@ DATA: Mapping[EventKind, Mapping[str, Is]] = MappingProxyType(
         EventKind.MEMBER_JOINED: {"member": Is.MEMBER, "merchant": Is.MERCHANT},
         EventKind.MEMBER_LINKED: {"member": Is.MEMBER, "merchant": Is.MERCHANT, "type": Is.TEXT},
         EventKind.MEMBER_STATUS_CHANGED: {"member": Is.MEMBER, "from": Is.TEXT, "to": Is.TEXT, "until": Is.TIME},
+        EventKind.MEMBER_STAGE_CHANGED: {
+            "member": Is.MEMBER,
+            "merchant": Is.MERCHANT,
+            "from": Is.TEXT,
+            "to": Is.TEXT,
+            "since": Is.TIME,
+        },
         EventKind.POOL_JOINED: _POOL | {"role": Is.TEXT},
         EventKind.POOL_LEFT: _POOL,
         EventKind.POOL_CLOSED: {"pool": Is.POOL, "merchant": Is.MERCHANT},

@@ -22,6 +22,7 @@ from domain.members.model import (
     Resolved,
 )
 from domain.programs.catalogue import Catalogue
+from domain.stages.model import ALLIANCE, LifeStage, MemberStage
 
 _RESOLVE = text("""
     WITH found AS (
@@ -160,6 +161,7 @@ async def page(
     *,
     merchant_id: uuid.UUID | None = None,
     status: MemberStatus | None = None,
+    stage: LifeStage | None = None,
     first: int | None = None,
     after: Cursor | None = None,
     last: int | None = None,
@@ -170,7 +172,7 @@ async def page(
     Towards the side that was not counted from, "more" is what the cursor given for that side says.
     """
     joined_at, id_ = _order(merchant_id)
-    wanted = _filtered(select(joined_at, Member), merchant_id, status)
+    wanted = _filtered(select(joined_at, Member), merchant_id, status, stage)
     if after is not None:
         wanted = wanted.where(tuple_(joined_at, id_) > after)
     if before is not None:
@@ -189,10 +191,14 @@ async def page(
 
 
 async def count(
-    session: AsyncSession, *, merchant_id: uuid.UUID | None = None, status: MemberStatus | None = None
+    session: AsyncSession,
+    *,
+    merchant_id: uuid.UUID | None = None,
+    status: MemberStatus | None = None,
+    stage: LifeStage | None = None,
 ) -> int:
     """How many members a page with this filter is cut from."""
-    return await session.scalar(_filtered(select(func.count()).select_from(Member), merchant_id, status)) or 0
+    return await session.scalar(_filtered(select(func.count()).select_from(Member), merchant_id, status, stage)) or 0
 
 
 def _order(merchant_id: uuid.UUID | None) -> tuple[InstrumentedAttribute[datetime], InstrumentedAttribute[uuid.UUID]]:
@@ -200,9 +206,13 @@ def _order(merchant_id: uuid.UUID | None) -> tuple[InstrumentedAttribute[datetim
     return (Member.joined_at, Member.id) if merchant_id is None else (Membership.joined_at, Membership.holder_id)
 
 
-def _filtered(query: Q, merchant_id: uuid.UUID | None, status: MemberStatus | None) -> Q:
+def _filtered(query: Q, merchant_id: uuid.UUID | None, status: MemberStatus | None, stage: LifeStage | None) -> Q:
     if status is not None:
         query = query.where(Member.status == status)
+    if stage is not None:
+        place = MemberStage.merchant_id == (merchant_id or ALLIANCE)
+        query = query.join(MemberStage, (MemberStage.holder_id == Member.id) & place)
+        query = query.where(MemberStage.stage == stage.value)
     return _within(query, merchant_id)
 
 
