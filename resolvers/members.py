@@ -10,7 +10,7 @@ from alliance.clearing.rules import require_not_ahead
 from domain.contacts.commands import record, set_preference
 from domain.errors import InvalidInput, NotFound
 from domain.members import commands, queries, rules
-from domain.members.model import EnrolAsk, IdentifierRef, Member, MemberIdentifier, MemberStatus
+from domain.members.model import EnrolAsk, Identifier, IdentifierRef, Member, MemberStatus
 from domain.programs.catalogue import Merchant
 from domain.stages.model import LifeStage
 from resolvers.acting import identifier_of, member_of, merchant_of, ref_of
@@ -77,7 +77,7 @@ async def page(context: Context, asked: Window, wanted: Sent) -> Page[Member]:
     return Page(found.members, has_next=found.has_next, has_previous=found.has_previous, total=total)
 
 
-async def identifiers(context: Context, member_id: UUID) -> list[tuple[MemberIdentifier, str]]:
+async def identifiers(context: Context, member_id: UUID) -> list[tuple[Identifier, str]]:
     """What a member is recognised by, each as this viewer may see it: masked but for the scope identifiers:read.
 
     An auditor sees none; a merchant none of those that another merchant issued.

@@ -38,7 +38,7 @@ class Identifier:
     linked_at: datetime
 
     @classmethod
-    def of(cls, row: model.MemberIdentifier, value: str) -> Self:
+    def of(cls, row: model.Identifier, value: str) -> Self:
         """A row, with what the viewer may see of its value."""
         return cls(type=row.type, issuer=row.issuer or None, value=value, linked_at=row.linked_at)
 
