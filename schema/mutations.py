@@ -75,6 +75,7 @@ from schema.pooling import (
     RemovePoolMemberInput,
     Withdrawn,
 )
+from schema.profiles import AttributeReadOnly, ProfileMutations, UnfitAttribute, UnknownAttribute
 from schema.refusals import (
     AdjustmentLimitExceeded,
     AlreadyCaptured,
@@ -132,7 +133,8 @@ from schema.webhooks import WebhookMutations
 _Still = MemberNotActive | HolderStopped
 
 EnrolMemberResult = Annotated[
-    Enrolled | _Shared | MemberNotActive | IdentifierTaken, strawberry.union("EnrolMemberResult")
+    Enrolled | _Shared | MemberNotActive | IdentifierTaken | UnknownAttribute | UnfitAttribute | AttributeReadOnly,
+    strawberry.union("EnrolMemberResult"),
 ]
 LinkIdentifierResult = Annotated[
     Linked | Named | MemberNotActive | IdentifierTaken, strawberry.union("LinkIdentifierResult")
@@ -287,6 +289,7 @@ class Mutation(
     RightMutations,
     ShowingMutations,
     WebhookMutations,
+    ProfileMutations,
 ):
     """What can be done."""
 

@@ -62,8 +62,7 @@ class MemberNumber(Base):
 
 
 class IdentifierOwner(Base):
-    """Look-up: whose an identifier is. `issuer` is empty for types that are unique in the alliance, and `value` is the
-    keyed hash of what the member shows (see sealing.py)."""
+    """Look-up: whose an identifier is. `issuer` is empty for types that are unique in the alliance."""
 
     __tablename__ = "identifier_owner"
 
@@ -74,7 +73,7 @@ class IdentifierOwner(Base):
 
 
 class MemberIdentifier(Base):
-    """What a member is recognised by: the same row as in the look-up, kept with the member, with the value sealed."""
+    """What a member is recognised by: the same row as in the look-up, kept with the member."""
 
     __tablename__ = "member_identifier"
 
@@ -82,7 +81,6 @@ class MemberIdentifier(Base):
     type: Mapped[str] = mapped_column(primary_key=True)
     issuer: Mapped[str] = mapped_column(primary_key=True)
     value: Mapped[str] = mapped_column(primary_key=True)
-    sealed: Mapped[bytes]
     linked_at: Mapped[datetime]
 
 
@@ -107,17 +105,6 @@ class IdentifierRef:
     type: str
     issuer: str | None
     value: str
-
-
-@dataclass(frozen=True, slots=True)
-class Identifier:
-    """What a member is recognised by, in full (see rules.mask)."""
-
-    holder_id: uuid.UUID
-    type: str
-    issuer: str
-    value: str
-    linked_at: datetime
 
 
 MemberRef = uuid.UUID | str | IdentifierRef

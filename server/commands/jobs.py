@@ -26,7 +26,6 @@ SCHEDULED = (
     "remind",
     "room",
     "settle",
-    "stages",
     "tell",
 )
 """Actors that the scheduler adds jobs for."""

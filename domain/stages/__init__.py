@@ -1,1 +1,0 @@
-"""Stages of members: how long ago they bought, at each merchant and anywhere."""
