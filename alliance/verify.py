@@ -24,6 +24,8 @@ from alliance.subsidies.verify import CHECKS as SUBSIDY_CHECKS
 from domain.benefits.verify import CHECKS as BENEFIT_CHECKS
 from domain.ledger.verify import Progress, Proof, quiet
 from domain.ledger.verify import verify as verify_ledger
+from domain.members.verify import CHECKS as MEMBER_CHECKS
+from domain.members.verify import WHOLE as MEMBERS_WHOLE
 from domain.messages.verify import CHECKS as MESSAGE_CHECKS
 from domain.pools.verify import CHECKS as POOL_CHECKS
 from domain.programs.model import AllianceRow
@@ -120,7 +122,7 @@ BY_HOLDER = (
     | TIER_CHECKS
     | MESSAGE_CHECKS
 )
-BY_HOLDER |= BENEFIT_CHECKS | RIGHT_CHECKS | TERMS_CHECKS
+BY_HOLDER |= BENEFIT_CHECKS | RIGHT_CHECKS | TERMS_CHECKS | MEMBER_CHECKS
 """Checks of other rooms than the ledger, by holder; see `domain.ledger.checks`."""
 
 
@@ -136,7 +138,7 @@ async def verify(
     await session.rollback()
     whole = _CHECKS | EXPOSURE_CHECKS | DISPUTE_CHECKS | FEED_CHECKS | ACCRUAL_CHECKS | SUBSIDY_CHECKS
     checks = {name: sql.format(unit=unit) for name, sql in whole.items()}
-    proof = await verify_ledger(session, BY_HOLDER, proof, progress, whole=checks | ARCHIVE_WHOLE)
+    proof = await verify_ledger(session, BY_HOLDER, proof, progress, whole=checks | ARCHIVE_WHOLE | MEMBERS_WHOLE)
     await verify_log(session, proof, progress)
     await verify_archive(session, proof, archives, progress)
     await verify_statements(session, proof, progress)

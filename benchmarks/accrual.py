@@ -63,7 +63,7 @@ async def measure_accrual(settings: Settings, plan: Plan) -> Outcome:
             file = folder / f"{name}-{number}.parquet"
             await asyncio.to_thread(_write, file, count, plan.few)
             rounds[name].append(await _take_in(settings, database_url, file, count, workers))
-        rounds["accrual_orm"].append(await _by_orm(database_url, f"orm-{number}", count // FEW, plan.few))
+        rounds["accrual_orm"].append(await _by_orm(settings, database_url, f"orm-{number}", count // FEW, plan.few))
     ratios = {
         "accrual_vs_orm": ratio(rounds, "accrual", "accrual_orm"),
         "accrual_two_vs_one": ratio(rounds, "accrual_two", "accrual"),
@@ -155,10 +155,10 @@ async def _until(connection: asyncpg.Connection, question: str) -> None:
         raise RuntimeError("the file was not taken in") from None
 
 
-async def _by_orm(database_url: str, prefix: str, count: int, members: int) -> Result:
+async def _by_orm(settings: Settings, database_url: str, prefix: str, count: int, members: int) -> Result:
     database = Database(database_url)
     async with database.session() as session:
-        shop = Shop(database_url, await load_catalogue(session))
+        shop = Shop(database_url, settings.keys(), await load_catalogue(session))
     await database.close()
     viewer = Viewer("operator", WHO, WHO, None, None, frozenset())
     rows: Iterator[int] = iter(range(count))

@@ -88,7 +88,9 @@ def application(name: str, settings: Settings) -> Starlette:
     """The application of that name: bare, noop, conventional or constants."""
     mutations: dict[str, Callable[[Runtime], type]] = {
         "noop": lambda _: NoopMutation,
-        "conventional": lambda runtime: conventional_mutation(Shop(settings.database_url or "", runtime.catalogue)),
+        "conventional": lambda runtime: conventional_mutation(
+            Shop(settings.database_url or "", settings.keys(), runtime.catalogue)
+        ),
     }
 
     @asynccontextmanager

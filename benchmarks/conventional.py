@@ -18,7 +18,10 @@ from domain.errors import NotFound
 from domain.ledger.model import Account, AccountKind, Entry, IdempotencyKey, Lot, Operation, OperationKind
 from domain.ledger.request import Posted
 from domain.members.model import IdentifierOwner, Member
+from domain.members.sealing import hash_of
 from domain.money import to_minor
+from domain.privacy.keys import KeyProvider
+from domain.privacy.vault import Vault
 from domain.programs.catalogue import Catalogue
 from domain.programs.rules import expiry_instant, value_purchase
 from resolvers.viewer import Viewer
@@ -27,7 +30,8 @@ from resolvers.viewer import Viewer
 class Shop:
     """Earns at its own merchants, in their own points."""
 
-    def __init__(self, database_url: str, catalogue: Catalogue) -> None:
+    def __init__(self, database_url: str, keys: KeyProvider, catalogue: Catalogue) -> None:
+        self._vault = Vault(keys)
         url = make_url(database_url).set(drivername="postgresql+asyncpg")
         engine = create_async_engine(url, pool_size=16, max_overflow=0)
         self._transaction = async_sessionmaker(engine, expire_on_commit=False).begin
@@ -47,7 +51,8 @@ class Shop:
             if known is not None:
                 return Posted(known.operation_id, known.holder_id, "EARN", known.points or 0, [], True)
             identifier = sent["member"]["identifier"]
-            owner = await session.get(IdentifierOwner, (identifier["type"], merchant.code, identifier["value"]))
+            hashed = hash_of(self._vault, (identifier["type"], merchant.code, identifier["value"]))
+            owner = await session.get(IdentifierOwner, (identifier["type"], merchant.code, hashed))
             if owner is None:
                 raise NotFound(what="member", path=("member",))
             member = await session.get_one(Member, owner.holder_id)

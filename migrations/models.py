@@ -28,7 +28,7 @@ import domain.messages.model
 import domain.notices.model
 import domain.pools.model
 import domain.privacy.model
-import domain.profiles.model
 import domain.programs.model
+import domain.stages.model
 import domain.tiers.model  # noqa: F401
 import server.access.model  # noqa: F401

@@ -1,17 +1,26 @@
-"""Freezing members and restoring them: the operator's."""
+"""The life of members: who freezes and restores them; their stages, and what became of them."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from alliance.feed import history
+from alliance.feed.history import Change
 from domain.errors import InvalidInput, NotFound
+from domain.events.kinds import EventKind
 from domain.members import life
 from domain.members.model import Member
+from domain.stages import queries as stages
+from domain.stages.model import MemberStage
 from resolvers.codes import claim
 from resolvers.context import Context
+from resolvers.events import told
 from resolvers.members import find
 from resolvers.once import once
+from resolvers.pages import Page, Window, page
+from resolvers.reach import members_of
 from resolvers.sent import Sent, key_of
 
 MOST_REASON = 200
@@ -65,3 +74,44 @@ async def shown(context: Context, member_id: UUID) -> Member:
     if found is None:
         raise LookupError("a member that was just written is not there")
     return found
+
+
+async def stages_of(context: Context, member_id: UUID) -> list[MemberStage]:
+    """The stages of a member; a merchant sees that at its own programme."""
+
+    async def load(session: AsyncSession, ids: list[UUID]) -> list[list[MemberStage]]:
+        found = await stages.stages(session, ids, members_of(context.signed_in))
+        return [found[id_] for id_ in ids]
+
+    return await context.loaders.one_of("stages", load).load(member_id)
+
+
+CHANGES = tuple(kind.value for kind in EventKind if kind.startswith(("MEMBER_", "POOL_", "TIER_", "CONSENT_")))
+HISTORY_SHAPE = (UUID,)
+
+
+async def history_of(context: Context, member_id: UUID, asked: Window, kinds: Sequence[EventKind]) -> Page[Change]:
+    """A page of what became of a member; a merchant sees its own side."""
+    wanted = tuple(kind for kind in CHANGES if not kinds or kind in kinds)
+    viewer_id = members_of(context.signed_in)
+    older, newer = (at[0] if at is not None else None for at in (asked.after, asked.before))
+
+    async def load(session: AsyncSession, ids: list[UUID]) -> list[list[Change]]:
+        limits = (asked.size + 1, older, newer)
+        found = await history.history(session, ids, wanted, viewer_id, *limits, backward=asked.backward)
+        return [found[id_] for id_ in ids]
+
+    async def count(session: AsyncSession, ids: list[UUID]) -> list[int]:
+        found = await history.counts(session, ids, wanted, viewer_id)
+        return [found[id_] for id_ in ids]
+
+    async def total() -> int:
+        return await context.loaders.one_of(("history count", wanted), count).load(member_id)
+
+    found = await context.loaders.one_of(("history", asked, wanted), load).load(member_id)
+    return page(asked, list(found), lambda one: (one.happened.id,), total)
+
+
+def told_of(context: Context, change: Change) -> dict[str, Any]:
+    """The data of a change, as this viewer may know them."""
+    return told(context.runtime.catalogue, change.happened, context.own_merchant_id)

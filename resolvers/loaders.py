@@ -28,7 +28,7 @@ from domain.ledger import queries as ledger
 from domain.ledger.model import Hold
 from domain.ledger.queries import ActivityKey, EntryRow, LotRow, OperationRow, Totals, WalletFigures, WalletKey
 from domain.members import queries as members
-from domain.members.model import Member, MemberIdentifier, Membership
+from domain.members.model import Identifier, Member, Membership
 from domain.notices import queries as notices
 from domain.notices.queries import Told
 from domain.pools import queries as pools
@@ -112,10 +112,10 @@ class Loaders:
         return self._loader(load)
 
     @cached_property
-    def identifiers(self) -> DataLoader[UUID, list[MemberIdentifier]]:
+    def identifiers(self) -> DataLoader[UUID, list[Identifier]]:
         """What members are recognised by, in full; whoever shows them masks them."""
 
-        async def load(session: AsyncSession, ids: list[UUID]) -> list[list[MemberIdentifier]]:
+        async def load(session: AsyncSession, ids: list[UUID]) -> list[list[Identifier]]:
             found = await members.identifiers(session, ids)
             return [found[id_] for id_ in ids]
 

@@ -10,15 +10,15 @@ from alliance.clearing.rules import require_not_ahead
 from domain.contacts.commands import record, set_preference
 from domain.errors import InvalidInput, NotFound
 from domain.members import commands, queries, rules
-from domain.members.model import EnrolAsk, IdentifierRef, Member, MemberIdentifier, MemberStatus
+from domain.members.model import EnrolAsk, Identifier, IdentifierRef, Member, MemberStatus
 from domain.programs.catalogue import Merchant
+from domain.stages.model import LifeStage
 from resolvers.acting import identifier_of, member_of, merchant_of, ref_of
 from resolvers.codes import claim, require_good
 from resolvers.contacts import consent_of, plain_consents
 from resolvers.context import Context
 from resolvers.once import once
 from resolvers.pages import Page, Window
-from resolvers.profiles import keep, plain_profile, profile_of
 from resolvers.reach import members_of
 from resolvers.sent import Sent, key_of, occurred_at, plain
 from resolvers.viewer import Scope
@@ -57,6 +57,7 @@ async def page(context: Context, asked: Window, wanted: Sent) -> Page[Member]:
     """Members in the order of joining; a merchant's client sees those who joined it, whatever it asks for."""
     merchant_id = members_of(context.signed_in)
     status: MemberStatus | None = wanted.get("status")
+    stage: LifeStage | None = wanted.get("stage")
     merchant: str | None = wanted.get("merchant")
     if merchant_id is None and merchant is not None:
         known = context.runtime.catalogue.merchants.get(merchant)
@@ -66,17 +67,17 @@ async def page(context: Context, asked: Window, wanted: Sent) -> Page[Member]:
     size = {"last": asked.size} if asked.backward else {"first": asked.size}
     async with context.runtime.database.reader() as session:
         found = await queries.page(
-            session, merchant_id=merchant_id, status=status, after=asked.after, before=asked.before, **size
+            session, merchant_id=merchant_id, status=status, stage=stage, after=asked.after, before=asked.before, **size
         )
 
     async def total() -> int:
         async with context.runtime.database.reader() as session:
-            return await queries.count(session, merchant_id=merchant_id, status=status)
+            return await queries.count(session, merchant_id=merchant_id, status=status, stage=stage)
 
     return Page(found.members, has_next=found.has_next, has_previous=found.has_previous, total=total)
 
 
-async def identifiers(context: Context, member_id: UUID) -> list[tuple[MemberIdentifier, str]]:
+async def identifiers(context: Context, member_id: UUID) -> list[tuple[Identifier, str]]:
     """What a member is recognised by, each as this viewer may see it: masked but for the scope identifiers:read.
 
     An auditor sees none; a merchant none of those that another merchant issued.
@@ -96,13 +97,12 @@ async def identifiers(context: Context, member_id: UUID) -> list[tuple[MemberIde
 
 async def enrol(context: Context, sent: Sent) -> dict[str, Any]:
     """Find or create a member, and have them join: `member`, `created`, `joined`. Raises a Refusal."""
-    key = key_of(context, "enrolMember", plain_profile(plain_consents(sent)))
+    key = key_of(context, "enrolMember", plain_consents(sent))
     merchant = merchant_of(context, sent["merchant"])
     consents = sent.get("consents") or []
     if len(consents) > MOST_CONSENTS:
         raise InvalidInput(reason=f"give at most {MOST_CONSENTS}", path=("consents",))
     require_not_ahead(occurred_at(context, sent), context.as_of)
-    values = profile_of(context, merchant, sent)
     ask = EnrolAsk(
         merchant=merchant.code,
         channel=sent["channel"].value,
@@ -116,7 +116,6 @@ async def enrol(context: Context, sent: Sent) -> dict[str, Any]:
         enrolled = await commands.enrol(session, context.runtime.catalogue, ask)
         id_, known = enrolled.member_id, {name: sent.get(name) for name in ("language", "timezone")}
         await set_preference(session, id_, **known)
-        await keep(context, session, id_, merchant, values)
         await record(session, [consent_of(context, id_, merchant, said, context.as_of) for said in consents])
         return {"member": str(enrolled.member_id), "created": enrolled.created, "joined": enrolled.joined}
 

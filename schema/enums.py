@@ -11,6 +11,7 @@ from domain.contacts.model import ContactChannel, Purpose
 from domain.events.kinds import EventKind
 from domain.ledger.model import HoldStatus, OperationKind
 from domain.members.model import MemberStatus
+from domain.stages.model import LifeStage
 
 
 @strawberry.enum(description="Where a member met a merchant.")
@@ -70,3 +71,5 @@ for shared, about in (
     (MemberStatus, "Only an ACTIVE member moves points."),
 ):
     strawberry.enum(shared, description=about)
+
+strawberry.enum(LifeStage, description="How long ago a member bought.")

@@ -12,8 +12,9 @@ from strawberry.types.arguments import InputContext
 
 from domain.contacts.model import ContactChannel, Purpose
 from domain.members.model import MemberStatus
+from domain.stages.model import LifeStage
 from schema.enums import Channel, TenderKind
-from schema.scalars import JSON, CurrencyCode, Decimal, Points
+from schema.scalars import CurrencyCode, Decimal, Points
 
 T = TypeVar("T", bound=type)
 
@@ -126,9 +127,6 @@ class EnrolMemberInput:
     )
     consents: list[ConsentInput] | None = strawberry.field(
         default=strawberry.UNSET, description="What they let this merchant do from now on; at most 10."
-    )
-    profile: JSON | None = strawberry.field(
-        default=strawberry.UNSET, description="Attributes by their codes, as the alliance file declares them."
     )
     occurred_at: datetime | None = strawberry.field(default=strawberry.UNSET, description=OCCURRED_AT)
 
@@ -300,6 +298,9 @@ class MemberFilter:
     """All that are given must fit."""
 
     status: MemberStatus | None = strawberry.UNSET
+    stage: LifeStage | None = strawberry.field(
+        default=strawberry.UNSET, description="At the merchant that is meant, else in the alliance."
+    )
     merchant: str | None = strawberry.field(
         default=strawberry.UNSET, description="Who has joined this merchant (a code)."
     )

@@ -2,16 +2,22 @@
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Self, cast
+from uuid import UUID
 
 import strawberry
 
+from alliance.feed.history import Change
+from domain.events.kinds import EventKind
 from domain.members import model
 from domain.members.reasons import FreezeReason
-from resolvers import life
+from domain.stages import model as stages
+from resolvers import events, life
 from schema.answering import answer
 from schema.inputs import KEY, MemberRef, passed_as_sent
+from schema.merchants import Merchant
 from schema.node import Info
 from schema.refusals import TYPES, MemberNotActive, UserError
+from schema.scalars import JSON
 from schema.showing import Named
 
 if TYPE_CHECKING:
@@ -36,6 +42,52 @@ class MemberFreeze:
             return None
         reason = None if row.status_reason is None else FreezeReason(row.status_reason)
         return cls(since=row.status_since or row.joined_at, until=row.frozen_until, reason=reason)
+
+
+@strawberry.type(description="How long ago a member bought, as of last night.")
+class MemberStage:
+    """At a merchant, or anywhere."""
+
+    stage: stages.LifeStage
+    since: datetime = strawberry.field(description="When the stage began.")
+    bought_at: datetime | None = strawberry.field(description="When they bought last.")
+    merchant_id: strawberry.Private[UUID]
+
+    @strawberry.field(description="At which merchant; null: anywhere.")
+    def merchant(self, info: Info) -> Merchant | None:
+        """From the catalogue."""
+        known = info.context.runtime.catalogue.merchants_by_id.get(self.merchant_id)
+        return None if known is None else Merchant.of(known)
+
+    @classmethod
+    def of(cls, row: stages.MemberStage) -> Self:
+        """From a row."""
+        return cls(
+            stage=stages.LifeStage(row.stage), since=row.since, bought_at=row.bought_at, merchant_id=row.merchant_id
+        )
+
+
+@strawberry.type(description="Something that became of a member.")
+class MemberChange:
+    """An event that lies under them."""
+
+    id: strawberry.ID = strawberry.field(description="That of the event.")
+    kind: EventKind
+    at: datetime = strawberry.field(description="When it was booked.")
+    data: JSON = strawberry.field(description="As in the event.")
+    reason: str | None = strawberry.field(description="Why, as a word that was kept with it; for the operator.")
+
+    @classmethod
+    def of(cls, change: Change, info: Info) -> Self:
+        """As its viewer is told."""
+        happened = change.happened
+        return cls(
+            id=strawberry.ID(events.global_id(happened)),
+            kind=EventKind(happened.kind),
+            at=happened.at,
+            data=JSON(life.told_of(info.context, change)),
+            reason=change.reason,
+        )
 
 
 @strawberry.type(description="The member is active.")

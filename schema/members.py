@@ -7,9 +7,10 @@ from uuid import UUID
 import strawberry
 
 from domain.benefits.model import RightStatus
+from domain.events.kinds import EventKind
 from domain.ledger.model import HoldStatus, OperationKind
 from domain.members import model
-from resolvers import contacts, exchanges, ids, lots, members, pools, profiles, rights, tiers, wallets
+from resolvers import contacts, exchanges, ids, life, lots, members, pools, rights, tiers, wallets
 from resolvers.lots import HOLD_SHAPE
 from resolvers.operations import ACTIVITY_SHAPE
 from resolvers.pages import window
@@ -17,12 +18,11 @@ from schema.contacts import Consent, Message
 from schema.enums import Channel
 from schema.exchange import ExchangeOption
 from schema.holds import Hold
-from schema.living import MemberFreeze
+from schema.living import MemberChange, MemberFreeze, MemberStage
 from schema.merchants import Merchant, Store
 from schema.node import Connection, Info, Node
 from schema.operations import Operation
 from schema.pools import Pool
-from schema.profiles import MemberAttribute, MemberTag, Preferences
 from schema.rights import Right
 from schema.tiers import MembershipTier
 from schema.wallets import Wallet
@@ -38,7 +38,7 @@ class Identifier:
     linked_at: datetime
 
     @classmethod
-    def of(cls, row: model.MemberIdentifier, value: str) -> Self:
+    def of(cls, row: model.Identifier, value: str) -> Self:
         """A row, with what the viewer may see of its value."""
         return cls(type=row.type, issuer=row.issuer or None, value=value, linked_at=row.linked_at)
 
@@ -181,26 +181,32 @@ class Member(Node):
         """A merchant sees those of its own points."""
         return [Pool.of(row) for row in await pools.of_member(info.context, self.holder_id)]
 
+    @strawberry.field(description="How long ago they bought, at each merchant and anywhere, where that is derived.")
+    async def stages(self, info: Info) -> list[MemberStage]:
+        """A merchant sees that of its own programme."""
+        return [MemberStage.of(row) for row in await life.stages_of(info.context, self.holder_id)]
+
+    @strawberry.field(
+        description="What became of them, newest first: status, stage, identifiers, tiers, pools, consents."
+    )
+    async def history(
+        self,
+        info: Info,
+        kinds: list[EventKind] | None = None,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Connection[MemberChange]:
+        """A merchant sees its own side."""
+        asked = window(life.HISTORY_SHAPE, first, after, last, before)
+        page = await life.history_of(info.context, self.holder_id, asked, kinds or ())
+        return Connection[MemberChange].of(page, lambda change: MemberChange.of(change, info))
+
     @strawberry.field(description="What they said last of who may write to them; a merchant sees what was said to it.")
     async def consents(self, info: Info) -> list[Consent]:
         """One a merchant, purpose and channel."""
         return [Consent.of(row) for row in await contacts.of_member(info.context, self.holder_id)]
-
-    @strawberry.field(description="What is known of them by declared attributes, as far as the viewer may see it.")
-    async def profile(self, info: Info, codes: list[str] | None = None) -> list[MemberAttribute]:
-        """All, or those named."""
-        return [MemberAttribute.of(row) for row in await profiles.of_member(info.context, self.holder_id, codes)]
-
-    @strawberry.field(description="How they like to be written to.")
-    async def preferences(self, info: Info) -> Preferences:
-        """Each null where it is not known."""
-        found = await profiles.preference(info.context, self.holder_id)
-        return Preferences() if found is None else Preferences(language=found.language, timezone=found.timezone)
-
-    @strawberry.field(description="Words about them; a merchant sees its own.")
-    async def tags(self, info: Info) -> list[MemberTag]:
-        """By hand and by rule."""
-        return [MemberTag.of(row) for row in await profiles.tags_of(info.context, self.holder_id)]
 
     @strawberry.field(description="The newest messages to them; a merchant sees its own.")
     async def messages(self, info: Info, first: int = 12) -> list[Message]:

@@ -75,7 +75,6 @@ from schema.pooling import (
     RemovePoolMemberInput,
     Withdrawn,
 )
-from schema.profiles import AttributeReadOnly, ProfileMutations, UnfitAttribute, UnknownAttribute
 from schema.refusals import (
     AdjustmentLimitExceeded,
     AlreadyCaptured,
@@ -133,8 +132,7 @@ from schema.webhooks import WebhookMutations
 _Still = MemberNotActive | HolderStopped
 
 EnrolMemberResult = Annotated[
-    Enrolled | _Shared | MemberNotActive | IdentifierTaken | UnknownAttribute | UnfitAttribute | AttributeReadOnly,
-    strawberry.union("EnrolMemberResult"),
+    Enrolled | _Shared | MemberNotActive | IdentifierTaken, strawberry.union("EnrolMemberResult")
 ]
 LinkIdentifierResult = Annotated[
     Linked | Named | MemberNotActive | IdentifierTaken, strawberry.union("LinkIdentifierResult")
@@ -289,7 +287,6 @@ class Mutation(
     RightMutations,
     ShowingMutations,
     WebhookMutations,
-    ProfileMutations,
 ):
     """What can be done."""
 

@@ -53,7 +53,6 @@ from schema.obligations import ObligationQueries
 from schema.operations import Operation
 from schema.policies import RUNS
 from schema.pools import Pool
-from schema.profiles import AttributeDefinition
 from schema.proofs import ConsistencyProof, LogCheckpoint
 from schema.reconciliation import ReconciliationQueries
 from schema.rights import Right, RightQueries
@@ -99,11 +98,6 @@ class Alliance(Node):
         """The open one."""
         found = await cycles.open_one(info.context)
         return None if found is None else SettlementCycle.of(found)
-
-    @strawberry.field(description="What may be known of members, as far as the caller may see or set it.")
-    def attributes(self, info: Info) -> list[AttributeDefinition]:
-        """From the alliance file."""
-        return AttributeDefinition.all(info)
 
     @strawberry.field(description="Settlement cycles, newest first.")
     async def cycles(

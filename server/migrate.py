@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 import migrations
 from domain.database import Database
+from domain.privacy.keys import KeyProvider
 
 LOCK = (0x7E55, 0)
 LOCK_TIMEOUT = "5s"
@@ -50,9 +51,12 @@ async def lacks_migrations(database_url: str) -> bool:
         await database.close()
 
 
-async def upgrade(database_url: str) -> tuple[str | None, str | None]:
-    """Upgrade to the newest revision; returns the revisions before and after.
+async def upgrade(
+    database_url: str, keys: KeyProvider | None = None, to: str = "head"
+) -> tuple[str | None, str | None]:
+    """Upgrade to the newest revision, or to another; returns the revisions before and after.
 
+    What is sealed on the way takes `keys`.
     Raises OSError if the database is not there, sqlalchemy.exc.DBAPIError if a table stays locked for 5 seconds.
     """
     database = Database(database_url, pool_size=1)
@@ -62,7 +66,7 @@ async def upgrade(database_url: str) -> tuple[str | None, str | None]:
             await connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
             await connection.commit()
             before = await current(connection)
-            await connection.run_sync(_upgrade)
+            await connection.run_sync(_upgrade, keys, to)
             await connection.commit()
             after = await current(connection)
             await connection.rollback()
@@ -73,7 +77,8 @@ async def upgrade(database_url: str) -> tuple[str | None, str | None]:
         await database.close()
 
 
-def _upgrade(connection: Connection) -> None:
+def _upgrade(connection: Connection, keys: KeyProvider | None, to: str) -> None:
     config = alembic_config()
+    config.attributes["keys"] = keys
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, to)

@@ -138,8 +138,8 @@ class Settings(BaseSettings):
     )
     lookup_secret: SecretStr | None = Field(
         default=None,
-        description="Secret of the HMAC by which identifiers are looked up, at least 32 characters; left out, one is "
-        "made and kept under `home/keys`. Must be the same for every process and never change.",
+        description="Secret of the keyed hash by which identifiers are looked up, at least 32 characters; left out, "
+        "one is made and kept under `home/keys`. Must be the same for every process and never change.",
     )
     code_keys: SecretStr | None = Field(
         default=None,

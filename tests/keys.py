@@ -3,7 +3,9 @@
 import base64
 import os
 
+from domain.members.sealing import hash_of
 from domain.privacy.keys import KEY_BYTES, GivenKeys, WrappingKey
+from domain.privacy.vault import Vault
 
 _WRAPPING, _LOOKUP = b"w" * KEY_BYTES, b"the look-up secret of all tests."
 
@@ -15,3 +17,10 @@ KEYS_SET = {
 """The same, as settings."""
 
 os.environ.update(KEYS_SET)
+
+VAULT = Vault(KEYS)
+
+
+def hashed(type_: str, value: str, issuer: str = "grocer") -> str:
+    """What an identifier lies in the tables as."""
+    return hash_of(VAULT, (type_, issuer, value))

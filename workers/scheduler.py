@@ -20,7 +20,7 @@ from alliance.accrual.model import FeedRow
 from alliance.runtime import collect_rarely
 from domain.database import Database
 from domain.events.commands import add_job, start_run
-from domain.programs.model import AllianceRow, MerchantRow
+from domain.programs.model import AllianceRow, MemberTermsRow, MerchantRow
 from workers import telemetry
 from workers.process import OUTAGES, PAUSE, Page, Parts, Settings, no_page, pause, required, run_until_stopped
 from workers.rules import latest_midnight, latest_multiple
@@ -140,7 +140,8 @@ async def start_due(database: Database, now: datetime, feeds_every: timedelta = 
 
 async def calendar(session: AsyncSession, now: datetime, feeds_every: timedelta = FEEDS_STEP) -> Sequence[Due]:
     """What is due: expiry and forced exits at midnight, lapsed holds, freezes that are over, keys past their time,
-    steps of settlement, the proof of the books; where there are feeds, looks into their folders.
+    steps of settlement, the proof of the books; where there are feeds, looks into their folders; where
+    members have stages, those.
 
     Expiry has a midnight in every time zone that a merchant keeps (R3), exits one in the alliance's. Members are told
     of things where any merchant writes to them.
@@ -156,6 +157,9 @@ async def calendar(session: AsyncSession, now: datetime, feeds_every: timedelta 
         found.append(_every("room", "room", now, ROOM_STEP))
         found.append(_every("settlement", "settle", now, SETTLEMENT_STEP))
         found.append(_daily("reconciliation", "reconcile", now, zone))
+        life = select(MemberTermsRow.definition).where(MemberTermsRow.part == "life")
+        if ((await session.scalar(life)) or {}).get("stages") is not None:
+            found.append(_daily("stages", "stages", now, zone))
         writes = select(MerchantRow.id).where(func.jsonb_typeof(MerchantRow.notifications) == "object")
         if await session.scalar(writes.limit(1)) is not None:
             found.append(_daily("reminders", "remind", now, zone))

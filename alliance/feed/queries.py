@@ -91,7 +91,7 @@ async def at(session: AsyncSession, catalogue: Catalogue, positions: Collection[
         return []
     asked = {"positions": list(positions)}
     events = [row for row in await session.execute(_EVENTS, asked) if row.kind in EventKind.__members__]
-    found = [_event(row) for row in events]
+    found = [event_of(row) for row in events]
     found += [_operation(row, catalogue) for row in await session.execute(_OPERATIONS, asked)]
     return sorted(found, key=lambda one: one.position)
 
@@ -147,7 +147,8 @@ async def after_of(
     return Found(seen, max([place, *places]), len(places) == AT_ONCE)
 
 
-def _event(row: Row[Any]) -> Happened:
+def event_of(row: Row[Any]) -> Happened:
+    """An event as it is told, of a row of its place and columns."""
     position, id_, holder_id, kind, data, seen_by, booked_at = tuple(row)
     merchants = None if kind in FOR_ALL else frozenset(map(UUID, seen_by))
     about = (holder_id,) if "pool" not in data else (holder_id, UUID(data["pool"]))

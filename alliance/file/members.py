@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from alliance.file.life import Life, wrong_life
 from alliance.file.source import Path
 from alliance.file.values import Code, Document, Name, Word, distinct, each, refusal, shaped
 
@@ -45,6 +46,7 @@ class Members(Document):
     """What is known of members, and how they are treated."""
 
     attributes: Annotated[list[Attribute], Field(max_length=200), each] = []
+    life: Life | None = None
 
 
 def wrong_members(document: "AllianceDocument", places: Mapping[int, Path]) -> Faults:
@@ -52,6 +54,8 @@ def wrong_members(document: "AllianceDocument", places: Mapping[int, Path]) -> F
     if document.members is None:
         return
     merchants, seen = {merchant.code for merchant in document.merchants}, set()
+    if document.members.life is not None:
+        yield from wrong_life(document.members.life, places, merchants)
     for attribute in document.members.attributes:
         path = places[id(attribute)]
         if attribute.code in seen:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.contacts import queries as contacts
 from domain.contacts.model import ContactChannel, ContactPreference, Purpose
 from domain.contacts.queries import Standing
-from domain.members.model import MemberIdentifier, MemberStatus
+from domain.members.model import Identifier, MemberStatus
 from domain.members.queries import by_ids, identifiers
 from domain.messages.model import MessageKind
 from domain.pools.model import PoolMember
@@ -29,7 +29,7 @@ class Person:
 
     id: UUID
     number: str
-    known_by: Sequence[MemberIdentifier]
+    known_by: Sequence[Identifier]
     preference: ContactPreference | None
 
     @property

@@ -6,7 +6,7 @@ order, so that two calls never wait for each other. One call a transaction: a se
 """
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import text
@@ -20,7 +20,8 @@ from domain.members import rules
 from domain.members.errors import IdentifierTaken
 from domain.members.life import require_active
 from domain.members.model import EnrolAsk, Enrolled, IdentifierRef
-from domain.members.rules import IdentifierKey, Known, Plan, Wanted
+from domain.members.rules import Known, Plan, Wanted
+from domain.members.sealing import hashed, key_columns, sealed_column
 from domain.programs.catalogue import Catalogue
 
 _OWNERS = text("""
@@ -47,10 +48,10 @@ _CLAIM = text("""
     RETURNING 1
 """)
 _LINK = text("""
-    INSERT INTO member_identifier (holder_id, type, issuer, value, linked_at)
+    INSERT INTO member_identifier (holder_id, type, issuer, value, sealed, linked_at)
     SELECT *
     FROM unnest(CAST(:holders AS uuid[]), CAST(:types AS text[]), CAST(:issuers AS text[]), CAST(:values AS text[]),
-                CAST(:linked AS timestamptz[]))
+                CAST(:sealed AS bytea[]), CAST(:linked AS timestamptz[]))
 """)
 _CREATE = text("""
     WITH numbered AS (
@@ -127,9 +128,10 @@ async def known_of(session: AsyncSession, wants: Sequence[Wanted]) -> Known:
     """What is known of all identifiers that the asks name, and of the memberships they lead to."""
     known = Known()
     keys = {key for want in wants for key in want.keys}
-    asked = key_columns(keys) | {"as_of": max(want.ask.as_of for want in wants)}
+    shown = {(key[0], key[1], hashed(session, key)): key for key in keys}
+    asked = key_columns(session, keys) | {"as_of": max(want.ask.as_of for want in wants)}
     for type_, issuer, value, holder_id, number, status in await session.execute(_OWNERS, asked):
-        known.owners[type_, issuer, value] = holder_id
+        known.owners[shown[type_, issuer, value]] = holder_id
         known.members[holder_id] = number, status
     if known.members:
         merchants = {want.merchant.id for want in wants}
@@ -143,10 +145,11 @@ async def _written(session: AsyncSession, plan: Plan) -> bool:
     if plan.links:
         holders = [holder_id for holder_id, _ in plan.links.values()]
         linked = [want.ask.as_of for _, want in plan.links.values()]
-        claims = {**key_columns(plan.links), "holders": holders}
+        claims = {**key_columns(session, plan.links), "holders": holders}
         if len((await session.execute(_CLAIM, claims)).all()) < len(plan.links):
             return False
-        await session.execute(_LINK, {**claims, "linked": linked})
+        sealed = await sealed_column(session, list(zip(holders, plan.links, strict=True)))
+        await session.execute(_LINK, {**claims, "sealed": sealed, "linked": linked})
     if plan.created:
         ids, numbers, wants = zip(*plan.created, strict=True)
         created = {
@@ -195,22 +198,14 @@ async def link_identifier(
     except InvalidInput as refusal:
         raise refusal.at("identifier") from None
     await require_active(session, member_id, as_of)
-    claim = {**key_columns([key]), "holders": [member_id]}
+    claim = {**key_columns(session, [key]), "holders": [member_id]}
     if (await session.execute(_CLAIM, claim)).all():
-        await session.execute(_LINK, {**claim, "linked": [as_of]})
+        sealed = await sealed_column(session, [(member_id, key)])
+        await session.execute(_LINK, {**claim, "sealed": sealed, "linked": [as_of]})
         data = {"type": key[0], "merchant": str(presented_at.id)}
         await add_event(session, member_id, EventKind.MEMBER_LINKED, data, presented_at.id)
         return True
-    owner = (await session.execute(_OWNERS, key_columns([key]) | {"as_of": as_of})).one()
+    owner = (await session.execute(_OWNERS, key_columns(session, [key]) | {"as_of": as_of})).one()
     if owner.holder_id != member_id:
         raise IdentifierTaken(type=key[0], path=("identifier",))
     return False
-
-
-def key_columns(keys: Collection[IdentifierKey]) -> dict[str, list[str]]:
-    """Keys of identifiers as the columns that statements unnest."""
-    return {
-        "types": [type_ for type_, _, _ in keys],
-        "issuers": [issuer for _, issuer, _ in keys],
-        "values": [value for _, _, value in keys],
-    }

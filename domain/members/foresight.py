@@ -8,9 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import Refusal
 from domain.members import rules
-from domain.members.commands import key_columns, known_of, wanted_of
+from domain.members.commands import known_of, wanted_of
 from domain.members.model import EnrolAsk, Enrolled, MemberStatus
 from domain.members.rules import Known, Wanted
+from domain.members.sealing import hashed, key_columns
 from domain.programs.catalogue import Catalogue
 
 _BEGIN = (
@@ -50,13 +51,14 @@ async def _foreseen(session: AsyncSession, wants: Sequence[Wanted]) -> list[Enro
     plan = rules.enrolment(wants, known, count(1))
     if plan.links:
         holders = [holder_id for holder_id, _ in plan.links.values()]
-        await session.execute(_KEEP, {**key_columns(plan.links), "holders": holders})
+        await session.execute(_KEEP, {**key_columns(session, plan.links), "holders": holders})
     return plan.answers
 
 
 async def _recall(session: AsyncSession, wants: Sequence[Wanted], known: Known) -> None:
     """Add what was foreseen before. Only who is active would have been linked to anything."""
     keys = {key for want in wants for key in want.keys} - known.owners.keys()
-    for type_, issuer, value, holder_id in await session.execute(_FORESEEN, key_columns(keys)):
-        known.owners[type_, issuer, value] = holder_id
+    shown = {(key[0], key[1], hashed(session, key)): key for key in keys}
+    for type_, issuer, value, holder_id in await session.execute(_FORESEEN, key_columns(session, keys)):
+        known.owners[shown[type_, issuer, value]] = holder_id
         known.members.setdefault(holder_id, ("", MemberStatus.ACTIVE))

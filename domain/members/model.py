@@ -62,7 +62,8 @@ class MemberNumber(Base):
 
 
 class IdentifierOwner(Base):
-    """Look-up: whose an identifier is. `issuer` is empty for types that are unique in the alliance."""
+    """Look-up: whose an identifier is. `issuer` is empty for types that are unique in the alliance, and `value` is the
+    keyed hash of what the member shows (see sealing.py)."""
 
     __tablename__ = "identifier_owner"
 
@@ -73,7 +74,7 @@ class IdentifierOwner(Base):
 
 
 class MemberIdentifier(Base):
-    """What a member is recognised by: the same row as in the look-up, kept with the member."""
+    """What a member is recognised by: the same row as in the look-up, kept with the member, with the value sealed."""
 
     __tablename__ = "member_identifier"
 
@@ -81,6 +82,7 @@ class MemberIdentifier(Base):
     type: Mapped[str] = mapped_column(primary_key=True)
     issuer: Mapped[str] = mapped_column(primary_key=True)
     value: Mapped[str] = mapped_column(primary_key=True)
+    sealed: Mapped[bytes]
     linked_at: Mapped[datetime]
 
 
@@ -105,6 +107,17 @@ class IdentifierRef:
     type: str
     issuer: str | None
     value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """What a member is recognised by, in full (see rules.mask)."""
+
+    holder_id: uuid.UUID
+    type: str
+    issuer: str
+    value: str
+    linked_at: datetime
 
 
 MemberRef = uuid.UUID | str | IdentifierRef

@@ -13,6 +13,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from domain.errors import InvalidInput, NotFound, Refusal
 from domain.members import rules
 from domain.members.model import (
+    Identifier,
     Member,
     MemberIdentifier,
     MemberNumber,
@@ -21,7 +22,11 @@ from domain.members.model import (
     MemberStatus,
     Resolved,
 )
+from domain.members.sealing import field_of, hashed
+from domain.privacy.model import MemberKey
+from domain.privacy.vault import vault_of
 from domain.programs.catalogue import Catalogue
+from domain.stages.model import ALLIANCE, LifeStage, MemberStage
 
 _RESOLVE = text("""
     WITH found AS (
@@ -56,7 +61,7 @@ async def resolve(
     columns: dict[str, list[Any]] = {name: [] for name in (*_BY_IDENTIFIER, *_BY_NUMBER, *_BY_ID)}
     for place, (code, ref) in enumerate(asked):
         try:
-            names, values = _look_up(catalogue, code, ref)
+            names, values = _look_up(session, catalogue, code, ref)
         except Refusal as refusal:
             answers[place] = refusal
         else:
@@ -72,7 +77,9 @@ _BY_NUMBER = ("number_places", "number_merchants", "serials")
 _BY_ID = ("id_places", "id_merchants", "ids")
 
 
-def _look_up(catalogue: Catalogue, code: str, ref: MemberRef) -> tuple[tuple[str, ...], tuple[Any, ...]]:
+def _look_up(
+    session: AsyncSession | AsyncConnection, catalogue: Catalogue, code: str, ref: MemberRef
+) -> tuple[tuple[str, ...], tuple[Any, ...]]:
     """By which columns a reference is looked up, and its values there, but for its place. Raises a Refusal."""
     merchant = rules.merchant_of(catalogue, code)
     if isinstance(ref, uuid.UUID):
@@ -83,9 +90,10 @@ def _look_up(catalogue: Catalogue, code: str, ref: MemberRef) -> tuple[tuple[str
             raise NotFound(what="member", path=("member",))
         return _BY_NUMBER, (merchant.id, serial)
     try:
-        return _BY_IDENTIFIER, (merchant.id, *rules.identifier_key(catalogue, merchant, ref))
+        key = rules.identifier_key(catalogue, merchant, ref)
     except InvalidInput as refusal:
         raise refusal.at("member", "identifier") from None
+    return _BY_IDENTIFIER, (merchant.id, key[0], key[1], hashed(session, key))
 
 
 async def by_ids(
@@ -107,15 +115,23 @@ async def by_numbers(
     return {number: found[serial] for number, serial in serials.items() if serial in found}
 
 
-async def identifiers(session: AsyncSession, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[MemberIdentifier]]:
+async def identifiers(session: AsyncSession, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[Identifier]]:
     """What each of these members is recognised by, oldest first, values in full (see rules.mask)."""
-    wanted = select(MemberIdentifier).where(_is_in(MemberIdentifier.holder_id, ids))
-    rows = await session.scalars(
-        wanted.order_by(MemberIdentifier.linked_at, MemberIdentifier.type, MemberIdentifier.value)
+    vault = vault_of(session)
+    wanted = (
+        select(MemberIdentifier, MemberKey.wrapped_by, MemberKey.wrapped)
+        .join(MemberKey, MemberKey.holder_id == MemberIdentifier.holder_id)
+        .where(_is_in(MemberIdentifier.holder_id, ids), MemberKey.wrapped.is_not(None))
     )
-    found: dict[uuid.UUID, list[MemberIdentifier]] = {id_: [] for id_ in ids}
-    for row in rows:
-        found[row.holder_id].append(row)
+    found: dict[uuid.UUID, list[Identifier]] = {id_: [] for id_ in ids}
+    for row, by, wrapped in await session.execute(wanted):
+        assert by is not None, "what is wrapped was wrapped by something"
+        assert wrapped is not None, "it was asked for"
+        value = vault.open(row.holder_id, (by, wrapped), field_of(row.type, row.issuer), row.sealed)
+        assert value is not None, "there is a key"
+        found[row.holder_id].append(Identifier(row.holder_id, row.type, row.issuer, value, row.linked_at))
+    for of_one in found.values():
+        of_one.sort(key=lambda one: (one.linked_at, one.type, one.value))
     return found
 
 
@@ -160,6 +176,7 @@ async def page(
     *,
     merchant_id: uuid.UUID | None = None,
     status: MemberStatus | None = None,
+    stage: LifeStage | None = None,
     first: int | None = None,
     after: Cursor | None = None,
     last: int | None = None,
@@ -170,7 +187,7 @@ async def page(
     Towards the side that was not counted from, "more" is what the cursor given for that side says.
     """
     joined_at, id_ = _order(merchant_id)
-    wanted = _filtered(select(joined_at, Member), merchant_id, status)
+    wanted = _filtered(select(joined_at, Member), merchant_id, status, stage)
     if after is not None:
         wanted = wanted.where(tuple_(joined_at, id_) > after)
     if before is not None:
@@ -189,10 +206,14 @@ async def page(
 
 
 async def count(
-    session: AsyncSession, *, merchant_id: uuid.UUID | None = None, status: MemberStatus | None = None
+    session: AsyncSession,
+    *,
+    merchant_id: uuid.UUID | None = None,
+    status: MemberStatus | None = None,
+    stage: LifeStage | None = None,
 ) -> int:
     """How many members a page with this filter is cut from."""
-    return await session.scalar(_filtered(select(func.count()).select_from(Member), merchant_id, status)) or 0
+    return await session.scalar(_filtered(select(func.count()).select_from(Member), merchant_id, status, stage)) or 0
 
 
 def _order(merchant_id: uuid.UUID | None) -> tuple[InstrumentedAttribute[datetime], InstrumentedAttribute[uuid.UUID]]:
@@ -200,9 +221,13 @@ def _order(merchant_id: uuid.UUID | None) -> tuple[InstrumentedAttribute[datetim
     return (Member.joined_at, Member.id) if merchant_id is None else (Membership.joined_at, Membership.holder_id)
 
 
-def _filtered(query: Q, merchant_id: uuid.UUID | None, status: MemberStatus | None) -> Q:
+def _filtered(query: Q, merchant_id: uuid.UUID | None, status: MemberStatus | None, stage: LifeStage | None) -> Q:
     if status is not None:
         query = query.where(Member.status == status)
+    if stage is not None:
+        place = MemberStage.merchant_id == (merchant_id or ALLIANCE)
+        query = query.join(MemberStage, (MemberStage.holder_id == Member.id) & place)
+        query = query.where(MemberStage.stage == stage.value)
     return _within(query, merchant_id)
 
 

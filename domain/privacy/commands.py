@@ -14,6 +14,7 @@ from domain.privacy.model import KeyCheck
 from domain.privacy.vault import vault_of
 
 REWRAPPED_AT_ONCE = 1000
+NIL = UUID(int=0)
 
 _DESTROY = text("""
     INSERT INTO member_key (holder_id, destroyed_at)
@@ -23,8 +24,8 @@ _DESTROY = text("""
 """)
 _OLD = text("""
     SELECT holder_id, wrapped_by, wrapped FROM member_key
-    WHERE wrapped IS NOT NULL AND wrapped_by <> :newest
-    ORDER BY holder_id LIMIT :most FOR NO KEY UPDATE SKIP LOCKED
+    WHERE holder_id > :after AND wrapped_by <> :newest
+    ORDER BY holder_id LIMIT :most FOR NO KEY UPDATE
 """)
 _REWRAP = text("""
     UPDATE member_key SET wrapped_by = b.wrapped_by, wrapped = b.wrapped
@@ -39,16 +40,17 @@ async def destroy_keys(session: AsyncSession, holders: Sequence[UUID], as_of: da
     await session.execute(_DESTROY, {"holders": list(holders), "as_of": as_of})
 
 
-async def rewrap_some(session: AsyncSession) -> int:
-    """Wrap up to 1,000 of the keys that an older wrapping key wraps by the newest; how many there were. Sealed texts
-    stay as they are."""
+async def rewrap_some(session: AsyncSession, after: UUID = NIL) -> list[UUID]:
+    """Wrap up to 1,000 of the keys that an older wrapping key wraps by the newest, of holders `after` this one; whose
+    they are. Sealed texts stay as they are."""
     vault = vault_of(session)
-    rows = (await session.execute(_OLD, {"newest": vault.newest(), "most": REWRAPPED_AT_ONCE})).all()
+    named = {"newest": vault.newest(), "after": after, "most": REWRAPPED_AT_ONCE}
+    rows = (await session.execute(_OLD, named)).all()
     if rows:
         fresh = [vault.rewrapped(holder_id, (by, wrapped)) for holder_id, by, wrapped in rows]
         columns = {"by": [by for by, _ in fresh], "wrapped": [wrapped for _, wrapped in fresh]}
         await session.execute(_REWRAP, {"holders": [row.holder_id for row in rows], **columns})
-    return len(rows)
+    return [row.holder_id for row in rows]
 
 
 async def wrapping_keys_in_use(session: AsyncSession) -> set[str]:
@@ -62,7 +64,7 @@ async def require_right_keys(session: AsyncSession) -> None:
 
     Without this, a house whose keys were lost would make new ones, and know none of its members.
     """
-    mine = vault_of(session).digest("check", "")
+    mine = vault_of(session).mark()
     await session.execute(insert(KeyCheck).values(one=1, lookup=mine).on_conflict_do_nothing())
     noted = await session.scalar(select(KeyCheck.lookup))
     if noted is None or not hmac.compare_digest(noted, mine):

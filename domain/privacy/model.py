@@ -3,7 +3,7 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Index, SmallInteger, func, text
+from sqlalchemy import CheckConstraint, SmallInteger, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.base import Base
@@ -19,7 +19,6 @@ class MemberKey(Base):
     __table_args__ = (
         CheckConstraint("(wrapped IS NULL) = (destroyed_at IS NOT NULL)", name="destroyed"),
         CheckConstraint("(wrapped IS NULL) = (wrapped_by IS NULL)", name="wrapped"),
-        Index("ix_member_key_wrapped_by", "wrapped_by", "holder_id", postgresql_where=text("wrapped IS NOT NULL")),
     )
 
     holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.programs.living import LifeTerms, life_terms
 from domain.programs.model import MemberTermsRow
 
 AttributeType = Literal["string", "integer", "decimal", "date", "boolean", "choice", "choices"]
@@ -36,6 +37,7 @@ class MemberTerms:
     """All that the section `members` says; each key of it has a field here."""
 
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
+    life: LifeTerms = field(default_factory=LifeTerms)
 
 
 async def load_member_terms(session: AsyncSession) -> MemberTerms:
@@ -52,6 +54,7 @@ def member_terms(rows: Iterable[MemberTermsRow]) -> MemberTerms:
         parts.setdefault(row.part, {})[row.code] = row.definition
     return MemberTerms(
         attributes={code: _attribute(code, stored) for code, stored in parts.get("attributes", {}).items()},
+        life=life_terms(parts.get("life", {}).get("")),
     )
 
 

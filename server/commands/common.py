@@ -165,7 +165,7 @@ def migrate(settings: Settings) -> tuple[str | None, str | None]:
     """Run the migrations; returns the revisions before and after. Raises Unavailable."""
     from server.migrate import upgrade
 
-    return asyncio.run(_reaching(settings, upgrade))
+    return asyncio.run(_reaching(settings, lambda url: upgrade(url, settings.keys())))
 
 
 def check_database(settings: Settings) -> None:

@@ -26,6 +26,7 @@ SCHEDULED = (
     "remind",
     "room",
     "settle",
+    "stages",
     "tell",
 )
 """Actors that the scheduler adds jobs for."""

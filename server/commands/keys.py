@@ -33,22 +33,21 @@ def rotate(home: Home = None, json: Json = False) -> None:
     with servers("tessera keys rotate") as settings:
 
         async def rewrap(database: "Database") -> tuple[int, set[str]]:
-            from domain.privacy.commands import rewrap_some, wrapping_keys_in_use
+            from domain.privacy.commands import NIL, rewrap_some, wrapping_keys_in_use
 
             async with database.session() as session:
                 in_use = await wrapping_keys_in_use(session)
             wrapping = settings.keys().wrapping()
             if in_use <= {wrapping[-1].id}:
                 settings.add_wrapping_key()
-            done, told = 0, Progress()
+            done, told, last = 0, Progress(), NIL
             while True:
                 async with database.transaction() as session:
-                    some = await rewrap_some(session)
-                done += some
+                    holders = await rewrap_some(session, last)
+                if not holders:
+                    return done, await _in_use(database)
+                done, last = done + len(holders), holders[-1]
                 told("keys", done, done)
-                if not some:
-                    break
-            return done, await _in_use(database)
 
         done, in_use = with_database(settings, rewrap)
         told = {"rewrapped": done, "keys": _shown(settings.keys(), in_use)}

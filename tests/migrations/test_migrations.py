@@ -1,17 +1,23 @@
 """The migrations build what the models say, and do not wait long for a lock."""
 
+from datetime import UTC, datetime
+
 import asyncpg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 import migrations.models  # noqa: F401
 from alliance.proofs.leaves import IN_TERMS, NOT_IN_LEAVES, NOT_PROVED, PROVED
-from domain.base import Base
+from domain.base import Base, new_id
 from domain.database import Database
+from domain.members.queries import identifiers
+from domain.privacy.vault import seal_many
 from server import migrate
+from tests.keys import KEYS, hashed
 
 
 async def test_the_models_are_what_the_migrations_build(database: Database) -> None:
@@ -60,3 +66,43 @@ async def test_a_locked_table_stops_a_migration_instead_of_the_shop(
         await holder.close()
     async with database.session() as session:
         assert await session.scalar(text("SELECT count(*) FROM alembic_version")) == 1
+
+
+async def test_identifiers_that_lie_open_are_sealed_by_the_migration_wholly_or_not_at_all(database_url: str) -> None:
+    """A database as it was before the members' keys were used; first without keys, then with."""
+    name = "tessera_open_identifiers"
+    revisions = ScriptDirectory.from_config(migrate.alembic_config()).walk_revisions()
+    [old] = [one.down_revision for one in revisions if one.path.endswith("sealed_identifiers.py")]
+    url = make_url(database_url)
+    admin = await asyncpg.connect(url.set(drivername="postgresql").render_as_string(False))
+    mine = url.set(database=name).render_as_string(hide_password=False)
+    holders = [new_id() for _ in range(3)]
+    try:
+        await admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        await admin.execute(f'CREATE DATABASE "{name}"')
+        await migrate.upgrade(mine, to=str(old))
+        database = Database(mine, pool_size=1, keys=KEYS)
+        async with database.transaction() as session:
+            for number, holder in enumerate(holders):
+                row = {"holder": holder, "value": f"900{number}", "at": datetime(2026, 1, 1, tzinfo=UTC)}
+                for kept in (
+                    "identifier_owner (type, issuer, value, holder_id) VALUES ('CARD', 'grocer', :value, :holder)",
+                    """member_identifier (holder_id, type, issuer, value, linked_at)
+                       VALUES (:holder, 'CARD', 'grocer', :value, :at)""",
+                ):
+                    await session.execute(text(f"INSERT INTO {kept}"), row)
+            await seal_many(session, [(holders[0], "x", "has a key")])
+        with pytest.raises(RuntimeError, match="migrate with the keys"):
+            await migrate.upgrade(mine)
+        await migrate.upgrade(mine, KEYS)
+        async with database.transaction() as session:
+            owned = (await session.execute(text("SELECT value, holder_id FROM identifier_owner"))).all()
+            assert {tuple(row) for row in owned} == {
+                (hashed("CARD", f"900{number}"), holder) for number, holder in enumerate(holders)
+            }
+            found = await identifiers(session, holders)
+            assert [one.value for holder in holders for one in found[holder]] == ["9000", "9001", "9002"]
+        await database.close()
+    finally:
+        await admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        await admin.close()

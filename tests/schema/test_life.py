@@ -2,7 +2,12 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
+from alliance.runtime import Runtime
+from domain.programs.living import StageTerms
+from domain.stages.commands import derive
+from domain.stages.model import ALLIANCE
 from tests.schema.support import NOW, Client, by_card
 from tests.schema.test_statements import earn
 
@@ -68,3 +73,57 @@ async def test_the_same_key_freezes_once(operator: Client, card: str) -> None:
     again = await freeze(operator, card, idempotencyKey="freeze-once-1")
     assert first["member"]["status"] == "FROZEN"
     assert again["member"] == {"status": "ACTIVE", "frozen": None}
+
+
+HISTORY = """query ($by: MemberRef!, $after: String) { member(by: $by) { history(first: 2, after: $after) {
+    totalCount pageInfo { hasNextPage endCursor } edges { node { kind data reason } } } } }"""
+
+
+async def test_a14_history_newest_first_and_why_for_the_operator_alone(
+    operator: Client, grocer: Client, card: str
+) -> None:
+    await freeze(operator, card)
+    await restore(operator, card)
+    first = (await operator.run(HISTORY, by=by_card(card)))["member"]["history"]
+    assert (first["totalCount"], first["pageInfo"]["hasNextPage"]) == (3, True)
+    told = [(edge["node"]["data"]["to"], edge["node"]["reason"]) for edge in first["edges"]]
+    assert told == [("ACTIVE", "cleared"), ("FROZEN", "FRAUD_SUSPECTED")]
+    after = first["pageInfo"]["endCursor"]
+    rest = (await operator.run(HISTORY, by=by_card(card), after=after))["member"]["history"]
+    assert [edge["node"]["kind"] for edge in rest["edges"]] == ["MEMBER_JOINED"]
+    seen = (await grocer.run(HISTORY, by=by_card(card)))["member"]["history"]
+    assert [edge["node"]["reason"] for edge in seen["edges"]] == [None, None]
+    assert "FRAUD_SUSPECTED" not in str(seen)
+
+
+async def test_a14_a_merchant_sees_and_finds_by_the_stage_at_its_own_alone(
+    operator: Client, grocer: Client, fuel: Client, runtime: Runtime, card: str
+) -> None:
+    await operator.do(
+        "enrolMember",
+        "EnrolMemberInput",
+        "... on Enrolled { joined }",
+        merchant="fuel",
+        channel="APP",
+        identifiers=[by_card(card)["identifier"]],
+    )
+    terms = StageTerms(30, 180, 365)
+    places = dict.fromkeys([ALLIANCE, *runtime.catalogue.merchants_by_id], terms)
+    places[runtime.catalogue.merchants["fuel"].id] = StageTerms(0, 1, 2)
+    async with runtime.database.transaction() as session:
+        await derive(session, places, NOW + 40 * timedelta(days=1), UUID(int=0), None)
+    query = "query ($by: MemberRef!) { member(by: $by) { stages { stage boughtAt merchant { code } } } }"
+    mine, theirs, all_ = [
+        [(one["merchant"] and one["merchant"]["code"], one["stage"]) for one in found["member"]["stages"]]
+        for found in [await client.run(query, by=by_card(card)) for client in (grocer, fuel, operator)]
+    ]
+    assert (mine, theirs) == ([("grocer", "ACTIVE")], [("fuel", "LOST")])
+    assert all_[0] == (None, "ACTIVE")
+    assert set(all_[1:]) == {("grocer", "ACTIVE"), ("fuel", "LOST")}
+    count = "query ($f: MemberFilter) { members(filter: $f) { totalCount edges { node { number } } } }"
+    lost = [
+        (await client.run(count, f={"stage": "LOST"}))["members"]["totalCount"] for client in (grocer, fuel, operator)
+    ]
+    assert lost == [0, 1, 0]
+    at_fuel = await operator.run(count, f={"stage": "LOST", "merchant": "fuel"})
+    assert at_fuel["members"]["totalCount"] == len(at_fuel["members"]["edges"]) == 1

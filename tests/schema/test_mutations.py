@@ -9,6 +9,7 @@ import pytest
 
 from alliance.runtime import Runtime
 from domain.ledger.errors import Overloaded
+from tests.keys import hashed
 from tests.schema.support import NOW, Client, by_card, viewer_of
 
 EARNED = (
@@ -304,7 +305,9 @@ async def test_members_spend_their_own_alone(anonymous: Client, grocer: Client, 
     async with runtime.database.session() as session:
         from sqlalchemy import text
 
-        member_id = await session.scalar(text("SELECT holder_id FROM identifier_owner WHERE value = :v"), {"v": card})
+        member_id = await session.scalar(
+            text("SELECT holder_id FROM identifier_owner WHERE value = :v"), {"v": hashed("CARD", card)}
+        )
     own = anonymous.signed_in(viewer_of("member", member_id=member_id))
     assert (await spend(own, card, points=10))["points"] == 10
     other = anonymous.signed_in(viewer_of("member", member_id=uuid.uuid4()))

@@ -11,7 +11,7 @@ from alliance.accrual.model import FeedRow
 from domain.base import new_id
 from domain.database import Database
 from domain.events.model import ScheduledRun
-from domain.programs.model import AllianceRow, MerchantRow
+from domain.programs.model import AllianceRow, MemberTermsRow, MerchantRow
 from server.commands.jobs import SCHEDULED
 from tests.workers.support import Until, all_jobs, merchant
 from workers import scheduler, telemetry
@@ -218,6 +218,7 @@ async def test_the_calendar_says_what_comes_next_also_where_clocks_change(databa
 async def test_all_that_the_clock_starts_can_be_started_by_hand(database: Database) -> None:
     async with database.session() as session:
         session.add(FeedRow(code="tills", merchant_id=new_id(), definition={}))
+        session.add(MemberTermsRow(part="life", code="", definition={"stages": {}}))
         await session.execute(update(MerchantRow).values(notifications={}))
         await session.flush()
         assert {due.actor for due in await calendar(session, NOW)} == set(SCHEDULED)

@@ -10,6 +10,7 @@ from workers.actors.expiry import expire, expire_range
 from workers.actors.feeds import Feeds
 from workers.actors.holds import lapse, lapse_range
 from workers.actors.life import life
+from workers.actors.member_stages import stages, stages_range
 from workers.actors.messages import PATIENCE, notify, send
 from workers.actors.notices import notices, notices_range
 from workers.actors.reconciliation import reconcile
@@ -50,6 +51,8 @@ def all_actors(
         Actor("remind", remind),
         Actor("remind_range", remind_range),
         Actor("room", room),
+        Actor("stages", stages),
+        Actor("stages_range", stages_range),
         Actor("tell", tell),
         Actor("settle", settle),
         *Feeds(fingerprint_secret, sources).actors(),

@@ -114,7 +114,8 @@ async def test_a_new_wrapping_key_wraps_all_keys_and_what_was_sealed_still_opens
         await destroy_keys(session, holders[:1], NOON)
         assert await wrapping_keys_in_use(session) == {KEYS.keys[0].id}
     async with later.transaction() as session:
-        assert [await rewrap_some(session), await rewrap_some(session)] == [4, 0]
+        assert await rewrap_some(session) == sorted(holders[1:])
+        assert await rewrap_some(session) == []
         assert await wrapping_keys_in_use(session) == {NEW.id}
     items = [(holder, "x", one) for holder, one in zip(holders, sealed, strict=True)]
     async with later.session() as session:

@@ -28,6 +28,7 @@ from server.commands.common import Unavailable, WrongUse
 from server.importing import tables
 from server.importing.balances import Outcome, run_import
 from tests.alliance.kinds import put_in_force, with_tiers
+from tests.keys import hashed
 from tests.ledger_support import rows as found
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -69,7 +70,9 @@ async def balances(database: Database) -> list[tuple[str, int, str | None]]:
         """SELECT i.value, l.remaining, l.expires_at FROM lot l
            JOIN member_identifier i ON i.holder_id = l.holder_id AND i.type = 'CARD' ORDER BY 1, l.remaining""",
     )
-    return [(lot[0], lot[1], lot[2] and lot[2].isoformat()) for lot in lots]
+    cards = {hashed("CARD", str(number)): str(number) for number in range(100)}
+    shown = [(cards[lot[0]], lot[1], lot[2] and lot[2].isoformat()) for lot in lots]
+    return sorted(shown, key=lambda lot: lot[:2])
 
 
 async def operations(database: Database) -> int:
@@ -100,7 +103,8 @@ async def test_balances_come_with_their_lots(runtime: Runtime, tmp_path: Path) -
     assert (lot["price"], lot["funder_id"]) == (1_000_000, runtime.catalogue.merchants["fuel"].id)
     assert await found(runtime.database, "SELECT FROM obligation") == []
     (number,) = await found(
-        runtime.database, "SELECT number FROM member JOIN identifier_owner ON holder_id = id WHERE value = '2'"
+        runtime.database,
+        f"SELECT number FROM member JOIN identifier_owner ON holder_id = id WHERE value = '{hashed('CARD', '2')}'",
     )
     by_number = write(tmp_path / "more.csv", [row(number=number[0], points="7", reference="d")])
     assert (await bring(runtime, by_number)).to_json()["imported"]["points"] == {"GRO": 7}
@@ -185,7 +189,8 @@ async def test_a_bad_row_is_named_with_its_column_and_nothing_is_written(runtime
     await bring(runtime, before)
     await found(
         runtime.database,
-        "UPDATE member SET status = 'FROZEN' FROM identifier_owner o WHERE o.value = '3' AND o.holder_id = member.id",
+        f"""UPDATE member SET status = 'FROZEN' FROM identifier_owner o
+            WHERE o.value = '{hashed("CARD", "3")}' AND o.holder_id = member.id""",
     )
     path = write(tmp_path / "in.csv", [GOOD[0], GOOD[2], *(bad for _, bad in BAD.values()), GOOD[0]])
     outcome = await bring(runtime, path)

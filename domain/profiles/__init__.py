@@ -1,1 +1,0 @@
-"""What is known of members: declared attributes, and tags."""

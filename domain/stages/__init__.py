@@ -1,0 +1,1 @@
+"""Stages of members: how long ago they bought, at each merchant and anywhere."""
