@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from domain.ledger.engine import PostingEngine
 from domain.members.commands import enrol
 from domain.members.model import EnrolAsk, IdentifierRef
 from server.cli import app
+from tests.command_line import tessera
 from tests.ledger_support import earn, members, rows
 
 NOWHERE = "postgresql://tessera:verysecret@127.0.0.1:9/tessera"
@@ -38,18 +38,6 @@ def leaves(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple
 
 
 COMMANDS = dict(leaves(typer.main.get_command(app)))
-
-
-def tessera(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command in a process of its own, without servers but those that it is told of."""
-    return subprocess.run(
-        [sys.executable, "-m", "server.cli", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env=os.environ | {"COLUMNS": "200"} | environment,
-        check=False,
-    )
 
 
 def test_the_commands_that_are_promised_are_there() -> None:

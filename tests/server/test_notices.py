@@ -1,9 +1,6 @@
 """`tessera notice`: what is to be sent, and what became of it, without a client of the endpoint."""
 
 import json
-import os
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +10,7 @@ from domain.members.commands import enrol
 from domain.members.model import EnrolAsk, IdentifierRef
 from domain.notices.commands import NewNotice, add_notices
 from domain.notices.model import NoticeKind
+from tests import command_line
 from tests.ledger_support import rows
 
 DAY = timedelta(days=1)
@@ -21,8 +19,7 @@ DAY = timedelta(days=1)
 def tessera(database_url: str, home: Path, *arguments: str) -> tuple[int, Any]:
     """The exit code and what was printed."""
     here = {"TESSERA_DATABASE_URL": database_url, "TESSERA_HOME": str(home), "TESSERA_REDIS_URL": "redis://nowhere"}
-    command = [sys.executable, "-m", "server.cli", "notice", *arguments, "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=os.environ | here, check=False)
+    done = command_line.tessera("notice", *arguments, "--json", **here)
     return done.returncode, json.loads(done.stdout)
 
 

@@ -1,9 +1,6 @@
 """`tessera report rights`: what became of rights on a day, and whether all has returned that should have."""
 
 import json
-import os
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +9,7 @@ from alliance.runtime import Runtime
 from domain.members.commands import enrol
 from domain.members.model import EnrolAsk, IdentifierRef
 from domain.members.queries import by_ids
+from tests import command_line
 from tests.alliance.benefits.support import Rights
 from tests.alliance.support import NOON, House
 
@@ -24,8 +22,7 @@ def report(database_url: str, home: Path, day: str) -> tuple[int, Any]:
 def tessera(database_url: str, home: Path, *arguments: str) -> tuple[int, Any]:
     """The exit code and what was printed."""
     here = {"TESSERA_DATABASE_URL": database_url, "TESSERA_HOME": str(home), "TESSERA_REDIS_URL": "redis://nowhere"}
-    command = [sys.executable, "-m", "server.cli", *arguments, "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=os.environ | here, check=False)
+    done = command_line.tessera(*arguments, "--json", **here)
     return done.returncode, json.loads(done.stdout)
 
 
