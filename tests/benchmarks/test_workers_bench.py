@@ -5,7 +5,10 @@ import os
 import subprocess
 import sys
 
+import pytest
 
+
+@pytest.mark.long
 def test_a_short_run_measures_everything() -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TESSERA_")}
     command = [sys.executable, "-m", "server.cli", "bench", "workers", "--seconds", "0.2", "--rounds", "1", "--json"]

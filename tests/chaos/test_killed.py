@@ -223,6 +223,7 @@ async def test_r27_whoever_is_killed_what_is_asked_again_ends_in_the_same_books(
     await a_round(runtime, house, Load(seed=1, steps=40, lines=600), ["api", "backend", "worker", "postgres"])
 
 
+@pytest.mark.long
 async def test_r26_a_repair_that_is_killed_is_booked_wholly_or_not_at_all(house: House) -> None:
     """The holder is stopped from the first try until one has come to its end; nothing is booked twice."""
     signed_in = {"Authorization": f"Bearer {house.token}"}

@@ -74,7 +74,7 @@ async def engine(database: Database) -> AsyncIterator[PostingEngine]:
 
 
 @given(life=st.lists(STEP, min_size=12, max_size=40))
-@settings(max_examples=40)
+@settings(max_examples=20)
 async def test_a_wallet_of_the_past_is_what_it_showed(
     engine: PostingEngine, life: list[tuple[str, int, int, timedelta | None]]
 ) -> None:

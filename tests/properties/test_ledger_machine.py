@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -65,7 +66,8 @@ SOLD = {"GRO": "VAL"}
 DAYS = st.none() | st.integers(1, 6)
 
 
-def test_r25_r26_r27_r28_the_ledger_is_the_model(ledger: tuple[Loop, PostingEngine]) -> None:
+@pytest.mark.parametrize("lives", [14, pytest.param(200, marks=pytest.mark.long)])
+def test_r25_r26_r27_r28_the_ledger_is_the_model(ledger: tuple[Loop, PostingEngine], lives: int) -> None:
     loop, engine = ledger
 
     class Machine(RuleBasedStateMachine):
@@ -330,5 +332,5 @@ def test_r25_r26_r27_r28_the_ledger_is_the_model(ledger: tuple[Loop, PostingEngi
         def teardown(self) -> None:
             assert loop.run(differences(engine.database)) == []
 
-    shape = settings(max_examples=25, stateful_step_count=30)
+    shape = settings(max_examples=lives, stateful_step_count=30)
     run_state_machine_as_test(Machine, settings=shape)

@@ -112,8 +112,8 @@ def test_the_replays_alliance_is_a_good_alliance_file() -> None:
     }
 
 
-LIMIT = 400
-"""Baskets: some four weeks."""
+LIMIT = 200
+"""Baskets: some two weeks."""
 
 
 def replay(home: Path) -> subprocess.Popen[bytes]:

@@ -124,7 +124,7 @@ def up(home: Path) -> Iterator[Up]:
     running.close()
 
 
-def test_everything_from_one_command_until_ctrl_c(up: Up, home: Path) -> None:
+def test_everything_from_one_command_after_kill_9_and_until_ctrl_c(up: Up, home: Path) -> None:
     until(up.all_up)
     assert up.http.get("/readyz").json() == {"ready": True, "database": "ready"}
     assert "graphiql" in up.http.get("/graphql", headers={"Accept": "text/html"}).text.lower()
@@ -132,19 +132,14 @@ def test_everything_from_one_command_until_ctrl_c(up: Up, home: Path) -> None:
     again = tessera("up", "--json", "--home", str(home))
     assert (again.returncode, json.loads(again.stdout)["url"]) == (0, up.screen["url"])
     assert json.loads(tessera("verify", "--json", "--home", str(home)).stdout)["balanced"]
-    assert up.end(signal.SIGINT) == 0
-
-
-def test_nothing_is_left_after_kill_9_and_all_is_there_again(up: Up, home: Path) -> None:
-    until(up.all_up)
     first = tessera("export", "--home", str(home)).stdout
     up.end(signal.SIGKILL)
-    again = Up(home)
+    after = Up(home)
     try:
         assert tessera("export", "--home", str(home)).stdout == first
-        assert again.end(signal.SIGTERM) == 0
+        assert after.end(signal.SIGINT) == 0
     finally:
-        again.close()
+        after.close()
 
 
 def test_what_dies_comes_back(up: Up) -> None:

@@ -48,7 +48,7 @@ async def test_a_small_alliance(database: Database) -> None:
 async def test_any_alliance(database: Database) -> None:
     loop = asyncio.get_running_loop()
 
-    @settings(max_examples=40)
+    @settings(max_examples=15)
     @given(alliances())
     def any_alliance(values: dict[str, Any]) -> None:
         wait(check_round_trip(database, written(values)))
