@@ -29,6 +29,7 @@ import domain.notices.model
 import domain.pools.model
 import domain.privacy.model
 import domain.programs.model
+import domain.sessions.model
 import domain.stages.model
 import domain.tiers.model  # noqa: F401
 import server.access.model  # noqa: F401

@@ -126,6 +126,7 @@ from schema.refusals import (
 from schema.righting import RightMutations
 from schema.settling import SettlingMutations
 from schema.showing import Named, ShowingMutations
+from schema.signing_in import SigningInMutations
 from schema.stored_value import Refunded, RefundStoredValueInput, ToppedUp, TopUpInput
 from schema.webhooks import WebhookMutations
 
@@ -286,6 +287,7 @@ class Mutation(
     FreezingMutations,
     RightMutations,
     ShowingMutations,
+    SigningInMutations,
     WebhookMutations,
 ):
     """What can be done."""

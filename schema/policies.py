@@ -70,6 +70,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         **_all(by("operator", scope=Scope.JOBS_WRITE), "retryJob discardJob undoRun"),
         **_all(by("member", "merchant", "operator", scope=Scope.CONSENTS_WRITE), "giveConsent withdrawConsent"),
         **_all(by("member", scope=Scope.CODES_ISSUE), "issueMemberCode"),
+        **_all(by("member", "operator", scope=Scope.MEMBERS_READ), "signOutEverywhere"),
         **_all(by("operator", scope=Scope.MERCHANTS_FREEZE), "freezeMerchant restoreMerchant"),
         **_all(by("operator", scope=Scope.MEMBERS_FREEZE), "freezeMember restoreMember"),
         **_all(
@@ -107,6 +108,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "AgreementEdge": _all(PARENT, "cursor node"),
     "AgreementVersionConnection": _all(PARENT, "edges pageInfo totalCount"),
     "AgreementVersionEdge": _all(PARENT, "cursor node"),
+    "SignedOut": _all(PARENT, "member"),
     "MemberCode": _all(PARENT, "token expiresAt payload qr"),
     "MemberCodeExpired": _ERROR | _all(PARENT, "until"),
     "MemberCodeUsed": _ERROR,

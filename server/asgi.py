@@ -17,6 +17,7 @@ from alliance.runtime import Runtime, collect_rarely
 from schema.app import graphql_app
 from server.access.codes import CodeKeys
 from server.access.endpoint import TokenEndpoint
+from server.access.revocations import Revocations
 from server.access.tokens import TokenVerifier
 from server.accruals import Refusals
 from server.cycle_statements import CycleStatements
@@ -64,18 +65,25 @@ def create_app(settings: Settings) -> Starlette:
         async with Runtime.open(settings.database_url or "", keys=settings.keys()) as runtime:
             runtime.codes = settings.codes()
             metrics.watch(runtime.engine)
-            app.router.routes[:] = _routes(runtime, metrics, settings)
+            verifier = TokenVerifier(settings.secret("token"))
+            revocations = Revocations(runtime.database, verifier)
+            await revocations.refresh()
+            app.router.routes[:] = _routes(runtime, metrics, settings, verifier)
+            watch = asyncio.create_task(revocations.watch(), name="revocations")
             collect_rarely()
             log.info("the API serves", address=f"http://{settings.host}:{settings.port}")
-            yield
+            try:
+                yield
+            finally:
+                watch.cancel()
+                await asyncio.gather(watch, return_exceptions=True)
 
     middleware = Middleware(RequestMiddleware, metrics=metrics, traced=settings.otlp_endpoint is not None)
     return Starlette(lifespan=lifespan, middleware=[middleware])
 
 
-def _routes(runtime: Runtime, metrics: Metrics, settings: Settings) -> list[BaseRoute]:
+def _routes(runtime: Runtime, metrics: Metrics, settings: Settings, verifier: TokenVerifier) -> list[BaseRoute]:
     """The busiest first."""
-    verifier = TokenVerifier(settings.secret("token"))
     tokens = TokenEndpoint(runtime.database, lambda: runtime.catalogue, settings.secret("token"), verifier)
     graphql = graphql_app(runtime, verifier, settings)
     return [
@@ -83,6 +91,7 @@ def _routes(runtime: Runtime, metrics: Metrics, settings: Settings) -> list[Base
         WebSocketRoute("/graphql", graphql.socket),
         Route("/ingest/purchases", ingest_app(runtime, verifier, settings.secret("fingerprint"))),
         Route("/oauth/token", tokens.post, methods=["POST"]),
+        Route("/oauth/revoke", tokens.revoke, methods=["POST"]),
         Route("/wallets/{id}/statement.csv", Statements(graphql.house, verifier).get),
         Route("/statements/{cycle:int}/{file}", CycleStatements(graphql.house, verifier).get),
         Route("/accruals/{run}/refusals", Refusals(graphql.house, verifier).get),

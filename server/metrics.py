@@ -18,9 +18,13 @@ from starlette.responses import Response
 
 from domain.ledger.engine import PostingEngine
 
-PATHS = frozenset({"/graphql", "/oauth/token", "/ingest/purchases", "/healthz", "/readyz", "/metrics", "/log/keys"}) | {
+PATHS = frozenset(
+    {"/graphql", "/oauth/token", "/oauth/revoke", "/ingest/purchases", "/healthz", "/readyz", "/metrics", "/log/keys"}
+) | {
     "/obligations.csv",
     "/events",
+    "/oauth/revoke",
+    "/.well-known/jwks.json",
 }
 FILES = re.compile(r"/(?:wallets/[^/]+/(statement\.csv)|statements/\d+/[^/]+)")
 METHODS = frozenset({"GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "QUERY"})

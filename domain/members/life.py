@@ -20,6 +20,7 @@ from domain.ledger.standing import Standing
 from domain.members.errors import MemberNotFrozen
 from domain.members.model import Member, Membership, MemberStatus
 from domain.members.reasons import FreezeReason
+from domain.sessions.commands import sign_out
 
 THAWED = "TIME_OVER"
 """Why a member is active again whose freeze had an end."""
@@ -85,10 +86,15 @@ async def turn(
     as_of: datetime,
     until: datetime | None = None,
 ) -> None:
-    """Write a member's new status, and tell the merchants they have joined. Why is kept, and not for merchants."""
+    """Write a member's new status, and tell the merchants they have joined. Why is kept, and not for merchants.
+
+    Who has left, or whose account was taken over, is signed out everywhere.
+    """
     before = member.status
     now = {"status": status.value, "status_since": as_of, "status_reason": str(reason), "frozen_until": until}
     await session.execute(update(Member).where(Member.id == member.id).values(now))
+    if status == MemberStatus.CLOSED or reason == FreezeReason.ACCOUNT_TAKEN_OVER:
+        await sign_out(session, member.id, as_of)
     joined = await session.scalars(select(Membership.merchant_id).where(Membership.holder_id == member.id))
     data: dict[str, Any] = {"from": before, "to": status.value, "reason": str(reason)}
     if until is not None:

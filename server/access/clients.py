@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Collection
+from datetime import UTC, datetime
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,6 +11,7 @@ from domain.base import new_id
 from domain.errors import InvalidInput, NotFound
 from domain.members.queries import by_numbers
 from domain.programs.model import MerchantRow
+from domain.sessions.commands import revoke
 from resolvers.viewer import ALLOWED_SCOPES, DEFAULT_SCOPES, Kind, Viewer
 from server.access.model import OAuthClient
 from server.access.secrets import hash_secret, new_secret
@@ -20,27 +22,46 @@ TRIAL_CLIENT = uuid.UUID("00000000-0000-7000-8000-7e55e7a00000")
 
 
 async def create_client(
-    session: AsyncSession, name: str, kind: str, merchant: str | None = None, scopes: Collection[str] | None = None
+    session: AsyncSession,
+    name: str,
+    kind: str,
+    merchant: str | None = None,
+    scopes: Collection[str] | None = None,
+    *,
+    public: bool = False,
 ) -> tuple[uuid.UUID, str]:
     """A new client (`kind`: merchant, operator or auditor) and its secret, which is kept nowhere.
 
-    `merchant` is a code, for kind merchant only. Raises InvalidInput, NotFound.
+    `merchant` is a code, for kind merchant only. A `public` one, a merchant's app, has no secret: it is empty.
+    Raises InvalidInput, NotFound.
     """
+    if public and kind != "merchant":
+        raise InvalidInput(reason="a public client is of kind merchant", path=("public",))
     if kind not in ALLOWED_SCOPES or kind == "member":
         raise InvalidInput(reason="a client is of kind merchant, operator or auditor", path=("kind",))
     merchant_id = await _merchant_id(session, kind, merchant)
-    secret = new_secret()
+    secret = "" if public else new_secret()
     client = OAuthClient(
         id=new_id(),
         name=name,
         kind=kind,
         merchant_id=merchant_id,
         scopes=sorted(_scopes(kind, scopes)),
-        secret_hash=hash_secret(secret),
+        secret_hash=None if public else hash_secret(secret),
     )
     session.add(client)
     await session.flush()
     return client.id, secret
+
+
+async def disable_client(session: AsyncSession, client_id: uuid.UUID) -> None:
+    """Let a client call no more: its tokens, and its members' through it, are revoked. Raises NotFound."""
+    client = await session.get(OAuthClient, client_id)
+    if client is None:
+        raise NotFound(what="client", path=("id",))
+    if client.disabled_at is None:
+        client.disabled_at = datetime.now(UTC)
+        await revoke(session, client_id)
 
 
 async def trial_token(

@@ -1,4 +1,4 @@
-"""POST /oauth/token: client credentials (RFC 6749, section 4.4), by HTTP Basic or in the form; token exchange."""
+"""POST /oauth/token and /oauth/revoke: client credentials (RFC 6749, section 4.4), and how members sign in."""
 
 import base64
 import binascii
@@ -15,13 +15,14 @@ from starlette.responses import JSONResponse, Response
 
 from domain.database import Database
 from domain.programs.catalogue import Catalogue
-from resolvers.viewer import Kind, Verifier, Viewer
-from server.access import exchange
+from resolvers.viewer import InvalidToken, Kind, Viewer
+from server.access import exchange, sessions
 from server.access.errors import OAuthError
 from server.access.exchange import MemberExchange, actor_of
 from server.access.model import OAuthClient
 from server.access.secrets import is_busy, is_secret
-from server.access.tokens import LIFETIME, MEMBER_LIFETIME, issue_token
+from server.access.sessions import Sessions, SignedIn
+from server.access.tokens import LIFETIME, MEMBER_LIFETIME, TokenVerifier, issue_token
 
 LARGEST_FORM = 8192
 """Bytes."""
@@ -61,13 +62,14 @@ class TokenEndpoint:
         database: Database,
         catalogue: Callable[[], Catalogue],
         secret: bytes,
-        verifier: Verifier,
+        verifier: TokenVerifier,
         *,
         attempts: Attempts | None = None,
     ) -> None:
         self._database = database
         self._members = MemberExchange(database, catalogue)
         self._secret = secret
+        self.sessions = Sessions(database, secret)
         self._verifier = verifier
         self._attempts = attempts or Attempts()
 
@@ -89,14 +91,45 @@ class TokenEndpoint:
                 return self._token(viewer, LIFETIME)
             case exchange.GRANT:
                 actor = actor_of(self._verifier, form) or await self._client_of(request, form)
-                viewer = await self._members.member(actor, form)
-                return self._token(viewer, MEMBER_LIFETIME, issued_token_type=exchange.ACCESS_TOKEN)
+                viewer, stays = await self._members.member(actor, form)
+                kind = exchange.ACCESS_TOKEN
+                if stays:
+                    return self._session(await self.sessions.open(viewer), issued_token_type=kind)
+                return self._token(viewer, MEMBER_LIFETIME, issued_token_type=kind)
+            case sessions.GRANT:
+                client = await self._client_of(request, form, public=True)
+                return self._session(await self.sessions.renew(client, form))
             case _:
-                raise OAuthError("unsupported_grant_type", "client_credentials and token-exchange are supported")
+                raise OAuthError("unsupported_grant_type", "see docs/access.md")
 
-    def _token(self, viewer: Viewer, lifetime: int, **more: str) -> Response:
+    async def revoke(self, request: Request) -> Response:
+        """POST /oauth/revoke (RFC 7009): a client gives up a token of its own. What is no token is no error."""
+        try:
+            form = await _form(request)
+            client = await self._client_of(request, form, public=True)
+            if "token" not in form:
+                raise OAuthError("invalid_request", "token is missing")
+            await self._revoke(client, form["token"])
+        except OAuthError as error:
+            return error.response
+        return Response(headers={"Cache-Control": "no-store"})
+
+    async def _revoke(self, client: Viewer, token: str) -> None:
+        try:
+            found = self._verifier.read(token)
+        except InvalidToken:
+            await self.sessions.end(client, token)
+        else:
+            if found.viewer.client_id == client.client_id:
+                await self.sessions.revoke(found.token_id)
+
+    def _session(self, signed_in: SignedIn, **more: str) -> Response:
+        more = {**more, "refresh_token": signed_in.refresh_token}
+        return self._token(signed_in.viewer, MEMBER_LIFETIME, signed_in.session_id, **more)
+
+    def _token(self, viewer: Viewer, lifetime: int, session_id: uuid.UUID | None = None, **more: str) -> Response:
         answer = {
-            "access_token": issue_token(self._secret, viewer, lifetime=lifetime),
+            "access_token": issue_token(self._secret, viewer, lifetime=lifetime, session_id=session_id),
             "token_type": "Bearer",
             "expires_in": lifetime,
             "scope": " ".join(sorted(viewer.scopes)),
@@ -104,10 +137,19 @@ class TokenEndpoint:
         }
         return JSONResponse(answer, headers={"Cache-Control": "no-store", "Pragma": "no-cache"})
 
-    async def _client_of(self, request: Request, form: dict[str, str]) -> Viewer:
-        """The client whose id and secret came with the call, as a viewer with all of its scopes."""
-        client_id, secret = _credentials(request, form)
-        client = await self._authenticated(client_id, secret, request.client.host if request.client else "")
+    async def _client_of(self, request: Request, form: dict[str, str], *, public: bool = False) -> Viewer:
+        """The client whose id and secret came with the call, as a viewer with all of its scopes.
+
+        Where `public` ones may call, the id of one that has no secret will do.
+        """
+        client: OAuthClient | None = None
+        if public and "authorization" not in request.headers and "client_secret" not in form:
+            client = await self._client(form.get("client_id", ""))
+            if client is None or client.secret_hash is not None:
+                raise _invalid_client("unknown client, or one that has a secret")
+        else:
+            client_id, secret = _credentials(request, form)
+            client = await self._authenticated(client_id, secret, request.client.host if request.client else "")
         return Viewer(cast(Kind, client.kind), client.id, client.id, client.merchant_id, None, frozenset(client.scopes))
 
     async def _authenticated(self, client_id: str, secret: str, host: str) -> OAuthClient:

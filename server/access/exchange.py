@@ -22,6 +22,9 @@ MEMBER_NUMBER = "urn:tessera:token-type:member-number"
 IDENTIFIER = "urn:tessera:token-type:identifier:"
 """Before the identifier's type, such as CARD; its issuer, where the type does not tell, is `subject_issuer`."""
 
+OFFLINE_ACCESS = "offline_access"
+"""What is asked for beside scopes by who wants to renew the token (OpenID Connect Core, section 11)."""
+
 WITHHELD = frozenset({Scope.POINTS_SPEND, Scope.POINTS_TRANSFER, Scope.POINTS_EXCHANGE, Scope.IDENTIFIERS_READ})
 """What a member's token is good for only where the merchant's own is."""
 
@@ -45,18 +48,18 @@ class MemberExchange:
         self._database = database
         self._catalogue = catalogue
 
-    async def member(self, actor: Viewer, form: Mapping[str, str]) -> Viewer:
-        """The member that `form` names, as a viewer through the actor's client. Raises OAuthError.
+    async def member(self, actor: Viewer, form: Mapping[str, str]) -> tuple[Viewer, bool]:
+        """The member that `form` names, as a viewer through the actor's client; whether they stay signed in.
 
-        One that never joined the actor's merchant is as one that is not there.
+        Raises OAuthError. One that never joined the actor's merchant is as one that is not there.
         """
         if actor.merchant_id is None or Scope.MEMBERS_SIGN_IN not in actor.scopes:
             raise OAuthError("unauthorized_client", f"this is for merchants' clients with {Scope.MEMBERS_SIGN_IN}")
         if form.get("requested_token_type", ACCESS_TOKEN) != ACCESS_TOKEN:
             raise OAuthError("invalid_request", f"requested_token_type can only be {ACCESS_TOKEN}")
-        scopes = _narrowed(actor, form.get("scope"))
+        scopes, stays = narrowed(actor, form.get("scope"))
         member_id = await self._found(actor.merchant_id, _subject(form))
-        return Viewer("member", actor.client_id, member_id, None, member_id, scopes)
+        return Viewer("member", actor.client_id, member_id, None, member_id, scopes), stays
 
     async def _found(self, merchant_id: uuid.UUID, ref: MemberRef) -> uuid.UUID:
         catalogue = self._catalogue()
@@ -82,12 +85,16 @@ def _subject(form: Mapping[str, str]) -> MemberRef:
     raise OAuthError("invalid_request", f"subject_token_type must be {MEMBER_NUMBER} or begin with {IDENTIFIER}")
 
 
-def _narrowed(actor: Viewer, asked: str | None) -> frozenset[str]:
-    """What was asked for, or else what members may; never to move or see what the actor itself may not."""
+def narrowed(actor: Viewer, asked: str | None) -> tuple[frozenset[str], bool]:
+    """What was asked for, or else what members may; never to move or see what the actor itself may not.
+
+    And whether `offline_access` was asked for: a session that can be renewed.
+    """
     withheld = WITHHELD - actor.scopes
-    if asked is None:
-        return DEFAULT_SCOPES["member"] - withheld
-    scopes = frozenset(asked.split())
+    words = {OFFLINE_ACCESS} if asked is None else set(asked.split())
+    scopes = frozenset(words - {OFFLINE_ACCESS})
+    if words == {OFFLINE_ACCESS}:
+        return DEFAULT_SCOPES["member"] - withheld, asked is not None
     if not scopes or not scopes <= ALLOWED_SCOPES["member"] - withheld:
         raise OAuthError("invalid_scope", "the member's token cannot have this scope")
-    return scopes
+    return scopes, OFFLINE_ACCESS in words

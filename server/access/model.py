@@ -11,7 +11,10 @@ from domain.base import Base
 
 
 class OAuthClient(Base):
-    """A system with a secret of its own. `kind` is the kind of viewer its tokens make; a merchant's client names it."""
+    """A system that calls. `kind` is the kind of viewer its tokens make; a merchant's client names it.
+
+    One without a secret is an app in its members' hands: it signs members in and renews their sessions, no more.
+    """
 
     __tablename__ = "oauth_client"
     __table_args__ = (
@@ -24,6 +27,6 @@ class OAuthClient(Base):
     kind: Mapped[str]
     merchant_id: Mapped[uuid.UUID | None]
     scopes: Mapped[list[Any]]
-    secret_hash: Mapped[str]
+    secret_hash: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     disabled_at: Mapped[datetime | None]

@@ -42,7 +42,7 @@ COMMANDS = dict(leaves(typer.main.get_command(app)))
 
 def test_the_commands_that_are_promised_are_there() -> None:
     promised = """up|api|worker|relay|scheduler|migrate|verify|apply|export|token|replay|bench|client create
-        |backup|restore|archive|release|repair|repair-positions
+        |client disable|backup|restore|archive|release|repair|repair-positions
         |import balances|proof|log keys|log rotate|log retire|codes rotate|codes retire
         |agreement list|agreement show|agreement accept|agreement end
         |cycle list|cycle show|cycle close|cycle state|cycle issue|cycle confirm|cycle net|cycle settle|cycle abort

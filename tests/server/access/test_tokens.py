@@ -37,6 +37,7 @@ def good_claims() -> dict[str, Any]:
         "aud": AUDIENCE,
         "iat": NOW,
         "exp": NOW + 60,
+        "jti": uuid.uuid4().hex,
         "sub": str(uuid.uuid4()),
         "client_id": str(uuid.uuid4()),
         "kind": "operator",
