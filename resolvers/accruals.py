@@ -21,11 +21,12 @@ SHAPE = (UUID,)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run, the code of its feed, and how it was undone."""
+    """A run, the code of its feed, and how it was undone; while it is at work, how much is done of how much."""
 
     row: AccrualRun
     feed: str
     undo: AccrualUndo | None
+    far: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,4 +112,5 @@ async def undo(context: Context, sent: Sent) -> Undoing:
 async def _with_feeds(session: AsyncSession, rows: Any) -> list[Run]:
     known = await queries.feeds_by_id(session, [row.feed_id for row in rows])
     undone = await queries.undos(session, [row.id for row in rows])
-    return [Run(row, known[row.feed_id].code, undone.get(row.id)) for row in rows]
+    far = await queries.far(session, rows, undone)
+    return [Run(row, known[row.feed_id].code, undone.get(row.id), far.get(row.id)) for row in rows]

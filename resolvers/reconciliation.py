@@ -5,10 +5,22 @@ from uuid import UUID
 from alliance.reconciliation import queries
 from alliance.reconciliation.model import Reconciliation
 from domain.errors import InvalidInput
+from resolvers import ids
 from resolvers.context import Context
 from resolvers.pages import Page, Window, page
 
 SHAPE = (UUID,)
+
+
+async def by_global_id(context: Context, global_id: str) -> Reconciliation | None:
+    """The reconciliation of a global id. Raises NotFound for an id of something else."""
+    return await load(context, ids.decode_as("Reconciliation", global_id, 1)[0])
+
+
+async def load(context: Context, id_: UUID) -> Reconciliation | None:
+    """As it stands now."""
+    async with context.runtime.database.reader() as session:
+        return await queries.reconciliation(session, id_)
 
 
 async def listed(context: Context, asked: Window) -> Page[Reconciliation]:

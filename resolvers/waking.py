@@ -15,6 +15,7 @@ from alliance.feed import numbering
 from alliance.settlement import steps
 from domain.base import new_id
 from domain.database import Database
+from domain.events import progress
 from domain.ledger import watching
 from domain.ledger.errors import Overloaded
 from resolvers.viewer import Viewer
@@ -25,7 +26,7 @@ MOST_OF_ONE = 20
 """Of one client and subject."""
 RETRY_SECONDS = 1.0
 LOOK_SECONDS = 60.0
-CHANNELS = (steps.CHANNEL, watching.CHANNEL, numbering.CHANNEL)
+CHANNELS = (steps.CHANNEL, watching.CHANNEL, numbering.CHANNEL, progress.CHANNEL)
 
 log = structlog.get_logger()
 

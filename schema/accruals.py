@@ -14,7 +14,7 @@ from schema.inputs import KEY, passed_as_sent
 from schema.merchants import Merchant
 from schema.node import Connection, Info, Node
 from schema.refusals import TYPES, UserError
-from schema.scalars import Points
+from schema.scalars import LogIndex, Points
 
 strawberry.enum(
     RunStatus,
@@ -56,6 +56,14 @@ class RunUndo:
     kept: Points = strawberry.field(description="Operations that stay, since they cannot be reversed.")
 
 
+@strawberry.type(description="How far a run is: through its file (bytes, or rows of Parquet), or through undoing it.")
+class RunProgress:
+    """While it is at work."""
+
+    done: LogIndex
+    total: LogIndex
+
+
 @strawberry.type(description="One file of a feed, taken in once.")
 class AccrualRun(Node):
     """Of what was read each was posted, a duplicate, or refused."""
@@ -73,6 +81,7 @@ class AccrualRun(Node):
     finished_at: datetime | None
     started_by: str
     same_as: strawberry.ID | None = strawberry.field(description="The run that took in a file of this content.")
+    progress: RunProgress | None = strawberry.field(description="Only while it is at work.")
     undo: RunUndo | None
     refusals: str = strawberry.field(description="Where what was refused is downloaded, as a file of the same format.")
     run: strawberry.Private[accruals.Run]
@@ -109,6 +118,7 @@ class AccrualRun(Node):
             finished_at=row.finished_at,
             started_by=row.started_by,
             same_as=None if row.same_as is None else strawberry.ID(ids.encode("AccrualRun", row.same_as)),
+            progress=None if run.far is None else RunProgress(done=LogIndex(run.far[0]), total=LogIndex(run.far[1])),
             undo=None
             if undo is None
             else RunUndo(

@@ -12,6 +12,7 @@ READERS = ("merchant", "operator", "auditor")
 POINTS = by("member", *READERS, scope=Scope.POINTS_READ)
 SETTLEMENT = by(*READERS, scope=Scope.SETTLEMENT_READ)
 EVENTS = by("merchant", "operator", scope=Scope.EVENTS_READ)
+JOBS = by("operator", scope=Scope.JOBS_READ)
 RUNS = by("merchant", "operator", scope=Scope.POINTS_EARN)
 PUBLIC = PARENT
 
@@ -33,7 +34,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         **_all(SETTLEMENT, "agreements agreement settlementCycle deposits obligations"),
         **_all(SETTLEMENT, "exposure exposures rightsReport"),
         **_all(by("operator", "auditor", scope=Scope.POINTS_READ), "giftRings"),
-        **_all(by("operator", scope=Scope.JOBS_READ), "jobs reconciliations"),
+        **_all(JOBS, "jobs jobGroups reconciliations"),
         **_all(RUNS, "accrualRuns"),
         **_all(EVENTS, "events webhooks"),
         **_all(by("merchant", "operator", scope=Scope.MEMBERS_READ), "messagePreview"),
@@ -78,9 +79,18 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
             "createWebhook updateWebhook rotateWebhookSecret enableWebhook deleteWebhook testWebhook replayWebhook",
         ),
     },
-    "Subscription": {**_all(SETTLEMENT, "settlementProgress"), **_all(POINTS, "walletChanged")},
+    "Subscription": {
+        **_all(SETTLEMENT, "settlementProgress"),
+        **_all(POINTS, "walletChanged"),
+        **_all(JOBS, "reconciliationProgress jobGroupProgress"),
+        **_all(RUNS, "accrualRunProgress"),
+    },
+    "JobGroup": _all(PARENT, "id actor asOf startedAt jobs done failed"),
+    "JobGroupConnection": _all(PARENT, "edges pageInfo totalCount"),
+    "JobGroupEdge": _all(PARENT, "cursor node"),
+    "RunProgress": _all(PARENT, "done total"),
     "Reconciliation": _all(
-        PARENT, "asOf status startedAt finishedAt step done total accounts operations found differences outstanding"
+        PARENT, "id asOf status startedAt finishedAt step done total accounts operations found differences outstanding"
     ),
     "ReconciliationConnection": _all(PARENT, "edges pageInfo totalCount"),
     "ReconciliationEdge": _all(PARENT, "cursor node"),
@@ -307,7 +317,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "AccrualRun": _all(
         PARENT,
         "id merchant feed file digest status rows read posted duplicate refused startedAt finishedAt startedBy sameAs"
-        " refusal undo refusals",
+        " refusal undo refusals progress",
     ),
     "RunRefusal": _all(PARENT, "code message"),
     "RunUndo": _all(PARENT, "by why startedAt finishedAt reversed taken shortfall kept"),

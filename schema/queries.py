@@ -22,7 +22,9 @@ from resolvers import (
     notices,
     operations,
     pools,
+    progress,
     proofs,
+    reconciliation,
     rights,
     rings,
     stored_value,
@@ -51,10 +53,11 @@ from schema.node import Connection, Info, Node
 from schema.notices import Notice
 from schema.obligations import ObligationQueries
 from schema.operations import Operation
-from schema.policies import RUNS
+from schema.policies import JOBS, RUNS
 from schema.pools import Pool
+from schema.progress import JobGroup, ProgressQueries
 from schema.proofs import ConsistencyProof, LogCheckpoint
-from schema.reconciliation import ReconciliationQueries
+from schema.reconciliation import Reconciliation, ReconciliationQueries
 from schema.rights import Right, RightQueries
 from schema.rings import GiftRing
 from schema.scalars import CurrencyCode, LogIndex
@@ -153,9 +156,15 @@ async def fetch(info: Info, global_id: str) -> Node | None:
             case "Notice" if access.Scope.POINTS_READ in context.signed_in.scopes:
                 told = await notices.by_global_id(context, global_id)
                 return None if told is None else Notice.of(told)
-            case "Job" if context.signed_in.kind == "operator" and access.Scope.JOBS_READ in context.signed_in.scopes:
+            case "Job" if JOBS.allows(context.signed_in):
                 job = await jobs.by_global_id(context, global_id)
                 return None if job is None else Job.of(job)
+            case "Reconciliation" if JOBS.allows(context.signed_in):
+                proof = await reconciliation.by_global_id(context, global_id)
+                return None if proof is None else Reconciliation.of(proof)
+            case "JobGroup" if JOBS.allows(context.signed_in):
+                group = await progress.load_group(context, *ids.decode_as("JobGroup", global_id, 1))
+                return None if group is None else JobGroup.of(group)
             case "AccrualRun" if RUNS.allows(context.signed_in):
                 run = await accruals.by_global_id(context, global_id)
                 return None if run is None else AccrualRun.of(run)
@@ -210,6 +219,7 @@ class Query(
     ContactQueries,
     ReconciliationQueries,
     WebhookQueries,
+    ProgressQueries,
 ):
     """What can be read."""
 

@@ -7,9 +7,9 @@ from typing import Self
 import strawberry
 
 from alliance.reconciliation import model
-from resolvers import reconciliation
+from resolvers import ids, reconciliation
 from resolvers.pages import window
-from schema.node import Connection, Info
+from schema.node import Connection, Info, Node
 from schema.scalars import LogIndex
 
 
@@ -46,7 +46,7 @@ class Outstanding:
 
 
 @strawberry.type(description="A proof of all books, as of one instant of the night.")
-class Reconciliation:
+class Reconciliation(Node):
     """Kept."""
 
     as_of: datetime
@@ -67,6 +67,7 @@ class Reconciliation:
         """From the database."""
         ended = ReconciliationStatus.DIFFERS if row.found else ReconciliationStatus.BALANCED
         return cls(
+            id=strawberry.ID(ids.encode("Reconciliation", row.id)),
             as_of=row.as_of,
             status=ReconciliationStatus.RUNNING if row.finished_at is None else ended,
             started_at=row.started_at,

@@ -14,6 +14,7 @@ from alliance.runtime import Runtime
 from domain.errors import Refusal
 from domain.events.commands import begin, defer, fail, finish, hand_back, hold
 from domain.events.model import Failure, HeldJob, RetryPolicy
+from domain.events.progress import moved
 from workers import telemetry
 from workers.process import OUTAGES
 
@@ -91,6 +92,7 @@ async def _attempt(runtime: Runtime, actor: Actor, begun: dict[UUID, int]) -> No
         await finish(session, [job.id for job in jobs if job.id not in errors])
         failures = [_failure(job, errors[job.id]) for job in jobs if job.id in errors]
         await fail(session, failures, actor.policy)
+        await moved(session, *{job.group for job in jobs if job.group is not None})
     telemetry.attempted(actor.name, len(jobs) - len(failures), failures, time.perf_counter() - began)
     for failure in failures:
         told = {"job": str(failure.job.id), "request_id": failure.job.origin.request_id}

@@ -30,6 +30,7 @@ from domain.base import new_id
 from domain.errors import Refusal
 from domain.events.commands import add_jobs
 from domain.events.model import NewJob
+from domain.events.progress import moved
 from domain.ledger.request import Books, Effect, Needs
 
 CLIENT = UUID("00000000-0000-7000-8000-0feed0000001")
@@ -173,6 +174,7 @@ async def begin_parts(session: AsyncSession, run: AccrualRun, cut: Cut, as_of: d
         run.digest = cut.digest
         raise FileRepeated(run=str(first))
     run.digest, run.columns, run.status = cut.digest, cut.columns, RunStatus.RUNNING
+    await moved(session, run.id)
     if not cut.parts:
         run.status, run.finished_at = RunStatus.DONE, as_of
         return
@@ -193,6 +195,7 @@ async def end_run(session: AsyncSession, run_id: UUID, status: RunStatus, refusa
     await session.execute(
         ended.values(status=status, finished_at=as_of, refusal=refusal.to_json(), **await _sums(session, run_id))
     )
+    await moved(session, run_id)
 
 
 async def tally(
@@ -258,7 +261,7 @@ async def note_progress(
     refusals: Sequence[Mapping[str, Any]],
 ) -> None:
     """All of a part before `position` is worked off. Done twice for one place, the second time changes nothing."""
-    moved = (
+    forward = (
         update(AccrualPart)
         .where(AccrualPart.run_id == part.run_id, AccrualPart.number == part.number)
         .where(AccrualPart.position == part.position)
@@ -273,8 +276,9 @@ async def note_progress(
         )
         .returning(AccrualPart.position)
     )
-    if (await session.execute(moved)).first() is not None and refusals:
+    if (await session.execute(forward)).first() is not None and refusals:
         await session.execute(insert(AccrualRefusal).on_conflict_do_nothing(), list(refusals))
+    await moved(session, part.run_id)
 
 
 async def finish_part(session: AsyncSession, run_id: UUID, number: int, as_of: datetime) -> bool:
@@ -288,6 +292,7 @@ async def finish_part(session: AsyncSession, run_id: UUID, number: int, as_of: d
         return False
     closed = update(AccrualRun).where(AccrualRun.id == run_id)
     await session.execute(closed.values(status=RunStatus.DONE, finished_at=as_of, **await _sums(session, run_id)))
+    await moved(session, run_id)
     return True
 
 

@@ -1,6 +1,6 @@
 """Feeds, runs and what they refused: many keys in, many rows out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -80,6 +80,20 @@ async def _so_far(session: AsyncSession, runs: Sequence[AccrualRun]) -> None:
         session.expunge(run)
         for name, value in zip(_SUMS, found.get(run.id, ()), strict=False):
             setattr(run, name, int(value))
+
+
+async def far(
+    session: AsyncSession, runs: Sequence[AccrualRun], undone: Mapping[UUID, AccrualUndo]
+) -> dict[UUID, tuple[int, int]]:
+    """How much of those of these runs that are at work is done, of how much: bytes, or rows of Parquet; of what is
+    being undone, purchases."""
+    going = [run.id for run in runs if run.status == RunStatus.RUNNING]
+    sums = [func.sum(AccrualPart.position - AccrualPart.start), func.sum(AccrualPart.stop - AccrualPart.start)]
+    query = select(AccrualPart.run_id, *sums).where(AccrualPart.run_id.in_(going)).group_by(AccrualPart.run_id)
+    parts = (await session.execute(query)).all() if going else []
+    found = {row[0]: (int(row[1]), int(row[2])) for row in parts}
+    undoing = [run for run in runs if run.status == RunStatus.UNDOING]
+    return found | {run.id: (undone[run.id].reversed + undone[run.id].kept, run.posted) for run in undoing}
 
 
 async def parts_of(session: AsyncSession, ids: Sequence[UUID]) -> dict[UUID, list[AccrualPart]]:

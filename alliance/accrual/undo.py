@@ -23,6 +23,7 @@ from alliance.runtime import Runtime
 from domain.errors import NotFound, Refusal
 from domain.events.commands import add_jobs
 from domain.events.model import NewJob
+from domain.events.progress import moved
 from domain.ledger.errors import Unposted
 from domain.ledger.request import Key, Outcome, Posted
 from domain.ledger.reversals import Reverse
@@ -72,6 +73,7 @@ async def begin_undo(session: AsyncSession, run_id: UUID, *, who: str, why: str,
     run.status = RunStatus.UNDOING
     await session.execute(insert(AccrualUndo).values(run_id=run_id, who=who, why=why, as_of=as_of))
     await add_jobs(session, [NewJob("undo_run", {"run": str(run_id)}, queue="bulk")])
+    await moved(session, run_id)
     return run
 
 
@@ -195,6 +197,7 @@ async def _note(
             kept=AccrualUndo.kept + made.kept.total(),
         )
     )
+    await moved(session, run.id)
 
 
 async def finish_undo(session: AsyncSession, run_id: UUID, as_of: datetime) -> bool:
@@ -208,6 +211,7 @@ async def finish_undo(session: AsyncSession, run_id: UUID, as_of: datetime) -> b
         return False
     run.status = RunStatus.UNDONE
     await session.execute(update(AccrualUndo).where(AccrualUndo.run_id == run_id).values(finished_at=as_of))
+    await moved(session, run_id)
     return True
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import func, insert, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.reconciliation.model import DIFFERENCES_KEPT, Outstanding, Reconciliation
+from domain.events.progress import moved
 from domain.ledger.verify import Difference, Proof
 
 
@@ -22,6 +23,7 @@ async def progressed(session: AsyncSession, id_: UUID, step: str, done: int, tot
     """How far it is."""
     far = {"step": step, "done": done, "total": total}
     await session.execute(update(Reconciliation).where(Reconciliation.id == id_).values(far))
+    await moved(session, id_)
 
 
 async def conclude(session: AsyncSession, id_: UUID, proof: Proof, outstanding: Sequence[Outstanding]) -> None:
@@ -35,6 +37,7 @@ async def conclude(session: AsyncSession, id_: UUID, proof: Proof, outstanding: 
         "outstanding": [_kept(one, "amount") for one in outstanding],
     }
     await session.execute(update(Reconciliation).where(Reconciliation.id == id_).values(result))
+    await moved(session, id_)
 
 
 def _kept(found: Difference | Outstanding, *wide: str) -> dict[str, Any]:

@@ -69,6 +69,11 @@ async def reconciliations(session: AsyncSession, first: int, after: UUID | None 
     return (await session.scalars(query)).all()
 
 
+async def reconciliation(session: AsyncSession, id_: UUID) -> Reconciliation | None:
+    """The one of this id."""
+    return await session.get(Reconciliation, id_)
+
+
 async def count_reconciliations(session: AsyncSession) -> int:
     """How many there are in all."""
     return (await session.scalars(select(func.count()).select_from(Reconciliation))).one()

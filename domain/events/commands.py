@@ -43,8 +43,8 @@ async def add_job(
     await add_jobs(session, [NewJob(actor, args, queue, available_at, dedupe)])
 
 
-async def add_jobs(session: AsyncSession, jobs: Sequence[NewJob]) -> None:
-    """Add jobs, which are done if and only if this transaction commits, and wake the relay.
+async def add_jobs(session: AsyncSession, jobs: Sequence[NewJob], group: UUID | None = None) -> None:
+    """Add jobs (of a group), which are done if and only if this transaction commits, and wake the relay.
 
     Whoever asked for the work in hand asks for them. One whose `dedupe` is that of a job still there is left out.
     """
@@ -61,6 +61,7 @@ async def add_jobs(session: AsyncSession, jobs: Sequence[NewJob]) -> None:
             "dedupe": job.dedupe,
             "request_id": asker.request_id,
             "traceparent": asker.traceparent,
+            "group_id": group,
         }
         for job in jobs
     ]
@@ -141,15 +142,15 @@ async def hold(session: AsyncSession, begun: dict[UUID, int]) -> list[HeldJob]:
     Left out are those that someone else began since, or has in hand.
     """
     query = (
-        select(Job.id, Job.args, Job.attempts, Job.request_id, Job.traceparent)
+        select(Job.id, Job.args, Job.attempts, Job.request_id, Job.traceparent, Job.group_id)
         .where(Job.id.in_(begun), Job.failed_at.is_(None), Job.dispatched_at.is_not(None))
         .order_by(Job.id)
         .with_for_update(skip_locked=True)
     )
     rows = await session.execute(query)
     return [
-        HeldJob(id_, args, attempt, Origin(request_id or id_.hex, traceparent))
-        for id_, args, attempt, request_id, traceparent in rows
+        HeldJob(id_, args, attempt, Origin(request_id or id_.hex, traceparent), group)
+        for id_, args, attempt, request_id, traceparent, group in rows
         if begun[id_] == attempt
     ]
 

@@ -60,7 +60,8 @@ class Job(Base):
     A job is waiting; or handed out (`dispatched_at`), and then due again at `available_at`, so that what a lost broker
     or a killed worker had is handed out again; or failed for good (`failed_at`), until someone retries or discards it.
     `attempts` counts how often a worker began it; a worker that has it in hand keeps the row locked. While a job with
-    the same `dedupe` is there, another is not added. `request_id` and `traceparent` are its Origin's.
+    the same `dedupe` is there, another is not added. `request_id` and `traceparent` are its Origin's. `group_id` is the
+    job that was cut into it and others.
     """
 
     __tablename__ = "job"
@@ -68,6 +69,7 @@ class Job(Base):
         CheckConstraint("attempts >= 0", name="attempts"),
         Index("ix_job_due", "available_at", postgresql_where=text("failed_at IS NULL")),
         Index("uq_job_dedupe", "dedupe", unique=True, postgresql_where=text("dedupe IS NOT NULL")),
+        Index("ix_job_group", "group_id", postgresql_where=text("group_id IS NOT NULL")),
         {"postgresql_with": {"fillfactor": "70"}},
     )
 
@@ -85,6 +87,19 @@ class Job(Base):
     history: Mapped[list[Any]] = mapped_column(server_default=text("'[]'::jsonb"))
     request_id: Mapped[str | None]
     traceparent: Mapped[str | None]
+    group_id: Mapped[uuid.UUID | None]
+
+
+class JobGroup(Base):
+    """That a job of `actor`, whose id it has, was cut into so many jobs. Those that are not there any more are done."""
+
+    __tablename__ = "job_group"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    actor: Mapped[str]
+    as_of: Mapped[datetime | None]
+    jobs: Mapped[int]
+    started_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
 
 class ScheduledRun(Base):
@@ -141,6 +156,20 @@ class HeldJob:
     args: dict[str, Any]
     attempt: int
     origin: Origin = NOBODY
+    group: uuid.UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupState:
+    """How far a group is: `done` of its `jobs`; `failed` are those that did for good."""
+
+    id: uuid.UUID
+    actor: str
+    as_of: datetime | None
+    started_at: datetime
+    jobs: int
+    done: int
+    failed: int
 
 
 @dataclass(frozen=True, slots=True)

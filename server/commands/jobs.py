@@ -1,5 +1,6 @@
 """`tessera jobs`: what is to be done, what ran out of tries, and starting by hand what the clock would start."""
 
+from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
@@ -155,6 +156,33 @@ def run(
 
 
 @jobs.command()
+def groups(
+    first: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 20,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Show how far jobs over many are, as those of the night, newest first."""
+    with servers("tessera jobs groups") as settings:
+        from domain.events.progress import groups as read_all
+
+        async def read(database: "Database") -> list[dict[str, Any]]:
+            async with database.session() as session:
+                return [asdict(group) for group in await read_all(session, first)]
+
+        rows = with_database(settings, read)
+    answer({"groups": rows}, json, lambda console: _show_groups(console, rows))
+
+
+def _show_groups(console: Console, rows: list[dict[str, Any]]) -> None:
+    table = Table("id", "actor", "as of", "started", "done", "failed")
+    for row in rows:
+        as_of, started = (row[name] and f"{row[name]:%Y-%m-%d %H:%M %Z}" for name in ("as_of", "started_at"))
+        far = f"{row['done']:,} of {row['jobs']:,}"
+        table.add_row(str(row["id"]), row["actor"], as_of or "", started, far, f"{row['failed']:,}")
+    console.print(table)
+
+
+@jobs.command()
 def reconciliations(
     first: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 10,
     home: Home = None,
@@ -187,7 +215,7 @@ def _show_reconciliations(console: Console, rows: list[dict[str, Any]]) -> None:
         )
         figures = [f"{row[name]:,}" if row["finished_at"] else "" for name in ("operations", "found")]
         state = "differs" if row["found"] else "agrees" if row["finished_at"] else running
-        table.add_row(f"{row['as_of']:%Y-%m-%d %H:%M %Z}", state, *figures, "\n".join(left))
+        table.add_row(f"{row['as_of']:%Y-%m-%d %H:%M %Z}", state, *figures, left)
     console.print(table)
 
 

@@ -1,6 +1,7 @@
 """`tessera runs`: files that were taken in, what came of them, what they refused; and `tessera jobs undo`."""
 
 import getpass
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 COUNTS = ("read", "posted", "duplicate", "refused")
 
 Run = Annotated[UUID, typer.Argument(help="Id of the run.")]
-Found = tuple["AccrualRun", "FeedRow | None", "AccrualUndo | None"]
+Found = tuple["AccrualRun", "FeedRow | None", "AccrualUndo | None", tuple[int, int] | None]
 
 runs = typer.Typer(help="Files that feeds took in.", no_args_is_help=True)
 
@@ -118,13 +119,17 @@ def undo(
     run: Run,
     reason: Annotated[str, typer.Option(help="Why; it is kept with the run.")] = "wrong file",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what it would come to.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_of: AsOf = None,
     home: Home = None,
     json: Json = False,
 ) -> None:
-    """Reverse all that a run booked. Jobs do it; what cannot be reversed stays, and is counted."""
+    """Reverse all that a run booked. Jobs do it; what cannot be reversed stays, and is counted.
+
+    What it would come to is said first; at a terminal it then asks.
+    """
     with servers("tessera jobs undo") as settings:
-        from alliance.accrual.undo import Foreseen, begin_undo, foresee_undo
+        from alliance.accrual.undo import begin_undo, foresee_undo
 
         async def foresee(runtime: "Runtime") -> "Foreseen":
             return await foresee_undo(runtime, run, as_of or now())
@@ -133,14 +138,16 @@ def undo(
             async with database.transaction() as session:
                 await begin_undo(session, run, who=getpass.getuser(), why=reason, as_of=as_of or now())
 
-        if dry_run:
-            foreseen = with_runtime(settings, foresee)
-        else:
-            foreseen = Foreseen()
+        foreseen = with_runtime(settings, foresee)
+        told = {name: getattr(foreseen, name) for name in ("reversed", "taken", "shortfall")}
+        kept = [{"code": code, "count": n, "lines": foreseen.lines[code]} for code, n in sorted(foreseen.kept.items())]
+        data = {"run": run, "undoing": not dry_run, **told, "kept": kept}
+        if not json:
+            _show_foreseen(Console(), data)
+        if not (dry_run or yes or json) and sys.stdin.isatty():
+            typer.confirm("Undo it?", abort=True)
+        if not dry_run:
             with_database(settings, begin)
-    told = {name: getattr(foreseen, name) for name in ("reversed", "taken", "shortfall")}
-    kept = [{"code": code, "count": n, "lines": foreseen.lines[code]} for code, n in sorted(foreseen.kept.items())]
-    data = {"run": run, "undoing": not dry_run} | ({**told, "kept": kept} if dry_run else {})
     answer(data, json, lambda console: _show_undo(console, data))
 
 
@@ -161,18 +168,20 @@ async def _with_feeds(database: "Database", rows: Any) -> list[Found]:
     async with database.session() as session:
         known = await queries.feeds_by_id(session, [row.feed_id for row in rows])
         undone = await queries.undos(session, [row.id for row in rows])
-    return [(row, known.get(row.feed_id), undone.get(row.id)) for row in rows]
+        far = await queries.far(session, rows, undone)
+    return [(row, known.get(row.feed_id), undone.get(row.id), far.get(row.id)) for row in rows]
 
 
 def _shown(found: Found) -> dict[str, Any]:
     from alliance.accrual.refusals import refusal_of
 
-    run, feed, undone = found
+    run, feed, undone, far = found
     why = None if run.refusal is None else refusal_of(run.refusal)
     names = ("id", "file", "size", "digest", "status", "rows", *COUNTS, "started_at", "finished_at", "started_by")
     shown = {"feed": feed.code if feed else None} | {name: getattr(run, name) for name in names}
     shown["same_as"] = run.same_as
     shown["error"] = None if why is None else {"code": why.code, "message": why.message()}
+    shown["progress"] = None if far is None else {"done": far[0], "total": far[1]}
     figures = ("who", "why", "started_at", "finished_at", "reversed", "taken", "shortfall", "kept")
     shown["undo"] = None if undone is None else {name: getattr(undone, name) for name in figures}
     return shown
@@ -183,12 +192,18 @@ def _show_list(console: Console, rows: list[dict[str, Any]]) -> None:
     for row in rows:
         counts = (f"{row[name]:,}" for name in COUNTS)
         started = f"{row['started_at']:%Y-%m-%d %H:%M:%S}"
-        table.add_row(str(row["id"]), row["feed"], row["file"], row["status"], *counts, started)
+        table.add_row(str(row["id"]), row["feed"], row["file"], _status(row), *counts, started)
     console.print(table)
 
 
+def _status(row: dict[str, Any]) -> str:
+    """With how far it is, if it is at work."""
+    far = row["progress"]
+    return row["status"] if not far or not far["total"] else f"{row['status']} {100 * far['done'] // far['total']} %"
+
+
 def _show(console: Console, data: dict[str, Any]) -> None:
-    console.print(f"{data['file']} of {data['feed']}: {data['status']}", markup=False)
+    console.print(f"{data['file']} of {data['feed']}: {_status(data)}", markup=False)
     console.print(f"  {data['size']:,} bytes, SHA-256 {data['digest'] or 'not made'}", markup=False, soft_wrap=True)
     console.print("  " + ", ".join(f"{data[name]:,} {name}" for name in COUNTS))
     console.print(f"  started {data['started_at']} by {data['started_by']}, ended {data['finished_at'] or 'not yet'}")
@@ -212,14 +227,17 @@ def _show_feeds(console: Console, rows: list[dict[str, Any]]) -> None:
     console.print(table)
 
 
-def _show_undo(console: Console, data: dict[str, Any]) -> None:
-    if data["undoing"]:
-        console.print(f"Being undone by jobs: tessera runs show {data['run']} says how it goes", soft_wrap=True)
-        return
+def _show_foreseen(console: Console, data: dict[str, Any]) -> None:
     console.print(f"{data['reversed']:,} operations to reverse, {data['taken']:,} points taken back")
     if data["shortfall"]:
         console.print(f"{data['shortfall']:,} points are spent already: the issuer's rule for clawback decides")
     for kept in data["kept"]:
         lines = ", ".join(map(str, kept["lines"]))
         console.print(f"{kept['count']:,} stay: {kept['code']} (line {lines})")
-    console.print("Nothing was written.")
+
+
+def _show_undo(console: Console, data: dict[str, Any]) -> None:
+    if data["undoing"]:
+        console.print(f"Being undone by jobs: tessera runs show {data['run']} says how it goes", soft_wrap=True)
+    else:
+        console.print("Nothing was written.")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,8 +11,8 @@ from alliance.exits.commands import Programme, exit_request, programmes
 from alliance.exits.queries import DueExit, cut_holders, due_exits, following
 from alliance.runtime import Runtime
 from domain.errors import Refusal
-from domain.events.commands import add_jobs
 from domain.events.model import HeldJob, NewJob
+from domain.events.progress import add_group
 from domain.ledger.errors import HolderStopped, MemberNotActive
 from domain.notices.commands import NewNotice, add_notices
 from domain.notices.model import NoticeKind
@@ -32,10 +33,11 @@ async def exits(runtime: Runtime, session: AsyncSession, jobs: Sequence[HeldJob]
     await runtime.refresh()
     for job in jobs:
         as_of = datetime.fromisoformat(job.args["as_of"])
+        cut: list[dict[str, Any]] = []
         for programme in programmes(runtime.catalogue, as_of):
             firsts = await cut_holders(session, programme, as_of, HOLDERS_A_JOB)
-            cut = ranges(firsts, as_of=job.args["as_of"], currency=programme.currency.code)
-            await add_jobs(session, [NewJob("exits_range", args, queue="bulk") for args in cut])
+            cut += ranges(firsts, as_of=job.args["as_of"], currency=programme.currency.code)
+        await add_group(session, job, "exits", [NewJob("exits_range", args, queue="bulk") for args in cut])
     return {}
 
 

@@ -16,8 +16,8 @@ from alliance.clearing.tiers import expire_request
 from alliance.runtime import Runtime
 from domain.benefits.due import cut_expired
 from domain.errors import Refusal
-from domain.events.commands import add_jobs
 from domain.events.model import HeldJob, NewJob
+from domain.events.progress import add_group
 from domain.ledger.due import DueWallet, cut_due_holders, due_pending, due_wallets
 from domain.ledger.errors import HolderStopped
 from domain.tiers.queries import cut_ended
@@ -42,7 +42,7 @@ async def expire(runtime: Runtime, session: AsyncSession, jobs: Sequence[HeldJob
         as_of = datetime.fromisoformat(job.args["as_of"])
         due = [await of(session, as_of, HOLDERS_A_JOB) for of in (cut_due_holders, cut_ended, cut_expired)]
         cut = ranges(sorted({first for firsts in due for first in firsts}), as_of=job.args["as_of"])
-        await add_jobs(session, [NewJob("expire_range", args, queue="bulk") for args in cut])
+        await add_group(session, job, "expire", [NewJob("expire_range", args, queue="bulk") for args in cut])
     return {}
 
 

@@ -26,6 +26,7 @@ from alliance.runtime import Runtime
 from domain.errors import Refusal
 from domain.events.commands import add_jobs
 from domain.events.model import HeldJob, NewJob
+from domain.events.progress import add_group
 from workers.actor import Actor
 from workers.feeds.cutting import cut_file
 from workers.feeds.files import Sources
@@ -197,7 +198,7 @@ async def undo_run(runtime: Runtime, session: AsyncSession, jobs: Sequence[HeldJ
         firsts = await cut_undo(session, UUID(job.args["run"]))
         cut = zip(firsts, [*firsts[1:], None], strict=True)
         args = [{"run": job.args["run"], "first": first, "before": before} for first, before in cut]
-        await add_jobs(session, [NewJob("undo_range", one, queue="bulk") for one in args])
+        await add_group(session, job, "undo_run", [NewJob("undo_range", one, queue="bulk") for one in args])
         if not args:
             await finish_undo(session, UUID(job.args["run"]), datetime.now(UTC))
     return {}

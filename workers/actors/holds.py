@@ -12,8 +12,9 @@ from alliance.exchange.reservations import let_go
 from alliance.runtime import Runtime
 from domain.benefits.due import cut_over
 from domain.errors import Refusal
-from domain.events.commands import add_job, add_jobs
+from domain.events.commands import add_job
 from domain.events.model import HeldJob, NewJob
+from domain.events.progress import add_group
 from domain.ledger.due import DueHold, cut_lapsing_holders, due_holds
 from domain.ledger.errors import HolderStopped
 from workers.actors.ranges import bounds, ranges
@@ -38,7 +39,7 @@ async def lapse(runtime: Runtime, session: AsyncSession, jobs: Sequence[HeldJob]
         as_of = datetime.fromisoformat(job.args["as_of"])
         due = [await of(session, as_of, HOLDERS_A_JOB) for of in (cut_lapsing_holders, cut_over)]
         cut = ranges(sorted({first for firsts in due for first in firsts}), as_of=job.args["as_of"])
-        await add_jobs(session, [NewJob("lapse_range", args, queue="bulk") for args in cut])
+        await add_group(session, job, "lapse", [NewJob("lapse_range", args, queue="bulk") for args in cut])
         if await let_go(session, datetime.fromisoformat(job.args["as_of"]), QUOTES_A_JOB) == QUOTES_A_JOB:
             await add_job(session, "lapse", job.args)
     return {}

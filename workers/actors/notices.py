@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,8 +11,8 @@ from alliance.notices.commands import extend_request, notice_of, window_of
 from alliance.notices.queries import Page, cut_holders, to_tell, untold
 from alliance.runtime import Runtime
 from domain.errors import Refusal
-from domain.events.commands import add_jobs
 from domain.events.model import HeldJob, NewJob
+from domain.events.progress import add_group
 from domain.ledger.errors import HolderStopped
 from domain.ledger.extensions import NoticeWindow
 from domain.notices.commands import add_notices
@@ -32,12 +33,13 @@ async def notices(runtime: Runtime, session: AsyncSession, jobs: Sequence[HeldJo
     await runtime.refresh()
     for job in jobs:
         as_of = datetime.fromisoformat(job.args["as_of"])
+        cut: list[dict[str, Any]] = []
         for code in runtime.catalogue.currencies:
             window = window_of(runtime.catalogue, code, as_of)
             if window is not None:
                 firsts = await cut_holders(session, code, window, as_of, HOLDERS_A_JOB)
-                cut = ranges(firsts, as_of=job.args["as_of"], currency=code)
-                await add_jobs(session, [NewJob("notices_range", args, queue="bulk") for args in cut])
+                cut += ranges(firsts, as_of=job.args["as_of"], currency=code)
+        await add_group(session, job, "notices", [NewJob("notices_range", args, queue="bulk") for args in cut])
     return {}
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,6 +13,7 @@ from alliance.notices.queries import Page
 from alliance.runtime import Runtime
 from domain.events.commands import add_jobs
 from domain.events.model import HeldJob, NewJob
+from domain.events.progress import add_group
 from workers.actors.ranges import bounds, ranges
 
 #: Holders a job.
@@ -32,10 +34,11 @@ async def remind(runtime: Runtime, session: AsyncSession, jobs: Sequence[HeldJob
     await runtime.refresh()
     for job in jobs:
         as_of = datetime.fromisoformat(job.args["as_of"])
+        cut: list[dict[str, Any]] = []
         for code, currency in runtime.catalogue.currencies.items():
             firsts = await reminders.cut_holders(session, currency, as_of, HOLDERS_A_JOB)
-            cut = ranges(firsts, as_of=job.args["as_of"], currency=code)
-            await add_jobs(session, [NewJob("remind_range", args, queue="bulk") for args in cut])
+            cut += ranges(firsts, as_of=job.args["as_of"], currency=code)
+        await add_group(session, job, "remind", [NewJob("remind_range", args, queue="bulk") for args in cut])
     return {}
 
 
