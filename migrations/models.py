@@ -28,6 +28,7 @@ import domain.messages.model
 import domain.notices.model
 import domain.pools.model
 import domain.privacy.model
+import domain.profiles.model
 import domain.programs.model
 import domain.sessions.model
 import domain.stages.model

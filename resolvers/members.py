@@ -19,6 +19,7 @@ from resolvers.contacts import consent_of, plain_consents
 from resolvers.context import Context
 from resolvers.once import once
 from resolvers.pages import Page, Window
+from resolvers.profiles import keep, plain_profile, profile_of
 from resolvers.reach import members_of
 from resolvers.sent import Sent, key_of, occurred_at, plain
 from resolvers.viewer import Scope
@@ -97,12 +98,13 @@ async def identifiers(context: Context, member_id: UUID) -> list[tuple[Identifie
 
 async def enrol(context: Context, sent: Sent) -> dict[str, Any]:
     """Find or create a member, and have them join: `member`, `created`, `joined`. Raises a Refusal."""
-    key = key_of(context, "enrolMember", plain_consents(sent))
+    key = key_of(context, "enrolMember", plain_profile(plain_consents(sent)))
     merchant = merchant_of(context, sent["merchant"])
     consents = sent.get("consents") or []
     if len(consents) > MOST_CONSENTS:
         raise InvalidInput(reason=f"give at most {MOST_CONSENTS}", path=("consents",))
     require_not_ahead(occurred_at(context, sent), context.as_of)
+    values = profile_of(context, merchant, sent)
     ask = EnrolAsk(
         merchant=merchant.code,
         channel=sent["channel"].value,
@@ -116,6 +118,7 @@ async def enrol(context: Context, sent: Sent) -> dict[str, Any]:
         enrolled = await commands.enrol(session, context.runtime.catalogue, ask)
         id_, known = enrolled.member_id, {name: sent.get(name) for name in ("language", "timezone")}
         await set_preference(session, id_, **known)
+        await keep(context, session, id_, merchant, values)
         await record(session, [consent_of(context, id_, merchant, said, context.as_of) for said in consents])
         return {"member": str(enrolled.member_id), "created": enrolled.created, "joined": enrolled.joined}
 

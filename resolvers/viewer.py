@@ -42,6 +42,7 @@ class Scope(StrEnum):
     WEBHOOKS_WRITE = "webhooks:write"
     CONSENTS_WRITE = "consents:write"
     CODES_ISSUE = "codes:issue"
+    PROFILES_WRITE = "profiles:write"
     MERCHANTS_FREEZE = "merchants:freeze"
     MEMBERS_FREEZE = "members:freeze"
     CLOCK = "clock"
@@ -79,6 +80,7 @@ MEANING: dict[Scope, str] = {
     Scope.WEBHOOKS_WRITE: "make, change and delete webhooks",
     Scope.CONSENTS_WRITE: "give and withdraw consent to messages",
     Scope.CODES_ISSUE: "show a code of one's own at a till",
+    Scope.PROFILES_WRITE: "tell attributes and preferences of members, and tag them",
     Scope.MERCHANTS_FREEZE: "freeze and restore merchants",
     Scope.MEMBERS_FREEZE: "freeze and restore members",
     Scope.CLOCK: "say what time it is (as of), for replays",
@@ -92,8 +94,10 @@ _POINTS = frozenset({Scope.POINTS_EARN, Scope.POINTS_SPEND, Scope.POINTS_REVERSE
 
 DEFAULT_SCOPES: dict[Kind, frozenset[str]] = {
     "member": frozenset({Scope.MEMBERS_READ, Scope.IDENTIFIERS_READ, Scope.POINTS_READ, Scope.POINTS_EXCHANGE})
-    | {Scope.POINTS_TRANSFER, Scope.RIGHTS_USE, Scope.CONSENTS_WRITE, Scope.CODES_ISSUE},
-    "merchant": _READS | _POINTS | {Scope.RIGHTS_USE, Scope.MEMBERS_WRITE, Scope.EVENTS_READ, Scope.CONSENTS_WRITE},
+    | {Scope.POINTS_TRANSFER, Scope.RIGHTS_USE, Scope.CONSENTS_WRITE, Scope.CODES_ISSUE, Scope.PROFILES_WRITE},
+    "merchant": _READS
+    | _POINTS
+    | {Scope.RIGHTS_USE, Scope.MEMBERS_WRITE, Scope.EVENTS_READ, Scope.CONSENTS_WRITE, Scope.PROFILES_WRITE},
     "operator": frozenset(Scope) - {Scope.CLOCK},
     "auditor": _READS,
 }

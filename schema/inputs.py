@@ -14,7 +14,7 @@ from domain.contacts.model import ContactChannel, Purpose
 from domain.members.model import MemberStatus
 from domain.stages.model import LifeStage
 from schema.enums import Channel, TenderKind
-from schema.scalars import CurrencyCode, Decimal, Points
+from schema.scalars import JSON, CurrencyCode, Decimal, Points
 
 T = TypeVar("T", bound=type)
 
@@ -127,6 +127,9 @@ class EnrolMemberInput:
     )
     consents: list[ConsentInput] | None = strawberry.field(
         default=strawberry.UNSET, description="What they let this merchant do from now on; at most 10."
+    )
+    profile: JSON | None = strawberry.field(
+        default=strawberry.UNSET, description="Attributes by their codes, as the alliance file declares them."
     )
     occurred_at: datetime | None = strawberry.field(default=strawberry.UNSET, description=OCCURRED_AT)
 

@@ -10,7 +10,7 @@ from domain.benefits.model import RightStatus
 from domain.events.kinds import EventKind
 from domain.ledger.model import HoldStatus, OperationKind
 from domain.members import model
-from resolvers import contacts, exchanges, ids, life, lots, members, pools, rights, tiers, wallets
+from resolvers import contacts, exchanges, ids, life, lots, members, pools, profiles, rights, tiers, wallets
 from resolvers.lots import HOLD_SHAPE
 from resolvers.operations import ACTIVITY_SHAPE
 from resolvers.pages import window
@@ -23,6 +23,7 @@ from schema.merchants import Merchant, Store
 from schema.node import Connection, Info, Node
 from schema.operations import Operation
 from schema.pools import Pool
+from schema.profiles import MemberAttribute, MemberTag, Preferences
 from schema.rights import Right
 from schema.tiers import MembershipTier
 from schema.wallets import Wallet
@@ -207,6 +208,22 @@ class Member(Node):
     async def consents(self, info: Info) -> list[Consent]:
         """One a merchant, purpose and channel."""
         return [Consent.of(row) for row in await contacts.of_member(info.context, self.holder_id)]
+
+    @strawberry.field(description="What is known of them by declared attributes, as far as the viewer may see it.")
+    async def profile(self, info: Info, codes: list[str] | None = None) -> list[MemberAttribute]:
+        """All, or those named."""
+        return [MemberAttribute.of(row) for row in await profiles.of_member(info.context, self.holder_id, codes)]
+
+    @strawberry.field(description="How they like to be written to.")
+    async def preferences(self, info: Info) -> Preferences:
+        """Each null where it is not known."""
+        found = await profiles.preference(info.context, self.holder_id)
+        return Preferences() if found is None else Preferences(language=found.language, timezone=found.timezone)
+
+    @strawberry.field(description="Words about them; a merchant sees its own.")
+    async def tags(self, info: Info) -> list[MemberTag]:
+        """By hand and by rule."""
+        return [MemberTag.of(row) for row in await profiles.tags_of(info.context, self.holder_id)]
 
     @strawberry.field(description="The newest messages to them; a merchant sees its own.")
     async def messages(self, info: Info, first: int = 12) -> list[Message]:

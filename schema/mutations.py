@@ -75,6 +75,7 @@ from schema.pooling import (
     RemovePoolMemberInput,
     Withdrawn,
 )
+from schema.profiles import AttributeReadOnly, ProfileMutations, UnfitAttribute, UnknownAttribute
 from schema.refusals import (
     AdjustmentLimitExceeded,
     AlreadyCaptured,
@@ -133,7 +134,8 @@ from schema.webhooks import WebhookMutations
 _Still = MemberNotActive | HolderStopped
 
 EnrolMemberResult = Annotated[
-    Enrolled | _Shared | MemberNotActive | IdentifierTaken, strawberry.union("EnrolMemberResult")
+    Enrolled | _Shared | MemberNotActive | IdentifierTaken | UnknownAttribute | UnfitAttribute | AttributeReadOnly,
+    strawberry.union("EnrolMemberResult"),
 ]
 LinkIdentifierResult = Annotated[
     Linked | Named | MemberNotActive | IdentifierTaken, strawberry.union("LinkIdentifierResult")
@@ -289,6 +291,7 @@ class Mutation(
     ShowingMutations,
     SigningInMutations,
     WebhookMutations,
+    ProfileMutations,
 ):
     """What can be done."""
 

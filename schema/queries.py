@@ -55,6 +55,7 @@ from schema.obligations import ObligationQueries
 from schema.operations import Operation
 from schema.policies import JOBS, RUNS
 from schema.pools import Pool
+from schema.profiles import AttributeDefinition
 from schema.progress import JobGroup, ProgressQueries
 from schema.proofs import ConsistencyProof, LogCheckpoint
 from schema.reconciliation import Reconciliation, ReconciliationQueries
@@ -101,6 +102,11 @@ class Alliance(Node):
         """The open one."""
         found = await cycles.open_one(info.context)
         return None if found is None else SettlementCycle.of(found)
+
+    @strawberry.field(description="What may be known of members, as far as the caller may see or set it.")
+    def attributes(self, info: Info) -> list[AttributeDefinition]:
+        """From the alliance file."""
+        return AttributeDefinition.all(info)
 
     @strawberry.field(description="Settlement cycles, newest first.")
     async def cycles(

@@ -32,6 +32,9 @@ from domain.programs.model import (
     StoreRow,
 )
 
+NOT_EMPTY = frozenset({"kinds", "read", "write"})
+"""Keys that are lists of something unless they are said to be empty."""
+
 
 async def plan(session: AsyncSession, file: AllianceFile, as_of: datetime) -> Plan:
     """What applying the file now would change; writes nothing."""
@@ -63,9 +66,9 @@ def _exported(stored: Stored) -> AllianceDocument:
 
 
 def _tidy(value: Any) -> Any:
-    """Without lists that are empty, and with quotes where the library forgets that `?` begins a key."""
+    """Without lists that are empty by default, and with quotes where the library forgets that `?` begins a key."""
     if isinstance(value, dict):
-        return {key: _tidy(inner) for key, inner in value.items() if inner != []}
+        return {key: _tidy(inner) for key, inner in value.items() if inner != [] or key in NOT_EMPTY}
     if isinstance(value, str) and value.startswith("?"):
         return DoubleQuotedScalarString(value)
     return [_tidy(inner) for inner in value] if isinstance(value, list) else value

@@ -71,6 +71,7 @@ def _input(field: Any) -> str:
     texts["PoolRole!"] = "SPENDER"
     texts["FreezeReason!"] = "OTHER"
     texts["Boolean!"] = "true"
+    texts["[MemberRef!]!"] = '[{number: "1"}]'
     texts["RightRef!"] = '{code: "x"}'
     texts["MoneyInput!"] = '{amount: "1", currency: "USD"}'
     texts["IdentifierInput!"] = '{type: "x", value: "x"}'
@@ -131,7 +132,7 @@ def test_every_refusal_of_the_domain_has_a_type() -> None:
         data |= dict.fromkeys(
             ("until", "worth", "amount", "role", "most", "days", "version", "earliest", "reasons", "agreement"), "1"
         )
-        data |= dict.fromkeys(("booked", "valid_from"), "1")
+        data |= dict.fromkeys(("booked", "valid_from", "attribute", "expected"), "1")
         shown = TYPES[name].of(kind(path=("a",), **data), "zh-CN")
         assert shown.code in ErrorCode
         assert shown.message != kind(path=("a",), **data).message("en"), f"{name} is not translated"

@@ -1,0 +1,1 @@
+"""What is known of members: declared attributes, and tags."""
