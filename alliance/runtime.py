@@ -2,9 +2,10 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 import asyncpg
@@ -18,11 +19,14 @@ from alliance.clearing.law import StricterExpiry
 from alliance.clearing.riders import Crediting
 from domain.codes.rules import Codes
 from domain.database import Database
+from domain.guard.rules import GuardState, MemberGuard
 from domain.ledger.engine import PostingEngine
+from domain.ledger.parts import Guard
 from domain.ledger.standing import Standing
 from domain.privacy.commands import require_right_keys
 from domain.privacy.keys import KeyProvider
 from domain.programs.catalogue import Catalogue, load_catalogue
+from domain.programs.guarding import GuardTerms
 from domain.programs.model import AllianceRow
 
 CHANNEL = "tessera_catalogue"
@@ -36,13 +40,26 @@ class _MemberStatus:
 
     shared_lock = None
 
+    def __init__(self, catalogue: Callable[[], Catalogue]) -> None:
+        self._catalogue = catalogue
+
     async def load(self, connection: asyncpg.Connection, keys: Sequence[UUID]) -> dict[UUID, Standing]:
         rows = await connection.fetch(
-            """SELECT id, status, jurisdiction, frozen_until FROM member WHERE id = ANY($1)
-               UNION ALL SELECT id, status, NULL, NULL FROM pool WHERE id = ANY($1)""",
+            """SELECT m.id, m.status, m.jurisdiction, m.frozen_until, g.changed, g.locked_at, g.locked_until
+               FROM member m LEFT JOIN member_guard g ON g.holder_id = m.id WHERE m.id = ANY($1)
+               UNION ALL SELECT id, status, NULL, NULL, NULL, NULL, NULL FROM pool WHERE id = ANY($1)""",
             keys,
         )
-        return {id_: Standing(*standing) for id_, *standing in rows}
+        return {
+            id_: Standing(status, jurisdiction, until, None if changed is None else self._guard(changed, *lock))
+            for id_, status, jurisdiction, until, changed, *lock in rows
+        }
+
+    def _guard(self, changed: dict[str, str], locked_at: datetime | None, locked_until: datetime | None) -> Guard:
+        return MemberGuard(GuardState.of(locked_at, locked_until, changed), self._terms)
+
+    def _terms(self, currency: str) -> GuardTerms:
+        return self._catalogue().issuer_of(currency).guard
 
 
 @asynccontextmanager
@@ -77,7 +94,8 @@ class Runtime:
         database = Database(database_url, pool_size=pool_size, keys=keys)
         watcher: asyncio.Task[None] | None = None
         runtime: Runtime
-        engine = PostingEngine(database, _MemberStatus(), Crediting(lambda: runtime.agreements))
+        status = _MemberStatus(lambda: runtime.catalogue)
+        engine = PostingEngine(database, status, Crediting(lambda: runtime.agreements))
         engine.funder = Funders(lambda: runtime.agreements)
         engine.law = StricterExpiry(lambda: runtime.catalogue)
         try:

@@ -22,6 +22,7 @@ from alliance.settlement.rules import minor_unit
 from alliance.statements.verify import verify_statements
 from alliance.subsidies.verify import CHECKS as SUBSIDY_CHECKS
 from domain.benefits.verify import CHECKS as BENEFIT_CHECKS
+from domain.guard.verify import CHECKS as GUARD_CHECKS
 from domain.ledger.verify import Progress, Proof, quiet
 from domain.ledger.verify import verify as verify_ledger
 from domain.members.verify import CHECKS as MEMBER_CHECKS
@@ -122,7 +123,7 @@ BY_HOLDER = (
     | TIER_CHECKS
     | MESSAGE_CHECKS
 )
-BY_HOLDER |= BENEFIT_CHECKS | RIGHT_CHECKS | TERMS_CHECKS | MEMBER_CHECKS
+BY_HOLDER |= BENEFIT_CHECKS | RIGHT_CHECKS | TERMS_CHECKS | MEMBER_CHECKS | GUARD_CHECKS
 """Checks of other rooms than the ledger, by holder; see `domain.ledger.checks`."""
 
 

@@ -18,6 +18,7 @@ import domain.benefits.model
 import domain.codes.model
 import domain.contacts.model
 import domain.events.model
+import domain.guard.model
 import domain.ledger.archived
 import domain.ledger.extensions
 import domain.ledger.model

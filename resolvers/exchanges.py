@@ -22,6 +22,7 @@ from resolvers import ids
 from resolvers.acting import member_of
 from resolvers.codes import using
 from resolvers.context import Context
+from resolvers.guarding import barred, from_device
 from resolvers.reach import sees_currency
 from resolvers.sent import Sent, key_of
 from resolvers.wallets import one
@@ -121,6 +122,7 @@ async def exchange(context: Context, sent: Sent) -> Posted:
             dry_run=bool(sent.get("dryRun")),
             taken=taken,
         )
+    from_device(context, request, holder_id)
     return await context.runtime.engine.post(request)
 
 
@@ -153,6 +155,7 @@ async def options(context: Context, member_id: UUID, source: str) -> list[Option
     member = await context.loaders.members.load(member_id)
     wallet = await one(context, member_id, source)
     mine = () if member is None or member.status == MemberStatus.ACTIVE else (MemberNotActive.code,)
+    guarded = await barred(context, member_id, source)
     async with context.runtime.database.reader() as session:
         others = await obstacles(session, context.runtime, found, context.as_of)
     joined = None if member is None else member.joined_at
@@ -161,7 +164,9 @@ async def options(context: Context, member_id: UUID, source: str) -> list[Option
         new = joined is not None and joined + timedelta(days=terms.wait_days) > context.as_of
         today = used.get((member_id, terms.source, terms.target), queries.Exchanged(0, 0))
         left = None if terms.daily_cap is None else terms.daily_cap - by_all.get((terms.source, terms.target), 0)
-        made.append(_option(context, terms, today, left, wallet, (*mine, *((TooNew.code,) if new else ()), *codes)))
+        made.append(
+            _option(context, terms, today, left, wallet, (*mine, *guarded, *((TooNew.code,) if new else ()), *codes))
+        )
     return made
 
 

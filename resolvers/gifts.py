@@ -10,6 +10,7 @@ from domain.programs.catalogue import Merchant
 from resolvers.acting import member_of, ref_of
 from resolvers.codes import using
 from resolvers.context import Context
+from resolvers.guarding import from_device
 from resolvers.sent import Sent, key_of, occurred_at
 
 
@@ -35,6 +36,7 @@ async def transfer(context: Context, sent: Sent) -> tuple[Posted, str]:
         dry_run=bool(sent.get("dryRun")),
     )
     using(context, request, sent, "from", "to")
+    from_device(context, request, request.holder_id)
     return await context.runtime.engine.post(request), currency.code
 
 

@@ -10,6 +10,7 @@ from resolvers import ids
 from resolvers.acting import member_of, merchant_of
 from resolvers.codes import using
 from resolvers.context import Context
+from resolvers.guarding import from_device
 from resolvers.pools import spender
 from resolvers.sent import Sent, key_of
 
@@ -37,6 +38,7 @@ async def hold_points(context: Context, sent: Sent) -> tuple[Posted, str]:
         pool_id=await spender(context, member_id, sent),
     )
     using(context, request, sent)
+    from_device(context, request, member_id)
     return await context.runtime.engine.post(request), request.currency
 
 

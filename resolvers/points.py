@@ -18,6 +18,7 @@ from resolvers import exits, gifts, ids, operations, returns, rights, stored_val
 from resolvers.acting import member_of, merchant_of, one_of
 from resolvers.codes import using
 from resolvers.context import Context
+from resolvers.guarding import from_device
 from resolvers.pools import spender
 from resolvers.sent import Sent, key_of, occurred_at
 from resolvers.viewer import Scope
@@ -155,6 +156,7 @@ async def redeem(context: Context, sent: Sent) -> tuple[Posted, str]:
         pool_id=await spender(context, member_id, sent),
     )
     using(context, request, sent)
+    from_device(context, request, member_id)
     return await context.runtime.engine.post(request), request.currency
 
 

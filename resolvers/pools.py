@@ -21,6 +21,7 @@ from resolvers import ids
 from resolvers.acting import member_of, merchant_of, ref_of
 from resolvers.codes import claim, using
 from resolvers.context import Context
+from resolvers.guarding import from_device
 from resolvers.once import once
 from resolvers.sent import Sent, key_of
 
@@ -175,6 +176,7 @@ async def _transfer(context: Context, sent: Sent, name: str, kind: Any) -> tuple
         client_id=context.signed_in.client_id,
         dry_run=bool(sent.get("dryRun")),
     )
+    from_device(context, request, member_id)
     sides = ("member", "pool") if kind == OperationKind.POOL_IN else ("pool", "member")
     try:
         using(context, request, sent)

@@ -23,6 +23,7 @@ class Scope(StrEnum):
     POINTS_EXCHANGE = "points:exchange"
     POINTS_TRANSFER = "points:transfer"
     POINTS_ADJUST = "points:adjust"
+    POINTS_LOCK = "points:lock"
     RIGHTS_GRANT = "rights:grant"
     RIGHTS_USE = "rights:use"
     SETTLEMENT_READ = "settlement:read"
@@ -61,6 +62,7 @@ MEANING: dict[Scope, str] = {
     Scope.POINTS_EXCHANGE: "quote and exchange points",
     Scope.POINTS_TRANSFER: "give points to another member",
     Scope.POINTS_ADJUST: "give and take points by hand, and bring expired ones back",
+    Scope.POINTS_LOCK: "lock members' points; members: lock and unlock their own",
     Scope.RIGHTS_GRANT: "grant rights to members",
     Scope.RIGHTS_USE: "book, use, cancel and restore rights",
     Scope.SETTLEMENT_READ: "see settlement cycles, positions, payments and statements",
@@ -94,10 +96,12 @@ _POINTS = frozenset({Scope.POINTS_EARN, Scope.POINTS_SPEND, Scope.POINTS_REVERSE
 
 DEFAULT_SCOPES: dict[Kind, frozenset[str]] = {
     "member": frozenset({Scope.MEMBERS_READ, Scope.IDENTIFIERS_READ, Scope.POINTS_READ, Scope.POINTS_EXCHANGE})
-    | {Scope.POINTS_TRANSFER, Scope.RIGHTS_USE, Scope.CONSENTS_WRITE, Scope.CODES_ISSUE, Scope.PROFILES_WRITE},
+    | {Scope.POINTS_TRANSFER, Scope.RIGHTS_USE, Scope.CONSENTS_WRITE, Scope.CODES_ISSUE, Scope.PROFILES_WRITE}
+    | {Scope.POINTS_LOCK},
     "merchant": _READS
     | _POINTS
-    | {Scope.RIGHTS_USE, Scope.MEMBERS_WRITE, Scope.EVENTS_READ, Scope.CONSENTS_WRITE, Scope.PROFILES_WRITE},
+    | {Scope.RIGHTS_USE, Scope.MEMBERS_WRITE, Scope.EVENTS_READ, Scope.CONSENTS_WRITE, Scope.PROFILES_WRITE}
+    | {Scope.POINTS_LOCK},
     "operator": frozenset(Scope) - {Scope.CLOCK},
     "auditor": _READS,
 }
@@ -117,7 +121,10 @@ ALLOWED_SCOPES: dict[Kind, frozenset[str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Whoever signed in. `subject` is the member, else the client itself; keys are unique to (client_id, subject)."""
+    """Whoever signed in. `subject` is the member, else the client itself; keys are unique to (client_id, subject).
+
+    `device_id`: from which of their devices a member signed in, where that was said.
+    """
 
     kind: Kind
     client_id: uuid.UUID
@@ -125,6 +132,7 @@ class Viewer:
     merchant_id: uuid.UUID | None
     member_id: uuid.UUID | None
     scopes: frozenset[str]
+    device_id: uuid.UUID | None = None
 
 
 class InvalidToken(Exception):

@@ -17,6 +17,7 @@ from resolvers.pages import window
 from schema.contacts import Consent, Message
 from schema.enums import Channel
 from schema.exchange import ExchangeOption
+from schema.guards import MemberGuard
 from schema.holds import Hold
 from schema.living import MemberChange, MemberFreeze, MemberStage
 from schema.merchants import Merchant, Store
@@ -229,6 +230,11 @@ class Member(Node):
     async def messages(self, info: Info, first: int = 12) -> list[Message]:
         """At most 100."""
         return [Message.of(row) for row in await contacts.messages_of(info.context, self.holder_id, first)]
+
+    @strawberry.field(description="What stands between their points and who stole their account.")
+    def guard(self) -> MemberGuard:
+        """A lock, a cooling-off, what new devices may not."""
+        return MemberGuard(holder_id=self.holder_id)
 
     @strawberry.field(description="What points of a kind may be exchanged for, as of now.")
     async def exchange_options(

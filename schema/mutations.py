@@ -43,6 +43,8 @@ from schema.contacts import ContactMutations
 from schema.disputes import DisputeMutations
 from schema.exchange import Quote
 from schema.freezing import FreezingMutations, MerchantAtCap, MerchantFrozen
+from schema.guarding import GuardMutations
+from schema.guards import CoolingOff, Guarded, PointsLocked
 from schema.holding import Captured, Held, Released
 from schema.inputs import (
     CaptureHoldInput,
@@ -177,7 +179,8 @@ RedeemResult = Annotated[
     | StoredValueElsewhere
     | _NotOfPool
     | DuplicateOrder
-    | TooLate,
+    | TooLate
+    | Guarded,
     strawberry.union("RedeemResult"),
 ]
 HoldPointsResult = Annotated[
@@ -189,7 +192,8 @@ HoldPointsResult = Annotated[
     | _Unspendable
     | StoredValueElsewhere
     | _NotOfPool
-    | DuplicateOrder,
+    | DuplicateOrder
+    | Guarded,
     strawberry.union("HoldPointsResult"),
 ]
 _HoldEnded = AlreadyCaptured | AlreadyReleased | HoldLapsed
@@ -212,7 +216,14 @@ ReverseResult = Annotated[
     strawberry.union("ReverseResult"),
 ]
 _NotGiven = (
-    _Still | InsufficientPoints | BalanceLimitExceeded | GiftsNotAllowed | GiftLimitExceeded | GivenTooOften | TooNew
+    _Still
+    | InsufficientPoints
+    | BalanceLimitExceeded
+    | GiftsNotAllowed
+    | GiftLimitExceeded
+    | GivenTooOften
+    | TooNew
+    | Guarded
 )
 TransferPointsResult = Annotated[Transferred | Named | _NotGiven, strawberry.union("TransferPointsResult")]
 CreatePoolResult = Annotated[PoolCreated | Named | MemberNotActive, strawberry.union("CreatePoolResult")]
@@ -249,16 +260,25 @@ TopUpResult = Annotated[
     strawberry.union("TopUpResult"),
 ]
 RefundStoredValueResult = Annotated[
-    Refunded | Named | _Still | InsufficientPoints, strawberry.union("RefundStoredValueResult")
+    Refunded | Named | _Still | InsufficientPoints | PointsLocked | CoolingOff,
+    strawberry.union("RefundStoredValueResult"),
 ]
 QuoteExchangeResult = Annotated[
-    Quoted | Named | NoAgreement | BelowMinimum | StoredValueNotExchanged | _NoRoom,
+    Quoted | Named | NoAgreement | BelowMinimum | StoredValueNotExchanged | _NoRoom | PointsLocked | CoolingOff,
     strawberry.union("QuoteExchangeResult"),
 ]
 _Unquoted = QuoteExpired | QuoteUsed
 _NoMore = CapExceeded | TooManyExchanges | TooNew | _NoMoreIssued
 ExchangePointsResult = Annotated[
-    Exchanged | _Shared | _Still | InsufficientPoints | BalanceLimitExceeded | NoAgreement | _Unquoted | _NoMore,
+    Exchanged
+    | _Shared
+    | _Still
+    | InsufficientPoints
+    | BalanceLimitExceeded
+    | NoAgreement
+    | _Unquoted
+    | _NoMore
+    | Guarded,
     strawberry.union("ExchangePointsResult"),
 ]
 RecordNoticeResult = Annotated[NoticeRecorded | _Shared, strawberry.union("RecordNoticeResult")]
@@ -287,6 +307,7 @@ class Mutation(
     SettlingMutations,
     DisputeMutations,
     FreezingMutations,
+    GuardMutations,
     RightMutations,
     ShowingMutations,
     SigningInMutations,

@@ -29,6 +29,7 @@ from alliance.stored_value.rules import elsewhere, require_earnable
 from alliance.subsidies.commands import drawing
 from alliance.subsidies.riders import DrawingBack
 from domain.errors import InvalidInput, NotFound
+from domain.guard.riders import Unbarred
 from domain.ledger.commands import Earn, Grant, Redeem
 from domain.ledger.orders import RedeemForOrder
 from domain.ledger.request import Key, Rider
@@ -197,7 +198,7 @@ def redeem_request(
     riders = _clear(runtime, "redeem", merchant, kind, exactly, occurred_at, as_of, dry_run).riders
     riders += _in_time(occurred_at, as_of, decided)
     if pool_id is not None:
-        riders = (InPool(pool_id, member_id, MOVERS, spends=True), *riders)
+        riders = (InPool(pool_id, member_id, MOVERS, spends=True), Unbarred(member_id, kind.code, as_of), *riders)
     common: dict[str, Any] = {
         "holder_id": pool_id or member_id,
         "key": key,

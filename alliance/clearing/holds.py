@@ -20,6 +20,7 @@ from alliance.exposure.riders import Capped, Promised, capped
 from alliance.runtime import Runtime
 from alliance.stored_value.rules import elsewhere
 from domain.errors import InvalidInput
+from domain.guard.riders import Unbarred
 from domain.ledger.due import DueHold
 from domain.ledger.holds import CaptureHold, HoldPoints, LapseHold, ReleaseHold
 from domain.ledger.model import Hold
@@ -80,7 +81,7 @@ def hold_request(
             if merchants := _capped(runtime, version, kind.merchant_id):
                 riders += (Promised(merchants, owed_for, version.redeem[merchant.id, kind.code].past_reserve),)
     if pool_id is not None:
-        riders = (InPool(pool_id, member_id, MOVERS, spends=True), *riders)
+        riders = (InPool(pool_id, member_id, MOVERS, spends=True), Unbarred(member_id, kind.code, as_of), *riders)
     return HoldPoints(
         holder_id=pool_id or member_id,
         key=key,

@@ -170,17 +170,19 @@ class OfferQuote(Request):
     refusal: Refusal | None = None
 
     def needs(self, needs: Needs) -> None:
-        """Where those stand who are capped; as others leave them, where the quote reserves nothing."""
+        """What guards the member; where those stand who are capped, as others leave them where nothing is reserved."""
+        needs.members.add(self.holder_id)
         for merchant_id, _ in self.offered[1].merchants if self.offered is not None else ():
             needs.other(EXPOSURES, merchant_id)
         for rider in self.riders:
             rider.needs(needs)
 
     def decide(self, books: Books) -> Effect:
-        """One row. Raises its refusal, MerchantAtCap."""
+        """One row. Raises its refusal, what guards the member's points, MerchantAtCap."""
         if self.offered is None:
             raise self.refusal or RuntimeError("neither a quote nor a refusal")
         quote, within = self.offered
+        books.require_unbarred(self.holder_id, quote.out_currency)
         if not self.riders:
             within.require_room(books, within.lines)
         row = {name: getattr(quote, name) for name in _COLUMNS}

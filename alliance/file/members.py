@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from alliance.file.guard import Guard
 from alliance.file.life import Life, wrong_life
 from alliance.file.source import Path
 from alliance.file.values import Code, Document, Name, Word, distinct, each, refusal, shaped
@@ -46,6 +47,7 @@ class Members(Document):
     """What is known of members, and how they are treated."""
 
     attributes: Annotated[list[Attribute], Field(max_length=200), each] = []
+    guard: Guard | None = None
     life: Life | None = None
 
 

@@ -16,6 +16,7 @@ from pydantic_core import ValidationError
 
 from alliance.file.agreement import Agreement
 from alliance.file.feeds import Feed
+from alliance.file.guard import Guard
 from alliance.file.members import Members
 from alliance.file.notifications import Notifications
 from alliance.file.timing import CalendarDays, CalendarRegion, Cycle
@@ -101,6 +102,7 @@ class Settings(Document):
     grace_days: Annotated[int, Field(ge=1, le=3_650)] = 30
     grace_on_fault: Annotated[int, Field(ge=0, le=3_650)] = 30
     offline_codes: Annotated[int, Field(ge=0, le=168)] = 72
+    guard: Guard | None = None
 
 
 class Settlement(Document):

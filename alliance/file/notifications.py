@@ -22,6 +22,7 @@ Kind = Literal[
     "exchange_done",
     "gift_received",
     "account_changed",
+    "account_guarded",
 ]
 Language = Annotated[
     str, shaped(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", "a language tag (BCP 47), such as en or zh-CN"), Field(max_length=35)
@@ -76,6 +77,7 @@ class Notifications(Document):
         "exchange_done",
         "gift_received",
         "account_changed",
+        "account_guarded",
     ]
     marketing: Annotated[list[Kind], AfterValidator(distinct)] = []
     language: Language = "en"

@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 from alliance.file.agreement import Agreement, Earn, Redeem
 from alliance.file.exits import forbidden_exits
 from alliance.file.feeds import wrong_feeds
+from alliance.file.guard import undeclared_types
 from alliance.file.members import wrong_members
 from alliance.file.model import AllianceDocument, CurrencyTerms, EarningRule, Merchant, Policy, Tiers
 from alliance.file.money_machine import money_machines
@@ -108,7 +109,7 @@ class _Check:
             yield from self._agreement(agreement)
         for versions in _grouped(document.agreements, lambda item: frozenset(item.merchants)):
             yield from self._versions(versions)
-        faults = (forbidden, forbidden_exits, missing_notices, unfit_texts, wrong_members)
+        faults = (forbidden, forbidden_exits, missing_notices, unfit_texts, wrong_members, undeclared_types)
         for path, reason in (fault for find in faults for fault in find(document, self.places)):
             yield Fault(path, reason)
         yield from self._twice(document.feeds, "code", lambda item: item.code)

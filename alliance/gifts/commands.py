@@ -8,6 +8,7 @@ from alliance.clearing.fault import grace_of
 from alliance.clearing.newcomers import waiting
 from alliance.runtime import Runtime
 from domain.errors import NotFound
+from domain.guard.riders import Unbarred
 from domain.ledger.gifts import Gift, GiftLimits, ReverseGift
 from domain.ledger.model import OperationKind
 from domain.ledger.request import Key, Rider
@@ -88,7 +89,7 @@ def pool_request(
         client_id=client_id,
         dry_run=dry_run,
         kind=kind,
-        riders=(InPool(pool_id, member_id, ALL if inward else MOVERS),),
+        riders=(InPool(pool_id, member_id, ALL if inward else MOVERS), Unbarred(member_id, currency, as_of)),
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -21,6 +22,13 @@ MOST = 20 * AT_ONCE
 #: What is older is no news: after a long standstill, or after a replay.
 NEWS = timedelta(days=3)
 
+_GUARDS = {
+    EventKind.MEMBER_LOCKED: "locked",
+    EventKind.MEMBER_UNLOCKED: "unlocked",
+    EventKind.MEMBER_GUARD_LIFTED: "unlocked",
+    EventKind.MEMBER_COOLING_OFF: "cooling_off",
+    EventKind.MEMBER_DEVICE_SEEN: "new_device",
+}
 _OF_POINTS = {
     EventKind.POINTS_EARNED: MessageKind.POINTS_EARNED,
     EventKind.POINTS_ACTIVATED: MessageKind.POINTS_ACTIVATED,
@@ -67,6 +75,14 @@ def happenings(catalogue: Catalogue, happened: Iterable[Happened]) -> Iterator[H
                 yield from _account(catalogue, one, "linked", one.data["type"])
             case EventKind.MEMBER_STATUS_CHANGED:
                 yield from _account(catalogue, one, "status", one.data["to"])
+            case (
+                EventKind.MEMBER_LOCKED
+                | EventKind.MEMBER_UNLOCKED
+                | EventKind.MEMBER_COOLING_OFF
+                | EventKind.MEMBER_GUARD_LIFTED
+                | EventKind.MEMBER_DEVICE_SEEN
+            ):
+                yield from _guard(catalogue, one)
 
 
 def _points(catalogue: Catalogue, one: Happened) -> Iterator[Happening]:
@@ -100,15 +116,27 @@ def _gift(catalogue: Catalogue, one: Happened) -> Iterator[Happening]:
         yield Happening(UUID(one.data["to"]), merchant_id, MessageKind.GIFT_RECEIVED, _source(one, code), data)
 
 
+def _guard(catalogue: Catalogue, one: Happened) -> Iterator[Happening]:
+    """What came between a member and their points, or no longer does; not their first device, nor what was lifted."""
+    guard = _GUARDS[EventKind(one.kind)]
+    if one.data.get("device") == "FIRST" or one.data.get("part") == "DEVICES":
+        return
+    data = {"guard": guard, "detail": one.data.get("type", ""), "open_at": one.data.get("until")}
+    yield from _told(catalogue, one, MessageKind.ACCOUNT_GUARDED, data)
+
+
 def _account(catalogue: Catalogue, one: Happened, change: str, detail: str) -> Iterator[Happening]:
+    """What an account is known by, or what it is, has changed."""
+    yield from _told(catalogue, one, MessageKind.ACCOUNT_CHANGED, {"change": change, "detail": detail})
+
+
+def _told(catalogue: Catalogue, one: Happened, kind: MessageKind, data: dict[str, Any]) -> Iterator[Happening]:
     """By one of the merchants that are told of it: that where it happened, else the first that writes."""
     named = one.data.get("merchant")
     known = catalogue.merchants_by_id
     told = [UUID(named)] if named else sorted(one.merchants or (), key=lambda id_: known[id_].code)
     writes = [id_ for id_ in told if known[id_].notifications is not None]
     if writes:
-        data = {"change": change, "detail": detail}
-        kind = MessageKind.ACCOUNT_CHANGED
         yield Happening(one.about[0], writes[0], kind, _source(one), data, since=one.at)
 
 

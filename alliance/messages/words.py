@@ -6,7 +6,7 @@ from typing import Any
 
 from alliance.messages.reach import Person
 from domain.messages.model import MessageKind
-from domain.messages.texts import GAPS, day, number
+from domain.messages.texts import GAPS, day, moment, number
 from domain.money import from_minor
 from domain.programs.catalogue import Catalogue, Merchant
 
@@ -27,10 +27,13 @@ def gaps(
     if kind is MessageKind.TIER_CHANGED:
         levels = {level.code: level.name for level in merchant.tiers.levels} if merchant.tiers else {}
         filled |= {name: levels.get(data[name], data[name]) for name in ("tier", "previous") if data.get(name)}
-    return filled | {name: data[name] for name in ("change", "detail") if name in data}
+    if kind is MessageKind.ACCOUNT_GUARDED and data.get("open_at"):
+        at = datetime.fromisoformat(data["open_at"]).astimezone(merchant.timezone)
+        filled["until"] = moment(at, language)
+    return filled | {name: data[name] for name in ("change", "detail", "guard") if name in data}
 
 
 def _last_day(instant: str, merchant: Merchant, language: str, *, sold: bool) -> str:
     """The last day before an instant, in the merchant's zone; for a sale, its day."""
-    moment = datetime.fromisoformat(instant).astimezone(merchant.timezone)
-    return day((moment if sold else moment - timedelta(microseconds=1)).date(), language)
+    at = datetime.fromisoformat(instant).astimezone(merchant.timezone)
+    return day((at if sold else at - timedelta(microseconds=1)).date(), language)

@@ -199,6 +199,7 @@ NOT_IN_LEAVES = {
     "extension": "says why its operation's lots, which are proved, live longer",
     "forced_exit": "says which of its operation's lots, which are proved, were sold for which",
     "pool_spend": "says who spent points of a pool; what was spent is proved",
+    "device_spend": "says which device an operation, which is proved, came from",
     "adjustment": "counts what its operation, which is proved, moved",
     "subsidy_draw": "says what its operation, which is proved, drew on a budget",
     "objection": "says what a merchant holds of a line; the line is proved",

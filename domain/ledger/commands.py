@@ -151,8 +151,9 @@ class Redeem(AtMerchant):
             needs.orders.add(order)
 
     def admit(self, books: Books) -> None:
-        """Raises MemberNotActive, DuplicateOrder."""
+        """Raises MemberNotActive, what guards the member's points, DuplicateOrder."""
         books.require_active(self.holder_id)
+        books.require_unbarred(self.holder_id, self.currency)
         unique.require_new(books, unique.order_of(self, OperationKind.REDEEM))
 
     def decide(self, books: Books) -> Effect | None:
@@ -199,6 +200,7 @@ class Exchange(AtMerchant):
     def decide(self, books: Books) -> Effect:
         """Two entries. Raises MemberNotActive, InsufficientPoints, BalanceLimitExceeded."""
         books.require_active(self.holder_id)
+        books.require_unbarred(self.holder_id, self.currency)
         if self.into_points <= 0:
             raise InvalidInput(reason="points must be positive", path=("pointsIn",))
         if self.into_expires_at is not None and self.into_expires_at <= self.as_of:

@@ -111,6 +111,7 @@ class Gift(Request):
             raise InvalidInput(reason="nobody gives to themselves", path=("to",))
         books.require_active(self.holder_id, ("from",))
         books.require_active(self.to_holder_id, ("to",))
+        books.require_unbarred(self.holder_id, self.currency, "from")
         if self.limits is None:
             raise GiftsNotAllowed(currency=self.currency, path=("currency",))
         gifts, points = self._within(books, self.limits)

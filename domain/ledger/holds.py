@@ -11,9 +11,10 @@ from uuid import UUID
 
 from domain.base import new_id
 from domain.errors import InvalidInput, NotFound
+from domain.ledger import unique
 from domain.ledger.commands import Redeem, Taken, take
 from domain.ledger.errors import AlreadyCaptured, AlreadyReleased, HoldExceeded, HoldLapsed
-from domain.ledger.model import Hold, HoldAllocation, HoldStatus
+from domain.ledger.model import Hold, HoldAllocation, HoldStatus, OperationKind
 from domain.ledger.request import Books, Effect, Needs, Request
 from domain.ledger.rules import HoldState, first_parts
 
@@ -63,7 +64,8 @@ class HoldPoints(Redeem):
 class CaptureHold(Redeem):
     """Spend `points` of a hold; less than held releases the rest. Place, currency and issuer are the hold's own.
 
-    What expired meanwhile is spent all the same: it has waited for its hold.
+    What expired meanwhile is spent all the same: it has waited for its hold. What guards the member's points since
+    then comes too late as well: they were promised (R14).
     """
 
     hold_id: UUID
@@ -81,7 +83,7 @@ class CaptureHold(Redeem):
         """
         books.require_active(self.holder_id)
         hold = _open(books, self.holder_id, self.hold_id, self.as_of)
-        self.admit(books)
+        unique.require_new(books, unique.order_of(self, OperationKind.REDEEM))
         if self.points <= 0:
             raise InvalidInput(reason="points must be positive", path=("points",))
         if self.points > hold.points:

@@ -1,9 +1,12 @@
 """How other rooms take part in a posting: rows that may refuse it, gates before it, and sums that it adds to."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 import asyncpg
+
+from domain.errors import Refusal
 
 if TYPE_CHECKING:
     from domain.ledger.request import Books, Effect, Needs
@@ -38,6 +41,14 @@ class Gate(Protocol):
 
     def passed(self, books: "Books", effect: "Effect") -> None:
         """Nothing has refused: append to `effect.rows`, and change what `books.other` returned for who comes next."""
+        ...
+
+
+class Guard(Protocol):
+    """What stands between a member's points and whoever would take them."""
+
+    def bars(self, currency: str, as_of: datetime) -> Refusal | None:
+        """Why they may not be spent now, if they may not."""
         ...
 
 

@@ -316,6 +316,11 @@ class Books:
             raise NotFound(what="member", path=path)
         known.require_active(self.as_of, path)
 
+    def require_unbarred(self, member_id: UUID, currency: str, path: str = "member") -> None:
+        """Refuse a debit that the member causes while their points are guarded."""
+        if self.statuses is not None and (known := self.statuses.get(member_id)) is not None:
+            known.require_unbarred(currency, self.as_of, path)
+
     def require_going(self, request: "Request") -> None:
         """Refuse what is about a holder who is stopped."""
         if self.stopped:

@@ -170,6 +170,7 @@ class Refund(Request):
     def decide(self, books: Books) -> Effect:
         """An entry a part. Raises InvalidInput, NotFound, MemberNotActive, InsufficientPoints."""
         books.require_active(self.holder_id)
+        books.require_unbarred(self.holder_id, self.currency)
         lots = {lot.id: lot for lot in books.open_lots(self.holder_id, self.currency)}
         top_ups: list[ToppedUp] = books.other(TOP_UPS, (self.holder_id, self.currency)) or []
         pairs = [(lots.get(one.paid_lot_id), lots.get(one.bonus_lot_id)) for one in top_ups]  # type: ignore[arg-type]

@@ -16,6 +16,7 @@ from domain.errors import InvalidInput, Refusal
 from domain.events.commands import add_event, add_events
 from domain.events.kinds import EventKind
 from domain.events.model import NewEvent
+from domain.guard.commands import note_changes
 from domain.members import rules
 from domain.members.errors import IdentifierTaken
 from domain.members.life import require_active
@@ -98,7 +99,7 @@ async def enrol_many(session: AsyncSession, catalogue: Catalogue, asks: Sequence
     """
     checked = [wanted_of(catalogue, ask) for ask in asks]
     good = [want for want in checked if isinstance(want, Wanted)]
-    answers = iter(await _enrolled(session, good) if good else [])
+    answers = iter(await _enrolled(session, catalogue, good) if good else [])
     return [want if isinstance(want, Refusal) else next(answers) for want in checked]
 
 
@@ -110,7 +111,7 @@ def wanted_of(catalogue: Catalogue, ask: EnrolAsk) -> Wanted | Refusal:
         return refusal
 
 
-async def _enrolled(session: AsyncSession, wants: Sequence[Wanted]) -> list[Enrolled | Refusal]:
+async def _enrolled(session: AsyncSession, catalogue: Catalogue, wants: Sequence[Wanted]) -> list[Enrolled | Refusal]:
     """Decide and write; if another transaction was first anywhere, undo, and decide again on what it left."""
     while True:
         known = await known_of(session, wants)
@@ -118,7 +119,7 @@ async def _enrolled(session: AsyncSession, wants: Sequence[Wanted]) -> list[Enro
         serials = (await session.scalars(_SERIALS, {"count": strangers})).all() if strangers else []
         plan = rules.enrolment(wants, known, serials)
         attempt = await session.begin_nested()
-        if await _written(session, plan):
+        if await _written(session, catalogue, plan):
             await attempt.commit()
             return plan.answers
         await attempt.rollback()
@@ -140,7 +141,7 @@ async def known_of(session: AsyncSession, wants: Sequence[Wanted]) -> Known:
     return known
 
 
-async def _written(session: AsyncSession, plan: Plan) -> bool:
+async def _written(session: AsyncSession, catalogue: Catalogue, plan: Plan) -> bool:
     """Write a plan; False if a row that it was to make had been made by another."""
     if plan.links:
         holders = [holder_id for holder_id, _ in plan.links.values()]
@@ -176,6 +177,9 @@ async def _written(session: AsyncSession, plan: Plan) -> bool:
             return False
         joined = [NewEvent(holder, EventKind.MEMBER_JOINED, {"merchant": str(to)}, (to,)) for holder, to in plan.joins]
         await add_events(session, joined)
+    new = {holder_id for holder_id, _, _ in plan.created}
+    links = [(holder, key[0], want.ask.as_of) for key, (holder, want) in plan.links.items() if holder not in new]
+    await note_changes(session, catalogue, links)
     return True
 
 
@@ -204,6 +208,7 @@ async def link_identifier(
         await session.execute(_LINK, {**claim, "sealed": sealed, "linked": [as_of]})
         data = {"type": key[0], "merchant": str(presented_at.id)}
         await add_event(session, member_id, EventKind.MEMBER_LINKED, data, presented_at.id)
+        await note_changes(session, catalogue, [(member_id, key[0], as_of)])
         return True
     owner = (await session.execute(_OWNERS, key_columns(session, [key]) | {"as_of": as_of})).one()
     if owner.holder_id != member_id:

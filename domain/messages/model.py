@@ -22,6 +22,7 @@ class MessageKind(StrEnum):
     EXCHANGE_DONE = "EXCHANGE_DONE"
     GIFT_RECEIVED = "GIFT_RECEIVED"
     ACCOUNT_CHANGED = "ACCOUNT_CHANGED"
+    ACCOUNT_GUARDED = "ACCOUNT_GUARDED"
 
 
 class MessageState(StrEnum):

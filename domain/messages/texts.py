@@ -7,7 +7,7 @@ can be called, looked up or repeated, so that it costs next to nothing and reach
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 from importlib import resources
@@ -45,6 +45,7 @@ GAPS: Mapping[MessageKind, Mapping[str, str]] = {
     MessageKind.EXCHANGE_DONE: _ALWAYS | _POINTS | {"into_points": "960", "into_currency": "Fuel points"},
     MessageKind.GIFT_RECEIVED: _ALWAYS | _POINTS,
     MessageKind.ACCOUNT_CHANGED: _ALWAYS | {"change": "linked", "detail": "EMAIL"},
+    MessageKind.ACCOUNT_GUARDED: _ALWAYS | {"guard": "cooling_off", "detail": "PHONE", "until": "30 June 2027, 09:00"},
 }
 """The gaps of each kind, with what a preview is filled with (and a `day`): texts, empty where nothing is known."""
 
@@ -142,6 +143,11 @@ def number(value: Decimal | int, language: str) -> str:
 def day(value: date, language: str) -> str:
     """A date, as a language writes it."""
     return format_date(value, "long", locale=_locale(language))
+
+
+def moment(value: datetime, language: str) -> str:
+    """A moment by the clock that it is given in, as a language writes it."""
+    return f"{format_date(value.date(), 'long', locale=_locale(language))}, {value:%H:%M}"
 
 
 @cache

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.money import MICRO, scaled, to_minor
 from domain.programs.benefits import Benefit, benefit
 from domain.programs.earning import Earning, EarningRule, compile_earning, compile_tiers
+from domain.programs.guarding import NO_GUARD, GuardTerms, guard_terms
 from domain.programs.model import (
     AllianceRow,
     BenefitRow,
@@ -164,6 +165,7 @@ class Merchant:
     notifications: NotificationTerms | None = None
     frozen_since: datetime | None = None
     benefits: Mapping[str, Benefit] = field(default_factory=dict)
+    guard: GuardTerms = NO_GUARD
 
     @property
     def cap(self) -> int | None:
@@ -237,22 +239,23 @@ async def load_catalogue(session: AsyncSession) -> Catalogue:
     benefits: dict[uuid.UUID, dict[str, Benefit]] = defaultdict(dict)
     for kind in await session.scalars(select(BenefitRow).order_by(BenefitRow.code)):
         benefits[kind.merchant_id][kind.code] = benefit(kind.definition | {"code": kind.code}, kind.merchant_id)
+    members = await load_member_terms(session)
     merchants = [
         replace(
             _merchant(row, stores[row.id], [c for c in rows if c.merchant_id == row.id], rules[row.id]),
             benefits=benefits[row.id],
+            guard=guard_terms(members.guard, row.settings.get("guard")),
         )
         for row in await session.scalars(select(MerchantRow).order_by(MerchantRow.code))
     ]
-    types = [_identifier_type(row) for row in await session.scalars(select(IdentifierTypeRow))]
     return Catalogue(
         alliance=alliance_of(alliance),
         merchants={merchant.code: merchant for merchant in merchants},
         merchants_by_id={merchant.id: merchant for merchant in merchants},
         currencies=_with_periods([_currency(row, policies[row.code], sliding[row.code]) for row in rows], merchants),
-        identifier_types={declared.type: declared for declared in types},
+        identifier_types={row.type: _identifier_type(row) for row in await session.scalars(select(IdentifierTypeRow))},
         revision=alliance.revision,
-        members=await load_member_terms(session),
+        members=members,
     )
 
 

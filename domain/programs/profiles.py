@@ -37,6 +37,7 @@ class MemberTerms:
     """All that the section `members` says; each key of it has a field here."""
 
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
+    guard: Mapping[str, Any] = field(default_factory=dict)
     life: LifeTerms = field(default_factory=LifeTerms)
 
 
@@ -54,6 +55,7 @@ def member_terms(rows: Iterable[MemberTermsRow]) -> MemberTerms:
         parts.setdefault(row.part, {})[row.code] = row.definition
     return MemberTerms(
         attributes={code: _attribute(code, stored) for code, stored in parts.get("attributes", {}).items()},
+        guard=parts.get("guard", {}).get("", {}),
         life=life_terms(parts.get("life", {}).get("")),
     )
 

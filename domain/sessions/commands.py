@@ -22,9 +22,15 @@ _OPEN = (SignIn.ended_at.is_(None),)
 
 
 async def sign_in(
-    session: AsyncSession, member_id: uuid.UUID, *, client_id: uuid.UUID, scopes: Collection[str], as_of: datetime
+    session: AsyncSession,
+    member_id: uuid.UUID,
+    *,
+    client_id: uuid.UUID,
+    scopes: Collection[str],
+    as_of: datetime,
+    device_id: uuid.UUID | None = None,
 ) -> SignIn:
-    """A new session of a member's."""
+    """A new session of a member's, on one of their devices where that was said."""
     row = SignIn(
         holder_id=member_id,
         id=new_id(),
@@ -33,6 +39,7 @@ async def sign_in(
         generation=0,
         created_at=as_of,
         expires_at=as_of + IDLE,
+        device_id=device_id,
     )
     session.add(row)
     await session.flush()

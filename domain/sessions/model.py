@@ -22,7 +22,8 @@ class Ended(StrEnum):
 class SignIn(Base):
     """A member signed in through a client. Its refresh token is the one of `generation`: all before it were used.
 
-    It ends at `expires_at` unless it is renewed before. Nothing by which one could sign in is kept.
+    It ends at `expires_at` unless it is renewed before. Its tokens name the device that it began on, where one was
+    named. Nothing by which one could sign in is kept.
     """
 
     __tablename__ = "sign_in"
@@ -40,6 +41,7 @@ class SignIn(Base):
     expires_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     ended_why: Mapped[str | None]
+    device_id: Mapped[uuid.UUID | None]
 
 
 class TokenRevocation(Base):

@@ -7,9 +7,12 @@ the time that a secret takes to check.
 
 import uuid
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from hashlib import sha256
 
 from domain.database import Database
 from domain.errors import Refusal
+from domain.guard.commands import see_device
 from domain.members.model import IdentifierRef, Member, MemberRef, MemberStatus
 from domain.members.queries import resolve
 from domain.programs.catalogue import Catalogue
@@ -24,6 +27,8 @@ IDENTIFIER = "urn:tessera:token-type:identifier:"
 
 OFFLINE_ACCESS = "offline_access"
 """What is asked for beside scopes by who wants to renew the token (OpenID Connect Core, section 11)."""
+LONGEST_DEVICE = 200
+"""Characters of what a merchant's app calls the device or installation that it runs on (`device`)."""
 
 WITHHELD = frozenset({Scope.POINTS_SPEND, Scope.POINTS_TRANSFER, Scope.POINTS_EXCHANGE, Scope.IDENTIFIERS_READ})
 """What a member's token is good for only where the merchant's own is."""
@@ -59,7 +64,18 @@ class MemberExchange:
             raise OAuthError("invalid_request", f"requested_token_type can only be {ACCESS_TOKEN}")
         scopes, stays = narrowed(actor, form.get("scope"))
         member_id = await self._found(actor.merchant_id, _subject(form))
-        return Viewer("member", actor.client_id, member_id, None, member_id, scopes), stays
+        device_id = await self._device(actor.merchant_id, member_id, form.get("device"))
+        return Viewer("member", actor.client_id, member_id, None, member_id, scopes, device_id), stays
+
+    async def _device(self, merchant_id: uuid.UUID, member_id: uuid.UUID, name: str | None) -> uuid.UUID | None:
+        """The device that the member is signed in from, where the merchant says which. It is new the first time."""
+        if name is None:
+            return None
+        if len(name) > LONGEST_DEVICE:
+            raise OAuthError("invalid_request", f"device has at most {LONGEST_DEVICE} characters")
+        digest = sha256(member_id.bytes + name.encode()).digest()
+        async with self._database.transaction() as session:
+            return await see_device(session, member_id, merchant_id, digest, datetime.now(UTC))
 
     async def _found(self, merchant_id: uuid.UUID, ref: MemberRef) -> uuid.UUID:
         catalogue = self._catalogue()

@@ -42,6 +42,7 @@ class Sessions:
                 client_id=viewer.client_id,
                 scopes=viewer.scopes,
                 as_of=datetime.now(UTC),
+                device_id=viewer.device_id,
             )
         return SignedIn(viewer, row.id, refresh_token(self._secret, row))
 
@@ -57,7 +58,9 @@ class Sessions:
         if row is None or member is None or member.status == MemberStatus.CLOSED:
             raise refused
         scopes = frozenset(row.scopes) - (WITHHELD - client.scopes)
-        viewer = Viewer("member", row.client_id, row.holder_id, None, row.holder_id, _narrowed(scopes, form))
+        viewer = Viewer(
+            "member", row.client_id, row.holder_id, None, row.holder_id, _narrowed(scopes, form), row.device_id
+        )
         return SignedIn(viewer, row.id, refresh_token(self._secret, row))
 
     async def end(self, client: Viewer, token: str) -> None:

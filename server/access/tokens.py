@@ -56,6 +56,8 @@ def issue_token(
         claims["member"] = str(viewer.member_id)
     if session_id is not None:
         claims["sid"] = str(session_id)
+    if viewer.device_id is not None:
+        claims["device"] = str(viewer.device_id)
     return jwt.encode({"alg": ALGORITHM, "typ": "at+jwt"}, claims, OctKey.import_key(secret))
 
 
@@ -166,7 +168,7 @@ def _accepted(claims: dict[str, Any]) -> Accepted:
 
 
 def _viewer(claims: dict[str, Any]) -> Viewer:
-    merchant, member = claims.get("merchant"), claims.get("member")
+    merchant, member, device = (claims.get(name) for name in ("merchant", "member", "device"))
     return Viewer(
         kind=claims["kind"],
         client_id=uuid.UUID(claims["client_id"]),
@@ -174,4 +176,5 @@ def _viewer(claims: dict[str, Any]) -> Viewer:
         merchant_id=None if merchant is None else uuid.UUID(merchant),
         member_id=None if member is None else uuid.UUID(member),
         scopes=frozenset(claims.get("scope", "").split()),
+        device_id=None if device is None else uuid.UUID(device),
     )

@@ -68,6 +68,7 @@ def _input(field: Any) -> str:
     texts["NoticeOutcome!"] = "DELIVERED"
     texts["[ObjectedLineInput!]!"] = "[]"
     texts |= {"Purpose!": "SERVICE", "ContactChannel!": "SMS"}
+    texts["[GuardPart!]!"] = "[]"
     texts["PoolRole!"] = "SPENDER"
     texts["FreezeReason!"] = "OTHER"
     texts["Boolean!"] = "true"

@@ -168,3 +168,24 @@ async def test_who_may_not_exchange(runtime: Runtime, exchange: Exchange, ann: E
     for token in (without, operator):
         assert (await exchange(token, **card())).json()["error"] == "unauthorized_client"
     assert (await exchange(**card())).json()["error"] == "invalid_client"
+
+
+async def test_a_device_that_is_named_is_new_once_and_in_the_token(
+    runtime: Runtime, ann: Enrolled, actor: Callable[..., Awaitable[str]], exchange: Exchange
+) -> None:
+    ask = {"subject_token": ann.number, "subject_token_type": MEMBER_NUMBER}
+    grocer = await actor()
+    tokens = [(await exchange(grocer, device=name, **ask)).json()["access_token"] for name in ("a", "a", "b")]
+    first, again, other = (TokenVerifier(SECRET).verify(token).device_id for token in tokens)
+    assert first is not None
+    assert (first == again, first == other) == (True, False)
+    kept = (await exchange(grocer, device="b", scope="points:read offline_access", **ask)).json()
+    assert TokenVerifier(SECRET).verify(kept["access_token"]).device_id == other
+    unnamed = (await exchange(grocer, **ask)).json()["access_token"]
+    assert TokenVerifier(SECRET).verify(unnamed).device_id is None
+    assert (await exchange(grocer, device="x" * 201, **ask)).json()["error"] == "invalid_request"
+    async with runtime.database.session() as session:
+        told = (
+            await session.scalars(text("SELECT data FROM event WHERE kind = 'MEMBER_DEVICE_SEEN' ORDER BY id"))
+        ).all()
+    assert [one["device"] for one in told] == ["FIRST", "OTHER"]
