@@ -4,15 +4,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import ColumnElement, false
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.clearing.rules import require_not_ahead
 from domain.contacts.commands import record, set_preference
-from domain.errors import InvalidInput, NotFound
-from domain.members import commands, queries, rules
-from domain.members.model import EnrolAsk, Identifier, IdentifierRef, Member, MemberStatus
+from domain.errors import InvalidInput, NotFound, Refusal
+from domain.members import commands, listing, rules
+from domain.members.model import EnrolAsk, Identifier, IdentifierRef, Member
 from domain.programs.catalogue import Merchant
-from domain.stages.model import LifeStage
+from resolvers import profiles
 from resolvers.acting import identifier_of, member_of, merchant_of, ref_of
 from resolvers.codes import claim, require_good
 from resolvers.contacts import consent_of, plain_consents
@@ -54,28 +55,49 @@ def _asking(context: Context, ref: UUID | str | IdentifierRef) -> Merchant | Non
     return catalogue.merchants.get(issuer or "") or next(iter(catalogue.merchants.values()), None)
 
 
-async def page(context: Context, asked: Window, wanted: Sent) -> Page[Member]:
+async def page(context: Context, asked: Window, sent: Sent) -> Page[Member]:
     """Members in the order of joining; a merchant's client sees those who joined it, whatever it asks for."""
-    merchant_id = members_of(context.signed_in)
-    status: MemberStatus | None = wanted.get("status")
-    stage: LifeStage | None = wanted.get("stage")
-    merchant: str | None = wanted.get("merchant")
-    if merchant_id is None and merchant is not None:
-        known = context.runtime.catalogue.merchants.get(merchant)
-        if known is None:
-            raise NotFound(what=f"merchant {merchant[:40]!r}", path=("filter", "merchant"))
-        merchant_id = known.id
+    try:
+        merchant_id, none = await _narrowed(context, sent)
+    except Refusal as refusal:
+        raise refusal.at("filter") from None
     size = {"last": asked.size} if asked.backward else {"first": asked.size}
     async with context.runtime.database.reader() as session:
-        found = await queries.page(
-            session, merchant_id=merchant_id, status=status, stage=stage, after=asked.after, before=asked.before, **size
+        wanted = listing.Wanted(
+            merchant_id,
+            sent.get("status"),
+            sent.get("stage"),
+            sent.get("joinedFrom"),
+            sent.get("joinedBefore"),
+            None if (channel := sent.get("channel")) is None else channel.value,
+            [*none, *profiles.conditions(context, session, merchant_id, sent)],
         )
+        found = await listing.page(session, wanted, after=asked.after, before=asked.before, **size)
 
     async def total() -> int:
         async with context.runtime.database.reader() as session:
-            return await queries.count(session, merchant_id=merchant_id, status=status, stage=stage)
+            return await listing.count(session, wanted)
 
     return Page(found.members, has_next=found.has_next, has_previous=found.has_previous, total=total)
+
+
+async def _narrowed(context: Context, sent: Sent) -> tuple[UUID | None, list[ColumnElement[bool]]]:
+    """To whose members a list is narrowed, and to which one by its identifier: nobody, if nobody has it."""
+    merchant_id = members_of(context.signed_in)
+    code = sent.get("merchant")
+    if merchant_id is None and code is not None:
+        known = context.runtime.catalogue.merchants.get(code)
+        if known is None:
+            raise NotFound(what=f"merchant {code[:40]!r}", path=("merchant",))
+        merchant_id = known.id
+    if sent.get("identifier") is None:
+        return merchant_id, []
+    try:
+        found = await find(context, {"identifier": sent["identifier"]})
+    except InvalidInput as refusal:
+        refusal.path = ("identifier", *refusal.path[2:])
+        raise
+    return merchant_id, [false() if found is None else Member.id == found.id]
 
 
 async def identifiers(context: Context, member_id: UUID) -> list[tuple[Identifier, str]]:

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import text
+from sqlalchemy import ColumnElement, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.contacts import queries as contacts
@@ -15,9 +15,11 @@ from domain.contacts.commands import set_preference
 from domain.contacts.model import ContactPreference
 from domain.errors import InvalidInput, NotAllowed, NotFound, Refusal
 from domain.ledger.errors import MemberNotActive
-from domain.members.model import MemberStatus
+from domain.members.model import Member, MemberStatus
 from domain.profiles import queries, tags
 from domain.profiles.commands import tell
+from domain.profiles.errors import UnknownAttribute
+from domain.profiles.filters import attribute_is, tagged
 from domain.profiles.model import Known, MemberTag, Told
 from domain.profiles.rules import MAX_VALUES, Reader, checked, sees, sets, tag_code
 from domain.programs.catalogue import Merchant
@@ -28,6 +30,8 @@ from resolvers.once import once
 from resolvers.sent import Sent, key_of
 
 MOST_TAGGED = 500
+MOST_COMPARED = 10
+"""How many attributes, and how many tags, a filter names at most."""
 _STATUS = text("SELECT status FROM member WHERE id = :id")
 
 
@@ -74,6 +78,36 @@ async def of_member(context: Context, member_id: UUID, codes: Sequence[str] | No
 
 def _told_to(own: UUID | None, attribute: Attribute, merchant_id: UUID | None) -> bool:
     return own is None or not attribute.personal or attribute.merchant is not None or merchant_id == own
+
+
+def conditions(
+    context: Context, session: AsyncSession, merchant_id: UUID | None, sent: Sent
+) -> list[ColumnElement[bool]]:
+    """What a filter asks of attributes and tags, as SQL. Raises a Refusal with its path."""
+    own, found = context.own_merchant_id, []
+    known = attributes_of(context)
+    compared_all = sent.get("attributes") or []
+    if len(compared_all) > MOST_COMPARED:
+        raise InvalidInput(reason=f"at most {MOST_COMPARED}", path=("filter", "attributes"))
+    for place, asked in enumerate(compared_all):
+        try:
+            attribute = known.get(asked["code"])
+            if attribute is None:
+                raise UnknownAttribute(attribute=asked["code"][:40], path=("code",))
+            foreign = own is not None and attribute.personal and attribute.merchant is None
+            compared = {name: value for name, value in asked.items() if name != "code"}
+            found.append(attribute_is(session, Member.id, attribute, compared, own if foreign else None))
+        except Refusal as refusal:
+            raise refusal.at("filter", "attributes", str(place)) from None
+    if (wanted := sent.get("tags")) is not None:
+        if context.signed_in.kind == "auditor":
+            raise NotAllowed(reason="auditors see no tags", path=("filter", "tags"))
+        alliance = [] if own is not None else [context.runtime.catalogue.alliance.id]
+        owners = [*alliance, *([] if merchant_id is None else [merchant_id])]
+        if sum(map(len, filter(None, wanted.values()))) > MOST_COMPARED:
+            raise InvalidInput(reason=f"at most {MOST_COMPARED}", path=("filter", "tags"))
+        found += tagged(Member.id, owners, {name: codes for name, codes in wanted.items() if codes})
+    return found
 
 
 async def preference(context: Context, member_id: UUID) -> ContactPreference | None:

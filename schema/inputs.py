@@ -296,6 +296,32 @@ class ExchangePointsInput:
 
 
 @passed_as_sent
+@strawberry.input(description="What must hold of an attribute; several comparisons must all hold.")
+class AttributeFilter:
+    """Values as the attribute takes them. A personal one is compared by equals alone, where it may be looked for."""
+
+    code: str
+    equals: JSON | None = strawberry.UNSET
+    one_of: list[JSON] | None = strawberry.UNSET
+    at_least: JSON | None = strawberry.field(default=strawberry.UNSET, description="Of numbers and dates.")
+    more_than: JSON | None = strawberry.UNSET
+    at_most: JSON | None = strawberry.UNSET
+    less_than: JSON | None = strawberry.UNSET
+    has: JSON | None = strawberry.field(default=strawberry.UNSET, description="Of a list of choices: one of them.")
+    known: bool | None = strawberry.field(default=strawberry.UNSET, description="Whether it is known at all.")
+
+
+@passed_as_sent
+@strawberry.input(description="Which tags: a merchant's own; for the operator the alliance's, and those of `merchant`.")
+class TagFilter:
+    """All that are given must fit."""
+
+    all: list[str] | None = strawberry.UNSET
+    any: list[str] | None = strawberry.UNSET
+    none: list[str] | None = strawberry.UNSET
+
+
+@passed_as_sent
 @strawberry.input(description="Which members.")
 class MemberFilter:
     """All that are given must fit."""
@@ -307,3 +333,13 @@ class MemberFilter:
     merchant: str | None = strawberry.field(
         default=strawberry.UNSET, description="Who has joined this merchant (a code)."
     )
+    joined_from: datetime | None = strawberry.field(
+        default=strawberry.UNSET, description="Joined the merchant that is meant, else the alliance, not before."
+    )
+    joined_before: datetime | None = strawberry.UNSET
+    channel: Channel | None = strawberry.field(default=strawberry.UNSET, description="By which they joined.")
+    identifier: IdentifierInput | None = strawberry.UNSET
+    attributes: list[AttributeFilter] | None = strawberry.field(
+        default=strawberry.UNSET, description="At most 10; those that the caller sees."
+    )
+    tags: TagFilter | None = strawberry.UNSET

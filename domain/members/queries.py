@@ -2,11 +2,10 @@
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, any_, cast, func, select, text, tuple_
+from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, any_, cast, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -19,14 +18,12 @@ from domain.members.model import (
     MemberNumber,
     MemberRef,
     Membership,
-    MemberStatus,
     Resolved,
 )
 from domain.members.sealing import field_of, hashed
 from domain.privacy.model import MemberKey
 from domain.privacy.vault import vault_of
 from domain.programs.catalogue import Catalogue
-from domain.stages.model import ALLIANCE, LifeStage, MemberStage
 
 _RESOLVE = text("""
     WITH found AS (
@@ -100,7 +97,7 @@ async def by_ids(
     session: AsyncSession, ids: Sequence[uuid.UUID], merchant_id: uuid.UUID | None = None
 ) -> dict[uuid.UUID, Member]:
     """The members with these ids."""
-    rows = await session.scalars(_within(select(Member).where(_is_in(Member.id, ids)), merchant_id))
+    rows = await session.scalars(within(select(Member).where(_is_in(Member.id, ids)), merchant_id))
     return {member.id: member for member in rows}
 
 
@@ -110,7 +107,7 @@ async def by_numbers(
     """The members with these numbers, by the number as asked; mistyped ones are not found."""
     serials = {number: serial for number in numbers if (serial := rules.serial_of(number)) is not None}
     wanted = select(MemberNumber.serial, Member).join(Member, Member.id == MemberNumber.holder_id)
-    rows = await session.execute(_within(wanted.where(MemberNumber.serial.in_(set(serials.values()))), merchant_id))
+    rows = await session.execute(within(wanted.where(MemberNumber.serial.in_(set(serials.values()))), merchant_id))
     found = {row.serial: row.Member for row in rows}
     return {number: found[serial] for number, serial in serials.items() if serial in found}
 
@@ -149,17 +146,6 @@ async def memberships(
 
 
 Q = TypeVar("Q", bound=Select[*tuple[Any, ...]])
-Cursor = tuple[datetime, uuid.UUID]
-"""Where a page ends: when the member joined (the merchant, if one is given; else the alliance), and the id."""
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Members in the order of joining, each with its cursor; whether there are more on either side."""
-
-    members: list[tuple[Cursor, Member]]
-    has_previous: bool
-    has_next: bool
 
 
 async def joined_at(session: AsyncSession, member_id: uuid.UUID, merchant_id: uuid.UUID) -> datetime | None:
@@ -171,67 +157,7 @@ async def joined_at(session: AsyncSession, member_id: uuid.UUID, merchant_id: uu
     return await session.scalar(joined) or await session.scalar(member)
 
 
-async def page(
-    session: AsyncSession,
-    *,
-    merchant_id: uuid.UUID | None = None,
-    status: MemberStatus | None = None,
-    stage: LifeStage | None = None,
-    first: int | None = None,
-    after: Cursor | None = None,
-    last: int | None = None,
-    before: Cursor | None = None,
-) -> Page:
-    """Members between two cursors, the `first` of them, or the `last` if `first` is None. One of both must be given.
-
-    Towards the side that was not counted from, "more" is what the cursor given for that side says.
-    """
-    joined_at, id_ = _order(merchant_id)
-    wanted = _filtered(select(joined_at, Member), merchant_id, status, stage)
-    if after is not None:
-        wanted = wanted.where(tuple_(joined_at, id_) > after)
-    if before is not None:
-        wanted = wanted.where(tuple_(joined_at, id_) < before)
-    if first is not None:
-        wanted = wanted.order_by(joined_at, id_).limit(first + 1)
-    elif last is not None:
-        wanted = wanted.order_by(joined_at.desc(), id_.desc()).limit(last + 1)
-    else:
-        raise ValueError("either first or last")
-    found = [((at, member.id), member) for at, member in (await session.execute(wanted)).all()]
-    if first is not None:
-        return Page(found[:first], has_previous=after is not None, has_next=len(found) > first)
-    assert last is not None
-    return Page(found[:last][::-1], has_previous=len(found) > last, has_next=before is not None)
-
-
-async def count(
-    session: AsyncSession,
-    *,
-    merchant_id: uuid.UUID | None = None,
-    status: MemberStatus | None = None,
-    stage: LifeStage | None = None,
-) -> int:
-    """How many members a page with this filter is cut from."""
-    return await session.scalar(_filtered(select(func.count()).select_from(Member), merchant_id, status, stage)) or 0
-
-
-def _order(merchant_id: uuid.UUID | None) -> tuple[InstrumentedAttribute[datetime], InstrumentedAttribute[uuid.UUID]]:
-    """The columns a page is ordered by, so that one index serves it."""
-    return (Member.joined_at, Member.id) if merchant_id is None else (Membership.joined_at, Membership.holder_id)
-
-
-def _filtered(query: Q, merchant_id: uuid.UUID | None, status: MemberStatus | None, stage: LifeStage | None) -> Q:
-    if status is not None:
-        query = query.where(Member.status == status)
-    if stage is not None:
-        place = MemberStage.merchant_id == (merchant_id or ALLIANCE)
-        query = query.join(MemberStage, (MemberStage.holder_id == Member.id) & place)
-        query = query.where(MemberStage.stage == stage.value)
-    return _within(query, merchant_id)
-
-
-def _within(query: Q, merchant_id: uuid.UUID | None) -> Q:
+def within(query: Q, merchant_id: uuid.UUID | None) -> Q:
     """Only members who have joined this merchant."""
     if merchant_id is None:
         return query
