@@ -152,7 +152,7 @@ async def sample(pool: Database) -> str:
 
 @pytest.fixture
 async def runtime(sample: str, database: Database, database_url: str) -> "AsyncIterator[Runtime]":
-    """A running house with the sample alliance applied; when the test is over, its books must prove themselves."""
+    """A running house with the sample alliance applied; when the test is over, its books, if any, prove themselves."""
     from alliance.runtime import Runtime
     from alliance.verify import verify
 
@@ -161,4 +161,5 @@ async def runtime(sample: str, database: Database, database_url: str) -> "AsyncI
     async with Runtime.open(database_url, keys=KEYS) as opened:
         yield opened
     async with database.session() as session:
-        assert (await verify(session)).differences == []
+        if await session.scalar(text("SELECT EXISTS (SELECT FROM operation)")):
+            assert (await verify(session)).differences == []

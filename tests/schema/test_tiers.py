@@ -34,7 +34,7 @@ async def buy(client: Client, card: str, dollars: int) -> Any:
 async def test_the_page_of_tiers_says_what_happens(runtime: Runtime, operator: Client) -> None:
     page = PAGE.read_text(encoding="utf-8")
     [written] = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
-    header, _, _ = file_of().partition("\nmerchants:\n")
+    header, _, _ = file_of().partition("\nmembers:\n")
     await put_in_force(runtime, f"{header}\n{written}")
     identifiers = [{"type": "CARD", "value": "900"}]
     enrolling = {"merchant": "cafe", "channel": "STORE", "identifiers": identifiers}
