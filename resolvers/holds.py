@@ -11,6 +11,7 @@ from resolvers.acting import member_of, merchant_of
 from resolvers.codes import using
 from resolvers.context import Context
 from resolvers.guarding import from_device
+from resolvers.identifying import require_good_at_till
 from resolvers.pools import spender
 from resolvers.sent import Sent, key_of
 
@@ -18,6 +19,7 @@ from resolvers.sent import Sent, key_of
 async def hold_points(context: Context, sent: Sent) -> tuple[Posted, str]:
     """Set points aside; the answer comes with their currency. Raises a Refusal, or Overloaded."""
     key = key_of(context, "holdPoints", sent)
+    require_good_at_till(context, sent)
     merchant = merchant_of(context, sent["merchant"])
     seconds: int | None = sent.get("expiresIn")
     member_id = await member_of(context, merchant, sent["member"])

@@ -1,4 +1,4 @@
-"""Members in reach; enrolling and linking."""
+"""Members in reach; enrolling."""
 
 from datetime import datetime
 from typing import Any
@@ -14,10 +14,11 @@ from domain.members import commands, listing, rules
 from domain.members.model import EnrolAsk, Identifier, IdentifierRef, Member
 from domain.programs.catalogue import Merchant
 from resolvers import profiles
-from resolvers.acting import identifier_of, member_of, merchant_of, ref_of
-from resolvers.codes import claim, require_good
+from resolvers.acting import identifier_of, merchant_of, ref_of
+from resolvers.codes import require_good
 from resolvers.contacts import consent_of, plain_consents
 from resolvers.context import Context
+from resolvers.identifying import vouches
 from resolvers.once import once
 from resolvers.pages import Page, Window
 from resolvers.profiles import keep, plain_profile, profile_of
@@ -134,6 +135,7 @@ async def enrol(context: Context, sent: Sent) -> dict[str, Any]:
         identifiers=tuple(identifier_of(identifier) for identifier in sent["identifiers"]),
         as_of=context.as_of,
         jurisdiction=sent.get("jurisdiction"),
+        verified=vouches(context, sent),
     )
 
     async def act(session: AsyncSession) -> dict[str, Any]:
@@ -143,26 +145,5 @@ async def enrol(context: Context, sent: Sent) -> dict[str, Any]:
         await keep(context, session, id_, merchant, values)
         await record(session, [consent_of(context, id_, merchant, said, context.as_of) for said in consents])
         return {"member": str(enrolled.member_id), "created": enrolled.created, "joined": enrolled.joined}
-
-    return await once(context, key, act)
-
-
-async def link(context: Context, sent: Sent) -> dict[str, Any]:
-    """Let a member be recognised by one identifier more: `member`, `linked`. Raises a Refusal."""
-    key = key_of(context, "linkIdentifier", sent)
-    merchant = merchant_of(context, sent["merchant"])
-    member_id = await member_of(context, merchant, sent["member"])
-
-    async def act(session: AsyncSession) -> dict[str, Any]:
-        await claim(context, session, sent)
-        linked = await commands.link_identifier(
-            session,
-            context.runtime.catalogue,
-            member_id=member_id,
-            merchant=merchant.code,
-            ref=identifier_of(sent["identifier"]),
-            as_of=context.as_of,
-        )
-        return {"member": str(member_id), "linked": linked}
 
     return await once(context, key, act)

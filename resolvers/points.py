@@ -19,6 +19,7 @@ from resolvers.acting import member_of, merchant_of, one_of
 from resolvers.codes import using
 from resolvers.context import Context
 from resolvers.guarding import from_device
+from resolvers.identifying import require_good_at_till
 from resolvers.pools import spender
 from resolvers.sent import Sent, key_of, occurred_at
 from resolvers.viewer import Scope
@@ -135,6 +136,7 @@ def _tenders(sent: Sequence[Sent], money: str) -> dict[str, Any]:
 async def redeem(context: Context, sent: Sent) -> tuple[Posted, str]:
     """Spend points: as many as said, or as many as the order and the wallet allow. Raises a Refusal, or Overloaded."""
     key = key_of(context, "redeem", sent)
+    require_good_at_till(context, sent)
     merchant = merchant_of(context, sent["merchant"])
     member_id = await member_of(context, merchant, sent["member"])
     request = redeem_request(

@@ -15,6 +15,7 @@ class Scope(StrEnum):
     MEMBERS_WRITE = "members:write"
     MEMBERS_SIGN_IN = "members:sign-in"
     IDENTIFIERS_READ = "identifiers:read"
+    IDENTIFIERS_VERIFY = "identifiers:verify"
     POINTS_READ = "points:read"
     POINTS_EARN = "points:earn"
     POINTS_GIVE = "points:give"
@@ -54,6 +55,7 @@ MEANING: dict[Scope, str] = {
     Scope.MEMBERS_WRITE: "enrol members and link identifiers",
     Scope.MEMBERS_SIGN_IN: "exchange what one knows of a member for a token of theirs",
     Scope.IDENTIFIERS_READ: "see identifiers in full",
+    Scope.IDENTIFIERS_VERIFY: "vouch for identifiers that have to be verified",
     Scope.POINTS_READ: "see wallets and operations",
     Scope.POINTS_EARN: "earn points for purchases, one by one and by feed",
     Scope.POINTS_GIVE: "earn a number of points that no rule decided",
@@ -101,7 +103,7 @@ DEFAULT_SCOPES: dict[Kind, frozenset[str]] = {
     "merchant": _READS
     | _POINTS
     | {Scope.RIGHTS_USE, Scope.MEMBERS_WRITE, Scope.EVENTS_READ, Scope.CONSENTS_WRITE, Scope.PROFILES_WRITE}
-    | {Scope.POINTS_LOCK},
+    | {Scope.POINTS_LOCK, Scope.IDENTIFIERS_VERIFY},
     "operator": frozenset(Scope) - {Scope.CLOCK},
     "auditor": _READS,
 }

@@ -11,7 +11,6 @@ from domain.programs.catalogue import Currency
 from resolvers import operations, wallets
 from resolvers.worth import worth
 from schema.exchange import Quote
-from schema.members import Member
 from schema.money import Money
 from schema.node import Info
 from schema.operations import Decision, Operation
@@ -49,23 +48,6 @@ async def wallet_now(info: Info, holder_id: UUID, currency: str) -> Wallet | Non
 
 def _currency(info: Info, code: str) -> Currency:
     return info.context.runtime.catalogue.currencies[code]
-
-
-@strawberry.type(description="A member was found or created, and has joined the merchant's programme.")
-class Enrolled:
-    """Each flag says what this call did."""
-
-    created: bool = strawberry.field(description="The member is new.")
-    joined: bool = strawberry.field(description="The membership is new.")
-    member: Member
-
-
-@strawberry.type(description="A member is recognised by one identifier more.")
-class Linked:
-    """Linking it again changes nothing."""
-
-    linked: bool = strawberry.field(description="False if they were recognised by it already.")
-    member: Member
 
 
 @strawberry.type(description="Points were granted.")

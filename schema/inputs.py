@@ -115,6 +115,11 @@ class EnrolMemberInput:
     channel: Channel
     store: str | None = strawberry.UNSET
     identifiers: list[IdentifierInput] = strawberry.field(description="1 to 10, all of one person.")
+    verified: bool | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Whether those that have to be verified were; default: whether the client has the scope"
+        " identifiers:verify. One that was not is kept, and identifies nobody.",
+    )
     jurisdiction: str | None = strawberry.field(
         default=strawberry.UNSET,
         description="Where they live, by ISO 3166, such as CA-ON: its law protects what they earn from now on.",
@@ -132,17 +137,6 @@ class EnrolMemberInput:
         default=strawberry.UNSET, description="Attributes by their codes, as the alliance file declares them."
     )
     occurred_at: datetime | None = strawberry.field(default=strawberry.UNSET, description=OCCURRED_AT)
-
-
-@passed_as_sent
-@strawberry.input
-class LinkIdentifierInput:
-    """One identifier more for a member."""
-
-    idempotency_key: str = strawberry.field(description=KEY)
-    merchant: str = strawberry.field(description="The code of the merchant where it was presented.")
-    member: MemberRef
-    identifier: IdentifierInput
 
 
 @passed_as_sent

@@ -38,11 +38,23 @@ class Identifier:
     issuer: str | None
     value: str = strawberry.field(description="Masked but for its last characters, without the scope identifiers:read.")
     linked_at: datetime
+    verified_at: datetime | None = strawberry.field(description="When it was proved, where that is needed.")
+    identifies: bool = strawberry.field(description="Whether naming it names the member: not before it is verified.")
+    at_till: bool = strawberry.field(description="Whether showing it at a till is enough to spend points.")
 
     @classmethod
-    def of(cls, row: model.Identifier, value: str) -> Self:
+    def of(cls, info: Info, row: model.Identifier, value: str) -> Self:
         """A row, with what the viewer may see of its value."""
-        return cls(type=row.type, issuer=row.issuer or None, value=value, linked_at=row.linked_at)
+        declared = info.context.runtime.catalogue.identifier_types[row.type]
+        return cls(
+            type=row.type,
+            issuer=row.issuer or None,
+            value=value,
+            linked_at=row.linked_at,
+            verified_at=row.verified_at,
+            identifies=declared.verify is None or row.verified_at is not None,
+            at_till=declared.at_till,
+        )
 
 
 @strawberry.type(description="That a member has joined a merchant's programme.")
@@ -101,7 +113,7 @@ class Member(Node):
     async def identifiers(self, info: Info) -> list[Identifier]:
         """Masked without the scope identifiers:read; those of other merchants are left out."""
         found = await members.identifiers(info.context, self.holder_id)
-        return [Identifier.of(row, value) for row, value in found]
+        return [Identifier.of(info, row, value) for row, value in found]
 
     @strawberry.field(description="Where they have joined; a merchant sees its own programme alone.")
     async def memberships(self, info: Info) -> list[Membership]:

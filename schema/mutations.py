@@ -1,7 +1,6 @@
 """The roots of writing. Each answers with what it did, or why not; a fault in one leaves other answers alone."""
 
 from typing import Annotated, Any, cast
-from uuid import UUID
 
 import strawberry
 
@@ -11,7 +10,6 @@ from resolvers import (
     exchanges,
     gifts,
     holds,
-    members,
     notices,
     pending,
     points,
@@ -24,9 +22,7 @@ from schema.answering import Sent, answer
 from schema.answering import Shared as _Shared
 from schema.answers import (
     Earned,
-    Enrolled,
     Exchanged,
-    Linked,
     Quoted,
     Redeemed,
     Reversed,
@@ -46,13 +42,12 @@ from schema.freezing import FreezingMutations, MerchantAtCap, MerchantFrozen
 from schema.guarding import GuardMutations
 from schema.guards import CoolingOff, Guarded, PointsLocked
 from schema.holding import Captured, Held, Released
+from schema.identifying import IdentifyingMutations
 from schema.inputs import (
     CaptureHoldInput,
     EarnInput,
-    EnrolMemberInput,
     ExchangePointsInput,
     HoldPointsInput,
-    LinkIdentifierInput,
     QuoteExchangeInput,
     RedeemInput,
     ReleaseHoldInput,
@@ -60,7 +55,6 @@ from schema.inputs import (
 )
 from schema.jobs import JobMutations
 from schema.living import LivingMutations
-from schema.members import Member
 from schema.node import Info
 from schema.notices import NoticeRecorded, RecordNoticeInput
 from schema.pending import Activated, ConfirmEarnInput, RejectEarnInput, Rejected
@@ -77,7 +71,7 @@ from schema.pooling import (
     RemovePoolMemberInput,
     Withdrawn,
 )
-from schema.profiles import AttributeReadOnly, ProfileMutations, UnfitAttribute, UnknownAttribute
+from schema.profiles import ProfileMutations
 from schema.refusals import (
     AdjustmentLimitExceeded,
     AlreadyCaptured,
@@ -95,7 +89,6 @@ from schema.refusals import (
     HolderStopped,
     HoldExceeded,
     HoldLapsed,
-    IdentifierTaken,
     InsufficientPoints,
     LimitExceeded,
     MemberNotActive,
@@ -135,13 +128,6 @@ from schema.webhooks import WebhookMutations
 
 _Still = MemberNotActive | HolderStopped
 
-EnrolMemberResult = Annotated[
-    Enrolled | _Shared | MemberNotActive | IdentifierTaken | UnknownAttribute | UnfitAttribute | AttributeReadOnly,
-    strawberry.union("EnrolMemberResult"),
-]
-LinkIdentifierResult = Annotated[
-    Linked | Named | MemberNotActive | IdentifierTaken, strawberry.union("LinkIdentifierResult")
-]
 EarnResult = Annotated[
     Earned
     | Named
@@ -284,13 +270,6 @@ ExchangePointsResult = Annotated[
 RecordNoticeResult = Annotated[NoticeRecorded | _Shared, strawberry.union("RecordNoticeResult")]
 
 
-async def _member(info: Info, member_id: str) -> Member:
-    found = await info.context.loaders.members.load(UUID(member_id))
-    if found is None:
-        raise LookupError("a member that was just written is not there")
-    return Member.of(found)
-
-
 def _earned(info: Info, result: Any) -> Any:
     if isinstance(result, Refusal):
         return shown(result, info.context.language)
@@ -308,6 +287,7 @@ class Mutation(
     DisputeMutations,
     FreezingMutations,
     GuardMutations,
+    IdentifyingMutations,
     RightMutations,
     ShowingMutations,
     SigningInMutations,
@@ -315,23 +295,6 @@ class Mutation(
     ProfileMutations,
 ):
     """What can be done."""
-
-    @strawberry.mutation(description="Find or create a member, by any identifier, at any channel; and let them join.")
-    async def enrol_member(self, info: Info, input: EnrolMemberInput) -> EnrolMemberResult | None:
-        """Two tills at once make one member."""
-        found = await answer(info, input, members.enrol)
-        if isinstance(found, UserError):
-            return cast("Any", found)
-        member = await _member(info, found["member"])
-        return Enrolled(created=found["created"], joined=found["joined"], member=member)
-
-    @strawberry.mutation(description="Let a member be recognised by one identifier more.")
-    async def link_identifier(self, info: Info, input: LinkIdentifierInput) -> LinkIdentifierResult | None:
-        """Linking it again changes nothing."""
-        found = await answer(info, input, members.link)
-        if isinstance(found, UserError):
-            return cast("Any", found)
-        return Linked(linked=found["linked"], member=await _member(info, found["member"]))
 
     @strawberry.mutation(description="Grant points for a purchase.")
     async def earn(self, info: Info, input: EarnInput) -> EarnResult | None:

@@ -45,7 +45,11 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
             by("merchant", "operator", scope=Scope.AGREEMENTS_WRITE),
             "proposeAgreement acceptAgreement rejectAgreement withdrawAgreement endAgreement",
         ),
-        **_all(by("merchant", "operator", scope=Scope.MEMBERS_WRITE), "enrolMember linkIdentifier recordNotice"),
+        **_all(
+            by("merchant", "operator", scope=Scope.MEMBERS_WRITE),
+            "enrolMember linkIdentifier unlinkIdentifier recordNotice",
+        ),
+        **_all(by("merchant", "operator", scope=Scope.IDENTIFIERS_VERIFY), "verifyIdentifier"),
         **_all(by("merchant", "operator", scope=Scope.POINTS_EARN), "earn earnBatch topUp confirmEarn rejectEarn"),
         **_all(
             by("member", "merchant", "operator", scope=Scope.POINTS_SPEND), "redeem holdPoints captureHold releaseHold"
@@ -163,7 +167,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "PointsLocked": _ERROR | _all(PARENT, "until"),
     "CoolingOff": _ERROR | _all(PARENT, "type until"),
     "DeviceLimit": _ERROR | _all(PARENT, "cap used until"),
-    "Identifier": _all(PARENT, "type issuer value linkedAt"),
+    "Identifier": _all(PARENT, "type issuer value linkedAt verifiedAt identifies atTill"),
     "Membership": {**_all(PARENT, "merchant number joinedAt channel store"), **_all(POINTS, "tier")},
     "MembershipTier": _all(PARENT, "code name since until credits next history"),
     "TierLevel": _all(PUBLIC, "code name threshold"),
@@ -281,6 +285,8 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     },
     "Enrolled": _all(PARENT, "created joined member"),
     "Linked": _all(PARENT, "linked member"),
+    "Verified": _all(PARENT, "verified member"),
+    "Unlinked": _all(PARENT, "unlinked member"),
     "Earned": {
         **_all(PARENT, "operation points pending truncated wallet decidedBy"),
         **_all(SETTLEMENT, "obligations funding"),
@@ -420,6 +426,10 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "NotReversible": _ERROR | _all(PARENT, "kind"),
     "OperationArchived": _ERROR,
     "IdentifierTaken": _ERROR | _all(PARENT, "type"),
+    "IdentifierNotVerified": _ERROR | _all(PARENT, "type"),
+    "TooManyIdentifiers": _ERROR | _all(PARENT, "type most"),
+    "LastIdentifier": _ERROR,
+    "MemberNumbersExhausted": _ERROR | _all(PARENT, "merchant"),
     "QuoteExpired": _ERROR | _all(PARENT, "expired"),
     "LimitExceeded": _ERROR | _all(PARENT, "limit cap used requested"),
     "NotPending": _ERROR,

@@ -22,7 +22,7 @@ from server.access.tokens import TokenVerifier
 from server.accruals import Refusals
 from server.cycle_statements import CycleStatements
 from server.events import Events
-from server.ingest import ingest_app
+from server.ingest import ingest_app, members_app
 from server.metrics import Metrics
 from server.middleware import RequestMiddleware
 from server.migrate import is_current
@@ -90,6 +90,7 @@ def _routes(runtime: Runtime, metrics: Metrics, settings: Settings, verifier: To
         Route("/graphql", graphql),
         WebSocketRoute("/graphql", graphql.socket),
         Route("/ingest/purchases", ingest_app(runtime, verifier, settings.secret("fingerprint"))),
+        Route("/ingest/members", members_app(runtime, verifier, settings.secret("fingerprint"))),
         Route("/oauth/token", tokens.post, methods=["POST"]),
         Route("/oauth/revoke", tokens.revoke, methods=["POST"]),
         Route("/wallets/{id}/statement.csv", Statements(graphql.house, verifier).get),

@@ -17,6 +17,7 @@ from server.commands import (
     codes,
     cycle,
     exposure,
+    identifying,
     importing,
     jobs,
     keys,
@@ -72,6 +73,8 @@ app.command()(replay.replay)
 cycle.cycle.command("report")(netting.netting_report)
 app.add_typer(agreement.agreement, name="agreement")
 app.add_typer(cycle.cycle, name="cycle")
+for command in (identifying.link, identifying.verify, identifying.unlink, identifying.numbers):
+    member.member.command()(command)
 app.add_typer(member.member, name="member")
 app.add_typer(merchant.merchant, name="merchant")
 app.add_typer(statement.statement, name="statement")

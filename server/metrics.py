@@ -21,6 +21,7 @@ from domain.ledger.engine import PostingEngine
 PATHS = frozenset(
     {"/graphql", "/oauth/token", "/oauth/revoke", "/ingest/purchases", "/healthz", "/readyz", "/metrics", "/log/keys"}
 ) | {
+    "/ingest/members",
     "/obligations.csv",
     "/events",
     "/oauth/revoke",

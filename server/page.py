@@ -22,6 +22,7 @@ from alliance.reconciliation.queries import last_finished
 from alliance.webhooks.queries import Standing, standing
 from domain.events.model import QueueState
 from domain.events.queries import last_runs, queue_state
+from domain.members.numbers import Filled, filled, owners
 from server.metrics import MEDIA_TYPE, EngineCollector
 from server.migrate import is_current
 from workers import telemetry
@@ -111,6 +112,7 @@ class _Standing:
                 runs = await last_runs(session)
                 waiting, seconds = await unsealed(session)
                 books = await last_finished(session)
+                ranges = await filled(session, await owners(session))
             due = GaugeMetricFamily(
                 "tessera_scheduled_due_timestamp_seconds", "Last due time started.", labels=["name"]
             )
@@ -121,6 +123,7 @@ class _Standing:
                 GaugeMetricFamily("tessera_unsealed_operations", "Not in the log yet; at most 10,000.", value=waiting),
                 GaugeMetricFamily("tessera_unsealed_seconds", "How long the oldest of them waits.", value=seconds),
                 *_of_books(books),
+                *_of_numbers(ranges),
             ]
 
 
@@ -160,6 +163,16 @@ def _of_books(last: Reconciliation | None) -> list[Metric]:
         for one in last.outstanding:
             left.add_metric([one["what"], one["unit"]], float(one["amount"]))
     return [proved, differing, left]
+
+
+def _of_numbers(ranges: list[Filled]) -> list[Metric]:
+    """Of merchants that own a range."""
+    size = GaugeMetricFamily("tessera_member_numbers", "Numbers in a merchant's range.", labels=["merchant"])
+    left = GaugeMetricFamily("tessera_member_numbers_left", "Of these, not given out yet.", labels=["merchant"])
+    for one in ranges:
+        size.add_metric([one.merchant], one.size)
+        left.add_metric([one.merchant], one.left)
+    return [size, left]
 
 
 class _TableCollector(Collector):

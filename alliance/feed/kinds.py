@@ -55,6 +55,7 @@ _RIGHT = {
     "channel": Is.TEXT,
     "orderRef": Is.TEXT,
 }
+_LINKED = {"member": Is.MEMBER, "merchant": Is.MERCHANT, "type": Is.TEXT}
 _POOL = {"member": Is.MEMBER, "pool": Is.POOL, "merchant": Is.MERCHANT}
 _AHEAD = {
     "member": Is.MEMBER,
@@ -92,7 +93,9 @@ DATA: Mapping[EventKind, Mapping[str, Is]] = MappingProxyType(
         EventKind.RIGHT_EXPIRED: _RIGHT,
         EventKind.RIGHT_RESTORED: _RIGHT | _REVERSES,
         EventKind.MEMBER_JOINED: {"member": Is.MEMBER, "merchant": Is.MERCHANT},
-        EventKind.MEMBER_LINKED: {"member": Is.MEMBER, "merchant": Is.MERCHANT, "type": Is.TEXT},
+        EventKind.MEMBER_LINKED: _LINKED,
+        EventKind.MEMBER_VERIFIED: _LINKED,
+        EventKind.MEMBER_UNLINKED: _LINKED,
         EventKind.MEMBER_STATUS_CHANGED: {"member": Is.MEMBER, "from": Is.TEXT, "to": Is.TEXT, "until": Is.TIME},
         EventKind.MEMBER_STAGE_CHANGED: {
             "member": Is.MEMBER,

@@ -7,11 +7,13 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from alliance.file.agreement import Agreement
+from alliance.file.identifying import clashes
 from alliance.file.members import Members
 from alliance.file.model import AllianceDocument, CurrencyTerms, Merchant
 from alliance.file.round_trips import round_trips
 from alliance.file.soundness import breaches, versions_in
 from alliance.file.values import Document
+from domain.programs.numbering import NumberRange, number_range
 
 Action = Literal["create", "update", "supersede", "unchanged", "refuse"]
 Kind = Literal[
@@ -34,7 +36,7 @@ ROUND_TRIPS = 10
 
 FIXED: Mapping[Kind, frozenset[str]] = {
     "alliance": frozenset({"settlementCurrency", "timezone"}),
-    "identifier": frozenset({"issuer", "normalise", "unique"}),
+    "identifier": frozenset({"issuer", "normalise", "unique", "verify"}),
     "merchant": frozenset({"timezone"}),
     "currency": frozenset({"merchant", "kind", "scale"}),
     "feed": frozenset({"merchant"}),
@@ -181,6 +183,8 @@ def compare(
             entries.append(merged[place])
         changes.append(Change(action, entry.kind, entry.name, entry.version, reason, line_of(entry.part)))
     was, now = agreed(before, proposed), agreed(merged, proposing - _named(after))
+    for one, other in clashes(_ranges(merged)):
+        changes.append(Change("refuse", "merchant", other, None, f"its memberNumbers are also those of {one}"))
     for breach in breaches(was, now, wanted.alliance.round_trip_tolerance):
         of = next((version for version in versions_in(breach) if line_of(version)), versions_in(breach)[0])
         name = "/".join(sorted(of.merchants))
@@ -190,6 +194,14 @@ def compare(
     shown = told[:ROUND_TRIPS] + [f"and {len(told) - ROUND_TRIPS} more round trips"] * (len(told) > ROUND_TRIPS)
     notices = [*closed, *shown, *_past(entries, before, as_of), *_left_out(before, after)]
     return Plan(tuple(changes), tuple(notices), tuple(entries), tuple(ended), proposing)
+
+
+def _ranges(entries: Entries) -> Iterator[tuple[str, NumberRange]]:
+    """The ranges of numbers that merchants own."""
+    for entry in entries.values():
+        said = entry.body["settings"].get("memberNumbers") if entry.kind == "merchant" else None
+        if (found := number_range(said)) is not None:
+            yield entry.name, found
 
 
 def published(stored: Stored | None) -> Entries:

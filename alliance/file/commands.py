@@ -18,6 +18,7 @@ from alliance.file.changes import Entry, Kind, Plan
 from alliance.file.queries import plan
 from alliance.file.reading import AllianceFile
 from domain.base import Base, new_id
+from domain.members.numbers import lay_out
 from domain.programs.model import (
     AllianceRow,
     BenefitRow,
@@ -29,6 +30,7 @@ from domain.programs.model import (
     MerchantRow,
     StoreRow,
 )
+from domain.programs.numbering import number_range
 
 APPLY_LOCK = (0x7E55, 3)
 CHANNEL = "tessera_catalogue"
@@ -92,6 +94,8 @@ async def _write(session: AsyncSession, made: Plan, as_of: datetime, who: uuid.U
     operator = (await session.scalars(select(AllianceRow.id))).one()
     act = Act(operator, who or operator, why, as_of)
     await _agreements(session, made, entries["agreement"], ended["agreement"], merchants, act)
+    ranges = {merchants[entry.key[0]]: entry.body["settings"].get("memberNumbers") for entry in entries["merchant"]}
+    await lay_out(session, {merchant_id: number_range(said) for merchant_id, said in ranges.items()})
     if entries["merchant"]:  # last: postings may have to wait for it
         await set_caps(session, as_of)
 

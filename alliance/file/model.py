@@ -17,6 +17,7 @@ from pydantic_core import ValidationError
 from alliance.file.agreement import Agreement
 from alliance.file.feeds import Feed
 from alliance.file.guard import Guard
+from alliance.file.identifying import IdentifierType, MemberNumbers
 from alliance.file.members import Members
 from alliance.file.notifications import Notifications
 from alliance.file.timing import CalendarDays, CalendarRegion, Cycle
@@ -33,7 +34,6 @@ from alliance.file.values import (
     Points,
     Region,
     Share,
-    TypeName,
     Version,
     WaitDays,
     Word,
@@ -78,17 +78,6 @@ class Alliance(Document):
         return self
 
 
-class IdentifierType(Document):
-    """A kind of identifier by which members are recognised."""
-
-    type: TypeName
-    issuer: Word | None = None
-    normalise: Literal["e164", "email"] | None = None
-    unique: Literal["issuer", "alliance"]
-    at_till: bool = False
-    verify: Literal["code"] | None = None
-
-
 class Settings(Document):
     """How a merchant wants to be served."""
 
@@ -103,6 +92,7 @@ class Settings(Document):
     grace_on_fault: Annotated[int, Field(ge=0, le=3_650)] = 30
     offline_codes: Annotated[int, Field(ge=0, le=168)] = 72
     guard: Guard | None = None
+    member_numbers: MemberNumbers | None = None
 
 
 class Settlement(Document):

@@ -62,6 +62,7 @@ class Sender:
     """Who sends, with what rights. `merchant_id` limits to one merchant; `secret` is that of the fingerprints.
 
     `operation_of` reads the (holder, id) of an operation from the id that clients know; raises NotFound.
+    A sender who `may_verify` vouches for identifiers that have to be verified.
     A sender who `corrects` sends what was refused again under its key: its refusals are not remembered.
     """
 
@@ -75,6 +76,7 @@ class Sender:
     corrects: bool = False
     may_grant: bool = False
     may_use: bool = False
+    may_verify: bool = True
 
 
 class Answer(NamedTuple):
@@ -228,7 +230,7 @@ def _heard(
             return Using(line.key, call, code_hash, int(line.quantity), decided, not sender.corrects)
         shown = None if line.member.token is UNSET else shown_by(runtime, merchant, line, moment)
         member = IdentifierRef(line.member.type, line.member.issuer, line.member.value)
-        ask = EnrolAsk(line.merchant, line.channel, line.store, (member,), moment)
+        ask = EnrolAsk(line.merchant, line.channel, line.store, (member,), moment, verified=sender.may_verify)
         fingerprint = fingerprint_of(sender.secret, rules.sent(line))
         request: Earn | TopUp | GrantRight
         if isinstance(line, RightGrantLine):

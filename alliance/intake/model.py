@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from domain.contacts.model import ContactChannel, Purpose
+
 Key = Annotated[str, Meta(min_length=8, max_length=200)]
 Code = Annotated[str, Meta(min_length=1, max_length=100)]
 Reference = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -140,6 +142,33 @@ class RightUseLine(_Sent, frozen=True, kw_only=True):
     quantity: Whole = 1
     store: Code | None = None
     orderRef: Reference | None = None
+    occurredAt: Moment | None = None
+
+
+class ConsentLine(_Sent, frozen=True):
+    """That a member lets the merchant write to them."""
+
+    purpose: Purpose
+    channel: ContactChannel
+    textVersion: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
+
+
+class MemberLine(_Sent, frozen=True, kw_only=True):
+    """Somebody who joins a merchant, by whatever they are recognised by.
+
+    `verified`: whether what has to be verified was; else it is as the sender's rights say.
+    """
+
+    key: Key
+    merchant: Code
+    channel: Channel
+    identifiers: Annotated[list[Identifier], Meta(min_length=1, max_length=10)]
+    verified: bool | None = None
+    store: Code | None = None
+    jurisdiction: Code | None = None
+    language: Code | None = None
+    timezone: Code | None = None
+    consents: Annotated[list[ConsentLine], Meta(max_length=10)] | None = None
     occurredAt: Moment | None = None
 
 

@@ -13,6 +13,7 @@ from alliance.intake.model import (
     Decision,
     Identifier,
     Line,
+    MemberLine,
     Money,
     Purchase,
     Return,
@@ -54,6 +55,7 @@ _KINDS = {"RETURN": Return, "TOP_UP": TopUpLine, "CONFIRM": Decision, "REJECT": 
 _KINDS |= {"RIGHT_GRANT": RightGrantLine, "RIGHT_USE": RightUseLine}
 _granted = msgspec.json.Decoder(RightGrantLine)
 _used = msgspec.json.Decoder(RightUseLine)
+_members = msgspec.json.Decoder(MemberLine)
 _top_ups = msgspec.json.Decoder(TopUpLine)
 _types = msgspec.json.Decoder(_Typed)
 _keys = msgspec.json.Decoder(_Keyed)
@@ -79,7 +81,7 @@ def read(said: dict[str, Any]) -> Line:
     return _checked(line)
 
 
-def sent(line: Line) -> bytes:
+def sent(line: Line | MemberLine) -> bytes:
     """The line as JSON, in our order: what is compared when its key comes again. Raises InvalidInput for a NUL."""
     encoded = _encode(line)
     if b"\\u0000" in encoded:
@@ -108,6 +110,16 @@ def parse(raw: bytes) -> Line:
         case _:
             line = _decode(_purchases, raw)
     return _checked(line)
+
+
+def parse_member(raw: bytes) -> MemberLine:
+    """The line of an enrolment, checked likewise. Raises MalformedLine, InvalidInput."""
+    if b"\\u0000" in raw:
+        _require_no_nul(raw)
+    line = _decode(_members, raw)
+    if line.occurredAt is not None and line.occurredAt.year < EARLIEST_YEAR:
+        raise InvalidInput(reason=f"occurredAt is before {EARLIEST_YEAR}", path=("occurredAt",))
+    return line
 
 
 def _checked(line: Line) -> Line:

@@ -73,6 +73,8 @@ def happenings(catalogue: Catalogue, happened: Iterable[Happened]) -> Iterator[H
                     yield Happening(one.about[0], merchant_id, MessageKind.TIER_CHANGED, _source(one), data)
             case EventKind.MEMBER_LINKED:
                 yield from _account(catalogue, one, "linked", one.data["type"])
+            case EventKind.MEMBER_UNLINKED:
+                yield from _account(catalogue, one, "unlinked", one.data["type"])
             case EventKind.MEMBER_STATUS_CHANGED:
                 yield from _account(catalogue, one, "status", one.data["to"])
             case (

@@ -26,7 +26,8 @@ class _Registered:
 
     async def load(self, connection: asyncpg.Connection, keys: Sequence[KnownBy]) -> dict[KnownBy, bool]:
         rows = await connection.fetch(
-            "SELECT holder_id, type FROM member_identifier WHERE holder_id = ANY($1) AND type = ANY($2)",
+            """SELECT holder_id, type FROM member_identifier
+               WHERE holder_id = ANY($1) AND type = ANY($2) AND verified_at IS NOT NULL""",
             [key.holder_id for key in keys],
             sorted({name for key in keys for name in key.types}),
         )

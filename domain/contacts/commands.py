@@ -1,7 +1,7 @@
 """Consents are recorded, and preferences set, in the caller's transaction."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from uuid import UUID
 from zoneinfo import available_timezones
@@ -27,13 +27,25 @@ async def set_preference(
     session: AsyncSession, holder_id: UUID, *, language: str | None = None, timezone: str | None = None
 ) -> None:
     """Keep what is named; what is None stays. Raises InvalidInput for what is no language tag or time zone."""
+    check_preference(language, timezone)
+    if language is not None or timezone is not None:
+        await set_preferences(session, {holder_id: (language, timezone)})
+
+
+def check_preference(language: str | None, timezone: str | None) -> None:
+    """Raises InvalidInput for what is no language tag or time zone."""
     if language is not None and _LANGUAGE.fullmatch(language) is None:
         raise InvalidInput(reason="must be a language tag such as en or zh-CN", path=("language",))
     if timezone is not None and timezone not in available_timezones():
         raise InvalidInput(reason="must be a time zone of the IANA database", path=("timezone",))
-    if language is None and timezone is None:
+
+
+async def set_preferences(session: AsyncSession, said: Mapping[UUID, tuple[str | None, str | None]]) -> None:
+    """Keep the (language, timezone) of each of these holders; what is None stays. Both were checked."""
+    if not said:
         return
-    row = insert(ContactPreference).values(holder_id=holder_id, language=language, timezone=timezone)
+    rows = [{"holder_id": id_, "language": said[id_][0], "timezone": said[id_][1]} for id_ in sorted(said)]
+    row = insert(ContactPreference).values(rows)
     kept = {
         "language": func.coalesce(row.excluded.language, ContactPreference.language),
         "timezone": func.coalesce(row.excluded.timezone, ContactPreference.timezone),

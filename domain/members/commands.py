@@ -6,24 +6,26 @@ order, so that two calls never wait for each other. One call a transaction: a se
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.errors import InvalidInput, Refusal
+from domain.errors import InvalidInput, NotFound, Refusal
 from domain.events.commands import add_event, add_events
 from domain.events.kinds import EventKind
 from domain.events.model import NewEvent
 from domain.guard.commands import note_changes
-from domain.members import rules
-from domain.members.errors import IdentifierTaken
+from domain.members import numbers, rules
+from domain.members.errors import IdentifierTaken, LastIdentifier, TooManyIdentifiers
 from domain.members.life import require_active
 from domain.members.model import EnrolAsk, Enrolled, IdentifierRef
-from domain.members.rules import Known, Plan, Wanted
+from domain.members.numbers import Range
+from domain.members.rules import IdentifierKey, Known, Plan, Wanted
 from domain.members.sealing import hashed, key_columns, sealed_column
-from domain.programs.catalogue import Catalogue
+from domain.programs.catalogue import Catalogue, IdentifierType, Merchant
 
 _OWNERS = text("""
     SELECT type, issuer, value, holder_id, number,
@@ -36,8 +38,18 @@ _MEMBERSHIPS = text("""
     SELECT holder_id, merchant_id FROM membership
     WHERE holder_id = ANY(CAST(:holders AS uuid[])) AND merchant_id = ANY(CAST(:merchants AS uuid[]))
 """)
-_SERIALS = text("""
-    SELECT nextval(pg_get_serial_sequence('member_number', 'serial')) FROM generate_series(1, CAST(:count AS integer))
+_NOTED = text("""
+    SELECT type, issuer, value, holder_id
+    FROM unnest(CAST(:types AS text[]), CAST(:issuers AS text[]), CAST(:values AS text[])) AS a (type, issuer, value)
+    JOIN member_identifier USING (type, issuer, value)
+    WHERE holder_id = ANY(CAST(:holders AS uuid[]))
+""")
+_COUNTS = text("""
+    SELECT holder_id, type, count(*) FROM member_identifier
+    WHERE holder_id = ANY(CAST(:holders AS uuid[])) GROUP BY holder_id, type
+""")
+_LOCK = text("""
+    SELECT 1 FROM member WHERE id = ANY(CAST(:holders AS uuid[])) ORDER BY id FOR NO KEY UPDATE
 """)
 _CLAIM = text("""
     INSERT INTO identifier_owner (type, issuer, value, holder_id)
@@ -49,20 +61,54 @@ _CLAIM = text("""
     RETURNING 1
 """)
 _LINK = text("""
-    INSERT INTO member_identifier (holder_id, type, issuer, value, sealed, linked_at)
+    INSERT INTO member_identifier (holder_id, type, issuer, value, sealed, linked_at, verified_at)
     SELECT *
     FROM unnest(CAST(:holders AS uuid[]), CAST(:types AS text[]), CAST(:issuers AS text[]), CAST(:values AS text[]),
-                CAST(:sealed AS bytea[]), CAST(:linked AS timestamptz[]))
+                CAST(:sealed AS bytea[]), CAST(:linked AS timestamptz[]), CAST(:verified AS timestamptz[]))
+    ON CONFLICT (holder_id, type, issuer, value) DO UPDATE SET verified_at = excluded.verified_at
+    WHERE member_identifier.verified_at IS NULL AND excluded.verified_at IS NOT NULL
+    RETURNING 1
 """)
 _CREATE = text("""
     WITH numbered AS (
         INSERT INTO member_number (serial, holder_id)
-        SELECT * FROM unnest(CAST(:serials AS bigint[]), CAST(:ids AS uuid[]))
+        SELECT * FROM unnest(CAST(:serials AS bigint[]), CAST(:holders AS uuid[]))
+        ON CONFLICT DO NOTHING
+        RETURNING 1
+    ), created AS (
+        INSERT INTO member (id, number, status, joined_at)
+        SELECT id, number, 'ACTIVE', joined_at
+        FROM unnest(CAST(:ids AS uuid[]), CAST(:numbers AS text[]), CAST(:joined AS timestamptz[]))
+            AS created (id, number, joined_at)
     )
-    INSERT INTO member (id, number, status, joined_at)
-    SELECT id, number, 'ACTIVE', joined_at
-    FROM unnest(CAST(:ids AS uuid[]), CAST(:numbers AS text[]), CAST(:joined AS timestamptz[]))
-        AS created (id, number, joined_at)
+    SELECT count(*) FROM numbered
+""")
+_VERIFY = text("""
+    UPDATE member_identifier SET verified_at = :as_of
+    FROM unnest(CAST(:holders AS uuid[]), CAST(:types AS text[]), CAST(:issuers AS text[]), CAST(:values AS text[]))
+        AS proved (holder_id, type, issuer, value)
+    WHERE (member_identifier.holder_id, member_identifier.type, member_identifier.issuer, member_identifier.value)
+        = (proved.holder_id, proved.type, proved.issuer, proved.value)
+""")
+_UNLINK = text("""
+    DELETE FROM member_identifier
+    USING unnest(CAST(:holders AS uuid[]), CAST(:types AS text[]), CAST(:issuers AS text[]), CAST(:values AS text[]))
+        AS gone (holder_id, type, issuer, value)
+    WHERE (member_identifier.holder_id, member_identifier.type, member_identifier.issuer, member_identifier.value)
+        = (gone.holder_id, gone.type, gone.issuer, gone.value)
+    RETURNING 1
+""")
+_DISOWN = text("""
+    DELETE FROM identifier_owner
+    USING unnest(CAST(:holders AS uuid[]), CAST(:types AS text[]), CAST(:issuers AS text[]), CAST(:values AS text[]))
+        AS gone (holder_id, type, issuer, value)
+    WHERE (identifier_owner.type, identifier_owner.issuer, identifier_owner.value, identifier_owner.holder_id)
+        = (gone.type, gone.issuer, gone.value, gone.holder_id)
+    RETURNING 1
+""")
+_LEFT = text("""
+    SELECT count(*) FROM member_identifier
+    WHERE holder_id = :holder AND (verified_at IS NOT NULL OR type <> ALL(CAST(:unverified AS text[])))
 """)
 _SETTLE = text("""
     UPDATE member SET jurisdiction = named.jurisdiction
@@ -113,62 +159,98 @@ def wanted_of(catalogue: Catalogue, ask: EnrolAsk) -> Wanted | Refusal:
 
 async def _enrolled(session: AsyncSession, catalogue: Catalogue, wants: Sequence[Wanted]) -> list[Enrolled | Refusal]:
     """Decide and write; if another transaction was first anywhere, undo, and decide again on what it left."""
+    serials: dict[Range, list[int]] = {}
     while True:
-        known = await known_of(session, wants)
-        strangers = sum(1 for want in wants if not any(key in known.owners for key in want.keys))
-        serials = (await session.scalars(_SERIALS, {"count": strangers})).all() if strangers else []
-        plan = rules.enrolment(wants, known, serials)
+        known, plan = await _planned(session, wants, serials)
+        plan.number(serials, known)
         attempt = await session.begin_nested()
-        if await _written(session, catalogue, plan):
+        if await _written(session, catalogue, plan, known):
             await attempt.commit()
             return plan.answers
         await attempt.rollback()
 
 
+async def _planned(
+    session: AsyncSession, wants: Sequence[Wanted], serials: dict[Range, list[int]]
+) -> tuple[Known, Plan]:
+    """What the asks come to, with serials for all that need a number: those at hand, and more are taken.
+
+    Where a range is at its end, there are numbers for the first asks alone.
+    """
+    left: dict[Range, int] = {}
+    while True:
+        known = await known_of(session, wants)
+        plan = rules.enrolment(wants, known, left)
+        needs = plan.needs()
+        missing = {owned: more for owned, count in needs.items() if (more := count - len(serials.get(owned, ()))) > 0}
+        for owned, taken in (await numbers.take(session, missing)).items():
+            serials.setdefault(owned, []).extend(taken)
+        ended = {owned: len(serials[owned]) for owned in missing if len(serials[owned]) < needs[owned]}
+        if not ended:
+            return known, plan
+        left |= ended
+
+
 async def known_of(session: AsyncSession, wants: Sequence[Wanted]) -> Known:
     """What is known of all identifiers that the asks name, and of the memberships they lead to."""
     known = Known()
-    keys = {key for want in wants for key in want.keys}
+    keys = {key for want in wants for key in (*want.keys, *want.unproven)}
     shown = {(key[0], key[1], hashed(session, key)): key for key in keys}
-    asked = key_columns(session, keys) | {"as_of": max(want.ask.as_of for want in wants)}
+    columns = key_columns(session, keys)
+    asked = columns | {"as_of": max(want.ask.as_of for want in wants)}
     for type_, issuer, value, holder_id, number, status in await session.execute(_OWNERS, asked):
         known.owners[shown[type_, issuer, value]] = holder_id
         known.members[holder_id] = number, status
     if known.members:
+        holders = list(known.members)
         merchants = {want.merchant.id for want in wants}
-        named = {"holders": list(known.members), "merchants": list(merchants)}
+        named = {"holders": holders, "merchants": list(merchants)}
         known.memberships = {(holder, merchant) for holder, merchant in await session.execute(_MEMBERSHIPS, named)}
+        if any(want.unproven or want.proven or want.most for want in wants):
+            noted = await session.execute(_NOTED, columns | {"holders": holders})
+            known.noted = {(holder_id, shown[type_, issuer, value]) for type_, issuer, value, holder_id in noted}
+        if any(want.most for want in wants):
+            known.counts = await _counts(session, holders)
     return known
 
 
-async def _written(session: AsyncSession, catalogue: Catalogue, plan: Plan) -> bool:
-    """Write a plan; False if a row that it was to make had been made by another."""
+async def _counts(session: AsyncSession, holders: Collection[uuid.UUID]) -> dict[tuple[uuid.UUID, str], int]:
+    """How many identifiers of each type these members have."""
+    rows = await session.execute(_COUNTS, {"holders": list(holders)})
+    return {(holder_id, type_): count for holder_id, type_, count in rows}
+
+
+async def _written(session: AsyncSession, catalogue: Catalogue, plan: Plan, known: Known) -> bool:
+    """Write a plan; False if a row that it was to make had been made by another, or more by now than there may be."""
     if plan.links:
-        holders = [holder_id for holder_id, _ in plan.links.values()]
-        linked = [want.ask.as_of for _, want in plan.links.values()]
-        claims = {**key_columns(session, plan.links), "holders": holders}
+        claims = {**key_columns(session, plan.links), "holders": [holder_id for holder_id, _ in plan.links.values()]}
         if len((await session.execute(_CLAIM, claims)).all()) < len(plan.links):
             return False
-        sealed = await sealed_column(session, list(zip(holders, plan.links, strict=True)))
-        await session.execute(_LINK, {**claims, "sealed": sealed, "linked": linked})
-    if plan.created:
-        ids, numbers, wants = zip(*plan.created, strict=True)
+    if linked := [(holder_id, key, want) for key, (holder_id, want) in plan.links.items()]:
+        await session.execute(_LINK, await _rows(session, linked))
+    if noted := [(holder_id, key, want) for (holder_id, key), want in plan.noted.items()]:
+        await session.execute(_LINK, await _rows(session, noted))
+    if plan.limited and not await _within_limits(session, plan):
+        return False
+    if plan.serials:
         created = {
-            "ids": list(ids),
-            "serials": [rules.serial_of(number) for number in numbers],
-            "numbers": list(numbers),
-            "joined": [want.ask.as_of for want in wants],
+            "serials": list(plan.serials),
+            "holders": list(plan.serials.values()),
+            "ids": list(plan.created),
+            "numbers": [known.members[id_][0] for id_ in plan.created],
+            "joined": [want.ask.as_of for want in plan.created.values()],
         }
-        await session.execute(_CREATE, created)
+        if (await session.scalar(_CREATE, created) or 0) < len(plan.serials):
+            return False
     if plan.jurisdictions:
         named = {"ids": list(plan.jurisdictions), "named": list(plan.jurisdictions.values())}
         await session.execute(_SETTLE, named)
     if plan.joins:
-        asks = [want.ask for _, want in plan.joins.values()]
+        asks = [want.ask for want in plan.joins.values()]
         joins = {
             "holders": [holder_id for holder_id, _ in plan.joins],
             "merchants": [merchant_id for _, merchant_id in plan.joins],
-            "numbers": [number for number, _ in plan.joins.values()],
+            "numbers": [plan.numbers[place] for place in plan.joins],
             "joined": [ask.as_of for ask in asks],
             "channels": [ask.channel for ask in asks],
             "stores": [ask.store for ask in asks],
@@ -177,10 +259,31 @@ async def _written(session: AsyncSession, catalogue: Catalogue, plan: Plan) -> b
             return False
         joined = [NewEvent(holder, EventKind.MEMBER_JOINED, {"merchant": str(to)}, (to,)) for holder, to in plan.joins]
         await add_events(session, joined)
-    new = {holder_id for holder_id, _, _ in plan.created}
-    links = [(holder, key[0], want.ask.as_of) for key, (holder, want) in plan.links.items() if holder not in new]
+    links = [
+        (holder, key[0], want.ask.as_of) for key, (holder, want) in plan.links.items() if holder not in plan.created
+    ]
     await note_changes(session, catalogue, links)
     return True
+
+
+async def _within_limits(session: AsyncSession, plan: Plan) -> bool:
+    """Whether members have no more of limited types than they may, with what was just linked; they get no more until
+    the transaction ends. Locked with them, in one order, are those whose row will be changed."""
+    holders = {holder_id for holder_id, _ in plan.limited}
+    await session.execute(_LOCK, {"holders": list(holders | plan.jurisdictions.keys())})
+    counts = await _counts(session, holders)
+    return all(counts.get(place, 0) <= most for place, most in plan.limited.items())
+
+
+async def _rows(session: AsyncSession, linked: Sequence[tuple[uuid.UUID, IdentifierKey, Wanted]]) -> dict[str, Any]:
+    """What is to be kept with members, as columns; each once."""
+    return {
+        **key_columns(session, [key for _, key, _ in linked]),
+        "sealed": await sealed_column(session, [(holder_id, key) for holder_id, key, _ in linked]),
+        "holders": [holder_id for holder_id, _, _ in linked],
+        "linked": [want.ask.as_of for _, _, want in linked],
+        "verified": [want.verified_at(key) for _, key, want in linked],
+    }
 
 
 async def link_identifier(
@@ -191,26 +294,127 @@ async def link_identifier(
     merchant: str,
     ref: IdentifierRef,
     as_of: datetime,
+    verified: bool = True,
 ) -> bool:
-    """Let a member be recognised by one identifier more, presented at `merchant`; False if they were already.
+    """Let a member be recognised by one identifier more, presented at `merchant`; False if that changes nothing.
+
+    One that has to be verified, and is not by whoever asks, is noted and identifies nobody.
+    Raises NotFound, InvalidInput, MemberNotActive, IdentifierTaken, TooManyIdentifiers.
+    """
+    presented_at, declared, key = _presented(catalogue, merchant, ref)
+    proven = as_of if declared.verify is not None and verified else None
+    counts = declared.verify is None or verified
+    if counts and not await _claimed(session, member_id, key, as_of):
+        return False
+    await _lock_active(session, member_id, as_of)
+    named = {**key_columns(session, [key]), "holders": [member_id]}
+    sealed = await sealed_column(session, [(member_id, key)])
+    row = named | {"sealed": sealed, "linked": [as_of], "verified": [proven]}
+    written = (await session.execute(_LINK, row)).all()
+    if declared.per_member is not None:
+        have = (await _counts(session, [member_id])).get((member_id, key[0]), 0)
+        if have > declared.per_member:
+            raise TooManyIdentifiers(type=key[0], most=declared.per_member, path=("identifier",))
+    if written:
+        await _tell(session, EventKind.MEMBER_LINKED, member_id, presented_at, key)
+    if written and counts:
+        await note_changes(session, catalogue, [(member_id, key[0], as_of)])
+    return bool(written)
+
+
+async def verify_identifier(
+    session: AsyncSession,
+    catalogue: Catalogue,
+    *,
+    member_id: uuid.UUID,
+    merchant: str,
+    ref: IdentifierRef,
+    as_of: datetime,
+) -> bool:
+    """Let an identifier that is said of a member identify them: it was proved to be theirs. False if it did before.
 
     Raises NotFound, InvalidInput, MemberNotActive, IdentifierTaken.
     """
+    presented_at, _, key = _presented(catalogue, merchant, ref)
+    named = {**key_columns(session, [key]), "holders": [member_id]}
+    if (await session.execute(_NOTED, named)).first() is None:
+        raise NotFound(what="identifier", path=("identifier",))
+    if not await _claimed(session, member_id, key, as_of):
+        return False
+    await _lock_active(session, member_id, as_of)
+    await session.execute(_VERIFY, named | {"as_of": as_of})
+    await _tell(session, EventKind.MEMBER_VERIFIED, member_id, presented_at, key)
+    await note_changes(session, catalogue, [(member_id, key[0], as_of)])
+    return True
+
+
+async def unlink_identifier(
+    session: AsyncSession,
+    catalogue: Catalogue,
+    *,
+    member_id: uuid.UUID,
+    merchant: str,
+    ref: IdentifierRef,
+    as_of: datetime,
+    number_alone: bool = False,
+) -> bool:
+    """Let a member no longer be recognised by an identifier; False if they were not. It is free for others then.
+
+    The last one that identifies them is taken away only where `number_alone` is said to do.
+    Raises NotFound, InvalidInput, MemberNotActive, LastIdentifier.
+    """
+    presented_at, _, key = _presented(catalogue, merchant, ref)
+    named = {**key_columns(session, [key]), "holders": [member_id]}
+    await _lock_active(session, member_id, as_of)
+    removed = (await session.execute(_UNLINK, named)).all()
+    if not removed:
+        return False
+    identified = (await session.execute(_DISOWN, named)).all()
+    unverified = [one.type for one in catalogue.identifier_types.values() if one.verify is not None]
+    left = await session.scalar(_LEFT, {"holder": member_id, "unverified": unverified})
+    if identified and not left and not number_alone:
+        raise LastIdentifier(path=("identifier",))
+    await _tell(session, EventKind.MEMBER_UNLINKED, member_id, presented_at, key)
+    if identified:
+        await note_changes(session, catalogue, [(member_id, key[0], as_of)])
+    return True
+
+
+def _presented(
+    catalogue: Catalogue, merchant: str, ref: IdentifierRef
+) -> tuple[Merchant, IdentifierType, IdentifierKey]:
+    """An identifier as it is presented at a merchant. Raises NotFound, InvalidInput."""
+    presented_at = rules.merchant_of(catalogue, merchant)
     try:
-        presented_at = rules.merchant_of(catalogue, merchant)
-        key = rules.identifier_key(catalogue, presented_at, ref)
+        return (
+            presented_at,
+            rules.declared_type(catalogue, ref.type),
+            rules.identifier_key(catalogue, presented_at, ref),
+        )
     except InvalidInput as refusal:
         raise refusal.at("identifier") from None
-    await require_active(session, member_id, as_of)
+
+
+async def _claimed(session: AsyncSession, member_id: uuid.UUID, key: IdentifierKey, as_of: datetime) -> bool:
+    """Whether the identifier is the member's from now on; False if it was before. Raises IdentifierTaken."""
     claim = {**key_columns(session, [key]), "holders": [member_id]}
-    if (await session.execute(_CLAIM, claim)).all():
-        sealed = await sealed_column(session, [(member_id, key)])
-        await session.execute(_LINK, {**claim, "sealed": sealed, "linked": [as_of]})
-        data = {"type": key[0], "merchant": str(presented_at.id)}
-        await add_event(session, member_id, EventKind.MEMBER_LINKED, data, presented_at.id)
-        await note_changes(session, catalogue, [(member_id, key[0], as_of)])
-        return True
-    owner = (await session.execute(_OWNERS, key_columns(session, [key]) | {"as_of": as_of})).one()
-    if owner.holder_id != member_id:
-        raise IdentifierTaken(type=key[0], path=("identifier",))
-    return False
+    while not (await session.execute(_CLAIM, claim)).all():
+        owner = (await session.execute(_OWNERS, key_columns(session, [key]) | {"as_of": as_of})).one_or_none()
+        if owner is not None and owner.holder_id != member_id:
+            raise IdentifierTaken(type=key[0], path=("identifier",))
+        if owner is not None:
+            return False
+    return True
+
+
+async def _lock_active(session: AsyncSession, member_id: uuid.UUID, as_of: datetime) -> None:
+    """By what a member is recognised, one changes at a time. Raises NotFound, MemberNotActive."""
+    await session.execute(_LOCK, {"holders": [member_id]})
+    await require_active(session, member_id, as_of)
+
+
+async def _tell(
+    session: AsyncSession, kind: EventKind, member_id: uuid.UUID, presented_at: Merchant, key: IdentifierKey
+) -> None:
+    data = {"type": key[0], "merchant": str(presented_at.id)}
+    await add_event(session, member_id, kind, data, presented_at.id)

@@ -1,7 +1,6 @@
 """What enrolments would come to, without enrolling anybody: for whoever checks all of them before the first one."""
 
 from collections.abc import Sequence
-from itertools import count
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -48,7 +47,7 @@ async def foresee(session: AsyncSession, catalogue: Catalogue, asks: Sequence[En
 async def _foreseen(session: AsyncSession, wants: Sequence[Wanted]) -> list[Enrolled | Refusal]:
     known = await known_of(session, wants)
     await _recall(session, wants, known)
-    plan = rules.enrolment(wants, known, count(1))
+    plan = rules.enrolment(wants, known)
     if plan.links:
         holders = [holder_id for holder_id, _ in plan.links.values()]
         await session.execute(_KEEP, {**key_columns(session, plan.links), "holders": holders})
@@ -57,7 +56,7 @@ async def _foreseen(session: AsyncSession, wants: Sequence[Wanted]) -> list[Enro
 
 async def _recall(session: AsyncSession, wants: Sequence[Wanted], known: Known) -> None:
     """Add what was foreseen before. Only who is active would have been linked to anything."""
-    keys = {key for want in wants for key in want.keys} - known.owners.keys()
+    keys = {key for want in wants for key in (*want.keys, *want.unproven)} - known.owners.keys()
     shown = {(key[0], key[1], hashed(session, key)): key for key in keys}
     for type_, issuer, value, holder_id in await session.execute(_FORESEEN, key_columns(session, keys)):
         known.owners[shown[type_, issuer, value]] = holder_id

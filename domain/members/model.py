@@ -53,7 +53,10 @@ class Member(Base):
 
 
 class MemberNumber(Base):
-    """Look-up: whose a member number is. `serial` is the number without its check digit, from a sequence."""
+    """Look-up: whose a member number is. `serial` is the number without its check digit, from a sequence.
+
+    A member has one of their own, and one more of each merchant they join that owns a range of numbers.
+    """
 
     __tablename__ = "member_number"
 
@@ -74,7 +77,11 @@ class IdentifierOwner(Base):
 
 
 class MemberIdentifier(Base):
-    """What a member is recognised by: the same row as in the look-up, kept with the member, with the value sealed."""
+    """What a member is recognised by: the same row as in the look-up, kept with the member, with the value sealed.
+
+    What has to be verified and was not (`verified_at` is null) is kept here alone: it identifies nobody, and may be
+    said of several members until one of them proves it.
+    """
 
     __tablename__ = "member_identifier"
 
@@ -84,6 +91,7 @@ class MemberIdentifier(Base):
     value: Mapped[str] = mapped_column(primary_key=True)
     sealed: Mapped[bytes]
     linked_at: Mapped[datetime]
+    verified_at: Mapped[datetime | None]
 
 
 class Membership(Base):
@@ -118,6 +126,7 @@ class Identifier:
     issuer: str
     value: str
     linked_at: datetime
+    verified_at: datetime | None
 
 
 MemberRef = uuid.UUID | str | IdentifierRef
@@ -128,7 +137,7 @@ MemberRef = uuid.UUID | str | IdentifierRef
 class EnrolAsk:
     """Find or create the member with these identifiers, and have them join `merchant` (a code) at `as_of`.
 
-    A `jurisdiction` that is named becomes theirs.
+    A `jurisdiction` that is named becomes theirs. `verified`: the asker vouches for identifiers that have to be.
     """
 
     merchant: str
@@ -137,6 +146,7 @@ class EnrolAsk:
     identifiers: tuple[IdentifierRef, ...]
     as_of: datetime
     jurisdiction: str | None = None
+    verified: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,7 +126,8 @@ async def identifiers(session: AsyncSession, ids: Sequence[uuid.UUID]) -> dict[u
         assert wrapped is not None, "it was asked for"
         value = vault.open(row.holder_id, (by, wrapped), field_of(row.type, row.issuer), row.sealed)
         assert value is not None, "there is a key"
-        found[row.holder_id].append(Identifier(row.holder_id, row.type, row.issuer, value, row.linked_at))
+        known_by = Identifier(row.holder_id, row.type, row.issuer, value, row.linked_at, row.verified_at)
+        found[row.holder_id].append(known_by)
     for of_one in found.values():
         of_one.sort(key=lambda one: (one.linked_at, one.type, one.value))
     return found

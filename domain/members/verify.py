@@ -5,6 +5,14 @@ CHECKS = {
         SELECT i.holder_id, i.type AS kind, i.issuer AS currency, 1 AS kept, 0 AS proved
         FROM member_identifier i LEFT JOIN member_key k ON k.holder_id = i.holder_id
         WHERE k.wrapped IS NULL""",
+    "what identifies a member finds them": """
+        SELECT i.holder_id, i.type AS kind, i.issuer AS currency, 1 AS kept, 0 AS proved
+        FROM member_identifier i
+        LEFT JOIN identifier_owner o
+             ON (o.type, o.issuer, o.value, o.holder_id) = (i.type, i.issuer, i.value, i.holder_id)
+        WHERE o.holder_id IS NULL
+          AND (i.verified_at IS NOT NULL
+               OR i.type IN (SELECT type FROM identifier_type WHERE definition ->> 'verify' IS NULL))""",
 }
 
 WHOLE = {

@@ -16,6 +16,8 @@ from domain.money import MICRO, scaled, to_minor
 from domain.programs.benefits import Benefit, benefit
 from domain.programs.earning import Earning, EarningRule, compile_earning, compile_tiers
 from domain.programs.guarding import NO_GUARD, GuardTerms, guard_terms
+from domain.programs.identifying import IdentifierType as IdentifierType
+from domain.programs.identifying import identifier_type
 from domain.programs.model import (
     AllianceRow,
     BenefitRow,
@@ -27,6 +29,7 @@ from domain.programs.model import (
     StoreRow,
 )
 from domain.programs.notifying import NotificationTerms, notification_terms
+from domain.programs.numbering import NumberRange, number_range
 from domain.programs.policies import PRICE_PLACES as PRICE_PLACES
 from domain.programs.policies import CurrencyPolicy as CurrencyPolicy
 from domain.programs.policies import ForcedExitTerms as ForcedExitTerms
@@ -166,23 +169,12 @@ class Merchant:
     frozen_since: datetime | None = None
     benefits: Mapping[str, Benefit] = field(default_factory=dict)
     guard: GuardTerms = NO_GUARD
+    member_numbers: NumberRange | None = None
 
     @property
     def cap(self) -> int | None:
         """How far it may come to owe the others (A5), in millionths; None is without end."""
         return None if self.credit_limit is None else self.credit_limit + self.collateral
-
-
-@dataclass(frozen=True, slots=True)
-class IdentifierType:
-    """A kind of identifier. `issuer` is "merchant", the fixed name of the one issuer, or None: the caller names it."""
-
-    type: str
-    issuer: str | None
-    normalise: Literal["e164", "email"] | None
-    unique: Literal["issuer", "alliance"]
-    at_till: bool
-    verify: Literal["code"] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,12 +240,13 @@ async def load_catalogue(session: AsyncSession) -> Catalogue:
         )
         for row in await session.scalars(select(MerchantRow).order_by(MerchantRow.code))
     ]
+    types = [identifier_type(row.type, row.definition) for row in await session.scalars(select(IdentifierTypeRow))]
     return Catalogue(
         alliance=alliance_of(alliance),
         merchants={merchant.code: merchant for merchant in merchants},
         merchants_by_id={merchant.id: merchant for merchant in merchants},
         currencies=_with_periods([_currency(row, policies[row.code], sliding[row.code]) for row in rows], merchants),
-        identifier_types={row.type: _identifier_type(row) for row in await session.scalars(select(IdentifierTypeRow))},
+        identifier_types={declared.type: declared for declared in types},
         revision=alliance.revision,
         members=members,
     )
@@ -331,6 +324,7 @@ def _merchant(
         by_tier=compile_tiers(rules),
         notifications=notification_terms(row.notifications),
         frozen_since=row.frozen_since,
+        member_numbers=number_range(row.settings.get("memberNumbers")),
     )
 
 
@@ -383,15 +377,3 @@ def _named(stored: dict[str, Any], what: str) -> frozenset[str] | None:
     """What a rule's `when` names of this; None for all."""
     named = stored.get("when", {}).get(what)
     return None if named is None else frozenset(named)
-
-
-def _identifier_type(row: IdentifierTypeRow) -> IdentifierType:
-    stored = row.definition
-    return IdentifierType(
-        type=row.type,
-        issuer=stored.get("issuer"),
-        normalise=stored.get("normalise"),
-        unique=stored["unique"],
-        at_till=stored["atTill"],
-        verify=stored.get("verify"),
-    )

@@ -10,6 +10,7 @@ from rich.console import Console
 from domain.members.reasons import FreezeReason
 from server.commands.common import AsOf, Home, Json, answer, aware, now, servers, with_runtime
 from server.commands.holders import Holder, holder_of
+from server.commands.identifying import recognised, show_recognised
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -64,7 +65,7 @@ def restore(
 
 @member.command()
 def show(holder: Holder, as_of: AsOf = None, home: Home = None, json: Json = False) -> None:
-    """Show how a member stands."""
+    """Show how a member stands, by what they are recognised (masked), and where they joined."""
     _do("show", holder, None, as_of, json)
 
 
@@ -99,10 +100,11 @@ async def _shown(runtime: "Runtime", member_id: "UUID", as_of: datetime) -> dict
         "since": (found.status_since or found.joined_at).isoformat(),
         "reason": found.status_reason if frozen else None,
         "until": found.frozen_until.isoformat() if frozen and found.frozen_until is not None else None,
-    }
+    } | await recognised(runtime, member_id)
 
 
 def _show(console: Console, data: dict[str, Any]) -> None:
     until = f" until {data['until']}" if data["until"] else ""
     why = f" ({data['reason']})" if data["reason"] else ""
     console.print(f"{data['member']} is {data['status']} since {data['since']}{until}{why}")
+    show_recognised(console, data)

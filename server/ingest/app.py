@@ -11,7 +11,8 @@ from alliance.runtime import Runtime
 from resolvers import ids
 from resolvers.viewer import Scope, Verifier, Viewer
 from server.callers import Refused, clock_of, moment, require_scope, viewer_of
-from server.ingest.feed import Feed
+from server.ingest.feed import Feed, Intake, Purchases
+from server.ingest.members import Members
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -23,14 +24,27 @@ EVENT_TIME = "event"
 
 def ingest_app(runtime: Runtime, verifier: Verifier, secret: bytes) -> "Ingest":
     """The application for POST /ingest/purchases. `secret` is that of the fingerprints of idempotency keys."""
-    return Ingest(runtime, verifier, secret)
+    return Ingest(runtime, verifier, secret, Scope.POINTS_EARN, Purchases)
+
+
+def members_app(runtime: Runtime, verifier: Verifier, secret: bytes) -> "Ingest":
+    """The application for POST /ingest/members, likewise."""
+    return Ingest(runtime, verifier, secret, Scope.MEMBERS_WRITE, Members)
 
 
 class Ingest:
     """Takes feeds. (An object: a framework takes a function for a handler of requests.)"""
 
-    def __init__(self, runtime: Runtime, verifier: Verifier, secret: bytes) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        verifier: Verifier,
+        secret: bytes,
+        scope: Scope,
+        intake: Callable[[Runtime, Sender], Intake],
+    ) -> None:
         self._runtime, self._verifier, self._secret = runtime, verifier, secret
+        self._scope, self._intake = scope, intake
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         try:
@@ -38,10 +52,10 @@ class Ingest:
             if scope["method"] != "POST":
                 raise Refused(405, "METHOD_NOT_ALLOWED", "feeds are sent by POST", {"allow": "POST"})
             viewer = viewer_of(self._verifier, headers)
-            require_scope(viewer, Scope.POINTS_EARN)
+            require_scope(viewer, self._scope)
             if headers.get("content-type", "").split(";")[0].strip().lower() != MEDIA_TYPE:
                 raise Refused(415, "BAD_USER_INPUT", f"a feed is {MEDIA_TYPE}")
-            feed = Feed(self._runtime, _sender(viewer, self._secret), _clock(viewer, headers))
+            feed = Feed(self._intake(self._runtime, _sender(viewer, self._secret)), _clock(viewer, headers))
         except Refused as refused:
             await refused.response()(scope, receive, send)
             return
@@ -59,6 +73,7 @@ def _sender(viewer: Viewer, secret: bytes) -> Sender:
         may_reverse=Scope.POINTS_REVERSE in viewer.scopes,
         may_grant=Scope.RIGHTS_GRANT in viewer.scopes,
         may_use=Scope.RIGHTS_USE in viewer.scopes,
+        may_verify=Scope.IDENTIFIERS_VERIFY in viewer.scopes,
         operation_of=lambda id_: ids.decode_as("Operation", id_, 2),
     )
 

@@ -6,7 +6,7 @@ Memory is bounded by what the queues between them hold; a full engine stops the 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, Protocol
 from uuid import UUID
 
 import msgspec
@@ -40,8 +40,22 @@ class Error(msgspec.Struct, frozen=True, gc=False):
     path: Sequence[str]
 
 
+class Intake(Protocol):
+    """What is done with the lines of one kind of feed."""
+
+    statuses: ClassVar[tuple[str, ...]]
+
+    async def prepare(self, lines: Sequence[RawLine], as_of: datetime | None) -> Any:
+        """A chunk of lines, as far as that may go ahead of the chunk before; `as_of` None: each line names its time."""
+        ...
+
+    async def post(self, chunk: Any) -> Sequence[Any]:
+        """The results of a prepared chunk, one a line; each has its `status`."""
+        ...
+
+
 class Result(msgspec.Struct, frozen=True, gc=False):
-    """What became of a line. `key` is null where none could be read; a return's points are not positive.
+    """What became of a purchase. `key` is null where none could be read; a return's points are not positive.
 
     Of a return also all its `operations`, and the points `restored`. One that is refused may have booked a part before.
     Of what was done to a right (A15) also its id; its points are uses.
@@ -63,12 +77,12 @@ class Feed:
     `as_of` says what time it is; None is: the time that each line names.
     """
 
-    def __init__(self, runtime: Runtime, sender: Sender, as_of: Callable[[], datetime | None]) -> None:
-        self._runtime, self._sender, self._as_of = runtime, sender, as_of
+    def __init__(self, intake: Intake, as_of: Callable[[], datetime | None]) -> None:
+        self._intake, self._as_of = intake, as_of
         self._read: asyncio.Queue[list[RawLine] | None] = asyncio.Queue(PIECES_AHEAD)
-        self._prepared: asyncio.Queue[Chunk | None] = asyncio.Queue(1)
+        self._prepared: asyncio.Queue[tuple[Any] | None] = asyncio.Queue(1)
         self._spool = Spool()
-        self._summary = {"read": 0, "earned": 0, "duplicate": 0, "refused": 0}
+        self._summary = dict.fromkeys(("read", *map(str.lower, intake.statuses)), 0)
         self._cut = False
 
     async def run(self, receive: Receive, send: Send) -> None:
@@ -123,14 +137,14 @@ class Feed:
                 else:
                     lines += piece
             for start in range(0, len(lines), MAX_CHUNK):
-                chunk = await prepare(self._runtime, self._sender, lines[start : start + MAX_CHUNK], self._as_of())
-                await self._prepared.put(chunk)
+                chunk = await self._intake.prepare(lines[start : start + MAX_CHUNK], self._as_of())
+                await self._prepared.put((chunk,))
         await self._prepared.put(None)
 
     async def _post_chunks(self) -> None:
         encode = msgspec.json.Encoder().encode_lines
-        while (chunk := await self._prepared.get()) is not None:
-            results = [_result(answer) for answer in await post(self._runtime, self._sender, chunk)]
+        while (prepared := await self._prepared.get()) is not None:
+            results = await self._intake.post(*prepared)
             self._summary["read"] += len(results)
             for result in results:
                 self._summary[result.status.lower()] += 1
@@ -142,10 +156,27 @@ class Feed:
         await send({"type": "http.response.body", "body": b""})
 
 
+class Purchases:
+    """Feeds of purchases, and of what else happens to points and rights."""
+
+    statuses: ClassVar[tuple[str, ...]] = ("EARNED", "DUPLICATE", "REFUSED")
+
+    def __init__(self, runtime: Runtime, sender: Sender) -> None:
+        self._runtime, self._sender = runtime, sender
+
+    async def prepare(self, lines: Sequence[RawLine], as_of: datetime | None) -> Chunk:
+        """Checked, valued, their members known."""
+        return await prepare(self._runtime, self._sender, lines, as_of)
+
+    async def post(self, chunk: Chunk) -> list[Result]:
+        """Booked."""
+        return [_result(answer) for answer in await post(self._runtime, self._sender, chunk)]
+
+
 def _result(answer: Answer) -> Result:
     outcome, refused = answer.outcome, answer.refused
     if isinstance(outcome, Refusal):
-        return Result(answer.key, "REFUSED", error=_error(outcome))
+        return Result(answer.key, "REFUSED", error=error_of(outcome))
     operation = None
     if outcome.operation_id is not None:
         operation = ids.encode("Operation", outcome.holder_id, outcome.operation_id)
@@ -156,9 +187,10 @@ def _result(answer: Answer) -> Result:
             return Result(answer.key, status, operation, outcome.points, right=told)
         return Result(answer.key, status, operation, outcome.points)
     operations = [ids.encode("Operation", *place) for place in booked]
-    error = None if refused is None else _error(refused)
+    error = None if refused is None else error_of(refused)
     return Result(answer.key, status, operation, outcome.points, error, operations, outcome.data["restored"])
 
 
-def _error(refusal: Refusal) -> Error:
+def error_of(refusal: Refusal) -> Error:
+    """A refusal as clients of feeds see it."""
     return Error(refusal.code, refusal.message(), refusal.path)

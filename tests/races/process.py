@@ -10,6 +10,8 @@ from domain.database import Database
 from domain.errors import Refusal
 from domain.ledger.engine import PostingEngine
 from domain.ledger.request import Posted, Request
+from domain.members.commands import enrol_many
+from domain.members.model import EnrolAsk, Enrolled
 from tests.alliance.support import House
 from tests.keys import KEYS
 
@@ -65,3 +67,20 @@ def earn_until(database_url: str, members: Sequence[UUID], cycles: int) -> int:
 
 async def _earn(house: House, member: UUID) -> Posted:
     return await house.earn(member, "fuel", 3)
+
+
+def enrol(database_url: str, asks: Sequence[EnrolAsk]) -> list[Enrolled | str]:
+    """Enrol all at once, each as a call of its own. Raises what is no refusal."""
+
+    async def run() -> list[Enrolled | str]:
+        async with Runtime.open(database_url, keys=KEYS) as runtime:
+
+            async def one(ask: EnrolAsk) -> Enrolled | str:
+                async with runtime.database.transaction() as session:
+                    [answer] = await enrol_many(session, runtime.catalogue, [ask])
+                    return type(answer).__name__ if isinstance(answer, Refusal) else answer
+
+            _barrier.wait(60)
+            return list(await asyncio.gather(*map(one, asks)))
+
+    return asyncio.run(run())

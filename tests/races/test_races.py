@@ -17,7 +17,8 @@ from alliance.verify import verify
 from domain.database import Database
 from domain.ledger.engine import PostingEngine
 from domain.ledger.request import Posted, Request
-from tests.alliance.support import House
+from domain.members.model import EnrolAsk, IdentifierRef
+from tests.alliance.support import NOON, House
 from tests.ledger_support import (
     adjust,
     capture,
@@ -238,3 +239,29 @@ async def test_a07_a_cycle_closes_while_four_processes_post(
               LEFT JOIN cycle_transition closed ON closed.cycle_id = c.id AND closed.status = 'CLOSED'"""
     ((booked, cycles, elsewhere),) = await rows(house.runtime.database, ever)
     assert (booked > 7 * 30, cycles in (7, 8), elsewhere) == (True, True, 0)
+
+
+async def test_tills_that_enrol_one_phone_at_once_make_one_member(
+    runtime: Runtime, others: ProcessPoolExecutor, database_url: str
+) -> None:
+    """Each process is two tills, of the grocer or of the filling station; each phone is shown with a card of theirs."""
+
+    def asks(n: int) -> list[EnrolAsk]:
+        merchant = ("grocer", "fuel")[n % 2]
+        return [
+            EnrolAsk(merchant, "STORE", None, (IdentifierRef("PHONE", None, f"+1614555{1000 + phone}"), *more), NOON)
+            for phone in range(MEMBERS)
+            for more in ((), (IdentifierRef("CARD", None, f"{n}-{phone}"),))
+        ]
+
+    loop = asyncio.get_running_loop()
+    tills = [loop.run_in_executor(others, process.enrol, database_url, asks(n)) for n in range(PROCESSES)]
+    answers = await asyncio.gather(*tills)
+    enrolled = [answer for till in answers for answer in till if not isinstance(answer, str)]
+    assert len(enrolled) == 2 * MEMBERS * PROCESSES
+    owners = [{answer.member_id for till in answers for answer in till[2 * n : 2 * n + 2]} for n in range(MEMBERS)]
+    assert all(len(ids) == 1 for ids in owners)
+    assert (len(set.union(*owners)), sum(answer.created for answer in enrolled)) == (MEMBERS, MEMBERS)
+    assert sum(answer.joined for answer in enrolled) == 2 * MEMBERS
+    counts = "SELECT (SELECT count(*) FROM member), (SELECT count(*) FROM member_identifier)"
+    assert [tuple(row) for row in await rows(runtime.database, counts)] == [(MEMBERS, MEMBERS * (1 + PROCESSES))]

@@ -24,11 +24,14 @@ from alliance.runtime import Runtime
 from domain.database import Database
 from domain.events.commands import add_job, start_run
 from domain.events.origin import origin
+from domain.members.numbers import owners, take
 from server import tracing
 from server.metrics import Metrics
 from server.middleware import RequestMiddleware
 from server.page import page_at
 from server.settings import Settings
+from tests.alliance.file.test_apply import applied
+from tests.alliance.file.test_identifying import owning
 from tests.keys import KEYS
 from workers import telemetry
 from workers.process import Parts
@@ -82,6 +85,19 @@ async def test_the_scheduler_shows_runs_and_the_log(database: Database, monkeypa
     assert float(due) == NOW.timestamp()
     assert "tessera_unsealed_operations 0.0" in page
     assert "tessera_unsealed_seconds 0.0" in page
+
+
+async def test_the_scheduler_shows_what_is_left_of_member_numbers(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await applied(database, owning('{from: "700000", to: "700009"}'))
+    async with database.transaction() as session:
+        [(owner, owned)] = (await owners(session)).values()
+        await take(session, {(owner, owned): 9})
+    async with shown("scheduler", Parts(database), monkeypatch) as http:
+        page = (await http.get("/metrics")).text
+    assert 'tessera_member_numbers{merchant="grocer"} 10.0' in page
+    assert 'tessera_member_numbers_left{merchant="grocer"} 1.0' in page
 
 
 async def test_a_worker_shows_its_engine_and_what_it_lacks(

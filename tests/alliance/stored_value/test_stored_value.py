@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
 
 from alliance.clearing.adjustments import adjust_request
 from alliance.clearing.holds import hold_request
@@ -25,8 +24,8 @@ from domain.database import Database
 from domain.errors import InvalidInput, NotAllowed, NotFound
 from domain.ledger.errors import DuplicateOrder, GiftsNotAllowed, InsufficientPoints
 from domain.ledger.request import Posted
-from domain.members.model import MemberIdentifier
-from domain.members.sealing import sealed_column
+from domain.members.commands import link_identifier, verify_identifier
+from domain.members.model import IdentifierRef
 from tests.alliance.file.alliances import SMALL
 from tests.alliance.support import CLIENT, NOON, House, days, key
 
@@ -151,14 +150,20 @@ async def test_l04_a_wallet_in_china_holds_5000_registered_and_1000_not(house: H
     by_id = {merchant.id: merchant for merchant in merchants.values()}
     house.runtime.catalogue = replace(house.runtime.catalogue, merchants=merchants, merchants_by_id=by_id)
     if known:
-        phone = {"holder_id": ann, "type": "PHONE", "issuer": "", "value": "x", "linked_at": NOON}
+        phone = IdentifierRef("PHONE", None, "+8613800000000")
+        linked: dict[str, Any] = {"member_id": ann, "merchant": "grocer", "ref": phone, "as_of": NOON}
         async with house.runtime.database.transaction() as session:
-            [phone["sealed"]] = await sealed_column(session, [(ann, ("PHONE", "", "+8613800000000"))])
-            await session.execute(insert(MemberIdentifier).values(**phone))
+            await link_identifier(session, house.runtime.catalogue, **linked, verified=False)
+        await top_up(house, ann, "1000.00")
+        with pytest.raises(StoredValueLimitExceeded):
+            await top_up(house, ann, "0.01")
+        async with house.runtime.database.transaction() as session:
+            await verify_identifier(session, house.runtime.catalogue, **linked)
+        most = "4000.00"
     await top_up(house, ann, most)
     with pytest.raises(StoredValueLimitExceeded) as refused:
         await top_up(house, ann, "0.01")
-    cap = int(most.replace(".", ""))
+    cap = 500_000 if known else 100_000
     assert refused.value.data == {"cap": cap, "used": cap}
     named: dict[str, Any] = {"reason": "goodwill", "occurred_at": NOON, "currency": "GCARD", "points": 1} | NAMED
     by_hand = adjust_request(house.runtime, member_id=ann, merchant=merchants["grocer"], **named)

@@ -38,6 +38,11 @@ def catalogue() -> Catalogue:
         IdentifierType("EMAIL", None, "email", "alliance", at_till=False, verify="code"),
         IdentifierType("OPENID", None, None, "issuer", at_till=False, verify=None),
         IdentifierType("STATE_ID", "ohio", None, "issuer", at_till=False, verify=None),
+        IdentifierType("UNIONID", None, None, "alliance", at_till=False, verify=None),
+        IdentifierType("PARTNER", None, "card", "issuer", at_till=False, verify=None),
+        IdentifierType("COUPON_BOOK", None, "digits", "alliance", at_till=False, verify=None),
+        IdentifierType("TAG", None, "hex", "alliance", at_till=True, verify=None),
+        IdentifierType("DEVICE", None, "fold", "alliance", at_till=False, verify=None, per_member=2),
     ]
     by_id = {merchant.id: merchant for merchant in merchants.values()}
     return Catalogue(NO_ALLIANCE, merchants, by_id, {}, {declared.type: declared for declared in types}, 1)

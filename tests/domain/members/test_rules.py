@@ -60,6 +60,10 @@ def test_mask_shows_four_at_most_and_never_more_than_half(value: str) -> None:
         ("grocer", ("OPENID", "wx1", "oX"), ("OPENID", "wx1", "oX")),
         ("grocer", ("STATE_ID", None, "Zoe\u0308"), ("STATE_ID", "ohio", "Zoë")),
         ("grocer", ("STATE_ID", "ohio", "1"), ("STATE_ID", "ohio", "1")),
+        ("grocer", ("PARTNER", "wing", "ab-12 34"), ("PARTNER", "wing", "AB1234")),
+        ("grocer", ("COUPON_BOOK", None, "0012.34/5"), ("COUPON_BOOK", "", "0012345")),
+        ("grocer", ("TAG", None, "04:a2:2b"), ("TAG", "", "04A22B")),
+        ("grocer", ("DEVICE", None, "Straße-A"), ("DEVICE", "", "strasse-a")),
     ],
 )
 def test_one_spelling(
@@ -83,6 +87,10 @@ def test_one_spelling(
         (("PHONE", None, "hello"), "value", "not a telephone number"),
         (("PHONE", None, "+1 614"), "value", "not a possible telephone number"),
         (("EMAIL", None, "ann at example.com"), "value", "not an e-mail address"),
+        (("PARTNER", "wing", "12*4"), "value", "letters and digits"),
+        (("COUPON_BOOK", None, "12a"), "value", "must be digits"),
+        (("TAG", None, "04A"), "value", "pairs of hexadecimal"),
+        (("TAG", None, "--"), "value", "pairs of hexadecimal"),
     ],
 )
 def test_what_cannot_be_an_identifier(

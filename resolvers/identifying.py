@@ -1,0 +1,93 @@
+"""By what members are recognised: linked, proved, taken away; and what it is good for at a till."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.errors import NotAllowed, NotFound
+from domain.members import commands
+from domain.members.model import IdentifierRef
+from resolvers.acting import identifier_of, member_of, merchant_of
+from resolvers.codes import claim
+from resolvers.context import Context
+from resolvers.once import once
+from resolvers.sent import Sent, key_of
+from resolvers.viewer import Scope
+
+TILLS = frozenset({"STORE", "KIOSK"})
+"""Channels at which whoever shows an identifier is who they say."""
+
+_NAMES = {"linked": "linkIdentifier", "verified": "verifyIdentifier", "unlinked": "unlinkIdentifier"}
+
+
+def vouches(context: Context, sent: Sent) -> bool:
+    """Whether the caller says that identifiers which have to be verified are: by its scope, unless it says otherwise.
+
+    Raises NotAllowed for who says so without the scope.
+    """
+    may = Scope.IDENTIFIERS_VERIFY in context.signed_in.scopes
+    said: bool | None = sent.get("verified")
+    if said and not may:
+        raise NotAllowed(reason=f"only with the scope {Scope.IDENTIFIERS_VERIFY}", path=("verified",))
+    return may if said is None else said
+
+
+def require_good_at_till(context: Context, sent: Sent) -> None:
+    """At a till, only identifiers of types that are good for it take points from a member. Raises NotAllowed."""
+    named = sent["member"].get("identifier")
+    if named is None or sent["channel"].value not in TILLS:
+        return
+    declared = context.runtime.catalogue.identifier_types.get(named["type"])
+    if declared is not None and not declared.at_till:
+        reason = f"at a till, {declared.type} is not enough to spend points"
+        raise NotAllowed(reason=reason, path=("member", "identifier", "type"))
+
+
+async def link(context: Context, sent: Sent) -> dict[str, Any]:
+    """Let a member be recognised by one identifier more: `member`, `linked`. Raises a Refusal."""
+    verified = vouches(context, sent)
+    return await _done(context, sent, "linked", commands.link_identifier, verified=verified, as_of=context.as_of)
+
+
+async def verify(context: Context, sent: Sent) -> dict[str, Any]:
+    """Say that an identifier was proved to be the member's: `member`, `verified`. Raises a Refusal."""
+    return await _done(context, sent, "verified", commands.verify_identifier, as_of=context.as_of)
+
+
+async def unlink(context: Context, sent: Sent) -> dict[str, Any]:
+    """Let a member no longer be recognised by an identifier: `member`, `unlinked`. Raises a Refusal."""
+    alone = bool(sent.get("numberAlone"))
+    return await _done(context, sent, "unlinked", commands.unlink_identifier, number_alone=alone, as_of=context.as_of)
+
+
+async def _done(
+    context: Context, sent: Sent, done: str, act: Callable[..., Awaitable[bool]], **more: Any
+) -> dict[str, Any]:
+    """The member, and whether it was `done`.
+
+    A merchant changes what its own members are recognised by, but not what another merchant issued to them.
+    """
+    key = key_of(context, _NAMES[done], sent)
+    merchant = merchant_of(context, sent["merchant"])
+    member_id = await member_of(context, merchant, sent["member"])
+    ref = identifier_of(sent["identifier"])
+    if context.own_merchant_id is not None and done != "linked":
+        await _require_own(context, member_id, merchant.code, ref)
+
+    async def run(session: AsyncSession) -> dict[str, Any]:
+        await claim(context, session, sent)
+        catalogue = context.runtime.catalogue
+        changed = await act(session, catalogue, member_id=member_id, merchant=merchant.code, ref=ref, **more)
+        return {"member": str(member_id), done: changed}
+
+    return await once(context, key, run)
+
+
+async def _require_own(context: Context, member_id: UUID, code: str, ref: IdentifierRef) -> None:
+    """Raises NotFound for a member who has not joined the caller, or for what another merchant issued."""
+    if not await context.loaders.memberships.load(member_id):
+        raise NotFound(what="member", path=("member",))
+    if ref.issuer is not None and ref.issuer != code and ref.issuer in context.runtime.catalogue.merchants:
+        raise NotFound(what="identifier", path=("identifier",))
