@@ -170,7 +170,8 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "Identifier": _all(PARENT, "type issuer value linkedAt verifiedAt identifies atTill"),
     "Membership": {**_all(PARENT, "merchant number joinedAt channel store"), **_all(POINTS, "tier")},
     "MembershipTier": _all(PARENT, "code name since until credits next history"),
-    "TierLevel": _all(PUBLIC, "code name threshold"),
+    "TierLevel": _all(PUBLIC, "code name threshold grants"),
+    "TierGrant": _all(PUBLIC, "kind quantity"),
     "TierProgress": _all(PARENT, "level missing"),
     "TierChange": _all(PARENT, "code since until reason credits operation"),
     "Wallet": _all(

@@ -20,6 +20,14 @@ strawberry.enum(TierReason, description="Why a tier began.")
 LazyOperation = Annotated["Operation", strawberry.lazy("schema.operations")]  # type: ignore[name-defined]  # noqa: F821
 
 
+@strawberry.type(description="A right that comes with a tier.")
+class TierGrant:
+    """As the alliance file says."""
+
+    kind: str = strawberry.field(description="A benefit of the merchant's.")
+    quantity: int | None = strawberry.field(description="How many uses; null: as many as the benefit says.")
+
+
 @strawberry.type(description="A tier of a merchant's programme.")
 class TierLevel:
     """As the alliance file says."""
@@ -27,11 +35,13 @@ class TierLevel:
     code: str
     name: str
     threshold: Points = strawberry.field(description="How many credits reach it.")
+    grants: list[TierGrant] = strawberry.field(description="Rights that come with it.")
 
     @classmethod
     def of(cls, level: tiering.Level) -> Self:
         """From the catalogue."""
-        return cls(code=level.code, name=level.name, threshold=Points(level.threshold))
+        grants = [TierGrant(kind=kind, quantity=quantity) for kind, quantity in level.grants]
+        return cls(code=level.code, name=level.name, threshold=Points(level.threshold), grants=grants)
 
 
 @strawberry.type(description="The way to the next tier.")

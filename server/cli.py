@@ -13,6 +13,7 @@ from server.commands import (
     balances,
     bench,
     book,
+    bookings,
     breakage,
     codes,
     cycle,
@@ -87,6 +88,8 @@ jobs.jobs.command()(runs.undo)
 app.add_typer(jobs.jobs, name="jobs")
 app.add_typer(runs.runs, name="runs")
 app.add_typer(notices.notice, name="notice")
+for command in (bookings.reserve, bookings.release, bookings.restore):
+    rights.right.command()(command)
 app.add_typer(rights.right, name="right")
 app.add_typer(notify.notify, name="notify")
 app.add_typer(webhooks.webhook, name="webhook")

@@ -130,6 +130,18 @@ DATA: Mapping[EventKind, Mapping[str, Is]] = MappingProxyType(
             "until": Is.TIME,
             "operation": Is.OPERATION,
         },
+        EventKind.TIER_RIGHTS: {
+            "member": Is.MEMBER,
+            "merchant": Is.MERCHANT,
+            "level": Is.TEXT,
+            "reason": Is.TEXT,
+            "granted": Is.NUMBER,
+            "cancelled": Is.NUMBER,
+            "used": Is.NUMBER,
+            "booked": Is.NUMBER,
+            "refused": Is.TEXT,
+            "operation": Is.OPERATION,
+        },
         EventKind.EXPIRY_AHEAD: _AHEAD,
         EventKind.EXIT_AHEAD: _AHEAD,
         EventKind.AGREEMENT_STEP: {

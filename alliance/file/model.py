@@ -349,12 +349,20 @@ class EarningRule(Document):
         return self
 
 
+class LevelGrant(Document):
+    """A right that comes with a tier."""
+
+    kind: Code
+    quantity: Annotated[int, Field(ge=1, le=1_000)] | None = None
+
+
 class Level(Document):
-    """A tier, and how many credits reach it."""
+    """A tier, how many credits reach it, and the rights that come with it."""
 
     code: Code
     name: Name
     threshold: Count
+    grants: Annotated[list[LevelGrant], Field(min_length=1), each] | None = None
 
 
 class Months(Document):

@@ -179,6 +179,12 @@ class _Check:
         if tiers.lasts == "balance" and "after_return" in tiers.model_fields_set:
             yield Fault((*path, "afterReturn"), "has no meaning where a tier follows the balance")
         yield from self._twice(tiers.levels, "code", lambda level: level.code)
+        kinds = {benefit.code for benefit in merchant.benefits}
+        for level in tiers.levels:
+            for i, grant in enumerate(level.grants or ()):
+                if grant.kind not in kinds:
+                    place = (*self.places[id(level)], "grants", i, "kind")
+                    yield Fault(place, f"{merchant.code} has no benefit {grant.kind!r}")
         for lower, level in pairwise(tiers.levels):
             if level.threshold <= lower.threshold:
                 yield Fault((*self.places[id(level)], "threshold"), f"must be more than {lower.threshold}, before it")

@@ -91,6 +91,21 @@ class RightCode(Base):
     right_id: Mapped[uuid.UUID]
 
 
+class TierRight(Base):
+    """That a right came with a tier: its merchant's, and which of the member's there. Lost with the tier (R24): `lost`
+    is the tier that the member had instead."""
+
+    __tablename__ = "tier_right"
+    __table_args__ = (Index("ix_tier_right_merchant", "holder_id", "merchant_id"),)
+
+    holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    right_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    merchant_id: Mapped[uuid.UUID]
+    seq: Mapped[int]
+    level: Mapped[str]
+    lost: Mapped[int | None]
+
+
 class RightMove(Base):
     """What an operation changed of a right: `amount` of what is left of it, and `cost`, how much of the grantor's
     budget, in millionths, it gave back (below zero: set aside). `booking_id` is the booking that it ended."""

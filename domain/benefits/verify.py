@@ -23,6 +23,14 @@ CHECKS = {
         LEFT JOIN right_move m ON m.holder_id = r.holder_id AND m.operation_id = r.operation_id AND m.right_id = r.id
         LEFT JOIN operation o ON o.holder_id = r.holder_id AND o.id = r.operation_id AND o.kind = 'RIGHT_GRANT'
         WHERE r.quantity IS DISTINCT FROM m.amount OR o.merchant_id IS DISTINCT FROM r.grantor_id""",
+    "a right of a tier came with it, from its merchant": """
+        SELECT t.holder_id, t.right_id::text AS kind, t.level AS currency, t.seq AS kept,
+               coalesce(m.seq, -1) AS proved
+        FROM tier_right t
+        LEFT JOIN member_right r ON r.holder_id = t.holder_id AND r.id = t.right_id AND r.grantor_id = t.merchant_id
+        LEFT JOIN member_tier m ON m.holder_id = t.holder_id AND m.merchant_id = t.merchant_id AND m.seq = t.seq
+                                AND m.level = t.level
+        WHERE r.id IS NULL OR m.seq IS NULL""",
     "what is booked of a right are its open bookings": """
         SELECT holder_id, right_id::text AS kind, 'booked' AS currency,
                coalesce(r.booked, 0) AS kept, coalesce(b.booked, 0) AS proved

@@ -14,11 +14,13 @@ AfterReturn = Literal["if_lifted", "now", "at_period_end", "keep"]
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """A tier: members have it from `threshold` credits on."""
+    """A tier: members have it from `threshold` credits on. It brings rights: `grants` are their kinds, and how many
+    uses of each (None: as its benefit says)."""
 
     code: str
     name: str
     threshold: int
+    grants: tuple[tuple[str, int | None], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,11 @@ class TierProgramme:
     levels: tuple[Level, ...]
     after_return: AfterReturn
     return_days: int
+
+    @property
+    def brings_rights(self) -> bool:
+        """Whether any of its tiers does."""
+        return any(level.grants for level in self.levels)
 
     def level(self, code: str | None) -> Level | None:
         """The level of that code; None for one that is not declared any more."""
@@ -92,7 +99,14 @@ def tier_programme(stored: Mapping[str, Any] | None, merchant_id: UUID, zone: Zo
         credits=stored["credits"],
         months=None if period == "calendar_year" else period["months"],
         follows_balance=stored["lasts"] == "balance",
-        levels=tuple(Level(level["code"], level["name"], level["threshold"]) for level in levels),
+        levels=tuple(
+            Level(level["code"], level["name"], level["threshold"], tuple(map(_grant, level.get("grants", ()))))
+            for level in levels
+        ),
         after_return=stored["afterReturn"],
         return_days=stored["returnDays"],
     )
+
+
+def _grant(stored: Mapping[str, Any]) -> tuple[str, int | None]:
+    return stored["kind"], stored.get("quantity")

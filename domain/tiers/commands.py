@@ -10,7 +10,7 @@ import asyncpg
 
 from domain.base import new_id
 from domain.events.kinds import EventKind
-from domain.events.model import Event, NewEvent
+from domain.events.model import Event, Job, NewEvent
 from domain.ledger.commands import Earn, Expire
 from domain.ledger.request import Books, Effect, Needs, PastOperation, Request
 from domain.programs.tiering import TierProgramme
@@ -20,6 +20,10 @@ from domain.tiers.rules import INSTANT, TierState
 
 _TIER: Any = MemberTier.__table__
 _EVENT: Any = Event.__table__
+_JOB: Any = Job.__table__
+
+FOLLOWER = "tier_rights"
+"""The actor that follows changes of tiers that bring rights. Args: {holder, merchant, seq, as_of}."""
 
 
 class _TiersOf:
@@ -130,11 +134,18 @@ class Standing:
                 tier = replace(tier, operation_id=effect.operation["id"])
             effect.rows.append((_TIER, self._row(len(known), tier)))
             effect.rows.append((_EVENT, self._event(known[-1].level if known else None, tier).row()))
+            if self.programme.brings_rights:
+                effect.rows.append((_JOB, self._followed(len(known), tier)))
             known.append(tier)
 
     def _row(self, seq: int, tier: TierState) -> dict[str, Any]:
         place = {"holder_id": self.holder_id, "merchant_id": self.programme.merchant_id, "seq": seq}
         return place | {name.name: getattr(tier, name.name) for name in fields(tier)}
+
+    def _followed(self, seq: int, tier: TierState) -> dict[str, Any]:
+        """The job that sees to the rights which come and go with it."""
+        place = {"holder": str(self.holder_id), "merchant": str(self.programme.merchant_id), "seq": seq}
+        return {"id": new_id(), "actor": FOLLOWER, "args": place | {"as_of": tier.valid_from.isoformat()}}
 
     def _event(self, before: str | None, tier: TierState) -> NewEvent:
         merchant_id = self.programme.merchant_id

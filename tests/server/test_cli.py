@@ -51,6 +51,7 @@ def test_the_commands_that_are_promised_are_there() -> None:
         |merchant freeze|merchant restore|merchant history|report subsidies
         |report balances|report deposits|report rings|report exposure|report breakage|statement export|statement verify
         |notice list|notice record|right grant|right use|right cancel|right show
+        |right reserve|right release|right restore
         |notify list|notify preview|report rights|jobs reconciliations
         |webhook create|webhook list|webhook show|webhook update|webhook rotate|webhook enable|webhook delete
         |webhook test|webhook replay

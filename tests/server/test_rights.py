@@ -51,3 +51,13 @@ async def test_a15_rights_by_hand(runtime: Runtime, database_url: str, tmp_path:
     shown = granted["right"]["code"]
     code, used = tessera(database_url, tmp_path, "right", "use", shown, "--merchant", "fuel")
     assert (code, used["right"]["used"]) == (0, 1)
+    why = ("--reason", "the machine was out of order")
+    code, restored = tessera(database_url, tmp_path, "right", "restore", shown, *why)
+    assert (code, restored["right"]["restored"], restored["right"]["remaining"]) == (0, 1, 1)
+    assert tessera(database_url, tmp_path, "right", "restore", shown, *why)[0] == 2, "nothing more is to be undone"
+    code, booked = tessera(
+        database_url, tmp_path, "right", "reserve", shown, "--merchant", "fuel", "--key", "by-hand-2"
+    )
+    assert (code, booked["right"]["booked"]) == (0, 1)
+    code, free = tessera(database_url, tmp_path, "right", "release", shown, booked["right"]["booking"])
+    assert (code, free["right"]["booked"], free["right"]["noShow"]) == (0, 0, False)

@@ -16,6 +16,7 @@ from workers.actors.notices import notices, notices_range
 from workers.actors.reconciliation import reconcile
 from workers.actors.reminders import remind, remind_range, tell
 from workers.actors.retention import forget_keys
+from workers.actors.rights import tier_rights
 from workers.actors.room import room
 from workers.actors.settlement import settle
 from workers.feeds.files import Sources
@@ -54,6 +55,7 @@ def all_actors(
         Actor("stages", stages),
         Actor("stages_range", stages_range),
         Actor("tell", tell),
+        Actor("tier_rights", tier_rights(fingerprint_secret)),
         Actor("settle", settle),
         *Feeds(fingerprint_secret, sources).actors(),
     )
