@@ -58,6 +58,12 @@ def new_id() -> uuid.UUID:
     return made
 
 
+def first_id(moment: datetime) -> uuid.UUID:
+    """The least id that `new_id` can have made at a moment."""
+    milliseconds = int(moment.timestamp() * 1000)
+    return uuid.UUID(int=milliseconds << 80)
+
+
 def lock_key(id_: uuid.UUID) -> int:
     """The signed 64-bit advisory lock key of an id, from its random half."""
     return int.from_bytes(id_.bytes[8:], "big", signed=True)

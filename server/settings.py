@@ -162,6 +162,15 @@ class Settings(BaseSettings):
         description="Folders from which feeds may read files, with all that lies in them, separated by commas, such as "
         "`file:///srv/feeds,s3://our-bucket/sales`; none, and no feed reads anything.",
     )
+    messages_kept: int = Field(
+        default=400,
+        ge=366,
+        description="Days for which messages to members are kept; what proves that a member was told of a loss is kept "
+        "with its notice.",
+    )
+    runs_kept: int = Field(
+        default=30, ge=1, description="Days for which what the scheduler started, and groups of jobs, are listed."
+    )
     feed_poll: float = Field(default=60.0, ge=1, description="Seconds between looks into the folders of feeds.")
     feed_settle: float = Field(
         default=30.0,

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -39,9 +40,12 @@ def worker(home: Home = None, json: Json = False) -> None:
         from server.feeds import sources_of
         from server.notifiers import notifiers_of
         from workers.actors import all_actors
+        from workers.actors.retention import Kept
         from workers.worker import run_worker
 
-        known = partial(all_actors, notifiers=notifiers_of(settings), sources=sources_of(settings))
+        days = {"messages": settings.messages_kept, "runs": settings.runs_kept}
+        kept = Kept(**{name: timedelta(days=count) for name, count in days.items()})
+        known = partial(all_actors, notifiers=notifiers_of(settings), sources=sources_of(settings), kept=kept)
         run_worker(settings, _page(settings, "worker"), known, cloud_event)
 
 

@@ -15,7 +15,7 @@ from workers.actors.messages import PATIENCE, notify, send
 from workers.actors.notices import notices, notices_range
 from workers.actors.reconciliation import reconcile
 from workers.actors.reminders import remind, remind_range, tell
-from workers.actors.retention import forget_keys
+from workers.actors.retention import Kept, forget_keys
 from workers.actors.rights import tier_rights
 from workers.actors.room import room
 from workers.actors.settlement import settle
@@ -28,19 +28,21 @@ NOWHERE = Sources()
 
 NOBODY: Notifiers = {}
 
+BY_DEFAULT = Kept()
+
 
 def all_actors(
-    fingerprint_secret: bytes, notifiers: Notifiers = NOBODY, sources: Sources = NOWHERE
+    fingerprint_secret: bytes, notifiers: Notifiers = NOBODY, sources: Sources = NOWHERE, kept: Kept = BY_DEFAULT
 ) -> dict[str, Actor]:
     """The actors by name; files of feeds are read from `sources`. Who only hands jobs out needs neither these nor
-    notifiers."""
+    notifiers, nor how long what is `kept`."""
     actors = (
         Actor("accrue", accrual(fingerprint_secret), batch=100),
         Actor("exits", exits),
         Actor("exits_range", exits_range),
         Actor("expire", expire),
         Actor("expire_range", expire_range),
-        Actor("forget_keys", forget_keys),
+        Actor("forget_keys", forget_keys(kept)),
         Actor("lapse", lapse),
         Actor("lapse_range", lapse_range),
         Actor("life", life),
