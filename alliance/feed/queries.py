@@ -50,12 +50,14 @@ _OPERATIONS = text(f"""{_ASKED}
     WHERE a.position IS DISTINCT FROM a.numbered
 """)  # noqa: S608
 
+# What somebody gave the member lies under the giver; an entry under the member says so.
 _OF_MEMBER = text("""
     (SELECT l."index" + coalesce((SELECT n.position - n.leaf + 1 FROM event_number n WHERE n.leaf <= l."index"
                                   ORDER BY n.leaf DESC, n.position DESC LIMIT 1), 0) AS position
-     FROM operation o JOIN log_leaf l ON l.holder_id = o.holder_id AND l.operation_id = o.id
-     WHERE o.holder_id = :member
-       AND l."index" + coalesce((SELECT n.position - n.leaf + 1 FROM event_number n WHERE n.leaf <= l."index"
+     FROM (SELECT id AS operation_id FROM operation WHERE holder_id = :member
+           UNION SELECT operation_id FROM entry WHERE holder_id = :member AND counter_account = 'POINTS') o
+     JOIN log_leaf l USING (operation_id)
+     WHERE l."index" + coalesce((SELECT n.position - n.leaf + 1 FROM event_number n WHERE n.leaf <= l."index"
                                  ORDER BY n.leaf DESC, n.position DESC LIMIT 1), 0) > :after
      ORDER BY 1 LIMIT :count)
     UNION ALL
@@ -135,7 +137,7 @@ async def after_of(
     merchant_id: UUID | None,
     kinds: Collection[str] = (),
 ) -> Found:
-    """As `after`, of what lies under one member."""
+    """As `after`, of what lies under one member, and of what others gave them."""
     places = (await session.scalars(_OF_MEMBER, {"member": member_id, "after": place, "count": AT_ONCE})).all()
     seen = [
         one

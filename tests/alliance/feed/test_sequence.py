@@ -15,6 +15,7 @@ from alliance.verify import verify
 from domain.base import new_id
 from domain.database import Database
 from domain.events.commands import add_event
+from tests.alliance.gifts.test_cashing_out import give
 from tests.alliance.support import House
 from tests.ledger_support import rows
 from tests.log_support import others_have_ended
@@ -83,6 +84,24 @@ async def test_operations_and_events_are_one_sequence_without_gaps(house: House,
         assert [one.position for one in mine.happened] == [4]
         page = await queries.after(session, house.runtime.catalogue, 1, 3, merchant_id=None)
     assert ([one.position for one in page.happened], page.upto, page.more) == ([2, 3, 4], 4, True)
+
+
+async def test_what_a_member_is_given_is_among_their_events(house: House) -> None:
+    database, catalogue = house.runtime.database, house.runtime.catalogue
+    ann, bob, carl = [await house.member() for _ in range(3)]
+    await house.earn(ann, "grocer", 500)
+    for receiver in (carl, bob):
+        assert (await give(house, ann, receiver, 100)).points == 100
+    await house.earn(bob, "grocer", 10)
+    await sealed(database, 100)
+    async with database.reader() as session:
+        found = {
+            name: await queries.after_of(session, catalogue, -1, 9, member_id=member, merchant_id=house.id("grocer"))
+            for name, member in (("ann", ann), ("bob", bob))
+        }
+    assert [one.kind for one in found["ann"].happened] == ["POINTS_EARNED", "POINTS_GIVEN", "POINTS_GIVEN"]
+    assert [one.kind for one in found["bob"].happened] == ["POINTS_GIVEN", "POINTS_EARNED"]
+    assert found["bob"].happened[0].data["to"] == str(bob)
 
 
 async def test_what_commits_late_comes_late_and_is_not_skipped(house: House) -> None:
