@@ -14,6 +14,7 @@ import alliance.settlement.model
 import alliance.statements.model
 import alliance.subsidies.model
 import alliance.webhooks.model  # noqa: F401
+import domain.attempts.model
 import domain.benefits.model
 import domain.codes.model
 import domain.contacts.model
@@ -27,6 +28,7 @@ import domain.ledger.watching
 import domain.members.model
 import domain.messages.model
 import domain.notices.model
+import domain.passcodes.model
 import domain.pools.model
 import domain.privacy.model
 import domain.profiles.model

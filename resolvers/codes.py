@@ -11,7 +11,7 @@ from domain.codes.rules import Codes
 from domain.errors import InvalidInput, NotAllowed
 from domain.ledger.errors import MemberNotActive
 from domain.ledger.request import Request
-from domain.members.model import MemberStatus
+from domain.members.model import Member, MemberStatus
 from resolvers.context import Context
 from resolvers.sent import Sent, key_of
 
@@ -28,17 +28,24 @@ async def issue(context: Context, sent: Sent) -> MemberCode:
     if member_id is None:
         raise NotAllowed(reason="members show codes of their own")
     member = await context.loaders.members.load(member_id)
-    if member is None or (status := member.status_at(context.as_of)) != MemberStatus.ACTIVE:
-        raise MemberNotActive(status=MemberStatus.CLOSED if member is None else status)
-    return _codes(context).issue(member_id, context.as_of)
+    if member is None:
+        raise MemberNotActive(status=MemberStatus.CLOSED)
+    return issued_to(context, member)
 
 
-def read(context: Context, token: str, field: str = "member") -> Shown:
-    """What the code in this field says. Raises InvalidInput."""
+def issued_to(context: Context, member: Member) -> MemberCode:
+    """A code of a member's who is there. Raises MemberNotActive."""
+    if (status := member.status_at(context.as_of)) != MemberStatus.ACTIVE:
+        raise MemberNotActive(status=status)
+    return _codes(context).issue(member.id, context.as_of)
+
+
+def read(context: Context, token: str, *path: str) -> Shown:
+    """What the code there says, by default in `member`. Raises InvalidInput."""
     try:
         return _codes(context).read(token)
     except InvalidInput as refusal:
-        raise refusal.at(field) from None
+        raise refusal.at(*(path or ("member",))) from None
 
 
 def using(context: Context, request: Request, sent: Sent, *fields: str) -> None:
@@ -70,11 +77,15 @@ def drawn(payload: str, *, svg: bool, scale: int) -> str:
 
 
 def _at_work(context: Context, sent: Sent, fields: Sequence[str]) -> list[Presenting]:
-    """The codes in these fields, by default in `member`."""
-    refs = [(field, sent.get(field) or {}) for field in fields or ("member",)]
+    """The codes in these fields, by default in `member`; a field may hold several references."""
+    refs: list[tuple[tuple[str, ...], Sent]] = []
+    for field in fields or ("member",):
+        value = sent.get(field) or {}
+        several = isinstance(value, list)
+        refs += [((field, str(place)), one) for place, one in enumerate(value)] if several else [((field,), value)]
     return [
-        Presenting(read(context, ref["token"], field), context.as_of, (field, "token"))
-        for field, ref in refs
+        Presenting(read(context, ref["token"], *path), context.as_of, (*path, "token"))
+        for path, ref in refs
         if ref.get("token") is not None
     ]
 

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 from alliance.exchange.model import Quote
 from alliance.exchange.queries import read_quotes
+from alliance.passcodes import Passcodes
 from alliance.runtime import Runtime
 from alliance.statements import queries as statements
 from alliance.statements.rules import Pseudonyms
@@ -31,6 +32,7 @@ class House:
     def __init__(self, runtime: Runtime, fingerprint_secret: bytes, *, webhook_private: bool = False) -> None:
         self.runtime = runtime
         self.webhook_private = webhook_private
+        self.passcodes: Passcodes | None = None
         self.fingerprint_secret = fingerprint_secret
         self.resolve: Gatherer[MemberAsk, Resolved] = Gatherer(self._resolve)
         self.wallets: Gatherer[WalletKey, list[WalletFigures]] = Gatherer(self._wallets)

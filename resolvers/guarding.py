@@ -19,6 +19,7 @@ from domain.members.model import Member
 from domain.programs.catalogue import Merchant
 from domain.programs.rules import day_bounds
 from resolvers import members
+from resolvers.codes import claim
 from resolvers.context import Context
 from resolvers.once import once
 from resolvers.reach import members_of
@@ -95,6 +96,7 @@ async def _changed(context: Context, name: str, sent: Sent, act: Any) -> Member:
         raise NotFound(what="member", path=("member",))
 
     async def written(session: AsyncSession) -> dict[str, Any]:
+        await claim(context, session, sent)
         await act(session, member.id, By(context.signed_in.client_id, context.as_of))
         return {"member": str(member.id)}
 

@@ -25,6 +25,7 @@ from domain.profiles.rules import MAX_VALUES, Reader, checked, sees, sets, tag_c
 from domain.programs.catalogue import Merchant
 from domain.programs.profiles import Attribute
 from resolvers.acting import member_of, merchant_of, ref_of
+from resolvers.codes import claim
 from resolvers.context import Context
 from resolvers.once import once
 from resolvers.sent import Sent, key_of
@@ -168,6 +169,7 @@ async def update(context: Context, sent: Sent) -> dict[str, Any]:
         status = await session.scalar(_STATUS, {"id": member_id})
         if status == MemberStatus.CLOSED:
             raise MemberNotActive(status=status, path=("member",))
+        await claim(context, session, sent)
         await set_preference(session, member_id, language=sent.get("language"), timezone=sent.get("timezone"))
         return {"member": str(member_id), "changed": await keep(context, session, member_id, merchant, values)}
 
@@ -213,6 +215,7 @@ async def tag(context: Context, sent: Sent, *, on: bool) -> list[dict[str, Any]]
     found = await asyncio.gather(*(_found(context, merchant, refs, place) for place in range(len(refs))))
 
     async def act(session: AsyncSession) -> dict[str, Any]:
+        await claim(context, session, sent, "members")
         holders = [one for one in found if isinstance(one, UUID)]
         if on:
             changed = await tags.put(session, owner_id, code, holders, context.as_of)

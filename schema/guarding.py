@@ -7,11 +7,12 @@ import strawberry
 
 from domain.guard import model
 from resolvers import guarding
-from schema.answering import Shared, answer
+from schema.answering import answer
 from schema.inputs import KEY, MemberRef, passed_as_sent
 from schema.members import Member
 from schema.node import Info
 from schema.refusals import UserError
+from schema.showing import Named
 
 
 @passed_as_sent
@@ -67,9 +68,9 @@ class GuardLifted:
     member: Member
 
 
-LockPointsResult = Annotated[Locked | Shared, strawberry.union("LockPointsResult")]
-UnlockPointsResult = Annotated[Unlocked | Shared, strawberry.union("UnlockPointsResult")]
-LiftGuardResult = Annotated[GuardLifted | Shared, strawberry.union("LiftGuardResult")]
+LockPointsResult = Annotated[Locked | Named, strawberry.union("LockPointsResult")]
+UnlockPointsResult = Annotated[Unlocked | Named, strawberry.union("UnlockPointsResult")]
+LiftGuardResult = Annotated[GuardLifted | Named, strawberry.union("LiftGuardResult")]
 
 
 @strawberry.type

@@ -81,6 +81,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         **_all(by("member", "operator", scope=Scope.MEMBERS_READ), "signOutEverywhere"),
         **_all(by("member", "merchant", "operator", scope=Scope.PROFILES_WRITE), "updateMember"),
         **_all(by("merchant", "operator", scope=Scope.PROFILES_WRITE), "tagMembers untagMembers"),
+        **_all(by("merchant", "operator", scope=Scope.MEMBERS_READ), "sendOneTimeCode checkOneTimeCode"),
         **_all(by("operator", scope=Scope.MERCHANTS_FREEZE), "freezeMerchant restoreMerchant"),
         **_all(by("operator", scope=Scope.MEMBERS_FREEZE), "freezeMember restoreMember"),
         **_all(
@@ -128,6 +129,10 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "AgreementVersionConnection": _all(PARENT, "edges pageInfo totalCount"),
     "AgreementVersionEdge": _all(PARENT, "cursor node"),
     "SignedOut": _all(PARENT, "member"),
+    "OneTimeCodeSent": _all(PARENT, "expiresAt"),
+    "OneTimeCodeChecked": _all(PARENT, "member created memberCode"),
+    "TooManyAttempts": _ERROR | _all(PARENT, "retryAfter"),
+    "WrongOneTimeCode": _ERROR,
     "MemberCode": _all(PARENT, "token expiresAt payload qr"),
     "MemberCodeExpired": _ERROR | _all(PARENT, "until"),
     "MemberCodeUsed": _ERROR,

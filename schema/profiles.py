@@ -11,12 +11,13 @@ from domain.errors import Refusal
 from domain.profiles import model
 from domain.programs.profiles import Attribute
 from resolvers import profiles
-from schema.answering import Shared, answer
+from schema.answering import answer
 from schema.inputs import KEY, MemberRef, passed_as_sent
 from schema.merchants import Merchant
 from schema.node import Info
 from schema.refusals import TYPES, MemberNotActive, UserError, shown
 from schema.scalars import JSON
+from schema.showing import Named
 
 LazyMember = Annotated["Member", strawberry.lazy("schema.members")]  # type: ignore[name-defined]  # noqa: F821
 
@@ -247,11 +248,11 @@ class MembersUntagged:
 
 
 UpdateMemberResult = Annotated[
-    MemberUpdated | Shared | MemberNotActive | UnknownAttribute | UnfitAttribute | AttributeReadOnly,
+    MemberUpdated | Named | MemberNotActive | UnknownAttribute | UnfitAttribute | AttributeReadOnly,
     strawberry.union("UpdateMemberResult"),
 ]
-TagMembersResult = Annotated[MembersTagged | Shared, strawberry.union("TagMembersResult")]
-UntagMembersResult = Annotated[MembersUntagged | Shared, strawberry.union("UntagMembersResult")]
+TagMembersResult = Annotated[MembersTagged | Named, strawberry.union("TagMembersResult")]
+UntagMembersResult = Annotated[MembersUntagged | Named, strawberry.union("UntagMembersResult")]
 
 
 async def _tagged(info: Info, input: object, success: Any, *, on: bool) -> Any:

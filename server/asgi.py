@@ -12,9 +12,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
+from alliance.passcodes import Passcodes
 from alliance.proofs.queries import public_keys
 from alliance.runtime import Runtime, collect_rarely
 from schema.app import graphql_app
+from server.access import one_time
 from server.access.codes import CodeKeys
 from server.access.endpoint import TokenEndpoint
 from server.access.revocations import Revocations
@@ -26,6 +28,7 @@ from server.ingest import ingest_app, members_app
 from server.metrics import Metrics
 from server.middleware import RequestMiddleware
 from server.migrate import is_current
+from server.notifiers import code_notifiers_of
 from server.obligations import Obligations
 from server.settings import Settings
 from server.statements import Statements
@@ -84,14 +87,19 @@ def create_app(settings: Settings) -> Starlette:
 
 def _routes(runtime: Runtime, metrics: Metrics, settings: Settings, verifier: TokenVerifier) -> list[BaseRoute]:
     """The busiest first."""
-    tokens = TokenEndpoint(runtime.database, lambda: runtime.catalogue, settings.secret("token"), verifier)
+    passcodes = Passcodes(runtime, code_notifiers_of(settings), metrics.attempt)
+    grants = {one_time.GRANT: one_time.OneTimeGrant(passcodes)}
+    secret = settings.secret("token")
+    tokens = TokenEndpoint(runtime.database, lambda: runtime.catalogue, secret, verifier, grants=grants)
     graphql = graphql_app(runtime, verifier, settings)
+    graphql.house.passcodes = passcodes
     return [
         Route("/graphql", graphql),
         WebSocketRoute("/graphql", graphql.socket),
         Route("/ingest/purchases", ingest_app(runtime, verifier, settings.secret("fingerprint"))),
         Route("/ingest/members", members_app(runtime, verifier, settings.secret("fingerprint"))),
         Route("/oauth/token", tokens.post, methods=["POST"]),
+        Route("/oauth/code", tokens.code, methods=["POST"]),
         Route("/oauth/revoke", tokens.revoke, methods=["POST"]),
         Route("/wallets/{id}/statement.csv", Statements(graphql.house, verifier).get),
         Route("/statements/{cycle:int}/{file}", CycleStatements(graphql.house, verifier).get),

@@ -24,6 +24,7 @@ PATHS = frozenset(
     "/ingest/members",
     "/obligations.csv",
     "/events",
+    "/oauth/code",
     "/oauth/revoke",
     "/.well-known/jwks.json",
 }
@@ -59,6 +60,12 @@ class Metrics:
             "tessera_http_request_seconds", "Time to answer.", ("path",), buckets=BUCKETS, registry=self._registry
         )
 
+        self._attempts = Counter(
+            "tessera_sign_in_attempts",
+            "Attempts to sign in or to show who one is.",
+            ("how", "result"),
+            registry=self._registry,
+        )
         self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def watch(self, engine: PostingEngine) -> None:
@@ -76,6 +83,10 @@ class Metrics:
         counter, histogram = found
         counter.inc()
         histogram.observe(seconds)
+
+    def attempt(self, how: str, result: str) -> None:
+        """Count an attempt to sign in."""
+        self._attempts.labels(how, result).inc()
 
     async def page(self, _: Request) -> Response:
         """GET /metrics."""

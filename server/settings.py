@@ -120,6 +120,10 @@ class Settings(BaseSettings):
         default=None,
         description="File to which messages that nobody sends are written whole, addresses and all: for development.",
     )
+    log_codes: bool = Field(
+        default=False,
+        description="For development: one-time codes that nobody sends, for want of a provider, are shown in the log.",
+    )
     token_secret: SecretStr | None = Field(
         default=None,
         description="Secret that signs access tokens, at least 32 characters; left out, one is made and kept under "

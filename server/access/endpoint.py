@@ -5,20 +5,22 @@ import binascii
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import cast
+from typing import Protocol, cast
 from urllib.parse import parse_qsl, unquote_plus
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from alliance.passcodes import Asker
 from domain.database import Database
 from domain.programs.catalogue import Catalogue
-from resolvers.viewer import InvalidToken, Kind, Viewer
-from server.access import exchange, sessions
+from resolvers.context import language_of
+from resolvers.viewer import InvalidToken, Kind, Scope, Viewer
+from server.access import exchange, one_time, sessions
 from server.access.errors import OAuthError
-from server.access.exchange import MemberExchange, actor_of
+from server.access.exchange import MemberExchange, actor_of, narrowed
 from server.access.model import OAuthClient
 from server.access.secrets import is_busy, is_secret
 from server.access.sessions import Sessions, SignedIn
@@ -54,6 +56,14 @@ class Attempts:
         return (since, failures) if self._clock() < since + self._window else (self._clock(), 0)
 
 
+class SignInGrant(Protocol):
+    """A way in which members show to us who they are."""
+
+    async def member(self, asker: Asker, form: Mapping[str, str]) -> uuid.UUID:
+        """The member. Raises OAuthError."""
+        ...
+
+
 class TokenEndpoint:
     """Hands out access tokens. `post` is the Starlette endpoint."""
 
@@ -65,7 +75,10 @@ class TokenEndpoint:
         verifier: TokenVerifier,
         *,
         attempts: Attempts | None = None,
+        grants: Mapping[str, SignInGrant] | None = None,
     ) -> None:
+        self._catalogue = catalogue
+        self._grants = grants or {}
         self._database = database
         self._members = MemberExchange(database, catalogue)
         self._secret = secret
@@ -99,8 +112,38 @@ class TokenEndpoint:
             case sessions.GRANT:
                 client = await self._client_of(request, form, public=True)
                 return self._session(await self.sessions.renew(client, form))
+            case grant_type if grant_type in self._grants:
+                client = await self._client_of(request, form, public=True)
+                scopes, _ = narrowed(client, form.get("scope"))
+                asker = self._asker(request, client, form)
+                member_id = await self._grants[grant_type].member(asker, form)
+                device_id = await self._members.device(asker.merchant.id, member_id, form.get("device"))
+                viewer = Viewer("member", client.client_id, member_id, None, member_id, scopes, device_id)
+                return self._session(await self.sessions.open(viewer))
             case _:
                 raise OAuthError("unsupported_grant_type", "see docs/access.md")
+
+    def _asker(self, request: Request, client: Viewer, form: dict[str, str]) -> Asker:
+        """The client, for whom members sign in themselves. From where they do is known of apps in their hands alone."""
+        if client.merchant_id is None or Scope.MEMBERS_SIGN_IN not in client.scopes:
+            raise OAuthError("unauthorized_client", f"this is for merchants' clients with {Scope.MEMBERS_SIGN_IN}")
+        public = "authorization" not in request.headers and "client_secret" not in form
+        host = request.client.host if public and request.client else None
+        merchant = self._catalogue().merchants_by_id[client.merchant_id]
+        return Asker(client.client_id, merchant, host, enrols=Scope.MEMBERS_WRITE in client.scopes)
+
+    async def code(self, request: Request) -> Response:
+        """POST /oauth/code: send a one-time code to a telephone or an e-mail address."""
+        try:
+            form = await _form(request)
+            client = await self._client_of(request, form, public=True)
+            sender = self._grants.get(one_time.GRANT)
+            if not isinstance(sender, one_time.OneTimeGrant):
+                raise OAuthError("unsupported_grant_type", "nothing sends codes here")
+            language = language_of(request.headers.get("accept-language", ""))
+            return await sender.send(self._asker(request, client, form), form, language)
+        except OAuthError as error:
+            return error.response
 
     async def revoke(self, request: Request) -> Response:
         """POST /oauth/revoke (RFC 7009): a client gives up a token of its own. What is no token is no error."""

@@ -64,10 +64,10 @@ class MemberExchange:
             raise OAuthError("invalid_request", f"requested_token_type can only be {ACCESS_TOKEN}")
         scopes, stays = narrowed(actor, form.get("scope"))
         member_id = await self._found(actor.merchant_id, _subject(form))
-        device_id = await self._device(actor.merchant_id, member_id, form.get("device"))
+        device_id = await self.device(actor.merchant_id, member_id, form.get("device"))
         return Viewer("member", actor.client_id, member_id, None, member_id, scopes, device_id), stays
 
-    async def _device(self, merchant_id: uuid.UUID, member_id: uuid.UUID, name: str | None) -> uuid.UUID | None:
+    async def device(self, merchant_id: uuid.UUID, member_id: uuid.UUID, name: str | None) -> uuid.UUID | None:
         """The device that the member is signed in from, where the merchant says which. It is new the first time."""
         if name is None:
             return None

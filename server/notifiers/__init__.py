@@ -17,6 +17,12 @@ def notifiers_of(settings: Settings) -> Notifiers:
     }
 
 
+def code_notifiers_of(settings: Settings) -> Notifiers:
+    """As `notifiers_of`, for one-time codes: what nobody sends is shown in the log, where the settings say so."""
+    log = LogNotifier(settings.message_file, shows=settings.log_codes)
+    return {kind: log if isinstance(by, LogNotifier) else by for kind, by in notifiers_of(settings).items()}
+
+
 def _email(settings: Settings) -> Notifier:
     from server.notifiers.smtp import SmtpNotifier
 

@@ -52,6 +52,7 @@ class Client:
 
     http: httpx.AsyncClient
     tokens: Tokens
+    house: House
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def signed_in(self, viewer: Viewer, **headers: str) -> "Client":
@@ -99,9 +100,7 @@ def by_card(card: str) -> dict[str, Any]:
 
 def client_of(runtime: Runtime, **settings: Any) -> Client:
     """A client of a view on this runtime, not signed in."""
-    tokens = Tokens()
-    view = GraphQLView(
-        build_schema(), House(runtime, SECRET), tokens, **{"graphiql": True, "max_body_bytes": 100_000, **settings}
-    )
+    tokens, house = Tokens(), House(runtime, SECRET)
+    view = GraphQLView(build_schema(), house, tokens, **{"graphiql": True, "max_body_bytes": 100_000, **settings})
     http = httpx.AsyncClient(transport=httpx.ASGITransport(app=view), base_url="http://test")
-    return Client(http, tokens)
+    return Client(http, tokens, house)

@@ -65,3 +65,28 @@ async def test_messages_and_runs_are_kept_for_a_time(runtime: Runtime) -> None:
     left = await rows(database, "SELECT name, due_at FROM scheduled_run")
     assert {(row["name"], (NOW - row["due_at"]).days) for row in left} == {("lapse", 29), ("exits", 60)}
     assert [row["id"] for row in await rows(database, "SELECT id FROM job_group")] == [cut[1].id]
+
+
+async def test_what_members_signed_in_by_is_forgotten(runtime: Runtime) -> None:
+    """Codes that were shown or sent, attempts that were counted, sessions that are over; not those of today."""
+    holder = new_id()
+    for number, age in enumerate((timedelta(days=400), timedelta(0))):
+        then, later = NOW - age, NOW - age + timedelta(hours=1)
+        inserts = {
+            "INSERT INTO member_code_use (holder_id, nonce, used_at) VALUES ($1, $2, $3)": (holder, number, then),
+            "INSERT INTO one_time_code (destination, code_hash, merchant_id, expires_at) VALUES ($1, $1, $2, $3)": (
+                bytes([number]),
+                holder,
+                later,
+            ),
+            "INSERT INTO attempt_count (kind, key, until, count) VALUES ('x', $1, $2, 1)": (bytes([number]), later),
+            """INSERT INTO sign_in (holder_id, id, client_id, scopes, created_at, expires_at)
+               VALUES ($1, $2, $2, '[]', $3, $4)""": (holder, new_id(), then, later),
+        }
+        for statement, values in inserts.items():
+            await rows(runtime.database, statement, *values)
+    async with runtime.database.transaction() as session:
+        job = HeldJob(new_id(), {"as_of": NOW.isoformat()}, 1)
+        assert await retention.forget_keys(retention.Kept())(runtime, session, [job]) == {}
+    for table in ("member_code_use", "one_time_code", "attempt_count", "sign_in"):
+        assert [row["n"] for row in await rows(runtime.database, f"SELECT count(*) AS n FROM {table}")] == [1], table
