@@ -19,9 +19,12 @@ import msgspec
 from server.replay.brands import feed_line, purchases_of
 from server.replay.journey import read_sample
 
+MEMBERS = "/ingest/members"
+
 
 class Plan(msgspec.Struct, frozen=True):
-    """`purchases` of the sample's baskets, whole (one purchase a basket), by `members` cards."""
+    """`purchases` of the sample's baskets, whole (one purchase a basket), by `members` cards; or, to the `path` of
+    members, so many who join."""
 
     host: str
     port: int
@@ -29,6 +32,7 @@ class Plan(msgspec.Struct, frozen=True):
     purchases: int
     members: int
     prefix: str = "in-bulk"
+    path: str = "/ingest/purchases"
 
 
 class Bulk(msgspec.Struct, frozen=True):
@@ -69,10 +73,23 @@ def _lines(plan: Plan) -> Iterator[tuple[bytes, int]]:
         yield b"%s%s-%d%s%d%s\n" % (before, plan.prefix.encode(), number, between, card, after), articles
 
 
+def _joining(plan: Plan) -> Iterator[tuple[bytes, int]]:
+    """New members as lines, each with a card and a telephone of their own."""
+    for number in range(plan.purchases):
+        yield (
+            (
+                b'{"key":"%s-%d","merchant":"grocer","channel":"APP","identifiers":'
+                b'[{"type":"CARD","value":"%s-%d"},{"type":"PHONE","value":"+1614%07d"}]}\n'
+                % (plan.prefix.encode(), number, plan.prefix.encode(), number, number)
+            ),
+            0,
+        )
+
+
 def _run(plan: Plan) -> Bulk:
     with tempfile.TemporaryFile() as body:
         articles = 0
-        for line, count in _lines(plan):
+        for line, count in _joining(plan) if plan.path == MEMBERS else _lines(plan):
             body.write(line)
             articles += count
         size = body.tell()
@@ -93,7 +110,7 @@ def _send(plan: Plan, body: BinaryIO, size: int) -> dict[str, int]:
     """Send the body and read the results at the same time; the summary."""
     with socket.create_connection((plan.host, plan.port), timeout=600) as connection:
         connection.sendall(
-            f"POST /ingest/purchases HTTP/1.1\r\nHost: {plan.host}\r\nAuthorization: Bearer {plan.token}\r\n"
+            f"POST {plan.path} HTTP/1.1\r\nHost: {plan.host}\r\nAuthorization: Bearer {plan.token}\r\n"
             f"Content-Type: application/x-ndjson\r\nContent-Length: {size}\r\nConnection: close\r\n\r\n".encode()
         )
         body.seek(0)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from benchmarks.earn import bench_earn
 from benchmarks.ledger.run import PARTS as LEDGER
 from benchmarks.ledger.site import Plan
+from benchmarks.members import PARTS as MEMBERS
 from benchmarks.outcome import Outcome
 from benchmarks.parts import Parts, run_parts
 from benchmarks.sealing import bench_seal
@@ -28,6 +29,7 @@ def _in_parts(name: str, parts: Parts) -> Bench:
 BENCHES = {
     "earn": Bench(lambda plan, _: bench_earn(plan.seconds, plan.purchases)),
     "ledger": _in_parts("ledger", LEDGER),
+    "members": _in_parts("members", MEMBERS),
     "seal": Bench(lambda plan, _: bench_seal(plan)),
     "settle": _in_parts("settle", SETTLE),
     "workers": Bench(lambda plan, _: bench_workers(plan)),

@@ -2,15 +2,18 @@
 
 import uuid
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from domain.database import Database
 from domain.errors import InvalidInput, NotFound, Refusal
 from domain.members.commands import enrol_many
 from domain.members.life import freeze
+from domain.members.listing import Wanted, count, page
 from domain.members.model import EnrolAsk, Enrolled, IdentifierRef, MemberRef, MemberStatus, Resolved
-from domain.members.queries import by_ids, by_numbers, count, identifiers, memberships, page, resolve
+from domain.members.queries import by_ids, by_numbers, identifiers, memberships, resolve
 from domain.members.reasons import FreezeReason
 from domain.members.rules import member_number
 from domain.programs.catalogue import Catalogue
@@ -62,6 +65,43 @@ async def test_resolve_all_kinds_of_reference(
         Resolved(first.member_id, joined=True),
         Resolved(first.member_id, joined=True),
     ]
+
+
+async def test_looking_members_up_is_one_statement_by_whatever_they_show(
+    database: Database, catalogue: Catalogue, members: list[Enrolled]
+) -> None:
+    said: list[str] = []
+
+    def note(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        said.append(statement)
+
+    event.listen(database.engine.sync_engine, "before_cursor_execute", note)
+    try:
+        shown: list[MemberRef] = [card(0), members[1].number, members[2].member_id]
+        shown += [IdentifierRef(type_, issuer, value) for type_, issuer, value in SHOWN]
+        async with database.session() as session:
+            for ref in shown:
+                said.clear()
+                await resolve(session, catalogue, [("grocer", ref)])
+                assert len(said) == 1, ref
+            said.clear()
+            await resolve(session, catalogue, [("grocer", ref) for ref in shown])
+            assert len(said) == 1
+    finally:
+        event.remove(database.engine.sync_engine, "before_cursor_execute", note)
+
+
+SHOWN = [
+    ("PHONE", None, "614 555 0100"),
+    ("EMAIL", None, "ann@example.org"),
+    ("OPENID", "app", "o1"),
+    ("UNIONID", None, "u1"),
+    ("PARTNER", "wings", "w1"),
+    ("COUPON_BOOK", None, "12"),
+    ("TAG", None, "04a2"),
+    ("DEVICE", None, "d1"),
+    ("STATE_ID", None, "s1"),
+]
 
 
 async def test_resolve_refuses_one_by_one(database: Database, catalogue: Catalogue, members: list[Enrolled]) -> None:
@@ -129,7 +169,7 @@ async def test_pages_forwards_and_backwards(
         for merchant_id, cursors in ((None, sorted(joined)), (catalogue.merchants["fuel"].id, at_fuel)):
             seen, after, more = [], None, True
             while more:
-                got = await page(session, merchant_id=merchant_id, first=size, after=after)
+                got = await page(session, Wanted(merchant_id), first=size, after=after)
                 assert len(got.members) == min(size, len(cursors) - len(seen))
                 assert got.has_previous == (after is not None)
                 seen += [cursor for cursor, _ in got.members]
@@ -137,13 +177,13 @@ async def test_pages_forwards_and_backwards(
             assert seen == cursors
             seen, before, more = [], None, True
             while more:
-                got = await page(session, merchant_id=merchant_id, last=size, before=before)
+                got = await page(session, Wanted(merchant_id), last=size, before=before)
                 assert got.has_next == (before is not None)
                 seen = [cursor for cursor, _ in got.members] + seen
                 before, more = seen[0], got.has_previous
             assert seen == cursors
-            assert await count(session, merchant_id=merchant_id) == len(cursors)
-            between = await page(session, merchant_id=merchant_id, first=9, after=cursors[0], before=cursors[3])
+            assert await count(session, Wanted(merchant_id)) == len(cursors)
+            between = await page(session, Wanted(merchant_id), first=9, after=cursors[0], before=cursors[3])
             assert [cursor for cursor, _ in between.members] == cursors[1:3]
 
 
@@ -153,16 +193,16 @@ async def test_pages_by_status(database: Database, catalogue: Catalogue, members
         for member in (members[1], members[7]):
             await freeze(session, member.member_id, reason=FreezeReason.OTHER, as_of=START)
     async with database.session() as session:
-        frozen = await page(session, status=MemberStatus.FROZEN, first=10)
+        frozen = await page(session, Wanted(status=MemberStatus.FROZEN), first=10)
         assert [member.id for _, member in frozen.members] == [members[1].member_id, members[7].member_id]
-        assert await count(session, status=MemberStatus.FROZEN) == 2
-        frozen = await page(session, status=MemberStatus.FROZEN, merchant_id=fuel, last=10)
+        assert await count(session, Wanted(status=MemberStatus.FROZEN)) == 2
+        frozen = await page(session, Wanted(fuel, MemberStatus.FROZEN), last=10)
         assert [member.id for _, member in frozen.members] == [members[7].member_id]
-        assert await count(session, status=MemberStatus.ACTIVE, merchant_id=fuel) == 3
+        assert await count(session, Wanted(fuel, MemberStatus.ACTIVE)) == 3
 
 
 async def test_page_of_nothing(database: Database, catalogue: Catalogue) -> None:
     async with database.session() as session:
-        got = await page(session, first=5)
+        got = await page(session, Wanted(), first=5)
         assert (got.members, got.has_next, got.has_previous) == ([], False, False)
-        assert await count(session) == 0
+        assert await count(session, Wanted()) == 0
