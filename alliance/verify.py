@@ -25,6 +25,7 @@ from domain.benefits.verify import CHECKS as BENEFIT_CHECKS
 from domain.guard.verify import CHECKS as GUARD_CHECKS
 from domain.ledger.verify import Progress, Proof, quiet
 from domain.ledger.verify import verify as verify_ledger
+from domain.members.leaving_checks import CHECKS as LEAVING_CHECKS
 from domain.members.verify import CHECKS as MEMBER_CHECKS
 from domain.members.verify import WHOLE as MEMBERS_WHOLE
 from domain.messages.verify import CHECKS as MESSAGE_CHECKS
@@ -123,7 +124,7 @@ BY_HOLDER = (
     | TIER_CHECKS
     | MESSAGE_CHECKS
 )
-BY_HOLDER |= BENEFIT_CHECKS | RIGHT_CHECKS | TERMS_CHECKS | MEMBER_CHECKS | GUARD_CHECKS
+BY_HOLDER |= BENEFIT_CHECKS | RIGHT_CHECKS | TERMS_CHECKS | MEMBER_CHECKS | GUARD_CHECKS | LEAVING_CHECKS
 """Checks of other rooms than the ledger, by holder; see `domain.ledger.checks`."""
 
 

@@ -1,6 +1,8 @@
 """The life of members: who freezes and restores them; their stages, and what became of them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -8,12 +10,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.feed import history
 from alliance.feed.history import Change
-from domain.errors import InvalidInput, NotFound
+from alliance.leaving.commands import closes_at, settle, would_leave
+from alliance.leaving.model import End, Fate, Left
+from domain.errors import InvalidInput, NotFound, Refusal
 from domain.events.kinds import EventKind
-from domain.members import life
-from domain.members.model import Member
+from domain.members import leaving, life
+from domain.members.model import Member, MemberClosing
+from domain.members.reasons import CloseReason
 from domain.stages import queries as stages
 from domain.stages.model import MemberStage
+from resolvers.acting import ref_of
 from resolvers.codes import claim
 from resolvers.context import Context
 from resolvers.events import told
@@ -57,6 +63,92 @@ async def restore(context: Context, sent: Sent) -> Member:
 
     await once(context, key, act)
     return await shown(context, member_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A member who leaves, when, what they leave behind as it was when they asked, and what becomes of it."""
+
+    member: Member
+    closes_at: datetime
+    left: Left
+    ends: list[End]
+
+
+async def close(context: Context, sent: Sent) -> Closed:
+    """Have a member leave: at once, or once their time to think is over. Raises a Refusal.
+
+    What is left is settled at once, as far as that goes; what is not is seen to by the worker.
+    """
+    key = key_of(context, "closeMember", {**sent, "reason": sent["reason"].value})
+    member_id = await named(context, sent)
+    heir = None
+    if sent.get("beneficiary") is not None:
+        heir = await beneficiary(context, sent["beneficiary"])
+    own_wish = context.signed_in.kind == "member"
+    reason = CloseReason.MEMBER_ASKED if own_wish else sent["reason"]
+    own_wish = own_wish or reason == CloseReason.MEMBER_ASKED
+    runtime, as_of = context.runtime, context.as_of
+    at = closes_at(runtime, as_of, own_wish=own_wish)
+    member = await shown(context, member_id)
+    row = MemberClosing(
+        holder_id=member_id, asked_at=as_of, closes_at=at, reason=reason, own_wish=own_wish, beneficiary_id=heir
+    )
+    async with runtime.database.reader() as session:
+        left, ends = await would_leave(runtime, session, row, member.jurisdiction)
+    if sent.get("dryRun"):
+        return Closed(member, at, left, ends)
+
+    async def act(session: AsyncSession) -> dict[str, Any]:
+        wish: dict[str, Any] = {"reason": reason, "own_wish": own_wish, "beneficiary_id": heir}
+        await claim(context, session, sent)
+        await leaving.ask(session, member_id, closes_at=at, as_of=as_of, **wish)
+        told = [[end.currency, end.points, end.fate.value] for end in ends]
+        counts = [left.holds, left.pending, left.rights, left.pools]
+        return {"closesAt": at.isoformat(), "ends": told, "left": counts}
+
+    outcome = await once(context, key, act)
+    async with runtime.database.transaction() as session:
+        await settle(runtime, session, as_of, member_id, UUID(int=member_id.int + 1))
+    ends = [End(currency, points, Fate(fate)) for currency, points, fate in outcome["ends"]]
+    left = Left([], *outcome["left"])
+    return Closed(await shown(context, member_id), datetime.fromisoformat(outcome["closesAt"]), left, ends)
+
+
+async def stay(context: Context, sent: Sent) -> Member:
+    """A member who asked to leave stays. Raises a Refusal."""
+    key = key_of(context, "withdrawClosing", sent)
+    member_id = await named(context, sent)
+
+    async def act(session: AsyncSession) -> dict[str, Any]:
+        await claim(context, session, sent)
+        await leaving.withdraw(session, member_id)
+        return {}
+
+    await once(context, key, act)
+    return await shown(context, member_id)
+
+
+async def closing_of(context: Context, member_id: UUID) -> MemberClosing | None:
+    """That a member leaves, or has left."""
+
+    async def load(session: AsyncSession, ids: list[UUID]) -> list[MemberClosing | None]:
+        found = await leaving.closings(session, ids)
+        return [found.get(id_) for id_ in ids]
+
+    return await context.loaders.one_of("closings", load).load(member_id)
+
+
+async def beneficiary(context: Context, sent: Sent) -> UUID:
+    """Whom points go to: a member who is known to whoever asks by an identifier or a number. Raises NotFound."""
+    try:
+        ref = ref_of(context, sent)
+        merchant = next(iter(context.runtime.catalogue.merchants.values()))
+        found = await context.house.resolve.load((merchant.code, ref))
+    except Refusal as refusal:
+        refusal.path = ("beneficiary", *refusal.path[1:])
+        raise
+    return found.member_id
 
 
 async def named(context: Context, sent: Sent) -> UUID:

@@ -47,6 +47,7 @@ class Scope(StrEnum):
     PROFILES_WRITE = "profiles:write"
     MERCHANTS_FREEZE = "merchants:freeze"
     MEMBERS_FREEZE = "members:freeze"
+    MEMBERS_CLOSE = "members:close"
     CLOCK = "clock"
 
 
@@ -87,6 +88,7 @@ MEANING: dict[Scope, str] = {
     Scope.PROFILES_WRITE: "tell attributes and preferences of members, and tag them",
     Scope.MERCHANTS_FREEZE: "freeze and restore merchants",
     Scope.MEMBERS_FREEZE: "freeze and restore members",
+    Scope.MEMBERS_CLOSE: "have members leave, for good",
     Scope.CLOCK: "say what time it is (as of), for replays",
 }
 
@@ -110,10 +112,10 @@ DEFAULT_SCOPES: dict[Kind, frozenset[str]] = {
 """What a client has if nothing is said."""
 
 ALLOWED_SCOPES: dict[Kind, frozenset[str]] = {
-    "member": DEFAULT_SCOPES["member"] | {Scope.POINTS_SPEND},
+    "member": DEFAULT_SCOPES["member"] | {Scope.POINTS_SPEND, Scope.MEMBERS_CLOSE},
     "merchant": DEFAULT_SCOPES["merchant"]
     | {Scope.MEMBERS_SIGN_IN, Scope.IDENTIFIERS_READ, Scope.POINTS_GIVE, Scope.POINTS_TRANSFER, Scope.POINTS_ADJUST}
-    | {Scope.CYCLE_CONFIRM, Scope.CYCLE_RECEIVE, Scope.CYCLE_OBJECT, Scope.SETTLEMENT_WRITE}
+    | {Scope.MEMBERS_CLOSE, Scope.CYCLE_CONFIRM, Scope.CYCLE_RECEIVE, Scope.CYCLE_OBJECT, Scope.SETTLEMENT_WRITE}
     | {Scope.AGREEMENTS_WRITE, Scope.WEBHOOKS_WRITE, Scope.RIGHTS_GRANT},
     "operator": frozenset(Scope),
     "auditor": _READS,

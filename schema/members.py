@@ -19,7 +19,7 @@ from schema.enums import Channel
 from schema.exchange import ExchangeOption
 from schema.guards import MemberGuard
 from schema.holds import Hold
-from schema.living import MemberChange, MemberFreeze, MemberStage
+from schema.living import MemberChange, MemberFreeze, MemberLeaving, MemberStage
 from schema.merchants import Merchant, Store
 from schema.node import Connection, Info, Node
 from schema.operations import Operation
@@ -194,6 +194,12 @@ class Member(Node):
     async def pools(self, info: Info) -> list[Pool]:
         """A merchant sees those of its own points."""
         return [Pool.of(row) for row in await pools.of_member(info.context, self.holder_id)]
+
+    @strawberry.field(description="That they leave, or have left; null for who stays.")
+    async def leaving(self, info: Info) -> MemberLeaving | None:
+        """From when they asked on."""
+        row = await life.closing_of(info.context, self.holder_id)
+        return None if row is None else MemberLeaving.of(row)
 
     @strawberry.field(description="How long ago they bought, at each merchant and anywhere, where that is derived.")
     async def stages(self, info: Info) -> list[MemberStage]:

@@ -84,6 +84,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         **_all(by("merchant", "operator", scope=Scope.MEMBERS_READ), "sendOneTimeCode checkOneTimeCode"),
         **_all(by("operator", scope=Scope.MERCHANTS_FREEZE), "freezeMerchant restoreMerchant"),
         **_all(by("operator", scope=Scope.MEMBERS_FREEZE), "freezeMember restoreMember"),
+        **_all(by("member", "operator", scope=Scope.MEMBERS_CLOSE), "closeMember withdrawClosing"),
         **_all(
             by("merchant", "operator", scope=Scope.WEBHOOKS_WRITE),
             "createWebhook updateWebhook rotateWebhookSecret enableWebhook deleteWebhook testWebhook replayWebhook",
@@ -139,7 +140,8 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "Member": {
         **_all(
             PARENT,
-            "id number status frozen stages history joinedAt jurisdiction identifiers memberships consents messages",
+            "id number status frozen leaving stages history joinedAt jurisdiction identifiers memberships consents"
+            " messages",
         ),
         **_all(PARENT, "profile preferences tags guard"),
         **_all(POINTS, "wallets wallet activity holds exchangeOptions pools rights"),
@@ -147,6 +149,11 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "MemberFreeze": {**_all(PARENT, "since until"), **_all(by("operator"), "reason")},
     **{name: _all(PARENT, "member") for name in ("MemberFrozen", "MemberRestored")},
     "MemberNotFrozen": _ERROR,
+    "MemberNotLeaving": _ERROR,
+    "MemberLeaving": {**_all(PARENT, "askedAt closesAt settled"), **_all(by("member", "operator"), "reason")},
+    "ClosingEnd": _all(PARENT, "currency points fate"),
+    "MemberClosed": _all(PARENT, "member closesAt ends holds pending rights pools"),
+    "ClosingWithdrawn": _all(PARENT, "member"),
     "MemberStage": _all(PARENT, "stage since boughtAt merchant"),
     "MemberChange": {**_all(PARENT, "id kind at data"), **_all(by("operator"), "reason")},
     "MemberChangeConnection": _all(PARENT, "edges pageInfo totalCount"),

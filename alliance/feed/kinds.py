@@ -117,6 +117,8 @@ DATA: Mapping[EventKind, Mapping[str, Is]] = MappingProxyType(
         },
         EventKind.MEMBER_GUARD_LIFTED: {"member": Is.MEMBER, "part": Is.TEXT},
         EventKind.MEMBER_DEVICE_SEEN: {"member": Is.MEMBER, "merchant": Is.MERCHANT, "device": Is.TEXT},
+        EventKind.MEMBER_LEAVING: {"member": Is.MEMBER, "closesAt": Is.TIME},
+        EventKind.MEMBER_STAYING: {"member": Is.MEMBER},
         EventKind.POOL_JOINED: _POOL | {"role": Is.TEXT},
         EventKind.POOL_LEFT: _POOL,
         EventKind.POOL_CLOSED: {"pool": Is.POOL, "merchant": Is.MERCHANT},

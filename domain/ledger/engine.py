@@ -422,7 +422,7 @@ def _decide(request: Request, books: Books, batch: store.Batch, answered: _Answe
 
 def _decided(request: Request, books: Books) -> tuple[Effect | None, Sequence[Effect]]:
     """What a request changes, what it credits going to what was owed first; and what follows from it."""
-    books.as_of = request.as_of
+    books.as_of, books.leaving = request.as_of, request.holder_id if request.settles else None
     books.require_going(request)
     for gate in request.gates:
         gate.require(books)

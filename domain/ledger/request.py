@@ -4,12 +4,11 @@ A request names what it needs; the engine loads that for the whole batch; `decid
 would change (an `Effect`) or refuses; only then are the books changed, and the next request decided.
 """
 
-import hmac
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Hashable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 import asyncpg
@@ -18,6 +17,8 @@ from sqlalchemy import Table
 from domain.errors import NotFound, Refusal
 from domain.ledger.errors import HolderStopped, OperationArchived
 from domain.ledger.funding import Funder, Funding, funding_of
+from domain.ledger.idempotency import Key as Key
+from domain.ledger.idempotency import fingerprint_of as fingerprint_of
 from domain.ledger.model import AccountKind, OperationKind
 from domain.ledger.parts import Gate, Sums
 from domain.ledger.parts import Loader as Loader
@@ -29,24 +30,6 @@ from domain.money import MAX_INTEGER
 
 Period = tuple[UUID, str, datetime, datetime, tuple[UUID, str] | None]
 """What a holder earns of a currency, from an instant until before another; all of it, or by a rule of a merchant's."""
-
-
-class Key(NamedTuple):
-    """An idempotency key in the space of (client, subject); `fingerprint` tells one call from another under it."""
-
-    client_id: UUID
-    subject: UUID
-    value: str
-    fingerprint: bytes
-
-    def asks_as(self, first: bytes) -> bool:
-        """Whether this was asked before with the fingerprint `first`; older ones were kept longer."""
-        return first[: len(self.fingerprint)] == self.fingerprint
-
-
-def fingerprint_of(secret: bytes, asked: bytes) -> bytes:
-    """128 bits that tell a call that comes again from another under its key: an HMAC-SHA256, cut."""
-    return hmac.digest(secret, asked, "sha256")[:16]
 
 
 class Rider(Protocol):
@@ -280,10 +263,12 @@ class Effect:
 class Books:
     """The state that a batch is decided over. Changed only by `apply`, one decided operation after the other.
 
-    What is `simulated` writes nothing, and holds nothing open. `as_of` is that of the request in hand.
+    What is `simulated` writes nothing, and holds nothing open. `as_of` is that of the request in hand,
+    `leaving` its holder where it settles what is left of one who has left.
     """
 
     as_of: datetime | None = None
+    leaving: UUID | None = None
     statuses: dict[UUID, Standing] | None = None
     jurisdictions: dict[UUID, str] = field(default_factory=dict)
     law: Law | None = None
@@ -314,11 +299,16 @@ class Books:
         known = self.statuses.get(member_id)
         if known is None:
             raise NotFound(what="member", path=path)
-        known.require_active(self.as_of, path)
+        if member_id != self.leaving:
+            known.require_active(self.as_of, path)
 
     def require_unbarred(self, member_id: UUID, currency: str, path: str = "member") -> None:
         """Refuse a debit that the member causes while their points are guarded."""
-        if self.statuses is not None and (known := self.statuses.get(member_id)) is not None:
+        if (
+            self.statuses is not None
+            and member_id != self.leaving
+            and (known := self.statuses.get(member_id)) is not None
+        ):
             known.require_unbarred(currency, self.as_of, path)
 
     def require_going(self, request: "Request") -> None:
@@ -453,7 +443,8 @@ class Request(ABC):
     """One call. Subclasses (in commands.py) say what they need and decide.
 
     `as_of` is the edge's clock, `occurred_at` what the client says; `key` is None only where asking twice is harmless.
-    One that does not `remember` a refusal lets the key be tried again.
+    One that does not `remember` a refusal lets the key be tried again. One that `settles` is about what is left of a
+    holder who has left: it is posted though they are not active.
     """
 
     holder_id: UUID
@@ -465,6 +456,7 @@ class Request(ABC):
     riders: tuple[Rider, ...] = ()
     gates: tuple[Gate, ...] = ()
     remembers: bool = True
+    settles: bool = False
 
     @abstractmethod
     def needs(self, needs: Needs) -> None:

@@ -10,6 +10,13 @@ class MemberNotFrozen(Refusal):
     text = {"en": "the member is not frozen", "zh-CN": "该会员未被冻结"}
 
 
+class MemberNotLeaving(Refusal):
+    """The member has not asked to leave, or has left."""
+
+    code = "MEMBER_NOT_LEAVING"
+    text = {"en": "the member is not about to leave", "zh-CN": "该会员未申请注销"}
+
+
 class IdentifierTaken(Refusal):
     """The identifier at `path` belongs to another member than the one it was asked for, or named with: `type`."""
 

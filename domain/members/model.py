@@ -52,6 +52,34 @@ class Member(Base):
         return MemberStatus.ACTIVE if thawed else MemberStatus(self.status)
 
 
+class MemberClosing(Base):
+    """That a member leaves at `closes_at`, or has left at `closed_at`; by their `own_wish`, or the operator's.
+
+    What was left of them goes to `beneficiary_id` where programmes give it. `settled_at`: nothing is left, but what the
+    law has them keep (`kept`).
+    """
+
+    __tablename__ = "member_closing"
+    __table_args__ = (
+        Index("ix_member_closing_due", "closes_at", "holder_id", postgresql_where=text("closed_at IS NULL")),
+        Index(
+            "ix_member_closing_unsettled",
+            "holder_id",
+            postgresql_where=text("closed_at IS NOT NULL AND settled_at IS NULL"),
+        ),
+    )
+
+    holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    asked_at: Mapped[datetime]
+    closes_at: Mapped[datetime]
+    reason: Mapped[str]
+    own_wish: Mapped[bool]
+    beneficiary_id: Mapped[uuid.UUID | None]
+    closed_at: Mapped[datetime | None]
+    settled_at: Mapped[datetime | None]
+    kept: Mapped[bool] = mapped_column(server_default=text("false"))
+
+
 class MemberNumber(Base):
     """Look-up: whose a member number is. `serial` is the number without its check digit, from a sequence.
 

@@ -13,3 +13,13 @@ class FreezeReason(StrEnum):
     DECEASED = "DECEASED"
     MEMBER_ASKED = "MEMBER_ASKED"
     OTHER = "OTHER"
+
+
+class CloseReason(StrEnum):
+    """Why a member leaves."""
+
+    MEMBER_ASKED = "MEMBER_ASKED"
+    DECEASED = "DECEASED"
+    FRAUD = "FRAUD"
+    INACTIVE = "INACTIVE"
+    OTHER = "OTHER"

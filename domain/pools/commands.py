@@ -4,6 +4,7 @@ Each command takes the pool's lock first, as postings do: who is in a pool does 
 """
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import func, insert, select, text, update
@@ -85,10 +86,18 @@ async def close(session: AsyncSession, *, pool_id: uuid.UUID, by_id: uuid.UUID |
     """Close an empty pool; nobody is in it any more. Raises NotFound, PoolNotActive, NotInPool, PoolNotEmpty."""
     roles = await _locked(session, pool_id)
     _require_owner(roles, by_id)
-    left = select(func.coalesce(func.sum(Account.posted), 0)).where(Account.holder_id == pool_id)
-    if points := int((await session.execute(left)).scalar_one()):
+    if points := await _points(session, pool_id):
         raise PoolNotEmpty(points=points)
     await _leave(session, pool_id, None, as_of)
+    await _end(session, pool_id)
+
+
+async def _points(session: AsyncSession, pool_id: uuid.UUID) -> int:
+    left = select(func.coalesce(func.sum(Account.posted), 0)).where(Account.holder_id == pool_id)
+    return int((await session.execute(left)).scalar_one())
+
+
+async def _end(session: AsyncSession, pool_id: uuid.UUID) -> None:
     await session.execute(update(Pool).where(Pool.id == pool_id).values(status=PoolStatus.CLOSED.value))
     await _tell(session, pool_id, EventKind.POOL_CLOSED, pool_id)
 
@@ -140,3 +149,39 @@ async def _tell(session: AsyncSession, holder_id: uuid.UUID, kind: EventKind, po
     """Add an event of the holder's, for the merchant whose points the pool is of."""
     merchant_id = (await session.scalars(select(Pool.merchant_id).where(Pool.id == pool_id))).one()
     await add_event(session, holder_id, kind, {"pool": str(pool_id), "merchant": str(merchant_id), **more}, merchant_id)
+
+
+async def leave_all(session: AsyncSession, member_ids: Sequence[uuid.UUID], as_of: datetime) -> None:
+    """Let members who have left go from all their pools. A pool without its owner is its longest standing spender's,
+    or else whoever's has been in it longest; an empty one that nobody is left in is closed.
+    """
+    wanted = select(PoolMember.holder_id).where(
+        PoolMember.member_id.in_(list(member_ids)), PoolMember.left_at.is_(None)
+    )
+    for pool_id in sorted(set(await session.scalars(wanted))):
+        roles = await _locked(session, pool_id)
+        for member_id in sorted(roles.keys() & set(member_ids)):
+            await _leave(session, pool_id, member_id, as_of)
+            await _tell(session, member_id, EventKind.POOL_LEFT, pool_id)
+        if PoolRole.OWNER in {role for id_, role in roles.items() if id_ not in member_ids}:
+            continue
+        await _inherit(session, pool_id, as_of)
+
+
+async def _inherit(session: AsyncSession, pool_id: uuid.UUID, as_of: datetime) -> None:
+    """Give a pool to whoever comes next."""
+    inside = select(PoolMember).where(PoolMember.holder_id == pool_id, PoolMember.left_at.is_(None))
+    rows = (await session.scalars(inside, execution_options={"populate_existing": True})).all()
+    if rows:
+        heir = min(rows, key=lambda row: (row.role != PoolRole.SPENDER, row.joined_at, row.id))
+        await change(session, pool_id, heir.member_id, PoolRole.OWNER, as_of)
+    elif not await _points(session, pool_id):
+        await _end(session, pool_id)
+
+
+async def change(
+    session: AsyncSession, pool_id: uuid.UUID, member_id: uuid.UUID, role: PoolRole, as_of: datetime
+) -> None:
+    """Another role for a member, from now on: a stay in the pool has one."""
+    await _leave(session, pool_id, member_id, as_of)
+    await _join(session, pool_id, member_id, role, as_of)

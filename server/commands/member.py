@@ -1,4 +1,4 @@
-"""`tessera member`: freezing a member and restoring them."""
+"""`tessera member`: freezing a member and restoring them, and how one leaves."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from domain.members.reasons import FreezeReason
+from domain.members.reasons import CloseReason, FreezeReason
 from server.commands.common import AsOf, Home, Json, answer, aware, now, servers, with_runtime
 from server.commands.holders import Holder, holder_of
 from server.commands.identifying import recognised, show_recognised
@@ -64,6 +64,42 @@ def restore(
 
 
 @member.command()
+def close(
+    holder: Holder,
+    reason: Annotated[CloseReason, typer.Option(help="Why, as a code.", case_sensitive=False)],
+    beneficiary: Annotated[
+        str | None, typer.Option(metavar="HOLDER", help="Who gets the points of programmes that give them.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would become of everything.")] = False,
+    as_of: AsOf = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Have a member leave, for good. MEMBER_ASKED: after the days that the alliance gives them to think."""
+    with servers("tessera member close") as settings:
+        at = as_of or now()
+
+        async def run(runtime: "Runtime") -> dict[str, Any]:
+            heir = None if beneficiary is None else await holder_of(runtime.database, beneficiary)
+            return await _close(runtime, await holder_of(runtime.database, holder), reason, heir, at, dry_run)
+
+        data = with_runtime(settings, run)
+    answer(data, json, lambda console: _show_closing(console, data))
+
+
+@member.command()
+def stay(holder: Holder, as_of: AsOf = None, home: Home = None, json: Json = False) -> None:
+    """Withdraw that a member leaves, before they are closed."""
+
+    async def act(session: "AsyncSession", member_id: "UUID") -> None:
+        from domain.members import leaving
+
+        await leaving.withdraw(session, member_id)
+
+    _do("stay", holder, act, as_of, json)
+
+
+@member.command()
 def show(holder: Holder, as_of: AsOf = None, home: Home = None, json: Json = False) -> None:
     """Show how a member stands, by what they are recognised (masked), and where they joined."""
     _do("show", holder, None, as_of, json)
@@ -108,3 +144,38 @@ def _show(console: Console, data: dict[str, Any]) -> None:
     why = f" ({data['reason']})" if data["reason"] else ""
     console.print(f"{data['member']} is {data['status']} since {data['since']}{until}{why}")
     show_recognised(console, data)
+
+
+async def _close(
+    runtime: "Runtime", member_id: "UUID", reason: CloseReason, heir: "UUID | None", as_of: datetime, dry_run: bool
+) -> dict[str, Any]:
+    from uuid import UUID
+
+    from alliance.leaving.commands import closes_at, settle, would_leave
+    from domain.members import leaving
+    from domain.members.life import locked
+    from domain.members.model import MemberClosing
+
+    own_wish = reason == CloseReason.MEMBER_ASKED
+    at = closes_at(runtime, as_of, own_wish=own_wish)
+    named: dict[str, Any] = {"reason": reason, "own_wish": own_wish, "beneficiary_id": heir, "closes_at": at}
+    async with runtime.database.transaction() as session:
+        jurisdiction = (await locked(session, member_id)).jurisdiction
+        row = MemberClosing(holder_id=member_id, asked_at=as_of, **named)
+        left, ends = await would_leave(runtime, session, row, jurisdiction)
+        if not dry_run:
+            await leaving.ask(session, member_id, as_of=as_of, **named)
+    if not dry_run:
+        async with runtime.database.transaction() as session:
+            await settle(runtime, session, as_of, member_id, UUID(int=member_id.int + 1))
+    data = await _shown(runtime, member_id, as_of)
+    data |= {"closesAt": at.isoformat(), "ends": [{"currency": c, "points": p, "fate": f.value} for c, p, f in ends]}
+    return data | {"holds": left.holds, "pending": left.pending, "rights": left.rights, "pools": left.pools}
+
+
+def _show_closing(console: Console, data: dict[str, Any]) -> None:
+    console.print(f"{data['member']} is {data['status']}, closes at {data['closesAt']}")
+    for end in data["ends"]:
+        console.print(f"  {end['points']} {end['currency']} {end['fate'].lower()}")
+    counts = ", ".join(f"{data[name]} {name}" for name in ("holds", "pending", "rights", "pools"))
+    console.print(f"  {counts}")

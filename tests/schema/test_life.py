@@ -8,7 +8,8 @@ from alliance.runtime import Runtime
 from domain.programs.living import StageTerms
 from domain.stages.commands import derive
 from domain.stages.model import ALLIANCE
-from tests.schema.support import NOW, Client, by_card
+from resolvers import ids
+from tests.schema.support import NOW, Client, by_card, viewer_of
 from tests.schema.test_statements import earn
 
 STANDING = "member { status frozen { since until reason } }"
@@ -127,3 +128,48 @@ async def test_a14_a_merchant_sees_and_finds_by_the_stage_at_its_own_alone(
     assert lost == [0, 1, 0]
     at_fuel = await operator.run(count, f={"stage": "LOST", "merchant": "fuel"})
     assert at_fuel["members"]["totalCount"] == len(at_fuel["members"]["edges"]) == 1
+
+
+CLOSED = """... on MemberClosed { closesAt ends { currency points fate } holds
+            member { status leaving { closesAt reason settled } wallet(currency: "GRO") { balance } } }"""
+
+
+async def close(client: Client, card: str, **more: Any) -> Any:
+    return await client.do("closeMember", "CloseMemberInput", CLOSED, member=by_card(card), **more)
+
+
+async def test_who_is_closed_leaves_nothing_and_the_same_key_says_so_again(operator: Client, card: str) -> None:
+    await earn(operator, card, 100)
+    ends = [{"currency": "GRO", "points": 100, "fate": "LAPSED"}]
+    asked = {"reason": "FRAUD", "idempotencyKey": "close-once-1"}
+    would = await close(operator, card, dryRun=True, **asked)
+    assert (would["ends"], would["member"]["status"], would["member"]["leaving"]) == (ends, "ACTIVE", None)
+    closed = await close(operator, card, **asked)
+    assert closed["ends"] == ends
+    assert closed["member"] == {
+        "status": "CLOSED",
+        "leaving": {"closesAt": NOW.isoformat(), "reason": "FRAUD", "settled": True},
+        "wallet": {"balance": 0},
+    }
+    assert (await close(operator, card, **asked)) == closed
+    again = await close(operator, card)
+    assert again["code"] == "MEMBER_NOT_ACTIVE"
+    withdrawn = await operator.do("withdrawClosing", "WithdrawClosingInput", "", member=by_card(card))
+    assert withdrawn["code"] == "MEMBER_NOT_LEAVING"
+
+
+async def test_members_leave_by_themselves_and_merchants_close_nobody(
+    operator: Client, grocer: Client, anonymous: Client, card: str
+) -> None:
+    found = await operator.run("query ($by: MemberRef!) { member(by: $by) { id } }", by=by_card(card))
+    (member_id,) = ids.decode_as("Member", found["member"]["id"], 1)
+    member = anonymous.signed_in(viewer_of("member", member_id=member_id))
+    query = 'mutation ($m: MemberRef!) { closeMember(input: {idempotencyKey: "by-a-till", member: $m}) { __typename } }'
+    [denied] = await grocer.errors(query, m=by_card(card))
+    assert denied["extensions"]["code"] == "FORBIDDEN"
+    await freeze(operator, card)
+    frozen = await close(member, card)
+    assert frozen["code"] == "MEMBER_NOT_ACTIVE"
+    await restore(operator, card)
+    gone = await close(member, card, reason="DECEASED")
+    assert (gone["member"]["status"], gone["member"]["leaving"]["reason"]) == ("CLOSED", "MEMBER_ASKED")

@@ -47,7 +47,8 @@ def test_the_commands_that_are_promised_are_there() -> None:
         |agreement list|agreement show|agreement accept|agreement end
         |cycle list|cycle show|cycle close|cycle state|cycle issue|cycle confirm|cycle net|cycle settle|cycle abort
         |cycle receive|cycle run|cycle report
-        |member freeze|member restore|member show
+        |member freeze|member restore|member show|member close|member stay
+        |member link|member unlink|member verify|member numbers
         |merchant freeze|merchant restore|merchant history|report subsidies
         |report balances|report deposits|report rings|report exposure|report breakage|statement export|statement verify
         |notice list|notice record|right grant|right use|right cancel|right show

@@ -9,7 +9,7 @@ from workers.actors.exits import exits, exits_range
 from workers.actors.expiry import expire, expire_range
 from workers.actors.feeds import Feeds
 from workers.actors.holds import lapse, lapse_range
-from workers.actors.life import life
+from workers.actors.life import life, settle_left
 from workers.actors.member_stages import stages, stages_range
 from workers.actors.messages import PATIENCE, notify, send
 from workers.actors.notices import notices, notices_range
@@ -59,6 +59,7 @@ def all_actors(
         Actor("tell", tell),
         Actor("tier_rights", tier_rights(fingerprint_secret)),
         Actor("settle", settle),
+        Actor("settle_left", settle_left),
         *Feeds(fingerprint_secret, sources).actors(),
     )
     return {actor.name: actor for actor in actors}

@@ -1,0 +1,1 @@
+"""Members who have left: what was left of them is settled."""
