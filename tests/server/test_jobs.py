@@ -14,7 +14,8 @@ from alliance.runtime import Runtime
 from domain.base import new_id
 from domain.database import Database
 from domain.events.commands import add_jobs
-from domain.events.model import NewJob
+from domain.events.model import HeldJob, NewJob
+from domain.events.progress import add_group
 from domain.ledger.verify import Difference, Proof
 from server.cli import app
 from server.settings import get_settings
@@ -50,6 +51,18 @@ async def test_jobs_by_hand(database: Database) -> None:
     assert (await tessera("discard", ids[2]))[0] == 0
     assert (await tessera("discard", ids[0]))[0] == 1, "it has not failed"
     assert [(str(job.id), job.failed_at) for job in await all_jobs(database)] == [(ids[0], None), (ids[1], None)]
+
+
+async def test_how_far_jobs_are_that_were_cut(database: Database) -> None:
+    async with database.transaction() as session:
+        await add_group(session, HeldJob(new_id(), {}, 1), "expire", [NewJob("note", {"n": n}) for n in range(3)])
+    done, failed, _ = [job.id for job in await all_jobs(database)]
+    async with database.transaction() as session:
+        await session.execute(text("DELETE FROM job WHERE id = :id"), {"id": done})
+        await session.execute(text("UPDATE job SET failed_at = now() WHERE id = :id"), {"id": failed})
+    _, told = await tessera("groups")
+    names = ("actor", "jobs", "done", "failed")
+    assert [[group[name] for name in names] for group in told["groups"]] == [["expire", 3, 1, 1]]
 
 
 async def test_what_the_clock_starts_by_hand(database: Database) -> None:

@@ -178,7 +178,7 @@ async def test_the_dashboard_and_the_alerts_ask_for_figures_that_there_are(
     own = telemetry.REGISTRY
     async with Runtime.open(database_url, keys=KEYS) as runtime:
         metrics.watch(runtime.engine)
-        for role, parts in (("relay", Parts(database)), ("scheduler", Parts(database))):
+        for role, parts in ((role, Parts(database)) for role in ("relay", "scheduler", "worker")):
             async with shown(role, parts, monkeypatch) as http:
                 told |= set(re.findall(r"^# TYPE (\S+)", (await http.get("/metrics")).text, re.MULTILINE))
         response = await metrics.page(None)  # type: ignore[arg-type]
