@@ -48,6 +48,8 @@ class Scope(StrEnum):
     MERCHANTS_FREEZE = "merchants:freeze"
     MEMBERS_FREEZE = "members:freeze"
     MEMBERS_CLOSE = "members:close"
+    MEMBERS_ERASE = "members:erase"
+    MEMBERS_EXPORT = "members:export"
     CLOCK = "clock"
 
 
@@ -89,6 +91,8 @@ MEANING: dict[Scope, str] = {
     Scope.MERCHANTS_FREEZE: "freeze and restore merchants",
     Scope.MEMBERS_FREEZE: "freeze and restore members",
     Scope.MEMBERS_CLOSE: "have members leave, for good",
+    Scope.MEMBERS_ERASE: "erase members, and keep their data under legal holds",
+    Scope.MEMBERS_EXPORT: "export all that is known of a member",
     Scope.CLOCK: "say what time it is (as of), for replays",
 }
 
@@ -101,7 +105,7 @@ _POINTS = frozenset({Scope.POINTS_EARN, Scope.POINTS_SPEND, Scope.POINTS_REVERSE
 DEFAULT_SCOPES: dict[Kind, frozenset[str]] = {
     "member": frozenset({Scope.MEMBERS_READ, Scope.IDENTIFIERS_READ, Scope.POINTS_READ, Scope.POINTS_EXCHANGE})
     | {Scope.POINTS_TRANSFER, Scope.RIGHTS_USE, Scope.CONSENTS_WRITE, Scope.CODES_ISSUE, Scope.PROFILES_WRITE}
-    | {Scope.POINTS_LOCK},
+    | {Scope.POINTS_LOCK, Scope.MEMBERS_EXPORT},
     "merchant": _READS
     | _POINTS
     | {Scope.RIGHTS_USE, Scope.MEMBERS_WRITE, Scope.EVENTS_READ, Scope.CONSENTS_WRITE, Scope.PROFILES_WRITE}

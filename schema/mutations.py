@@ -71,6 +71,7 @@ from schema.pooling import (
     RemovePoolMemberInput,
     Withdrawn,
 )
+from schema.privacy import PrivacyMutations
 from schema.profiles import ProfileMutations
 from schema.refusals import (
     AdjustmentLimitExceeded,
@@ -283,6 +284,7 @@ class Mutation(
     ContactMutations,
     JobMutations,
     LivingMutations,
+    PrivacyMutations,
     SettlingMutations,
     DisputeMutations,
     FreezingMutations,

@@ -55,6 +55,7 @@ from schema.obligations import ObligationQueries
 from schema.operations import Operation
 from schema.policies import JOBS, RUNS
 from schema.pools import Pool
+from schema.privacy import PrivacyQueries
 from schema.profiles import AttributeDefinition
 from schema.progress import JobGroup, ProgressQueries
 from schema.proofs import ConsistencyProof, LogCheckpoint
@@ -223,6 +224,7 @@ class Query(
     AccrualQueries,
     EventQueries,
     ContactQueries,
+    PrivacyQueries,
     ReconciliationQueries,
     WebhookQueries,
     ProgressQueries,

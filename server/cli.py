@@ -29,6 +29,7 @@ from server.commands import (
     notices,
     notify,
     positions,
+    privacy,
     proving,
     replay,
     report,
@@ -78,6 +79,10 @@ member.member.command()(identifying.link)
 member.member.command()(identifying.verify)
 member.member.command()(identifying.unlink)
 member.member.command()(identifying.numbers)
+member.member.command()(privacy.erase)
+member.member.command()(privacy.export)
+member.member.command()(privacy.hold)
+member.member.command()(privacy.release)
 app.add_typer(member.member, name="member")
 app.add_typer(merchant.merchant, name="merchant")
 app.add_typer(statement.statement, name="statement")

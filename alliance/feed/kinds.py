@@ -97,6 +97,7 @@ DATA: Mapping[EventKind, Mapping[str, Is]] = MappingProxyType(
         EventKind.MEMBER_VERIFIED: _LINKED,
         EventKind.MEMBER_UNLINKED: _LINKED,
         EventKind.MEMBER_STATUS_CHANGED: {"member": Is.MEMBER, "from": Is.TEXT, "to": Is.TEXT, "until": Is.TIME},
+        EventKind.MEMBER_ERASED: {"member": Is.MEMBER, "reason": Is.TEXT},
         EventKind.MEMBER_STAGE_CHANGED: {
             "member": Is.MEMBER,
             "merchant": Is.MERCHANT,

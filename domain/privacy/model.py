@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import datetime
+from enum import StrEnum
 
 from sqlalchemy import CheckConstraint, SmallInteger, func
 from sqlalchemy.orm import Mapped, mapped_column
@@ -36,3 +37,39 @@ class KeyCheck(Base):
     one: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     lookup: Mapped[bytes]
     noted_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+class LegalHold(Base):
+    """That what is known of a holder must be kept, `until` then or until it is released: erasure waits for it.
+
+    `reason` is a word for the file, such as the number of a case, without personal data.
+    """
+
+    __tablename__ = "legal_hold"
+
+    holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    reason: Mapped[str]
+    placed_at: Mapped[datetime]
+    until: Mapped[datetime | None]
+    released_at: Mapped[datetime | None]
+
+
+class Erasure(Base):
+    """That a holder's personal data were erased, and why: what there is to show for it afterwards."""
+
+    __tablename__ = "erasure"
+
+    holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    erased_at: Mapped[datetime]
+    reason: Mapped[str]
+    client_id: Mapped[uuid.UUID | None]
+
+
+class ErasureReason(StrEnum):
+    """REQUESTED by the member; RETENTION: not needed any more; ORDERED by an authority; MISTAKE: should not be here."""
+
+    REQUESTED = "REQUESTED"
+    RETENTION = "RETENTION"
+    ORDERED = "ORDERED"
+    MISTAKE = "MISTAKE"

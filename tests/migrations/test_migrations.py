@@ -1,5 +1,6 @@
 """The migrations build what the models say, and do not wait long for a lock."""
 
+import uuid
 from datetime import UTC, datetime
 
 import asyncpg
@@ -70,7 +71,7 @@ async def test_a_locked_table_stops_a_migration_instead_of_the_shop(
 
 async def test_identifiers_that_lie_open_are_sealed_by_the_migration_wholly_or_not_at_all(database_url: str) -> None:
     """A database as it was before the members' keys were used; first without keys, then with."""
-    name = "tessera_open_identifiers"
+    name = f"tessera_open_{uuid.uuid4().hex}"
     revisions = ScriptDirectory.from_config(migrate.alembic_config()).walk_revisions()
     [old] = [one.down_revision for one in revisions if one.path.endswith("sealed_identifiers.py")]
     url = make_url(database_url)
@@ -78,7 +79,6 @@ async def test_identifiers_that_lie_open_are_sealed_by_the_migration_wholly_or_n
     mine = url.set(database=name).render_as_string(hide_password=False)
     holders = [new_id() for _ in range(3)]
     try:
-        await admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         await admin.execute(f'CREATE DATABASE "{name}"')
         await migrate.upgrade(mine, to=str(old))
         database = Database(mine, pool_size=1, keys=KEYS)

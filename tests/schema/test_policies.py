@@ -71,6 +71,7 @@ def _input(field: Any) -> str:
     texts["[GuardPart!]!"] = "[]"
     texts["PoolRole!"] = "SPENDER"
     texts["FreezeReason!"] = "OTHER"
+    texts["ErasureReason!"] = "REQUESTED"
     texts["Boolean!"] = "true"
     texts["[MemberRef!]!"] = '[{number: "1"}]'
     texts["RightRef!"] = '{code: "x"}'

@@ -83,7 +83,11 @@ async def test_by_card_by_telephone_and_by_number(
             ann.member_id,
             None,
         )
-        assert viewer.scopes == DEFAULT_SCOPES["member"] - {Scope.IDENTIFIERS_READ, Scope.POINTS_TRANSFER}
+        assert viewer.scopes == DEFAULT_SCOPES["member"] - {
+            Scope.IDENTIFIERS_READ,
+            Scope.POINTS_TRANSFER,
+            Scope.MEMBERS_EXPORT,
+        }
 
 
 async def test_by_secret(runtime: Runtime, exchange: Exchange, ann: Enrolled) -> None:
