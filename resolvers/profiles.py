@@ -18,12 +18,13 @@ from domain.ledger.errors import MemberNotActive
 from domain.members.model import Member, MemberStatus
 from domain.profiles import queries, tags
 from domain.profiles.commands import tell
-from domain.profiles.errors import UnknownAttribute
+from domain.profiles.errors import TagByRule, UnknownAttribute
 from domain.profiles.filters import attribute_is, tagged
 from domain.profiles.model import Known, MemberTag, Told
 from domain.profiles.rules import MAX_VALUES, Reader, checked, sees, sets, tag_code
 from domain.programs.catalogue import Merchant
 from domain.programs.profiles import Attribute
+from domain.programs.tagging import Tag
 from resolvers.acting import member_of, merchant_of, ref_of
 from resolvers.codes import claim
 from resolvers.context import Context
@@ -103,8 +104,12 @@ def conditions(
     if (wanted := sent.get("tags")) is not None:
         if context.signed_in.kind == "auditor":
             raise NotAllowed(reason="auditors see no tags", path=("filter", "tags"))
-        alliance = [] if own is not None else [context.runtime.catalogue.alliance.id]
-        owners = [*alliance, *([] if merchant_id is None else [merchant_id])]
+        alliance = context.runtime.catalogue.alliance.id
+        among = [alliance] if merchant_id is None else [alliance, merchant_id]
+
+        def owners(code: str) -> list[UUID]:
+            return [owner_id for owner_id in among if _sees_tag(context, owner_id, code)]
+
         if sum(map(len, filter(None, wanted.values()))) > MOST_COMPARED:
             raise InvalidInput(reason=f"at most {MOST_COMPARED}", path=("filter", "tags"))
         found += tagged(Member.id, owners, {name: codes for name, codes in wanted.items() if codes})
@@ -210,6 +215,9 @@ async def tag(context: Context, sent: Sent, *, on: bool) -> list[dict[str, Any]]
     if not 1 <= len(refs) <= MOST_TAGGED:
         raise InvalidInput(reason=f"give 1 to {MOST_TAGGED}", path=("members",))
     owner_id = context.runtime.catalogue.alliance.id if merchant is None else merchant.id
+    ruled = declared_tag(context, owner_id, code)
+    if ruled is not None and ruled.when is not None:
+        raise TagByRule(tag=code, path=("tag",))
     if merchant is None and context.signed_in.kind != "operator":
         raise NotAllowed(reason="tags of the alliance are the operator's", path=("merchant",))
     found = await asyncio.gather(*(_found(context, merchant, refs, place) for place in range(len(refs))))
@@ -251,10 +259,25 @@ async def tags_of(context: Context, member_id: UUID) -> list[MemberTag]:
         return [found[key] for key in keys]
 
     found: list[MemberTag] = await context.loaders.one_of("tags", load).load(member_id)
-    return [row for row in found if sees_tag(context, row.owner_id)]
+    return [row for row in found if _sees_tag(context, row.owner_id, row.code)]
 
 
-def sees_tag(context: Context, owner_id: UUID) -> bool:
-    """Whether the caller may see tags of that owner."""
-    kind = context.signed_in.kind
-    return kind == "operator" or (kind == "merchant" and owner_id == context.own_merchant_id)
+def declared_tag(context: Context, owner_id: UUID, code: str) -> Tag | None:
+    """A tag of that owner as the alliance file declares it."""
+    catalogue = context.runtime.catalogue
+    merchant = catalogue.merchants_by_id.get(owner_id)
+    whose = None if merchant is None else merchant.code
+    return next((one for one in catalogue.members.tags if (one.merchant, one.code) == (whose, code)), None)
+
+
+def _sees_tag(context: Context, owner_id: UUID, code: str) -> bool:
+    """Whether the caller may see a tag of that owner: its own, or one that says so; the operator all."""
+    kind, own = context.signed_in.kind, context.own_merchant_id
+    if kind in ("operator", "auditor"):
+        return kind == "operator"
+    if kind == "merchant" and own == owner_id:
+        return True
+    declared = declared_tag(context, owner_id, code)
+    if declared is None or kind not in declared.read:
+        return False
+    return kind == "member" or declared.merchant is None

@@ -119,6 +119,12 @@ class MemberTag:
     tagged_at: datetime
     owner_id: strawberry.Private[UUID]
 
+    @strawberry.field(description="Its name, for people: that of the alliance file, else its code.")
+    def name(self, info: Info) -> str:
+        """From the catalogue."""
+        found = profiles.declared_tag(info.context, self.owner_id, self.code)
+        return self.code if found is None else found.name
+
     @strawberry.field(description="Whose tag it is; null for the alliance's.")
     def merchant(self, info: Info) -> Merchant | None:
         """From the catalogue."""
@@ -160,7 +166,15 @@ class AttributeReadOnly(UserError):
     own = ("attribute",)
 
 
-TYPES |= {kind.__name__: kind for kind in (UnknownAttribute, UnfitAttribute, AttributeReadOnly)}
+@strawberry.type(description="The tag is put by a rule of the alliance file, and not by hand.")
+class TagByRule(UserError):
+    """The rule is run each night."""
+
+    tag: str
+    own = ("tag",)
+
+
+TYPES |= {kind.__name__: kind for kind in (UnknownAttribute, UnfitAttribute, AttributeReadOnly, TagByRule)}
 
 
 @passed_as_sent
@@ -251,8 +265,8 @@ UpdateMemberResult = Annotated[
     MemberUpdated | Named | MemberNotActive | UnknownAttribute | UnfitAttribute | AttributeReadOnly,
     strawberry.union("UpdateMemberResult"),
 ]
-TagMembersResult = Annotated[MembersTagged | Named, strawberry.union("TagMembersResult")]
-UntagMembersResult = Annotated[MembersUntagged | Named, strawberry.union("UntagMembersResult")]
+TagMembersResult = Annotated[MembersTagged | Named | TagByRule, strawberry.union("TagMembersResult")]
+UntagMembersResult = Annotated[MembersUntagged | Named | TagByRule, strawberry.union("UntagMembersResult")]
 
 
 async def _tagged(info: Info, input: object, success: Any, *, on: bool) -> Any:

@@ -38,6 +38,7 @@ from server.commands import (
     runs,
     statement,
     subsidies,
+    tagging,
     up,
     webhooks,
 )
@@ -83,6 +84,7 @@ member.member.command()(privacy.erase)
 member.member.command()(privacy.export)
 member.member.command()(privacy.hold)
 member.member.command()(privacy.release)
+member.member.command("tag")(tagging.tag_members)
 app.add_typer(member.member, name="member")
 app.add_typer(merchant.merchant, name="merchant")
 app.add_typer(statement.statement, name="statement")

@@ -160,6 +160,9 @@ async def calendar(session: AsyncSession, now: datetime, feeds_every: timedelta 
         life = select(MemberTermsRow.definition).where(MemberTermsRow.part == "life")
         if ((await session.scalar(life)) or {}).get("stages") is not None:
             found.append(_daily("stages", "stages", now, zone))
+        by_rule = (MemberTermsRow.part == "tags") & MemberTermsRow.definition.has_key("when")
+        if await session.scalar(select(MemberTermsRow.code).where(by_rule).limit(1)) is not None:
+            found.append(_daily("tags", "tags", now, zone))
         writes = select(MerchantRow.id).where(func.jsonb_typeof(MerchantRow.notifications) == "object")
         if await session.scalar(writes.limit(1)) is not None:
             found.append(_daily("reminders", "remind", now, zone))

@@ -12,6 +12,7 @@ from alliance.file.members import Members
 from alliance.file.model import AllianceDocument, CurrencyTerms, Merchant
 from alliance.file.round_trips import round_trips
 from alliance.file.soundness import breaches, versions_in
+from alliance.file.tags import Tag
 from alliance.file.values import Document
 from domain.programs.numbering import NumberRange, number_range
 
@@ -29,6 +30,7 @@ Kind = Literal[
     "benefit",
     "members",
     "attribute",
+    "tag",
 ]
 
 ROUND_TRIPS = 10
@@ -251,9 +253,14 @@ def lay_out(document: AllianceDocument) -> Entries:
     return {(entry.kind, entry.key, entry.version): entry for entry in entries}
 
 
+def _tag_key(part: Tag) -> tuple[str, ...]:
+    return (part.code,) if part.merchant is None else (part.merchant, part.code)
+
+
 def _members_entries(members: Members) -> Iterator[Entry]:
     """A key that is a list is its items, each by its own kind; what other keys say is of kind `members`."""
     yield from (Entry("attribute", (part.code,), part.dump("code"), part) for part in members.attributes)
+    yield from (Entry("tag", _tag_key(part), part.dump(), part) for part in members.tags)
     for name in Members.model_fields:
         part = getattr(members, name)
         if isinstance(part, Document):

@@ -145,6 +145,8 @@ def _member_terms(entry: Entry) -> dict[str, Any] | None:
             return {"part": entry.key[0], "code": "", "definition": entry.body}
         case "attribute":
             return {"part": "attributes", "code": entry.key[0], "definition": entry.body}
+        case "tag":
+            return {"part": "tags", "code": "/".join(entry.key), "definition": entry.body}
         case _:
             return None
 

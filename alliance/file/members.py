@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 from alliance.file.guard import Guard
 from alliance.file.life import Life, wrong_life
 from alliance.file.source import Path
+from alliance.file.tags import Tag, wrong_tags
 from alliance.file.values import Code, Document, Name, Word, distinct, each, refusal, shaped
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Members(Document):
     attributes: Annotated[list[Attribute], Field(max_length=200), each] = []
     guard: Guard | None = None
     life: Life | None = None
+    tags: Annotated[list[Tag], Field(max_length=200), each] = []
 
 
 def wrong_members(document: "AllianceDocument", places: Mapping[int, Path]) -> Faults:
@@ -65,3 +67,4 @@ def wrong_members(document: "AllianceDocument", places: Mapping[int, Path]) -> F
         seen.add(attribute.code)
         if attribute.merchant is not None and attribute.merchant not in merchants:
             yield (*path, "merchant"), f"merchant {attribute.merchant!r} is not declared"
+    yield from wrong_tags(document.members.tags, document.members.attributes, merchants, places)

@@ -19,6 +19,14 @@ class UnfitAttribute(Refusal):
     remembered = False
 
 
+class TagByRule(Refusal):
+    """A rule of the alliance file puts the tag, and takes it away: nobody does by hand."""
+
+    code = "TAG_BY_RULE"
+    text = {"en": "{tag} is put by a rule", "zh-CN": "{tag} 由规则自动设置"}
+    remembered = False
+
+
 class AttributeReadOnly(Refusal):
     """The caller may see the attribute and not set it."""
 

@@ -1,10 +1,10 @@
 """Conditions on what is known of a member, as SQL: each an indexed look-up of its own."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, bindparam, cast, exists, func, literal_column
+from sqlalchemy import ColumnElement, Text, bindparam, cast, exists, func, literal_column, or_
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
@@ -91,13 +91,16 @@ def _json(text: str) -> ColumnElement[Any]:
 
 
 def tagged(
-    holder: Holder, owners: Collection[UUID], wanted: Mapping[Literal["all", "any", "none"], Sequence[str]]
+    holder: Holder,
+    owners: Callable[[str], Collection[UUID]],
+    wanted: Mapping[Literal["all", "any", "none"], Sequence[str]],
 ) -> list[ColumnElement[bool]]:
-    """That a member has all of these tags, any of those, and none of others, of these owners."""
+    """That a member has all of these tags, any of those, and none of others; `owners` are those whose tag may count."""
 
     def has(codes: Sequence[str]) -> ColumnElement[bool]:
         row = MemberTag
-        return exists().where(row.holder_id == holder, row.owner_id.in_(owners), row.code.in_(codes))
+        ways = [row.owner_id.in_(owners(code)) & (row.code == code) for code in codes]
+        return exists().where(row.holder_id == holder, or_(*ways))
 
     found = [has([code]) for code in wanted.get("all") or ()]
     if of_any := wanted.get("any"):

@@ -1,6 +1,6 @@
 """What the alliance says of its members, as compiled from the alliance file."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.programs.living import LifeTerms, life_terms
 from domain.programs.model import MemberTermsRow
+from domain.programs.tagging import Tag, tag
 
 AttributeType = Literal["string", "integer", "decimal", "date", "boolean", "choice", "choices"]
 
@@ -39,6 +40,7 @@ class MemberTerms:
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
     guard: Mapping[str, Any] = field(default_factory=dict)
     life: LifeTerms = field(default_factory=LifeTerms)
+    tags: Sequence[Tag] = ()
 
 
 async def load_member_terms(session: AsyncSession) -> MemberTerms:
@@ -57,6 +59,7 @@ def member_terms(rows: Iterable[MemberTermsRow]) -> MemberTerms:
         attributes={code: _attribute(code, stored) for code, stored in parts.get("attributes", {}).items()},
         guard=parts.get("guard", {}).get("", {}),
         life=life_terms(parts.get("life", {}).get("")),
+        tags=tuple(tag(stored) for stored in parts.get("tags", {}).values()),
     )
 
 

@@ -28,6 +28,7 @@ SCHEDULED = (
     "room",
     "settle",
     "stages",
+    "tags",
     "tell",
 )
 """Actors that the scheduler adds jobs for."""

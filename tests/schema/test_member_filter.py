@@ -123,7 +123,6 @@ async def test_a14_a_filter_tells_nothing_that_the_caller_may_not_see(
         (attribute("birthday", equals="1990-02-28"), "attributes.0.equals", "BAD_USER_INPUT"),
         (attribute("nickname", known=True), "attributes.0.known", "BAD_USER_INPUT"),
         (attribute("pets"), "attributes.0.equals", "BAD_USER_INPUT"),
-        ({"identifier": {"type": "NONE", "value": "1"}}, "identifier.type", "BAD_USER_INPUT"),
         ({"tags": {"any": ["x"] * 11}}, "tags", "BAD_USER_INPUT"),
     ):
         [error] = await grocer.errors(FIND, f=filter)

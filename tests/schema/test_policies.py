@@ -135,6 +135,7 @@ def test_every_refusal_of_the_domain_has_a_type() -> None:
             ("until", "worth", "amount", "role", "most", "days", "version", "earliest", "reasons", "agreement"), "1"
         )
         data |= dict.fromkeys(("booked", "valid_from", "attribute", "expected", "retry_after"), "1")
+        data |= dict.fromkeys(("booked", "valid_from", "attribute", "expected", "tag"), "1")
         shown = TYPES[name].of(kind(path=("a",), **data), "zh-CN")
         assert shown.code in ErrorCode
         assert shown.message != kind(path=("a",), **data).message("en"), f"{name} is not translated"

@@ -19,6 +19,7 @@ from workers.actors.retention import Kept, forget_keys
 from workers.actors.rights import tier_rights
 from workers.actors.room import room
 from workers.actors.settlement import settle
+from workers.actors.tag_rules import tags, tags_range
 from workers.feeds.files import Sources
 
 Known = Callable[[bytes], Mapping[str, Actor]]
@@ -56,6 +57,8 @@ def all_actors(
         Actor("room", room),
         Actor("stages", stages),
         Actor("stages_range", stages_range),
+        Actor("tags", tags),
+        Actor("tags_range", tags_range),
         Actor("tell", tell),
         Actor("tier_rights", tier_rights(fingerprint_secret)),
         Actor("settle", settle),
