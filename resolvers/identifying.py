@@ -6,13 +6,16 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from alliance.passcodes import Asker
 from domain.errors import NotAllowed, NotFound
 from domain.members import commands
 from domain.members.model import IdentifierRef
+from domain.passcodes.commands import use
 from resolvers.acting import identifier_of, member_of, merchant_of
 from resolvers.codes import claim
 from resolvers.context import Context
 from resolvers.once import once
+from resolvers.passcodes import passcodes_of
 from resolvers.sent import Sent, key_of
 from resolvers.viewer import Scope
 
@@ -52,7 +55,13 @@ async def link(context: Context, sent: Sent) -> dict[str, Any]:
 
 
 async def verify(context: Context, sent: Sent) -> dict[str, Any]:
-    """Say that an identifier was proved to be the member's: `member`, `verified`. Raises a Refusal."""
+    """Say that an identifier was proved to be the member's: `member`, `verified`. Raises a Refusal.
+
+    It was by the code that was sent to it, or the caller vouches for it.
+    """
+    if sent.get("code") is None and Scope.IDENTIFIERS_VERIFY not in context.signed_in.scopes:
+        reason = f"without the code that was sent to it, only with the scope {Scope.IDENTIFIERS_VERIFY}"
+        raise NotAllowed(reason=reason, path=("code",))
     return await _done(context, sent, "verified", commands.verify_identifier, as_of=context.as_of)
 
 
@@ -76,13 +85,24 @@ async def _done(
     if context.own_merchant_id is not None and done != "linked":
         await _require_own(context, member_id, merchant.code, ref)
 
+    code: str | None = sent.get("code")
+    destination = b""
+
+    async def try_code() -> None:
+        nonlocal destination
+        if code is not None:
+            asker = Asker(context.signed_in.client_id, merchant)
+            destination = await passcodes_of(context).tried(asker, ref, code, context.as_of)
+
     async def run(session: AsyncSession) -> dict[str, Any]:
         await claim(context, session, sent)
         catalogue = context.runtime.catalogue
         changed = await act(session, catalogue, member_id=member_id, merchant=merchant.code, ref=ref, **more)
+        if code is not None:
+            await use(session, destination, code.strip())
         return {"member": str(member_id), done: changed}
 
-    return await once(context, key, run)
+    return await once(context, key, run, try_code)
 
 
 async def _require_own(context: Context, member_id: UUID, code: str, ref: IdentifierRef) -> None:

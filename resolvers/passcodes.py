@@ -19,14 +19,14 @@ async def send(context: Context, sent: Sent) -> datetime:
     """
     key_of(context, "sendOneTimeCode", sent)
     ref = identifier_of(sent["identifier"])
-    return await _passcodes(context).send(_asker(context, sent), ref, context.language, context.as_of)
+    return await passcodes_of(context).send(_asker(context, sent), ref, context.language, context.as_of)
 
 
 async def check(context: Context, sent: Sent) -> tuple[Member, bool, MemberCode]:
     """Who has the address, whether they are new, and a code of theirs for what follows. Not remembered: it proves that
     somebody is there now. Raises a Refusal."""
     key_of(context, "checkOneTimeCode", {**sent, "channel": sent["channel"].value})
-    found = await _passcodes(context).check(
+    found = await passcodes_of(context).check(
         _asker(context, sent),
         identifier_of(sent["identifier"]),
         sent["code"],
@@ -46,7 +46,8 @@ def _asker(context: Context, sent: Sent) -> Asker:
     return Asker(viewer.client_id, merchant_of(context, sent["merchant"]), enrols=Scope.MEMBERS_WRITE in viewer.scopes)
 
 
-def _passcodes(context: Context) -> Passcodes:
+def passcodes_of(context: Context) -> Passcodes:
+    """What sends and tries codes in this process. Raises LookupError where nothing does."""
     if context.house.passcodes is None:
         raise LookupError("this process sends no codes")
     return context.house.passcodes

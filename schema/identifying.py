@@ -11,42 +11,15 @@ from schema.inputs import KEY, EnrolMemberInput, IdentifierInput, MemberRef, pas
 from schema.members import Member
 from schema.node import Info
 from schema.profiles import AttributeReadOnly, UnfitAttribute, UnknownAttribute
-from schema.refusals import TYPES, IdentifierTaken, MemberNotActive, UserError
+from schema.refusals import IdentifierTaken, MemberNotActive, UserError
+from schema.refusing_identifiers import (
+    IdentifierNotVerified,
+    LastIdentifier,
+    MemberNumbersExhausted,
+    TooManyIdentifiers,
+)
 from schema.showing import Named
-
-
-@strawberry.type(description="The identifier has to be verified before it identifies anybody.")
-class IdentifierNotVerified(UserError):
-    """By a code, or by a client with the scope identifiers:verify."""
-
-    type: str
-    own = ("type",)
-
-
-@strawberry.type(description="A member has at most so many identifiers of the type.")
-class TooManyIdentifiers(UserError):
-    """As the alliance file says."""
-
-    type: str
-    most: int
-    own = ("type", "most")
-
-
-@strawberry.type(description="Nothing but their number would be left to recognise the member by.")
-class LastIdentifier(UserError):
-    """Unless that is said to do."""
-
-
-@strawberry.type(description="The merchant's range of member numbers is at its end.")
-class MemberNumbersExhausted(UserError):
-    """The operator gives it more."""
-
-    merchant: str
-    own = ("merchant",)
-
-
-_OWN = (IdentifierNotVerified, TooManyIdentifiers, LastIdentifier, MemberNumbersExhausted)
-TYPES |= {kind.__name__: kind for kind in _OWN}
+from schema.signing_in import TooManyAttempts, WrongOneTimeCode
 
 
 @passed_as_sent
@@ -74,6 +47,11 @@ class VerifyIdentifierInput:
     merchant: str = strawberry.field(description="The code of the merchant where it was proved.")
     member: MemberRef
     identifier: IdentifierInput
+    code: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="What sendOneTimeCode sent to it; without, the client vouches for it, with the scope"
+        " identifiers:verify.",
+    )
 
 
 @passed_as_sent
@@ -140,7 +118,8 @@ LinkIdentifierResult = Annotated[
     Linked | Named | MemberNotActive | IdentifierTaken | TooManyIdentifiers, strawberry.union("LinkIdentifierResult")
 ]
 VerifyIdentifierResult = Annotated[
-    Verified | Named | MemberNotActive | IdentifierTaken, strawberry.union("VerifyIdentifierResult")
+    Verified | Named | MemberNotActive | IdentifierTaken | TooManyAttempts | WrongOneTimeCode,
+    strawberry.union("VerifyIdentifierResult"),
 ]
 UnlinkIdentifierResult = Annotated[
     Unlinked | Named | MemberNotActive | LastIdentifier, strawberry.union("UnlinkIdentifierResult")

@@ -48,9 +48,8 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         ),
         **_all(
             by("merchant", "operator", scope=Scope.MEMBERS_WRITE),
-            "enrolMember linkIdentifier unlinkIdentifier recordNotice",
+            "enrolMember linkIdentifier verifyIdentifier unlinkIdentifier recordNotice",
         ),
-        **_all(by("merchant", "operator", scope=Scope.IDENTIFIERS_VERIFY), "verifyIdentifier"),
         **_all(by("merchant", "operator", scope=Scope.POINTS_EARN), "earn earnBatch topUp confirmEarn rejectEarn"),
         **_all(
             by("member", "merchant", "operator", scope=Scope.POINTS_SPEND), "redeem holdPoints captureHold releaseHold"

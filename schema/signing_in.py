@@ -11,6 +11,7 @@ from schema.enums import Channel
 from schema.inputs import KEY, IdentifierInput, MemberRef, passed_as_sent
 from schema.node import Info
 from schema.refusals import TYPES, IdentifierTaken, MemberNotActive, UserError
+from schema.refusing_identifiers import MemberNumbersExhausted, TooManyIdentifiers
 from schema.showing import MemberCode, Named
 
 if TYPE_CHECKING:
@@ -77,7 +78,14 @@ class OneTimeCodeChecked:
 
 SendOneTimeCodeResult = Annotated[OneTimeCodeSent | Shared | TooManyAttempts, strawberry.union("SendOneTimeCodeResult")]
 CheckOneTimeCodeResult = Annotated[
-    OneTimeCodeChecked | Shared | TooManyAttempts | WrongOneTimeCode | MemberNotActive | IdentifierTaken,
+    OneTimeCodeChecked
+    | Shared
+    | TooManyAttempts
+    | WrongOneTimeCode
+    | MemberNotActive
+    | IdentifierTaken
+    | TooManyIdentifiers
+    | MemberNumbersExhausted,
     strawberry.union("CheckOneTimeCodeResult"),
 ]
 

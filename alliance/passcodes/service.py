@@ -90,14 +90,7 @@ class Passcodes:
 
         Raises InvalidInput, TooManyAttempts, WrongOneTimeCode, MemberNotActive, NotFound.
         """
-        key = self._key(asker, ref)
-        await self._counted(asker, key, CHECK, (CHECK_HOST, CHECK_CLIENT), as_of)
-        async with self._runtime.database.transaction() as session:
-            destination = destination_of(session, *key)
-            good = await attempt(session, destination, asker.merchant.id, code.strip(), as_of)
-        if not good:
-            self._tell(asker, destination, "WRONG")
-            raise WrongOneTimeCode(path=("code",))
+        destination = await self.tried(asker, ref, code, as_of)
         catalogue = self._runtime.catalogue
         async with self._runtime.database.transaction() as session:
             if not asker.enrols:
@@ -109,6 +102,21 @@ class Passcodes:
             await use(session, destination, code.strip())
         self._tell(asker, destination, "GOOD")
         return found
+
+    async def tried(self, asker: Asker, ref: IdentifierRef, code: str, as_of: datetime) -> bytes:
+        """The destination to which this code was sent for the asker; it is for the caller to use it up there.
+
+        The attempt counts. Raises InvalidInput, TooManyAttempts, WrongOneTimeCode.
+        """
+        key = self._key(asker, ref)
+        await self._counted(asker, key, CHECK, (CHECK_HOST, CHECK_CLIENT), as_of)
+        async with self._runtime.database.transaction() as session:
+            destination = destination_of(session, *key)
+            good = await attempt(session, destination, asker.merchant.id, code.strip(), as_of)
+        if not good:
+            self._tell(asker, destination, "WRONG")
+            raise WrongOneTimeCode(path=("code",))
+        return destination
 
     def _key(self, asker: Asker, ref: IdentifierRef) -> IdentifierKey:
         try:

@@ -4,10 +4,12 @@ import json
 import uuid
 
 from alliance.intake.commands import Sender, take
+from alliance.passcodes import Passcodes
 from alliance.runtime import Runtime
 from domain.ledger.request import Posted
 from resolvers.viewer import ALLOWED_SCOPES, DEFAULT_SCOPES, Scope
 from schema.enums import Channel
+from tests.alliance.passcodes.support import Phone
 from tests.schema.support import NOW, Client, by_card, viewer_of
 
 VALUES = {
@@ -105,11 +107,8 @@ async def test_what_a_client_does_not_vouch_for_is_kept_and_identifies_nobody(
     assert (await grocer.run(FIND, by=by))["member"] is None
     proved = {"merchant": "grocer", "member": {"identifier": user}, "identifier": phone}
     want = "... on Verified { verified member { id identifiers { identifies } } }"
-    errors = await website.errors(
-        "mutation ($i: VerifyIdentifierInput!) { verifyIdentifier(input: $i) { __typename } }",
-        i=proved | {"idempotencyKey": "website-0002"},
-    )
-    assert errors[0]["extensions"]["code"] == "FORBIDDEN"
+    alone = await website.do("verifyIdentifier", "VerifyIdentifierInput", want, **proved)
+    assert (alone["code"], alone["path"]) == ("NOT_ALLOWED", ["code"])
     done = await grocer.do("verifyIdentifier", "VerifyIdentifierInput", want, **proved)
     assert done["verified"]
     assert done["member"] == {"id": ann["id"], "identifiers": [{"identifies": True}] * 2}
@@ -164,3 +163,24 @@ def test_whoever_vouches_is_trusted_to() -> None:
         "merchant",
         "operator",
     }
+
+
+async def test_the_code_that_was_sent_to_it_proves_it(anonymous: Client, runtime: Runtime, grocer: Client) -> None:
+    scopes = DEFAULT_SCOPES["merchant"] - {Scope.IDENTIFIERS_VERIFY}
+    merchant_id = runtime.catalogue.merchants["grocer"].id
+    website = anonymous.signed_in(viewer_of("merchant", merchant_id=merchant_id, scopes=scopes))
+    sent, mail, user = Phone(), shown("EMAIL", 1), shown("APP_USER", 1)
+    website.house.passcodes = passcodes = Passcodes(runtime, sent.notifiers)
+    joining = {"merchant": "grocer", "channel": "WEB", "identifiers": [user, mail]}
+    assert (await website.do("enrolMember", "EnrolMemberInput", "", **joining))["__typename"] == "Enrolled"
+    asked = {"merchant": "grocer", "identifier": mail}
+    assert "code" not in await website.do("sendOneTimeCode", "SendOneTimeCodeInput", "", **asked)
+    await passcodes.idle()
+    verify = "verifyIdentifier", "VerifyIdentifierInput", "... on Verified { verified }"
+    said = asked | {"member": {"identifier": user}}
+    assert (await website.do(*verify, **said, code="1"))["code"] == "WRONG_ONE_TIME_CODE"
+    good = said | {"code": sent.code, "idempotencyKey": "the code is good once"}
+    first, again = [await website.do(*verify, **good) for _ in range(2)]
+    assert first == again == {"__typename": "Verified", "verified": True}
+    assert (await website.do(*verify, **said, code=sent.code))["code"] == "WRONG_ONE_TIME_CODE"
+    assert (await grocer.run(FIND, by={"identifier": mail}))["member"] is not None
