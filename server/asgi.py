@@ -16,9 +16,9 @@ from alliance.passcodes import Passcodes
 from alliance.proofs.queries import public_keys
 from alliance.runtime import Runtime, collect_rarely
 from schema.app import graphql_app
-from server.access import one_time
+from server.access import one_time, wechat
 from server.access.codes import CodeKeys
-from server.access.endpoint import TokenEndpoint
+from server.access.endpoint import SignInGrant, TokenEndpoint
 from server.access.revocations import Revocations
 from server.access.tokens import TokenVerifier
 from server.accruals import Refusals
@@ -88,7 +88,11 @@ def create_app(settings: Settings) -> Starlette:
 def _routes(runtime: Runtime, metrics: Metrics, settings: Settings, verifier: TokenVerifier) -> list[BaseRoute]:
     """The busiest first."""
     passcodes = Passcodes(runtime, code_notifiers_of(settings), metrics.attempt)
-    grants = {one_time.GRANT: one_time.OneTimeGrant(passcodes)}
+    asked = wechat.WeChat(settings.wechat_url, settings.wechat_seconds)
+    grants: dict[str, SignInGrant] = {
+        one_time.GRANT: one_time.OneTimeGrant(passcodes),
+        wechat.GRANT: wechat.WeChatGrant(runtime, asked, settings.apps_of_wechat(), metrics.attempt),
+    }
     secret = settings.secret("token")
     tokens = TokenEndpoint(runtime.database, lambda: runtime.catalogue, secret, verifier, grants=grants)
     graphql = graphql_app(runtime, verifier, settings)

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, TypeAdapter, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.privacy.keys import GivenKeys, KeyProvider
@@ -21,6 +21,7 @@ from server import keyring
 if TYPE_CHECKING:
     from alliance.proofs.notes import PrivateKey
     from domain.codes.rules import CodeKey, Codes
+    from server.access.wechat import WeChatApp
 
 
 class Settings(BaseSettings):
@@ -124,6 +125,16 @@ class Settings(BaseSettings):
         default=False,
         description="For development: one-time codes that nobody sends, for want of a provider, are shown in the log.",
     )
+    wechat_url: str = Field(
+        default="https://api.weixin.qq.com", description="Where WeChat is asked who has a code that it gave out."
+    )
+    wechat_seconds: float = Field(default=5.0, gt=0, le=60, description="Seconds that WeChat has to answer.")
+    wechat_apps: SecretStr | None = Field(
+        default=None,
+        description="Merchants' apps at WeChat, a JSON object by app id: "
+        '`{"wx0123": {"merchant": "grocer", "kind": "mini_program", "secret": "..."}}`; the kind may also be '
+        "`official`, `app` or `web`.",
+    )
     token_secret: SecretStr | None = Field(
         default=None,
         description="Secret that signs access tokens, at least 32 characters; left out, one is made and kept under "
@@ -207,6 +218,22 @@ class Settings(BaseSettings):
     def _redis(cls, url: str | None) -> str | None:
         return _with_scheme(url, "redis", "rediss", "unix")
 
+    @field_validator("wechat_url")
+    @classmethod
+    def _wechat(cls, url: str) -> str | None:
+        return _with_scheme(url, "https", "http")
+
+    @field_validator("wechat_apps")
+    @classmethod
+    def _apps(cls, apps: SecretStr | None) -> SecretStr | None:
+        from server.access.wechat import WeChatApp
+
+        try:
+            TypeAdapter(dict[str, WeChatApp]).validate_json("{}" if apps is None else apps.get_secret_value())
+        except ValidationError:  # it would say what the secrets are
+            raise ValueError("must be a JSON object by app id, each with merchant, kind and secret") from None
+        return apps
+
     @field_validator("sms_url")
     @classmethod
     def _http(cls, url: str | None) -> str | None:
@@ -281,6 +308,13 @@ class Settings(BaseSettings):
         kept = [line for line in lines if line == lines[-1] or keyring.parse(line)[0].id in needed]
         _replace(path, "".join(f"{line}\n" for line in kept))
         return len(lines) - len(kept)
+
+    def apps_of_wechat(self) -> "dict[str, WeChatApp]":
+        """Merchants' apps at WeChat, by id."""
+        from server.access.wechat import WeChatApp
+
+        said = "{}" if self.wechat_apps is None else self.wechat_apps.get_secret_value()
+        return TypeAdapter(dict[str, WeChatApp]).validate_json(said)
 
     def codes(self) -> "Codes":
         """What issues and reads members' codes. Raises ValueError for keys that cannot be read."""

@@ -14,4 +14,5 @@ class OAuthError(Exception):
             status,
             {"Cache-Control": "no-store", **(headers or {})},
         )
+        self.code = code
         super().__init__(code)
