@@ -47,18 +47,21 @@ class People:
     consents: Standing
 
     def address(self, holder_id: UUID, merchant: Merchant, channel: str, before: datetime | None = None) -> str | None:
-        """The newest identifier that is an address of the channel and was linked `before`, and that no other merchant
-        gave out."""
+        """The newest identifier that is an address of the channel, good since `before`, and that no other merchant gave
+        out. What has to be verified is good once it was."""
         person = self.persons.get(holder_id)
         if person is None:
             return None
         spelling = SPELLINGS[ContactChannel(channel)]
-        types = {one.type for one in self.catalogue.identifier_types.values() if one.normalise == spelling}
+        types = {one.type: one for one in self.catalogue.identifier_types.values() if one.normalise == spelling}
         others = self.catalogue.merchants.keys() - {merchant.code}
         fits = [
             row.value
             for row in person.known_by
-            if row.type in types and row.issuer not in others and (before is None or row.linked_at < before)
+            if row.type in types
+            and row.issuer not in others
+            and (since := row.linked_at if types[row.type].verify is None else row.verified_at) is not None
+            and (before is None or since < before)
         ]
         return fits[-1] if fits else None
 

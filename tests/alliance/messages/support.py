@@ -11,7 +11,7 @@ from sqlalchemy import delete, insert, select, update
 from domain.contacts.commands import record, set_preference
 from domain.contacts.model import ContactChannel, NewConsent, Purpose
 from domain.events.model import HeldJob, Job
-from domain.members.model import MemberIdentifier
+from domain.members.model import IdentifierOwner, MemberIdentifier
 from domain.members.sealing import hashed, sealed_column
 from domain.messages.model import Message, MessageKind
 from domain.messages.port import Outgoing, Sent, Unsent
@@ -85,17 +85,19 @@ def switch_on(house: House, *channels: str, code: str = "grocer", **terms: Any) 
 
 
 async def known(house: House, member: uuid.UUID, **values: str) -> uuid.UUID:
-    """The member is known by these (type=value), from 2017 on."""
+    """The member is known by these (type=value), from 2017 on; they were verified."""
     linked_at = datetime(2017, 1, 1, tzinfo=UTC)
     keys = [(type_, "", value) for type_, value in values.items()]
     async with house.runtime.database.transaction() as session:
         sealed = await sealed_column(session, [(member, key) for key in keys])
         rows = [
             {"holder_id": member, "type": key[0], "issuer": "", "value": hashed(session, key), "linked_at": linked_at}
-            | {"sealed": one}
+            | {"sealed": one, "verified_at": linked_at}
             for key, one in zip(keys, sealed, strict=True)
         ]
         await session.execute(insert(MemberIdentifier), rows)
+        names = ("type", "issuer", "value", "holder_id")
+        await session.execute(insert(IdentifierOwner), [{name: row[name] for name in names} for row in rows])
     return member
 
 

@@ -1,13 +1,16 @@
 """What happened is found in the sequence of events and told once, each by the merchant it belongs to."""
 
+from datetime import datetime
+
 import pytest
 
 from alliance.messages.happenings import tell_what_happened
 from alliance.messages.planning import Happening, plan
+from alliance.messages.reach import people
 from alliance.messages.reminders import spans
 from domain.base import new_id
 from domain.events.model import HeldJob
-from domain.members.commands import link_identifier
+from domain.members.commands import link_identifier, verify_identifier
 from domain.members.model import IdentifierRef
 from domain.messages.model import MessageKind
 from domain.pools.model import PoolMember
@@ -134,3 +137,27 @@ async def test_a_pool_is_told_by_its_owner_and_who_has_closed_is_not_told(house:
     post = Post(house, NOON)
     await post.deliver()
     assert [one.to for one in post.provider.sent] == ["ann@example.com"]
+
+
+async def test_an_address_that_has_to_be_verified_is_not_written_to_before(house: House) -> None:
+    """The newest of those that were is; one that was verified since a notice came due is no channel for it."""
+    switch_on(house)
+    ann = await known(house, await house.member(), EMAIL="ann@example.com")
+    later = [IdentifierRef("EMAIL", None, "later@example.com"), IdentifierRef("PHONE", None, ANN["PHONE"])]
+    catalogue, named = house.runtime.catalogue, {"member_id": ann, "merchant": "grocer"}
+
+    async def addresses(before: datetime | None = None) -> list[str | None]:
+        async with house.runtime.database.session() as session:
+            who = await people(session, catalogue, [ann])
+        merchant = house.runtime.catalogue.merchants["grocer"]
+        return [who.address(ann, merchant, channel, before) for channel in ("EMAIL", "SMS")]
+
+    async with house.runtime.database.transaction() as session:
+        for ref in later:
+            await link_identifier(session, catalogue, ref=ref, as_of=NOON, verified=False, **named)
+    assert await addresses() == ["ann@example.com", None]
+    async with house.runtime.database.transaction() as session:
+        for ref in later:
+            await verify_identifier(session, catalogue, ref=ref, as_of=NOON + days(2), **named)
+    assert await addresses() == ["later@example.com", ANN["PHONE"]]
+    assert await addresses(NOON + days(1)) == ["ann@example.com", None]
