@@ -93,7 +93,8 @@ class Tally:
 
 
 def sender_of(run: AccrualRun, secret: bytes) -> Sender:
-    """Who sends the lines of a run: its feed, for its merchant; the operator let it set points and report returns."""
+    """Who sends the lines of a run: its feed, for its merchant; the operator let it set points, report
+    returns, and grant and use rights."""
     return Sender(
         client_id=CLIENT,
         subject=run.feed_id,
@@ -101,6 +102,8 @@ def sender_of(run: AccrualRun, secret: bytes) -> Sender:
         merchant_id=run.merchant_id,
         may_give=True,
         may_reverse=True,
+        may_grant=True,
+        may_use=True,
         corrects=True,
     )
 

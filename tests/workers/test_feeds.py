@@ -300,6 +300,43 @@ async def test_lines_as_a_feed_sends_them_also_confirm_and_reject_what_waits(des
     assert (await refused(desk))[-1] == (1, "NOT_PENDING", "operation")
 
 
+@pytest.mark.usefixtures("bucket")
+async def test_a15_lines_about_rights_are_posted_and_what_is_refused_of_them_comes_back(desk: Desk) -> None:
+    await desk.declare(LINES)
+    card = {"type": "CARD", "value": "900"}
+    common = {"merchant": "grocer", "channel": "STORE", "occurredAt": "2026-11-01T09:30:00Z"}
+    granted = common | {"type": "RIGHT_GRANT", "member": card, "kind": "car_wash"}
+    said = [
+        granted | {"key": "grant-0001", "quantity": 2},
+        granted | {"key": "grant-0002", "kind": "lounge"},
+        granted | {"key": "grant-0003", "quantity": 9},
+        common | {"type": "RIGHT_USE", "key": "use-000001", "code": "no such code"},
+        granted | {"key": "grant-0004", "merchant": "fuel"},
+    ]
+    in_memory(desk, "/sales/lines/a.ndjson", b"\n".join(map(orjson.dumps, said)))
+    await desk.look()
+    assert await desk.runs() == [("a.ndjson", "DONE", 5, 1, 0, 4)]
+    assert await refused(desk) == [
+        (2, "NOT_FOUND", "kind"),
+        (3, "RIGHT_LIMIT_EXCEEDED", "quantity"),
+        (4, "RIGHT_NOT_FOUND", "code"),
+        (5, "NOT_ALLOWED", "merchant"),
+    ]
+    back = [orjson.loads(row) for row in (await download(desk)).splitlines()]
+    assert [(row["key"], row["error_code"]) for row in back][1] == ("grant-0003", "RIGHT_LIMIT_EXCEEDED")
+    fixed = [back[0] | {"kind": "car_wash", "quantity": 1}, back[1] | {"quantity": 7}]
+    in_memory(desk, "/sales/lines/b.ndjson", b"\n".join(map(orjson.dumps, fixed)))
+    await desk.look()
+    assert (await desk.runs())[-1] == ("b.ndjson", "DONE", 2, 2, 0, 0)
+    assert await desk.rows("SELECT sum(remaining) FROM member_right") == [(10,)]
+    ((first,),) = await desk.rows("SELECT id FROM accrual_run ORDER BY id LIMIT 1")
+    async with desk.database.transaction() as session:
+        await begin_undo(session, first, who="me", why="wrong", as_of=desk.now)
+    await desk.drain()
+    assert await desk.rows("SELECT reversed, kept FROM accrual_undo") == [(0, 1)]
+    assert await desk.rows("SELECT kept FROM accrual_posting WHERE kept IS NOT NULL") == [("NOT_REVERSIBLE",)]
+
+
 async def crash(desk: Desk, monkeypatch: pytest.MonkeyPatch, module: Any, name: str, after: int) -> None:
     """Let the function work so many times, then fail as a worker does that is killed between two transactions."""
     real, calls = getattr(module, name), 0
