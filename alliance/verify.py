@@ -40,7 +40,8 @@ _BY_HOLDER = {
         FROM obligation o
         LEFT JOIN (SELECT DISTINCT holder_id, activated_by, operation_id FROM pending_grant) p
              ON p.holder_id = o.holder_id AND p.activated_by = o.operation_id
-        WHERE o.kind NOT IN ('FUNDING', 'BREAKAGE')
+        LEFT JOIN operation u ON u.holder_id = o.holder_id AND u.id = o.reverses
+        WHERE o.kind NOT IN ('FUNDING', 'BREAKAGE') AND (o.reverses IS NULL OR u.id IS NOT NULL)
         GROUP BY o.holder_id, coalesce(o.reverses, p.operation_id, o.operation_id), o.kind, o.debtor_id, o.creditor_id
         HAVING sum(o.amount) < 0""",
 }

@@ -20,6 +20,7 @@ import domain.codes.model
 import domain.contacts.model
 import domain.events.model
 import domain.guard.model
+import domain.ledger.aliases
 import domain.ledger.archived
 import domain.ledger.extensions
 import domain.ledger.model

@@ -25,6 +25,7 @@ from alliance.settlement.model import CycleTransition, Payment, SettlementCycle
 from alliance.settlement.queries import MerchantStatement, Position
 from alliance.settlement.rules import Report
 from domain.ledger import queries as ledger
+from domain.ledger.aliases import survivors
 from domain.ledger.model import Hold
 from domain.ledger.queries import ActivityKey, EntryRow, LotRow, OperationRow, Totals, WalletFigures, WalletKey
 from domain.members import queries as members
@@ -72,12 +73,12 @@ class Loaders:
 
     @cached_property
     def members(self) -> DataLoader[UUID, Member | None]:
-        """Members in reach, by id."""
+        """Members in reach, by id; who was merged is whom they are now."""
 
         async def load(session: AsyncSession, ids: list[UUID]) -> list[Member | None]:
-            near = [id_ for id_ in ids if sees_holder(self.viewer, id_)]
-            found = await members.by_ids(session, near, members_of(self.viewer)) if near else {}
-            return [found.get(id_) for id_ in ids]
+            found = await members.by_ids(session, ids, members_of(self.viewer))
+            near = {id_: row for id_, row in found.items() if sees_holder(self.viewer, row.id)}
+            return [near.get(id_) for id_ in ids]
 
         return self._loader(load)
 
@@ -218,11 +219,13 @@ class Loaders:
         return self._loader(load)
 
     async def _near(self, session: AsyncSession, keys: list[OperationKey]) -> list[OperationKey]:
-        """What lies under holders in reach: a member's own, and pools that they are in."""
+        """What lies under holders in reach: a member's own, that of who was merged into them, and pools they are in."""
         near = [key for key in keys if sees_holder(self.viewer, key[0])]
         if len(near) < len(keys):
-            pooled = await pools.pools(session, list({key[0] for key in keys}), member_id=self.viewer.member_id)
-            near += [key for key in keys if key[0] in pooled]
+            others = list({key[0] for key in keys})
+            pooled = await pools.pools(session, others, member_id=self.viewer.member_id)
+            now = await survivors(session, others)
+            near += [key for key in keys if key[0] in pooled or now.get(key[0]) == self.viewer.member_id]
         return near
 
     @cached_property

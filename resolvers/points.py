@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from alliance.clearing.commands import Detail, earn_request, redeem_request, reverse_request
@@ -16,6 +17,7 @@ from domain.money import to_minor
 from domain.programs.rules import Line, Tender
 from resolvers import exits, gifts, ids, operations, returns, rights, stored_value
 from resolvers.acting import member_of, merchant_of, one_of
+from resolvers.again import again
 from resolvers.codes import using
 from resolvers.context import Context
 from resolvers.guarding import from_device
@@ -44,7 +46,8 @@ async def earn_batch(context: Context, inputs: Sequence[Sent]) -> list[tuple[Pos
     """Many, together: one result an item, in order; what one of them raises is that one's result."""
     if len(inputs) > MAX_BATCH:
         raise InvalidInput(reason=f"a batch has at most {MAX_BATCH} items", path=("inputs",))
-    return await asyncio.gather(*(earn(context, sent) for sent in inputs), return_exceptions=True)
+    earning = (again(context, partial(earn, context, sent)) for sent in inputs)
+    return await asyncio.gather(*earning, return_exceptions=True)
 
 
 async def _earn(context: Context, sent: Sent) -> Earn:

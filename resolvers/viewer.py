@@ -14,6 +14,7 @@ class Scope(StrEnum):
     MEMBERS_READ = "members:read"
     MEMBERS_WRITE = "members:write"
     MEMBERS_SIGN_IN = "members:sign-in"
+    MEMBERS_MERGE = "members:merge"
     IDENTIFIERS_READ = "identifiers:read"
     IDENTIFIERS_VERIFY = "identifiers:verify"
     POINTS_READ = "points:read"
@@ -57,6 +58,7 @@ MEANING: dict[Scope, str] = {
     Scope.MEMBERS_READ: "look up members and their memberships; identifiers are masked",
     Scope.MEMBERS_WRITE: "enrol members and link identifiers",
     Scope.MEMBERS_SIGN_IN: "exchange what one knows of a member for a token of theirs",
+    Scope.MEMBERS_MERGE: "merge members who are one person, and undo it",
     Scope.IDENTIFIERS_READ: "see identifiers in full",
     Scope.IDENTIFIERS_VERIFY: "vouch for identifiers that have to be verified",
     Scope.POINTS_READ: "see wallets and operations",

@@ -62,7 +62,9 @@ async def by_global_id(context: Context, rest: bytes) -> tuple[WalletFigures, Wa
         holder_id = UUID(bytes=rest[:16])
         currency, _, moment = rest[16:].decode().partition(PAST)
         as_of = datetime.fromisoformat(moment) if moment else None
-        if not await in_reach(context, holder_id):
+        if (member := await context.loaders.members.load(holder_id)) is not None:
+            holder_id = member.id
+        elif await context.loaders.pools.load(holder_id) is None:
             return None
         figures = await one(context, holder_id, currency, as_of)
     except (ValueError, InvalidInput):

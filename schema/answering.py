@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar, cast
 
 from domain.errors import Refusal
+from resolvers.again import again
 from resolvers.context import Context
 from schema.node import Info
 from schema.refusals import IdempotencyConflict, InvalidInput, NotAllowed, NotFound, UserError, shown
@@ -22,7 +23,7 @@ async def answer(info: Info, input: object, act: Callable[[Context, Sent], Await
     """
     info.context.forget()
     try:
-        return await act(info.context, cast("Sent", input))
+        return await again(info.context, lambda: act(info.context, cast("Sent", input)))
     except Refusal as refusal:
         return shown(refusal, info.context.language)
     finally:

@@ -10,7 +10,7 @@ from domain.benefits.model import RightStatus
 from domain.events.kinds import EventKind
 from domain.ledger.model import HoldStatus, OperationKind
 from domain.members import model
-from resolvers import contacts, exchanges, ids, life, lots, members, pools, profiles, rights, tiers, wallets
+from resolvers import contacts, exchanges, ids, life, lots, members, merging, pools, profiles, rights, tiers, wallets
 from resolvers.lots import HOLD_SHAPE
 from resolvers.operations import ACTIVITY_SHAPE
 from resolvers.pages import window
@@ -21,6 +21,7 @@ from schema.guards import MemberGuard
 from schema.holds import Hold
 from schema.living import MemberChange, MemberFreeze, MemberLeaving, MemberStage
 from schema.merchants import Merchant, Store
+from schema.merging import FormerMember
 from schema.node import Connection, Info, Node
 from schema.operations import Operation
 from schema.pools import Pool
@@ -108,6 +109,12 @@ class Member(Node):
     def frozen(self, info: Info) -> MemberFreeze | None:
         """As of now."""
         return MemberFreeze.of(self.row, info.context.as_of)
+
+    @strawberry.field(description="Who was merged into them, in the order of merging.")
+    async def formerly(self, info: Info) -> list[FormerMember]:
+        """Their numbers and ids lead here."""
+        found = await merging.former(info.context, self.holder_id)
+        return [FormerMember(number=one.number, merged_at=one.merged_at) for one in found]
 
     @strawberry.field(description="What they are recognised by.")
     async def identifiers(self, info: Info) -> list[Identifier]:

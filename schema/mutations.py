@@ -55,6 +55,7 @@ from schema.inputs import (
 )
 from schema.jobs import JobMutations
 from schema.living import LivingMutations
+from schema.merging import MergingMutations
 from schema.node import Info
 from schema.notices import NoticeRecorded, RecordNoticeInput
 from schema.pending import Activated, ConfirmEarnInput, RejectEarnInput, Rejected
@@ -285,6 +286,7 @@ class Mutation(
     JobMutations,
     LivingMutations,
     PrivacyMutations,
+    MergingMutations,
     SettlingMutations,
     DisputeMutations,
     FreezingMutations,

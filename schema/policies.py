@@ -7,6 +7,7 @@ from graphql import GraphQLSchema, is_non_null_type, is_object_type
 
 from resolvers.policy import PARENT, SIGNED_IN, Policy, by, closed, guarded
 from resolvers.viewer import Scope
+from schema.fields import MERGING
 
 READERS = ("merchant", "operator", "auditor")
 POINTS = by("member", *READERS, scope=Scope.POINTS_READ)
@@ -50,6 +51,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
             by("merchant", "operator", scope=Scope.MEMBERS_WRITE),
             "enrolMember linkIdentifier verifyIdentifier unlinkIdentifier recordNotice",
         ),
+        **_all(by("operator", scope=Scope.MEMBERS_MERGE), "mergeMembers unmergeMembers"),
         **_all(by("merchant", "operator", scope=Scope.POINTS_EARN), "earn earnBatch topUp confirmEarn rejectEarn"),
         **_all(
             by("member", "merchant", "operator", scope=Scope.POINTS_SPEND), "redeem holdPoints captureHold releaseHold"
@@ -144,7 +146,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
             "id number status frozen leaving stages history joinedAt jurisdiction identifiers memberships consents"
             " messages",
         ),
-        **_all(PARENT, "profile preferences tags guard"),
+        **_all(PARENT, "formerly profile preferences tags guard"),
         **_all(POINTS, "wallets wallet activity holds exchangeOptions pools rights"),
     },
     "MemberFreeze": {**_all(PARENT, "since until"), **_all(by("operator"), "reason")},
@@ -164,6 +166,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "MemberChange": {**_all(PARENT, "id kind at data"), **_all(by("operator"), "reason")},
     "MemberChangeConnection": _all(PARENT, "edges pageInfo totalCount"),
     "MemberChangeEdge": _all(PARENT, "cursor node"),
+    **{name: _all(PARENT, fields) for name, fields in MERGING.items()},
     "AttributeDefinition": _all(PARENT, "code name type choices personal findable readable writable merchant"),
     "MemberAttribute": _all(PARENT, "code name value setAt toldBy"),
     "Preferences": _all(PARENT, "language timezone"),

@@ -11,12 +11,14 @@ import asyncpg
 from domain.base import new_id
 from domain.database import Database
 from domain.ledger.adjustments import Adjust, AdjustmentLimits, Reinstate
+from domain.ledger.aliases import Alias, NoAlias
 from domain.ledger.commands import Earn, Exchange, Expire, Redeem
 from domain.ledger.exits import Exit, FollowExit, ReverseExit
 from domain.ledger.extensions import Extend, NoticeWindow
 from domain.ledger.gifts import Gift, GiftLimits, ReverseGift
 from domain.ledger.grants import Activate, EarnInParts, Ending, Limits, Part, Reject, Wait
 from domain.ledger.holds import CaptureHold, HoldPoints, LapseHold, ReleaseHold
+from domain.ledger.merging import STANDING, Merge, Unmerge
 from domain.ledger.opening import Opening
 from domain.ledger.orders import RedeemForOrder
 from domain.ledger.request import Key, Posted
@@ -176,6 +178,21 @@ def reverse_exit(holder_id: uuid.UUID, operation_id: uuid.UUID | None, **named: 
     """The reversal of an exit."""
     assert operation_id is not None
     return ReverseExit(holder_id=holder_id, operation_id=operation_id, currency="GRO", **_common(named))
+
+
+def merge(absorbed: uuid.UUID, into: uuid.UUID, **named: Any) -> Merge:
+    """The one becomes the other."""
+    common = _common(named)
+    riders = (Alias(absorbed, into, common["as_of"]),)
+    return Merge(holder_id=absorbed, into_id=into, issuers=ISSUERS, riders=riders, **common)
+
+
+async def unmerge(database: Database, absorbed: uuid.UUID, into: uuid.UUID, **named: Any) -> Unmerge:
+    """That is undone."""
+    standing = await rows(database, STANDING, absorbed)
+    operations = tuple(row["id"] for row in standing)
+    riders = (NoAlias(absorbed),)
+    return Unmerge(holder_id=absorbed, into_id=into, operations=operations, riders=riders, **_common(named))
 
 
 def day_of(moment: datetime) -> tuple[datetime, datetime]:

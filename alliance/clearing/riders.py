@@ -140,7 +140,7 @@ async def _pasts(
         """SELECT o.holder_id, o.id, asked.currency,
                   (CASE WHEN o.kind = 'EARN' THEN active.points ELSE moved.points END)::bigint AS points,
                   (coalesce(back.due, 0) - coalesce(back.dropped, 0))::bigint AS due,
-                  (coalesce(back.moved, 0) - coalesce(back.owed, 0) + coalesce(back.paid, 0))::bigint AS recovered,
+                  (coalesce(back.moved, 0) - coalesce(back.owed, 0))::bigint AS recovered,
                   jsonb_build_object('merchant_id', o.merchant_id, 'order_ref', o.order_ref, 'store', o.store) AS place
            FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS asked (holder_id, id, currency)
            JOIN operation o USING (holder_id, id)
@@ -154,18 +154,21 @@ async def _pasts(
                                            WHERE p.holder_id = o.holder_id AND p.operation_id = o.id))) AS active
            LEFT JOIN LATERAL (
              SELECT sum(coalesce((t.returned #>> ARRAY['beside', asked.currency, '1'])::bigint, t.due)) AS due,
-                    sum(e.moved) AS moved, sum(e.dropped) AS dropped,
-                    sum(d.points) AS owed, sum(p.points) AS paid
+                    sum(e.moved) AS moved, sum(e.dropped) AS dropped, sum(d.points) AS owed
              FROM operation r
              LEFT JOIN operation_return t ON t.holder_id = r.holder_id AND t.operation_id = r.id
              LEFT JOIN LATERAL (SELECT abs(sum(amount) FILTER (WHERE account = 'POINTS')) AS moved,
                                        abs(sum(amount) FILTER (WHERE account = 'PENDING')) AS dropped
                                 FROM entry WHERE holder_id = r.holder_id AND operation_id = r.id
-                                  AND currency = asked.currency AND counter_account <> 'EXIT') e ON true
-             LEFT JOIN debt d ON d.holder_id = r.holder_id AND d.operation_id = r.id AND d.currency = asked.currency
-             LEFT JOIN LATERAL (SELECT sum(points) AS points FROM debt_payment
-                                WHERE holder_id = r.holder_id AND debt_id = r.id
-                                  AND currency = asked.currency) p ON true
+                                  AND currency = asked.currency
+                                  AND counter_account NOT IN ('EXIT', 'POINTS')) e ON true
+             LEFT JOIN LATERAL (
+               SELECT sum(d.points - coalesce(p.points, 0)) AS points FROM debt d
+               LEFT JOIN LATERAL (SELECT sum(points) AS points FROM debt_payment
+                                  WHERE holder_id = d.holder_id AND debt_id = d.operation_id
+                                    AND currency = d.currency) p ON true
+               WHERE d.currency = asked.currency AND (d.holder_id = r.holder_id AND d.operation_id = r.id
+                     OR d.source_holder_id = r.holder_id AND d.source_operation_id = r.id)) d ON true
              WHERE r.holder_id = o.holder_id AND r.reverses = o.id) back ON true""",
         *(list(column) for column in zip(*asked, strict=True)),
     )

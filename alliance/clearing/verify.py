@@ -34,7 +34,7 @@ EXCHANGE = f"""(
     FROM agreement_version v CROSS JOIN jsonb_array_elements(v.terms -> 'exchange') AS item)"""
 
 # Points of an earn or of an adjustment that were asked back, and that were recovered: but for what gifts repaid, whose
-# lines lie with the giver. What gifts that were taken back repaid stands `apart`.
+# lines lie with the giver, and whom its holder was merged into. What gifts that were taken back repaid stands `apart`.
 _BACK = """
     SELECT sum(coalesce((t.returned #>> ARRAY['beside', g.currency, '1'])::bigint, t.due)
                - coalesce(e.dropped, 0)) AS due,
@@ -44,12 +44,18 @@ _BACK = """
     LEFT JOIN LATERAL (SELECT -sum(amount) FILTER (WHERE account = 'POINTS') AS moved,
                               -sum(amount) FILTER (WHERE account = 'PENDING') AS dropped
                        FROM entry WHERE holder_id = r.holder_id AND operation_id = r.id AND currency = g.currency
-                         AND counter_account <> 'EXIT') e ON true
-    LEFT JOIN debt d ON d.holder_id = r.holder_id AND d.operation_id = r.id AND d.currency = g.currency
+                         AND counter_account NOT IN ('EXIT', 'POINTS')) e ON true
+    LEFT JOIN LATERAL (SELECT sum(points) AS points FROM all_debt d WHERE d.operation_id = r.id
+                         AND d.currency = g.currency AND (d.holder_id = r.holder_id OR d.source_holder_id = r.holder_id
+                                                          AND d.source_operation_id = r.id)) d ON true
     LEFT JOIN LATERAL (SELECT sum(y.points) AS points, sum(y.points) FILTER (WHERE u.kind = 'GIFT') AS apart
                        FROM debt_payment y JOIN operation o ON o.holder_id = y.holder_id AND o.id = y.operation_id
+                                                           AND o.kind NOT IN ('MERGE', 'UNMERGE')
                        LEFT JOIN operation u ON u.holder_id = o.holder_id AND u.id = o.reverses
-                       WHERE y.holder_id = r.holder_id AND y.debt_id = r.id AND y.currency = g.currency) p ON true
+                       WHERE y.holder_id = r.holder_id AND y.currency = g.currency AND (y.debt_id = r.id
+                             OR y.debt_id IN (SELECT operation_id FROM debt m WHERE m.holder_id = r.holder_id
+                                              AND m.source_holder_id = r.holder_id AND m.source_operation_id = r.id))
+                      ) p ON true
     WHERE r.holder_id = g.holder_id AND r.reverses = g.earn_id"""
 
 # What partners granted, by the earn that it was for: also what waited and became active.
@@ -75,7 +81,8 @@ _GRANTED = f"""(
                        AND x.currency = g.currency
     LEFT JOIN LATERAL ({_BACK}) b ON true)"""
 
-# Points of lots for which something moves later: how many were used, and how many ended.
+# Points of lots for which something moves later: how many were used, and how many ended. What a reversal took of whom
+# its holder was merged into is used by it.
 _USED = f"""
     SELECT l.holder_id, l.issuer_id, l.funder_id, l.agreement_version AS version, l.currency,
            sum(-a.amount) FILTER (WHERE o.kind IN ('REDEEM', 'EXCHANGE') OR o.id = l.operation_id
@@ -91,6 +98,17 @@ _USED = f"""
     FROM lot l JOIN operation o ON o.holder_id = l.holder_id AND o.id = l.operation_id AND o.kind = 'REVERSAL'
     JOIN operation u ON u.holder_id = o.holder_id AND u.id = o.reverses AND u.kind IN ('REDEEM', 'EXCHANGE')
     WHERE l.agreement_version IS NOT NULL AND l.source_lot_id IS NOT NULL GROUP BY 1, 2, 3, 4, 5
+    UNION ALL
+    SELECT o.holder_id, l.issuer_id, l.funder_id, l.agreement_version, l.currency, sum(-l.amount), 0
+    FROM operation o JOIN operation u ON u.holder_id = o.holder_id AND u.id = o.reverses
+                                     AND u.kind IN ('OPENING', 'EARN', 'ADJUST')
+    JOIN (SELECT DISTINCT holder_id, operation_id, counter_holder_id FROM entry
+          WHERE account = 'POINTS' AND counter_account = 'POINTS' AND amount > 0) e
+         ON e.holder_id = o.holder_id AND e.operation_id = o.id
+    CROSS JOIN LATERAL (SELECT l.*, a.amount FROM all_allocation a
+                        JOIN all_lot l ON l.holder_id = a.holder_id AND l.id = a.lot_id
+                        WHERE a.holder_id = e.counter_holder_id AND a.operation_id = o.id OFFSET 0) l
+    WHERE l.agreement_version IS NOT NULL GROUP BY 1, 2, 3, 4, 5
     UNION ALL
     SELECT holder_id, issuer_id, funder_id, version, currency, sum(apart - back), 0 FROM {_GRANTED} g
     WHERE at_use > 0 GROUP BY 1, 2, 3, 4, 5"""
@@ -165,7 +183,7 @@ CHECKS = {
                           sum(CASE WHEN x.at = b.debtor_id THEN b.amount ELSE -b.amount END) AS amount
                    FROM obligation b
                    JOIN operation o ON o.holder_id = b.holder_id AND o.id = b.operation_id
-                                   AND o.kind NOT IN ('GIFT', 'POOL_IN', 'POOL_OUT')
+                                   AND o.kind NOT IN ('GIFT', 'POOL_IN', 'POOL_OUT', 'MERGE')
                    LEFT JOIN operation u ON u.holder_id = o.holder_id AND u.id = o.reverses
                    JOIN {EARN} x ON x.agreement_id = b.agreement_id AND x.version = b.agreement_version
                                  AND x.currency = b.currency AND x.at IN (b.debtor_id, b.creditor_id)

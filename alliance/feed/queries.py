@@ -206,5 +206,9 @@ def _operation(row: Row[Any], catalogue: Catalogue) -> Happened:
     )
 
 
-_OTHER = {OperationKind.POOL_IN.value: "pool", OperationKind.POOL_OUT.value: "member"}
+_OTHER = {
+    OperationKind.POOL_IN.value: "pool",
+    OperationKind.POOL_OUT.value: "member",
+    OperationKind.UNMERGE.value: "from",
+}
 """What the other side of an operation is called, where it is not `to`, a member."""

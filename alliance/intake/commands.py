@@ -31,7 +31,7 @@ from domain.codes.commands import Presenting
 from domain.errors import InvalidInput, NotAllowed, NotFound, Refusal
 from domain.ledger.commands import Earn
 from domain.ledger.due import DuePending, pending_of
-from domain.ledger.errors import AlreadyReversed, NotPending
+from domain.ledger.errors import AlreadyReversed, MemberMerged, NotPending
 from domain.ledger.grants import Reject
 from domain.ledger.request import Key, Outcome, Posted, Request, Rider, fingerprint_of
 from domain.ledger.returns import Asked
@@ -181,9 +181,7 @@ async def post(runtime: Runtime, sender: Sender, chunk: Chunk) -> list[Answer]:
     for kind, run in groupby(waiting, key=type):
         if kind is _Buying:
             purchases = [item for item in run if isinstance(item, _Buying)]
-            outcomes = await runtime.engine.post_many([item.request for item in purchases])
-            for item, outcome in zip(purchases, outcomes, strict=True):
-                item.outcome = outcome
+            await _post_purchases(runtime, purchases)
         elif kind is Using:
             uses = [(item, item.request) for item in run if isinstance(item, Using) and item.request is not None]
             outcomes = await runtime.engine.post_many([request for _, request in uses])
@@ -195,6 +193,20 @@ async def post(runtime: Runtime, sender: Sender, chunk: Chunk) -> list[Answer]:
         item if isinstance(item, Answer) else Answer(item.key, _known(item.outcome), item.refused)
         for item in chunk.items
     ]
+
+
+async def _post_purchases(runtime: Runtime, items: Sequence[_Buying]) -> None:
+    """Post purchases; those of members who were merged meanwhile again, for whom they are now."""
+    for item, outcome in zip(items, await runtime.engine.post_many([item.request for item in items]), strict=True):
+        item.outcome = outcome
+    merged = [item for item in items if isinstance(item.outcome, MemberMerged)]
+    anew = []
+    for item, member in zip(merged, await _recognised(runtime, merged), strict=True):
+        if isinstance(member, UUID) and member != item.request.holder_id:
+            item.request.holder_id = member
+            anew.append(item)
+    if anew:
+        await _post_purchases(runtime, anew)
 
 
 def _known(outcome: Outcome | None) -> Outcome:
@@ -401,10 +413,10 @@ async def _requests(runtime: Runtime, sender: Sender, items: list[_Returning]) -
     async with runtime.database.session() as session:
         found = await queries.operations_of_orders(session, orders)
         earns = [
-            (order[0], id_)
+            (under, id_)
             for item, order in zip(items, orders, strict=True)
             if isinstance(item.line, Decision)
-            for _, id_, kind in found.get(order, ())
+            for under, id_, kind in found.get(order, ())
             if kind == "EARN"
         ]
         waiting = await pending_of(session, earns) if earns else ()
@@ -414,8 +426,8 @@ async def _requests(runtime: Runtime, sender: Sender, items: list[_Returning]) -
         if not done:
             requests.append(NotFound(what=f"order {item.line.of!r}", path=("of",)))
         elif isinstance(item.line, Decision):
-            ids = {one.id for one in done}
-            asked = [row for row in waiting if row.holder_id == order[0] and row.operation_id in ids]
+            ids = {(one.holder_id, one.id) for one in done}
+            asked = [row for row in waiting if (row.holder_id, row.operation_id) in ids]
             requests.append(_decisions(runtime, sender, item, asked) or NotPending(path=("of",)))
         else:
             earn = next(((one.holder_id, one.id) for one in done if one.kind == "EARN"), None)
@@ -432,9 +444,9 @@ def _decisions(runtime: Runtime, sender: Sender, item: _Returning, asked: list[D
     """A request an earn of the order of which something waits; if nothing does any more, of which something did."""
     rows = [row for row in asked if not row.done] or asked
     requests: list[Request] = []
-    for n, (earn, of_earn) in enumerate(groupby(rows, key=lambda row: row.operation_id)):
+    for n, (earn, of_earn) in enumerate(groupby(rows, key=lambda row: (row.holder_id, row.operation_id))):
         if item.line.type == "REJECT":
-            of_order = queries.OfOrder(item.member_id, earn, "EARN")
+            of_order = queries.OfOrder(*earn, "EARN")
             requests.append(Reject.of(_reversal(runtime, sender, item, of_order, n)))
         else:
             key = _key(sender, item, n)

@@ -8,22 +8,24 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.ledger.aliases import all_of
+
 OrderKey = tuple[UUID, UUID, str]
 """Holder, merchant, order reference."""
 
-_OF_ORDERS = text("""
+_OF_ORDERS = text(f"""
     WITH asked AS (
         SELECT * FROM unnest(CAST(:holders AS uuid[]), CAST(:merchants AS uuid[]), CAST(:orders AS text[]))
             AS asked (holder_id, merchant_id, order_ref)
     ), of_order AS (
-        SELECT holder_id, merchant_id, order_ref, operation.id, operation.kind, holder_id AS under
-        FROM asked JOIN operation USING (holder_id, merchant_id, order_ref)
-        WHERE operation.kind IN ('EARN', 'REDEEM')
+        SELECT asked.holder_id, merchant_id, order_ref, operation.id, operation.kind, operation.holder_id AS under
+        FROM asked JOIN operation USING (merchant_id, order_ref)
+        WHERE operation.kind IN ('EARN', 'REDEEM') AND operation.holder_id = {all_of("asked.holder_id")}
     )
     SELECT * FROM of_order
     UNION
-    SELECT earn.holder_id, earn.merchant_id, earn.order_ref, tender.operation_id, 'REDEEM', earn.holder_id
-    FROM of_order earn JOIN order_tender tender ON tender.holder_id = earn.holder_id AND tender.order_id = earn.id
+    SELECT earn.holder_id, earn.merchant_id, earn.order_ref, tender.operation_id, 'REDEEM', earn.under
+    FROM of_order earn JOIN order_tender tender ON tender.holder_id = earn.under AND tender.order_id = earn.id
     UNION
     SELECT asked.holder_id, o.merchant_id, o.order_ref, o.id, o.kind, o.holder_id
     FROM asked JOIN pool_member m ON m.member_id = asked.holder_id AND m.left_at IS NULL
@@ -31,7 +33,7 @@ _OF_ORDERS = text("""
          AND o.order_ref = asked.order_ref AND o.kind = 'REDEEM'
     JOIN pool_spend s ON s.holder_id = o.holder_id AND s.operation_id = o.id AND s.member_id = asked.holder_id
     ORDER BY kind DESC, id
-""")
+""")  # noqa: S608
 
 
 class OfOrder(NamedTuple):

@@ -108,7 +108,8 @@ ENTRY = Proved(
 LOT = Proved(
     "lot",
     "lots",
-    "holder_id id currency issuer_id granted granted_at expires_at? source_holder_id? source_lot_id? depth sliding_id?",
+    "holder_id id currency issuer_id granted granted_at expires_at? source_holder_id? source_lot_id? depth sliding_id?"
+    " root_holder_id? root_lot_id?",
     "holder_id id",
     apart=_FUNDING,
 )
@@ -122,7 +123,13 @@ OBLIGATION = Proved(
     plain=False,
 )
 RETURN = Proved("operation_return", "returns", "returned undone due whole", plain=False)
-DEBT = Proved("debt", "debts", "holder_id currency points", "holder_id currency", since=2)
+DEBT = Proved(
+    "debt",
+    "debts",
+    "holder_id currency points source_holder_id? source_operation_id?",
+    "holder_id currency",
+    since=2,
+)
 DEBT_PAYMENT = Proved(
     "debt_payment", "debt_payments", "holder_id debt_id currency points", "holder_id debt_id currency", since=2
 )

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
+from domain.ledger.merging import wallet_of
 from domain.ledger.model import AccountKind
 from domain.ledger.request import Books, Effect, EntryState
 from domain.ledger.rules import spend_order
@@ -75,9 +76,10 @@ def buy_back(books: Books, effect: Effect, wallet: Wallet, issuer_id: UUID, due:
     exits = {sold.lot_id: sold for sold in books.other(SOLD, wallet) or ()}
     for into in dict.fromkeys(sold.into for sold in exits.values()):
         spent = 0
-        lots = [lot for lot in books.open_lots(holder_id, into) if lot.id in exits and lot.is_live(as_of)]
+        wallet_now = wallet_of(books, holder_id, into)
+        lots = [lot for lot in wallet_now if lot.root[1] in exits and lot.is_live(as_of)]
         for lot in sorted(lots, key=spend_order):
-            sold = exits[lot.id]
+            sold = exits[lot.root[1]]
             change = min(lot.free, (due - bought) * sold.change // sold.points)
             points = change * sold.points // sold.change
             if points:

@@ -227,7 +227,12 @@ CHECKS = {
         SELECT e.holder_id, e.operation_id::text AS kind, e.currency, -e.amount AS kept, coalesce(t.amount, 0) AS proved
         FROM entry e JOIN operation o ON o.holder_id = e.holder_id AND o.id = e.operation_id AND o.kind = 'REFUND'
         LEFT JOIN (SELECT a.holder_id, a.operation_id, -sum(a.amount) AS amount
-                   FROM allocation a JOIN top_up u ON u.holder_id = a.holder_id AND u.paid_lot_id = a.lot_id
+                   FROM allocation a JOIN lot l ON l.holder_id = a.holder_id AND l.id = a.lot_id
+                   LEFT JOIN top_up u ON u.holder_id = a.holder_id AND u.paid_lot_id = a.lot_id
+                   LEFT JOIN LATERAL (SELECT true AS so FROM all_top_up c
+                                      WHERE c.holder_id = l.root_holder_id AND c.currency = l.currency
+                                        AND c.paid_lot_id = l.root_lot_id OFFSET 0) c ON l.root_lot_id IS NOT NULL
+                   WHERE u.paid_lot_id IS NOT NULL OR c.so
                    GROUP BY 1, 2) t ON t.holder_id = e.holder_id AND t.operation_id = e.operation_id
         WHERE e.counter_account = 'DEPOSIT' AND -e.amount <> coalesce(t.amount, 0)
           AND e.operation_id NOT IN (SELECT target_id FROM all_repair)""",

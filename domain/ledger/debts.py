@@ -20,18 +20,31 @@ def room(books: Books, holder_id: UUID, currency: str, floor: int | None, points
     return max(0, min(points, floor - books.debt(holder_id, currency)))
 
 
-def owe(effect: Effect, lot: LotState, points: int) -> None:
-    """Let the operation's holder owe `points`, for the earn that it reverses, of which this is a lot."""
-    operation, currency = effect.operation, lot.currency
+def owe(effect: Effect, lot: LotState, points: int, holder_id: UUID | None = None) -> None:
+    """Let the operation's holder, or whom that was merged into, owe `points`: for the earn that it reverses, of which
+    this is a lot."""
+    operation = effect.operation
     funding = None if lot.agreement_version is None else funding_of(lot)
-    effect.owes.append(DebtState(effect.holder_id, operation["id"], currency, points, operation["reverses"], funding))
-    row = {
-        "holder_id": effect.holder_id,
-        "operation_id": effect.operation["id"],
-        "currency": currency,
-        "points": points,
-    }
-    effect.rows.append((_DEBT, row))
+    owes = DebtState(effect.holder_id, operation["id"], lot.currency, points, operation["reverses"], funding)
+    if holder_id is not None and holder_id != effect.holder_id:
+        owes.holder_id, owes.source = holder_id, (effect.holder_id, operation["id"])
+    record(effect, owes)
+
+
+def record(effect: Effect, debt: DebtState) -> None:
+    """The operation makes this debt."""
+    effect.owes.append(debt)
+    row = {"holder_id": debt.holder_id, "operation_id": effect.operation["id"], "currency": debt.currency}
+    source_holder_id, source_operation_id = debt.source or (None, None)
+    source = {"source_holder_id": source_holder_id, "source_operation_id": source_operation_id}
+    effect.rows.append((_DEBT, row | {"points": debt.left} | source))
+
+
+def settle(effect: Effect, debt: DebtState, points: int) -> None:
+    """The operation pays so many points of a debt, or carries them elsewhere."""
+    effect.pays.append((debt, points))
+    row = {"holder_id": debt.holder_id, "operation_id": effect.operation["id"], "currency": debt.currency}
+    effect.rows.append((_PAYMENT, row | {"debt_id": debt.operation_id, "points": points}))
 
 
 def pay(books: Books, effect: Effect, as_of: datetime) -> None:
@@ -52,11 +65,9 @@ def pay(books: Books, effect: Effect, as_of: datetime) -> None:
                 if part < amount:
                     credited.append((lot, amount - part))
             if paid:
-                effect.pays.append((debt, paid))
-                row = {"holder_id": holder_id, "operation_id": effect.operation["id"], "currency": currency}
-                effect.rows.append((_PAYMENT, row | {"debt_id": debt.operation_id, "points": paid}))
-                if books.recovery is not None and debt.earn_id is not None:
-                    books.recovery.ride(books, effect, (holder_id, debt.earn_id), currency, paid)
+                settle(effect, debt, paid)
+                if books.recovery is not None and debt.earn is not None:
+                    books.recovery.ride(books, effect, debt.earn, currency, paid)
                 if books.funder is not None:
                     funded = None if debt.funding is None else (debt.funding, currency)
                     books.funder.recover(books, effect, debt.earn_id, funded, taken)

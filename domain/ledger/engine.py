@@ -19,7 +19,7 @@ import structlog
 
 from domain.database import Database
 from domain.errors import IdempotencyConflict, Refusal
-from domain.ledger import debts, store, watching
+from domain.ledger import debts, merging, store, watching
 from domain.ledger.errors import Overloaded, Unposted
 from domain.ledger.funding import Funder
 from domain.ledger.request import Books, Effect, Key, Law, Loader, Needs, Outcome, Posted, Recovery, Request
@@ -271,9 +271,12 @@ class PostingEngine:
         loop = asyncio.get_running_loop()
         give_up = loop.time() + self.patience
         collisions = 0
+        needs = needs or _needs(requests)
         while True:
             try:
-                return await self._post(await self._connected(lane), requests, needs or _needs(requests))
+                return await self._post(await self._connected(lane), requests, needs)
+            except store.Merged as merged:
+                needs.widen(merged.others)
             except _LOST:
                 if (lost := self._connections[lane]) is not None:
                     lost.terminate()
@@ -326,7 +329,12 @@ class PostingEngine:
         if self._reader is None or self._reader.is_closed():
             self._reader = await self.database.connect(statement_timeout="10s")
         rooms = (self.member_status, self.recovery, self.law, self.funder)
-        return await store.load(self._reader, _needs(requests), *rooms, simulated=True)
+        needs = _needs(requests)
+        while True:
+            try:
+                return await store.load(self._reader, needs, *rooms, simulated=True)
+            except store.Merged as merged:
+                needs.widen(merged.others)
 
     async def foresee(self, requests: Sequence[Request]) -> list[Outcome]:
         """The answers that these dry runs would get, one after the other, each over what those before it left."""
@@ -437,7 +445,8 @@ def _decided(request: Request, books: Books) -> tuple[Effect | None, Sequence[Ef
         debts.pay(books, effect, request.as_of)
     for gate in request.gates:
         gate.passed(books, effect)
-    return effect, request.after(books, effect) if books.operations else ()
+    further = request.after(books, effect) if books.operations or request.goes_on else []
+    return effect, [*further, *merging.carried_on(books, request, [effect, *further])] if books.merged else further
 
 
 def _posted(request: Request, effect: Effect | None, *, dry_run: bool = False) -> Posted:

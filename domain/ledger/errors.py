@@ -1,5 +1,8 @@
 """How the ledger refuses."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from domain.errors import Refusal
 
 
@@ -58,6 +61,40 @@ class MemberNotActive(Refusal):
 
     code = "MEMBER_NOT_ACTIVE"
     text = {"en": "the member is {status}", "zh-CN": "会员状态为 {status}，无法操作"}
+
+
+class MemberMerged(MemberNotActive):
+    """The member became another while the call was under way: whoever made it asks again who is meant."""
+
+    remembered = False
+
+    def __init__(self, *, path: Sequence[str] = (), **data: Any) -> None:
+        super().__init__(path=path, **{"status": "CLOSED"} | data)
+
+
+class NotMerged(Refusal):
+    """Nobody was merged who is called so, or it was undone."""
+
+    code = "NOT_MERGED"
+    text = {"en": "the member was not merged into another", "zh-CN": "该会员未被合并"}
+
+
+class MergeBlocked(Refusal):
+    """Two members do not become one yet: `obstacles` are what is in the way, each with its `kind` and figures."""
+
+    code = "MERGE_BLOCKED"
+    text = {"en": "the members cannot be merged: {kinds}", "zh-CN": "会员无法合并：{kinds}"}
+
+    def __init__(self, *, obstacles: Sequence[dict[str, Any]] = (), path: Sequence[str] = (), **data: Any) -> None:
+        kinds = ", ".join(dict.fromkeys(str(one["kind"]) for one in obstacles))
+        super().__init__(path=path, **{"obstacles": list(obstacles), "kinds": kinds} | data)
+
+
+class UnmergeBlocked(MergeBlocked):
+    """A merge cannot be undone any more: `obstacles` are what became of what was carried."""
+
+    code = "UNMERGE_BLOCKED"
+    text = {"en": "the merge cannot be undone: {kinds}", "zh-CN": "合并无法撤销：{kinds}"}
 
 
 class HolderStopped(Refusal):

@@ -17,10 +17,11 @@ from domain.errors import NotFound
 from domain.ledger.change import SOLD, Sold, Wallet
 from domain.ledger.commands import POINTS, Taken, effect_of, note_row, require_room
 from domain.ledger.errors import AlreadyReversed, InsufficientPoints, NotReversible
+from domain.ledger.merging import fetch, stand_ins
 from domain.ledger.model import AccountKind, ForcedExit, OperationKind
 from domain.ledger.request import Books, Effect, EntryState, Needs, PastOperation, Request
 from domain.ledger.restoring import Grace, put_into, record_fault
-from domain.ledger.rules import NEVER, LotState
+from domain.ledger.rules import NEVER, LotState, allocate, available
 
 _FORCED_EXIT: Any = ForcedExit.__table__
 _EXIT = AccountKind.EXIT.value
@@ -49,7 +50,8 @@ FLOWS = """
     LEFT JOIN currency_policy p ON p.currency = e.currency
          AND (p.valid_from IS NULL OR p.valid_from <= coalesce(u.occurred_at, o.occurred_at))
          AND (p.valid_to IS NULL OR p.valid_to > coalesce(u.occurred_at, o.occurred_at))
-    WHERE e.holder_id = {holder} AND e.currency = {currency} AND e.account = 'POINTS' AND e.counter_account <> 'EXIT'
+    WHERE e.holder_id = {holder} AND e.currency = {currency} AND e.account = 'POINTS'
+      AND e.counter_account NOT IN ('EXIT', 'POINTS')
       AND coalesce(u.kind, o.kind) IN ('EARN', 'REDEEM')
 """
 """Each entry of an earn (also of what waited and became active), a redemption, or what came back of one.
@@ -253,11 +255,11 @@ class ReverseExit(Request):
 
         Raises NotFound, MemberNotActive, NotReversible, AlreadyReversed, InsufficientPoints.
         """
-        books.require_active(self.holder_id)
+        books.require_active(books.heir(self.holder_id))
         original = self._original(books)
         [change] = original.lots
-        if change.free < change.granted or not change.is_live(self.as_of):
-            free = change.free if change.is_live(self.as_of) else 0
+        own = stand_ins(books, original.lots)
+        if (free := available(own, self.as_of)) < change.granted:
             raise InsufficientPoints(available=free, requested=change.granted, path=("operation",))
         points = -original.entries[0].amount
         effect = effect_of(self, OperationKind.REVERSAL, original.merchant_id, points, reverses=original.id)
@@ -267,7 +269,8 @@ class ReverseExit(Request):
             effect.entries.append(EntryState(POINTS, entry.currency, -entry.amount, *counter))
         until = self.grace(self.currency) if self.grace is not None else None
         expired = put_into(effect, [(lot, -part) for lot, part in original.allocations], until, self.as_of)
-        effect.allocations.append((change, -change.granted))
+        effect.allocations.extend((lot, -part) for lot, part in allocate(own, change.granted, self.as_of))
+        fetch(books, effect)
         effect.data |= {"restored": points, "expired": expired, "taken": change.granted}
         if self.grace is not None:
             record_fault(effect, points)

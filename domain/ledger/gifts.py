@@ -11,6 +11,7 @@ import asyncpg
 from domain.base import new_id
 from domain.errors import InvalidInput, NotFound
 from domain.ledger import shortfalls
+from domain.ledger.aliases import all_of
 from domain.ledger.commands import POINTS, effect_of, note_row, require_room, take_of
 from domain.ledger.errors import (
     AlreadyReversed,
@@ -24,7 +25,7 @@ from domain.ledger.errors import (
 from domain.ledger.model import OperationKind
 from domain.ledger.request import Books, Effect, EntryState, Needs, PastOperation, Request
 from domain.ledger.restoring import Grace, put_into, record_fault
-from domain.ledger.rules import LotState, available
+from domain.ledger.rules import LotState, allocate, available
 
 
 class GiftLimits(NamedTuple):
@@ -51,20 +52,42 @@ class _GivenInDay:
 
     async def load(self, connection: asyncpg.Connection, keys: Sequence[GivenDay]) -> dict[GivenDay, tuple[int, int]]:
         rows = await connection.fetch(
-            """SELECT asked.n, count(*) AS gifts, -sum(e.amount)::bigint AS points
+            f"""SELECT asked.n, count(*) AS gifts, -sum(e.amount)::bigint AS points
                FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[])
                     WITH ORDINALITY AS asked (holder_id, currency, first, before, n)
-               JOIN entry e ON e.holder_id = asked.holder_id AND e.counter_account = 'POINTS'
+               JOIN entry e ON e.holder_id = {all_of("asked.holder_id")} AND e.counter_account = 'POINTS'
                     AND e.currency = asked.currency
                JOIN operation o ON o.holder_id = e.holder_id AND o.id = e.operation_id
                WHERE o.kind IN ('GIFT', 'POOL_IN', 'POOL_OUT') AND o.as_of >= asked.first AND o.as_of < asked.before
-               GROUP BY asked.n""",
+               GROUP BY asked.n""",  # noqa: S608
             *(list(column) for column in zip(*keys, strict=True)),
         )
         return {keys[row["n"] - 1]: (row["gifts"], row["points"]) for row in rows}
 
 
 GIVEN_IN_DAY = _GivenInDay()
+
+
+class _MadeBy:
+    """The lots, (holder, id), that an operation made under a holder, by (holder, operation)."""
+
+    shared_lock: tuple[int, int] | None = None
+
+    async def load(
+        self, connection: asyncpg.Connection, keys: Sequence[tuple[UUID, UUID]]
+    ) -> dict[tuple[UUID, UUID], set[tuple[UUID, UUID]]]:
+        found: dict[tuple[UUID, UUID], set[tuple[UUID, UUID]]] = {}
+        for holder_id, id_, operation_id in await connection.fetch(
+            """SELECT holder_id, id, operation_id FROM lot
+               JOIN unnest($1::uuid[], $2::uuid[]) AS asked (holder_id, operation_id)
+                    USING (holder_id, operation_id)""",
+            *(list(column) for column in zip(*keys, strict=True)),
+        ):
+            found.setdefault((holder_id, operation_id), set()).add((holder_id, id_))
+        return found
+
+
+MADE_BY = _MadeBy()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -190,24 +213,27 @@ class ReverseGift(Request):
         needs.members.update((self.holder_id, self.to_holder_id))
         needs.operations.add((self.holder_id, self.operation_id))
         needs.wallets.add((self.to_holder_id, self.currency))
+        needs.other(MADE_BY, (self.to_holder_id, self.operation_id))
 
     def decide(self, books: Books) -> Effect:
         """The opposite entries. Raises NotFound, MemberNotActive, NotReversible, AlreadyReversed, GiftNotWhole."""
-        books.require_active(self.holder_id)
-        books.require_active(self.to_holder_id)
+        books.require_active(books.heir(self.holder_id))
+        receiver_id = books.heir(self.to_holder_id)
+        books.require_active(receiver_id)
         original = self._original(books)
         points = -original.entries[0].amount
-        wallet = books.open_lots(self.to_holder_id, self.currency)
-        given = [lot for lot in wallet if lot.operation_id == original.id]
+        made = books.other(MADE_BY, (self.to_holder_id, original.id)) or ()
+        wallet = books.open_lots(receiver_id, self.currency)
+        given = [lot for lot in wallet if lot.operation_id == original.id or lot.root in made]
         whole = available(given, self.as_of)
         if whole < points:
             raise GiftNotWhole(points=points, available=whole, path=("operation",))
         effect = effect_of(self, OperationKind.REVERSAL, original.merchant_id, points, reverses=original.id)
         effect.reverses = original
-        move(effect, self.to_holder_id, self.holder_id, self.currency, points)
+        move(effect, receiver_id, self.holder_id, self.currency, points)
         until = self.grace(self.currency) if self.grace is not None else None
         expired = put_into(effect, [(lot, -part) for lot, part in original.allocations], until, self.as_of)
-        effect.allocations.extend((lot, -lot.granted) for lot in given)
+        effect.allocations.extend((lot, -part) for lot, part in allocate(given, points, self.as_of))
         effect.data |= {"restored": points, "expired": expired, "taken": 0}
         if self.grace is not None:
             record_fault(effect, points)

@@ -13,6 +13,7 @@ from domain.base import new_id
 from domain.errors import NotFound
 from domain.ledger.commands import PENDING, POINTS, Earn, effect_of, entry_of, new_lot, require_room
 from domain.ledger.errors import LimitExceeded, NotPending
+from domain.ledger.merging import WAITING_BESIDE
 from domain.ledger.model import AccountKind, OperationKind
 from domain.ledger.request import Books, Effect, EntryState, Loader, Needs, Period, Request
 from domain.ledger.reversals import Reverse
@@ -101,6 +102,7 @@ class EarnInParts(Earn):
                 needs.earned.update(_period(self, limits.rule, period) for period in limits.periods)
                 if limits.balance is not None:
                     needs.wallets.add(wallet)
+                    needs.other(WAITING_BESIDE, wallet)
         if self.joined is not None:
             needs.other(self.joined, (self.holder_id, self.issuer_id))
 
@@ -178,6 +180,7 @@ class EarnInParts(Earn):
             balance = sum(lot.remaining for lot in lots if lot.is_live(self.as_of))
             balance -= books.debt(self.holder_id, self.currency)
             balance += books.posted(self.holder_id, PENDING, self.currency)
+            balance += books.other(WAITING_BESIDE, (self.holder_id, self.currency)) or 0
             found.append(("balance", limits.balance, balance))
         return [(f"{limits.rule}:{name}", cap, used) for name, cap, used in found] if limits.rule else found
 

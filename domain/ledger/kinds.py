@@ -23,6 +23,8 @@ class OperationKind(StrEnum):
     REPAIR = "REPAIR"
     EXIT = "EXIT"
     EXTEND = "EXTEND"
+    MERGE = "MERGE"
+    UNMERGE = "UNMERGE"
     RIGHT_GRANT = "RIGHT_GRANT"
     RIGHT_USE = "RIGHT_USE"
     RIGHT_NO_SHOW = "RIGHT_NO_SHOW"

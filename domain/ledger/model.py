@@ -98,8 +98,9 @@ class Account(Base):
 class Lot(Base):
     """A credit of points: who issued it, who paid for it at what price a point (in 10^-8), until when it lives.
 
-    `source` is the lot that its points came from, where a gift or a reinstatement made it; `depth` is how many gifts
-    its points have gone through. `held` is what open holds have set aside of `remaining`.
+    `source` is the lot that its points came from, where a gift, a reinstatement or a merge made it; `depth` is how many
+    gifts its points have gone through. `root` is the lot that they were in before members were merged, of whom they
+    then were. `held` is what open holds have set aside of `remaining`.
 
     `expires_at` is the first instant at which it is no longer valid; null is never. `spent` exists for the partial
     index: with `remaining > 0` as its predicate every partial spend would have to write the index again.
@@ -113,6 +114,7 @@ class Lot(Base):
         CheckConstraint("remaining >= 0 AND remaining <= granted", name="remaining"),
         CheckConstraint("held >= 0 AND held <= remaining", name="held"),
         Index("ix_lot_open", "holder_id", "currency", "expires_at", postgresql_where=text("NOT spent")),
+        Index("ix_lot_root", "root_holder_id", "root_lot_id", postgresql_where=text("root_lot_id IS NOT NULL")),
         {"postgresql_with": {"fillfactor": "90"}},
     )
 
@@ -133,6 +135,8 @@ class Lot(Base):
     held: Mapped[int] = mapped_column(server_default=text("0"))
     sliding_id: Mapped[uuid.UUID | None]
     agreement_version: Mapped[int | None]
+    root_holder_id: Mapped[uuid.UUID | None]
+    root_lot_id: Mapped[uuid.UUID | None]
     spent: Mapped[bool] = mapped_column(Computed("remaining = 0", persisted=True))
 
 
@@ -350,15 +354,30 @@ class OperationReturn(Base):
 
 
 class Debt(Base):
-    """Points that an operation took of a wallet which did not have them. What is left is `points` less its payments."""
+    """Points that an operation took of a wallet which did not have them. What is left is `points` less its payments.
+
+    One that came to this holder through a merge names its `source`: the reversal that it is owed for, and under whom
+    that lies.
+    """
 
     __tablename__ = "debt"
-    __table_args__ = (CheckConstraint("points > 0", name="points"),)
+    __table_args__ = (
+        CheckConstraint("points > 0", name="points"),
+        CheckConstraint("(source_holder_id IS NULL) = (source_operation_id IS NULL)", name="source"),
+        Index(
+            "ix_debt_source",
+            "source_holder_id",
+            "source_operation_id",
+            postgresql_where=text("source_operation_id IS NOT NULL"),
+        ),
+    )
 
     holder_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     operation_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     currency: Mapped[str] = mapped_column(primary_key=True)
     points: Mapped[int]
+    source_holder_id: Mapped[uuid.UUID | None]
+    source_operation_id: Mapped[uuid.UUID | None]
 
 
 class DebtPayment(Base):

@@ -1,8 +1,11 @@
-"""How other rooms take part in a posting: rows that may refuse it, gates before it, and sums that it adds to."""
+"""How other rooms take part in a posting: rows that may refuse it, gates before it, sums that it adds to, and what
+hears of it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
+from uuid import UUID
 
 import asyncpg
 
@@ -73,6 +76,18 @@ class Part(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """A statement with `{0}`, `{1}` ... where its arguments go; `then`: see Part."""
+
+    text: str
+    columns: tuple[str, ...]
+    then: tuple[str, ...] = ()
+
+    def __call__(self, first: int) -> str:
+        return self.text.format(*(f"${first + i}" for i in range(len(self.columns))))
+
+
 class Sums(Loader, Protocol):
     """Sums that another room keeps by key, and that postings add to without asking what they are.
 
@@ -84,4 +99,36 @@ class Sums(Loader, Protocol):
     @property
     def part(self) -> Part:
         """The statement."""
+        ...
+
+
+class Rider(Protocol):
+    """How another room adds its rows to a posting, in the same transaction."""
+
+    def needs(self, needs: "Needs") -> None:
+        """Say what `ride` will look at."""
+        ...
+
+    def ride(self, books: "Books", effect: "Effect") -> None:
+        """Append to `effect.rows`; may raise a Refusal; may change what `books.other` returned, for who comes next."""
+        ...
+
+
+class Recovery(Protocol):
+    """How another room hears that points of a reversed earn were recovered, long after they were due."""
+
+    async def load(self, connection: asyncpg.Connection, books: "Books", earns: Collection[tuple[UUID, UUID]]) -> None:
+        """Make ready for `ride`, whichever of these earns (holder, id) it will be about."""
+        ...
+
+    def ride(self, books: "Books", effect: "Effect", earn: tuple[UUID, UUID], currency: str, points: int) -> None:
+        """`effect` recovers so many points of an earn (holder, id). Appends to `effect.rows`; refuses nothing."""
+        ...
+
+
+class Law(Protocol):
+    """How the law that protects a holder changes what is granted to them: `Books.jurisdictions` says whose."""
+
+    def ride(self, books: "Books", effect: "Effect") -> None:
+        """Change when new lots of the effect end, if the law does; refuses nothing."""
         ...

@@ -7,16 +7,18 @@ from uuid import UUID
 
 import asyncpg
 
+from domain.ledger.aliases import all_of
 from domain.ledger.funding import funding_of
 from domain.ledger.model import PendingGrant
-from domain.ledger.request import Books, EntryState, PastOperation, Period
+from domain.ledger.request import Books, DebtState, EntryState, PastOperation, Period
 from domain.ledger.returns import return_of
 from domain.ledger.rules import LotState, PendingState, Sliding
 
 LOT = """lot.holder_id, lot.id, lot.currency, lot.operation_id, lot.issuer_id, lot.funder_id, lot.price,
           lot.granted, lot.remaining, lot.granted_at, lot.expires_at,
-          lot.source_holder_id, lot.source_lot_id, lot.depth, lot.held, lot.agreement_version"""
-_LOT_SIZE = 16
+          lot.source_holder_id, lot.source_lot_id, lot.depth, lot.held, lot.agreement_version,
+          lot.root_holder_id, lot.root_lot_id"""
+_LOT_SIZE = 18
 SLIDING = """sliding.id AS sliding_id, sliding.span, sliding.expires_at AS until"""
 SLIDES = """LEFT JOIN sliding_expiry sliding ON sliding.holder_id = lot.holder_id AND sliding.id = lot.sliding_id"""
 _PENDING_COLUMNS = ", ".join(column.name for column in PendingGrant.__table__.columns if column.name != "done")
@@ -47,9 +49,13 @@ async def load_operations(connection: asyncpg.Connection, books: Books, asked: l
             FROM lot {SLIDES} JOIN unnest($1::uuid[], $2::uuid[]) AS asked (holder_id, operation_id)
               ON lot.holder_id = asked.holder_id AND lot.operation_id = asked.operation_id
             LEFT JOIN LATERAL (
-              SELECT -sum(a.amount)::bigint AS points FROM allocation a
-              JOIN operation o ON o.holder_id = a.holder_id AND o.id = a.operation_id AND o.kind = 'EXPIRE'
-              WHERE a.holder_id = lot.holder_id AND a.lot_id = lot.id) AS lapsed ON true
+              SELECT -sum(a.amount)::bigint AS points
+              FROM (SELECT lot.holder_id, lot.id UNION ALL
+                    SELECT carried.holder_id, carried.id FROM lot carried
+                    WHERE carried.root_holder_id = lot.holder_id AND carried.root_lot_id = lot.id) AS own
+              JOIN allocation a ON a.holder_id = own.holder_id AND a.lot_id = own.id
+              JOIN operation o ON o.holder_id = a.holder_id AND o.id = a.operation_id
+                              AND o.kind = 'EXPIRE') AS lapsed ON true
             ORDER BY lot.id""",  # noqa: S608
         *turned(list(earns)),
     ):
@@ -106,7 +112,8 @@ async def _load_returns(connection: asyncpg.Connection, books: Books, columns: l
         """SELECT r.holder_id, r.reverses, r.id, t.returned, t.undone, t.due, t.whole,
                   (SELECT coalesce(jsonb_object_agg(currency, points), '{}')
                    FROM (SELECT e.currency, abs(sum(e.amount))::bigint AS points FROM entry e
-                         WHERE e.holder_id = r.holder_id AND e.operation_id = r.id AND e.counter_account <> 'EXIT'
+                         WHERE e.holder_id = r.holder_id AND e.operation_id = r.id
+                           AND e.counter_account NOT IN ('EXIT', 'POINTS')
                          GROUP BY 1) AS moved) AS taken
            FROM unnest($1::uuid[], $2::uuid[]) AS asked (holder_id, reverses)
            JOIN operation r USING (holder_id, reverses)
@@ -157,6 +164,37 @@ async def _load_pending(
     return activations
 
 
+async def load_debts(connection: asyncpg.Connection, books: Books, owing: list[tuple[UUID, str]]) -> None:
+    """What is left of the debts of these wallets, oldest first."""
+    rows = await connection.fetch(
+        """SELECT d.holder_id, d.operation_id, d.currency, (d.points - coalesce(p.points, 0))::bigint AS left,
+                  r.reverses, d.source_holder_id, d.source_operation_id, f.issuer_id, f.funder_id, f.agreement_version
+           FROM unnest($1::uuid[], $2::text[]) AS asked (holder_id, currency)
+           JOIN debt d USING (holder_id, currency)
+           JOIN operation r ON r.holder_id = coalesce(d.source_holder_id, d.holder_id)
+                           AND r.id = coalesce(d.source_operation_id, d.operation_id)
+           LEFT JOIN LATERAL (SELECT sum(points) AS points FROM debt_payment
+                              WHERE holder_id = d.holder_id AND debt_id = d.operation_id
+                                AND currency = d.currency) AS p ON true
+           LEFT JOIN LATERAL (SELECT issuer_id, funder_id, agreement_version FROM lot
+                              WHERE lot.holder_id = r.holder_id AND lot.currency = d.currency
+                                AND lot.agreement_version IS NOT NULL AND lot.operation_id IN (
+                                  SELECT r.reverses UNION ALL
+                                  SELECT activated_by FROM pending_grant g
+                                  WHERE g.holder_id = r.holder_id AND g.operation_id = r.reverses)
+                              LIMIT 1) AS f ON true
+           WHERE d.points > coalesce(p.points, 0) ORDER BY d.operation_id""",
+        *turned(owing),
+    )
+    for holder_id, operation_id, currency, left, earn_id, source_holder, source_id, *funding in rows:
+        source = None if source_id is None else (source_holder, source_id)
+        debt = DebtState(holder_id, operation_id, currency, left, earn_id, source=source)
+        if funding[-1] is not None:
+            debt.funding = (funding[0], funding[1], funding[2])
+            books.funded.add(debt.funding)
+        books.debts.setdefault((holder_id, currency), []).append(debt)
+
+
 async def load_earned(connection: asyncpg.Connection, periods: list[Period]) -> dict[Period, int]:
     """What was earned in these periods, by the clock of the call, less what was taken back of it since."""
     of_all = [period for period in periods if period[4] is None]
@@ -171,22 +209,22 @@ async def load_earned(connection: asyncpg.Connection, periods: list[Period]) -> 
     return earned
 
 
-_EARNED = """
+_EARNED = f"""
     SELECT asked.n, coalesce(sum(e.amount), 0)::bigint AS points
     FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[])
          WITH ORDINALITY AS asked (holder_id, currency, first, before, n)
     LEFT JOIN LATERAL (
       SELECT entry.amount FROM operation o
       JOIN entry ON entry.holder_id = o.holder_id AND entry.currency = asked.currency
-       AND entry.counter_account <> 'EXIT' AND (entry.operation_id = o.id OR entry.operation_id IN (
+       AND entry.counter_account NOT IN ('EXIT', 'POINTS') AND (entry.operation_id = o.id OR entry.operation_id IN (
             SELECT r.id FROM operation r WHERE r.holder_id = o.holder_id AND r.reverses = o.id))
-      WHERE o.holder_id = asked.holder_id AND o.kind = 'EARN' AND o.as_of >= first AND o.as_of < before
+      WHERE o.holder_id = {all_of("asked.holder_id")} AND o.kind = 'EARN' AND o.as_of >= first AND o.as_of < before
     ) e ON true
     GROUP BY asked.n
-"""
+"""  # noqa: S608
 
 # As rules.given_by, less the part that was taken back (rules.room_taken).
-_GIVEN = """
+_GIVEN = f"""
     SELECT asked.n, coalesce(sum(d.points), 0)::bigint AS points
     FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::uuid[], $6::text[])
          WITH ORDINALITY AS asked (holder_id, currency, first, before, merchant_id, rule, n)
@@ -201,15 +239,15 @@ _GIVEN = """
       ) AS given
       CROSS JOIN LATERAL (
         SELECT sum(e.amount) AS kept, sum(e.amount) FILTER (WHERE e.operation_id = o.id) AS granted FROM entry e
-        WHERE e.holder_id = o.holder_id AND e.currency = asked.currency AND e.counter_account <> 'EXIT'
-          AND (e.operation_id = o.id OR e.operation_id IN (
+        WHERE e.holder_id = o.holder_id AND e.currency = asked.currency
+          AND e.counter_account NOT IN ('EXIT', 'POINTS') AND (e.operation_id = o.id OR e.operation_id IN (
                SELECT r.id FROM operation r WHERE r.holder_id = o.holder_id AND r.reverses = o.id))
       ) AS moved
-      WHERE o.holder_id = asked.holder_id AND o.kind = 'EARN' AND o.as_of >= first AND o.as_of < before
+      WHERE o.holder_id = {all_of("asked.holder_id")} AND o.kind = 'EARN' AND o.as_of >= first AND o.as_of < before
         AND o.merchant_id = asked.merchant_id AND given.points IS NOT NULL
     ) d ON true
     GROUP BY asked.n
-"""
+"""  # noqa: S608
 
 
 def lot_of(books: Books, row: asyncpg.Record) -> LotState:

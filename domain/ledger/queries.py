@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import TextClause, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
+from domain.ledger.aliases import PERSONS, all_of, within
 from domain.ledger.model import Hold
 from domain.ledger.statements import By
 
@@ -138,18 +139,19 @@ ENDS = """CASE WHEN l.sliding_id IS NULL THEN l.expires_at ELSE (
 """When lot `l` ends: on its own date, or on that of the wallet's inactivity (R4)."""
 
 _WALLETS = text(f"""
-    SELECT w.n, a.holder_id, a.currency, sum(a.held)::bigint AS held, sum(a.debt)::bigint AS debt,
+    SELECT w.n, w.holder_id, a.currency, sum(a.held)::bigint AS held, sum(a.debt)::bigint AS debt,
            coalesce(sum(l.free), 0)::bigint AS free,
            coalesce(sum(a.posted) FILTER (WHERE a.kind = 'PENDING'), 0)::bigint AS pending
     FROM unnest(CAST(:holders AS uuid[]), CAST(:currencies AS text[]), CAST(:as_ofs AS timestamptz[]))
          WITH ORDINALITY AS w (holder_id, currency, as_of, n)
-    JOIN account a ON a.holder_id = w.holder_id AND a.kind IN ('POINTS', 'PENDING') AND w.currency IN ('', a.currency)
+    JOIN account a ON a.holder_id = {all_of("w.holder_id")} AND a.kind IN ('POINTS', 'PENDING')
+         AND w.currency IN ('', a.currency)
     LEFT JOIN LATERAL (
         SELECT sum(l.remaining - l.held) AS free FROM lot l
         WHERE a.kind = 'POINTS' AND l.holder_id = a.holder_id AND l.currency = a.currency AND NOT l.spent
           AND (l.expires_at IS NULL OR {ENDS} > w.as_of)
     ) l ON true
-    GROUP BY w.n, a.holder_id, a.currency
+    GROUP BY w.n, w.holder_id, a.currency
     ORDER BY w.n, a.currency
 """)  # noqa: S608
 
@@ -253,20 +255,21 @@ _TOTALS = text(f"""
            sum(e.amount)::bigint AS points
     FROM (SELECT w.*, p.past FROM {_WANTED}
           JOIN unnest(CAST(:pasts AS text[])) WITH ORDINALITY AS p (past, n) USING (n)) w
-    JOIN entry e ON e.holder_id = w.holder_id AND e.currency = w.currency AND e.account = 'POINTS'
+    JOIN entry e ON e.holder_id = {all_of("w.holder_id")} AND e.currency = w.currency AND e.account = 'POINTS'
     JOIN operation o ON o.id = e.operation_id AND o.holder_id = ANY(ARRAY[e.holder_id, e.counter_holder_id])
          AND CASE w.past WHEN 'booked_at' THEN o.booked_at <= w.as_of WHEN 'as_of' THEN o.as_of <= w.as_of ELSE true END
     LEFT JOIN operation u ON u.holder_id = o.holder_id AND u.id = o.reverses
+    WHERE e.counter_account <> 'POINTS' OR coalesce(u.kind, o.kind) IN ('GIFT', 'POOL_IN', 'POOL_OUT')
     GROUP BY 1, 2, 3
     UNION ALL
     SELECT w.n, s.kind, s.inward, sum(s.points)::bigint
-    FROM {_WANTED} JOIN archived_sum s ON s.holder_id = w.holder_id AND s.currency = w.currency
+    FROM {_WANTED} JOIN archived_sum s ON s.holder_id = {all_of("w.holder_id")} AND s.currency = w.currency
     GROUP BY 1, 2, 3
 """)  # noqa: S608 - no value is formatted in
 
 
 async def lifetime(session: AsyncSession, keys: Sequence[WalletKey]) -> dict[WalletKey, Totals]:
-    """What has gone through each wallet; reads all its entries."""
+    """What has gone through each wallet, and those of who was merged into its holder; reads all their entries."""
     sums: dict[WalletKey, dict[str, int]] = {key: {} for key in keys}
     for row in await session.execute(_TOTALS, _columns(keys, "holders", "currencies", "as_ofs", "pasts")):
         name, sign = _TOTAL_OF[row.kind, row.inward]
@@ -352,7 +355,10 @@ _SEEN = """
          SELECT FROM entry e JOIN currency c ON c.code = e.currency
          WHERE e.holder_id = o.holder_id AND e.operation_id = o.id AND c.merchant_id = CAST(:viewer AS uuid)))
 """
-_HOLDERS = "unnest(CAST(:holders AS uuid[])) WITH ORDINALITY AS w (holder_id, n)"
+_HOLDERS = f"{PERSONS} AS w"
+# Of what moved between two who are one person by now each has a side: the giver's is shown, of a merge the receiver's.
+_OWN = "(w.holder_id = w.person_id OR o.kind NOT IN ('MERGE', 'UNMERGE'))"
+_OTHERS = f"(o.kind = 'MERGE' OR NOT {within('o.holder_id', 'w.person_id')})"
 
 
 def _activity_statement(backward: bool) -> TextClause:
@@ -361,10 +367,10 @@ def _activity_statement(backward: bool) -> TextClause:
     shown = """(CAST(:older_than AS uuid) IS NULL OR o.id < CAST(:older_than AS uuid))
                AND (CAST(:newer_than AS uuid) IS NULL OR o.id > CAST(:newer_than AS uuid))"""
     return text(f"""
-        SELECT x.* FROM {_HOLDERS} CROSS JOIN LATERAL (
-            ({_OPERATION} FROM operation o WHERE o.holder_id = w.holder_id AND {shown} AND {_SEEN} {order})
+        SELECT w.n, x.* FROM {_HOLDERS} CROSS JOIN LATERAL (
+            ({_OPERATION} FROM operation o WHERE o.holder_id = w.holder_id AND {_OWN} AND {shown} AND {_SEEN} {order})
             UNION ALL
-            ({_OPERATION} FROM {_RECEIVED} AND {shown} AND {_SEEN} {order})
+            ({_OPERATION} FROM {_RECEIVED} AND {_OTHERS} AND {shown} AND {_SEEN} {order})
             {order.replace("o.id", "id")}
         ) x ORDER BY w.n, x.id {direction}
     """)  # noqa: S608
@@ -372,10 +378,10 @@ def _activity_statement(backward: bool) -> TextClause:
 
 _ACTIVITY = {backward: _activity_statement(backward) for backward in (False, True)}
 _ACTIVITY_COUNT = text(f"""
-    SELECT w.holder_id, count(*) FROM {_HOLDERS} CROSS JOIN LATERAL (
-        SELECT o.id FROM operation o WHERE o.holder_id = w.holder_id AND {_SEEN}
+    SELECT w.n, count(*) FROM {_HOLDERS} CROSS JOIN LATERAL (
+        SELECT o.id FROM operation o WHERE o.holder_id = w.holder_id AND {_OWN} AND {_SEEN}
         UNION ALL
-        SELECT o.id FROM {_RECEIVED} AND {_SEEN}
+        SELECT o.id FROM {_RECEIVED} AND {_OTHERS} AND {_SEEN}
     ) x GROUP BY 1
 """)  # noqa: S608
 
@@ -391,22 +397,22 @@ async def activity_page(
 ) -> dict[ActivityKey, list[OperationRow]]:
     """Up to `size` operations of each holder, newest first (oldest first if `backward`), between two ids.
 
-    All keys must have the same filters: they differ in their holder.
+    Those of who was merged into a holder are among them, as they were. All keys must have the same filters: they differ
+    in their holder.
     """
     values = _filters(keys) | {"size": size, "older_than": older_than, "newer_than": newer_than}
-    by_holder = {key.holder_id: key for key in keys}
     found: dict[ActivityKey, list[OperationRow]] = {key: [] for key in keys}
-    for row in await session.execute(_ACTIVITY[backward], values):
-        found[by_holder[row[0]]].append(_operation(row))
+    for n, *row in await session.execute(_ACTIVITY[backward], values):
+        if len(of_one := found[keys[n - 1]]) < size:
+            of_one.append(_operation(row))
     return found
 
 
 async def activity_counts(session: AsyncSession, keys: Sequence[ActivityKey]) -> dict[ActivityKey, int]:
     """How many operations each of these has; all keys must have the same filters."""
-    by_holder = {key.holder_id: key for key in keys}
     counts = dict.fromkeys(keys, 0)
-    for holder_id, count in await session.execute(_ACTIVITY_COUNT, _filters(keys)):
-        counts[by_holder[holder_id]] = count
+    for n, count in await session.execute(_ACTIVITY_COUNT, _filters(keys)):
+        counts[keys[n - 1]] = count
     return counts
 
 

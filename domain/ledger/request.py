@@ -5,23 +5,25 @@ would change (an `Effect`) or refuses; only then are the books changed, and the 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Hashable, Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, ClassVar
 from uuid import UUID
 
-import asyncpg
 from sqlalchemy import Table
 
 from domain.errors import NotFound, Refusal
-from domain.ledger.errors import HolderStopped, OperationArchived
+from domain.ledger.errors import HolderStopped, MemberMerged, OperationArchived
 from domain.ledger.funding import Funder, Funding, funding_of
 from domain.ledger.idempotency import Key as Key
 from domain.ledger.idempotency import fingerprint_of as fingerprint_of
 from domain.ledger.model import AccountKind, OperationKind
 from domain.ledger.parts import Gate, Sums
+from domain.ledger.parts import Law as Law
 from domain.ledger.parts import Loader as Loader
+from domain.ledger.parts import Recovery as Recovery
+from domain.ledger.parts import Rider as Rider
 from domain.ledger.returns import Return
 from domain.ledger.rules import HoldState, LotState, PendingState, Sliding, available, given_by, room_taken
 from domain.ledger.slides import SLIDING_MOVE, moves_of
@@ -32,50 +34,19 @@ Period = tuple[UUID, str, datetime, datetime, tuple[UUID, str] | None]
 """What a holder earns of a currency, from an instant until before another; all of it, or by a rule of a merchant's."""
 
 
-class Rider(Protocol):
-    """How another room adds its rows to a posting, in the same transaction."""
-
-    def needs(self, needs: "Needs") -> None:
-        """Say what `ride` will look at."""
-        ...
-
-    def ride(self, books: "Books", effect: "Effect") -> None:
-        """Append to `effect.rows`; may raise a Refusal; may change what `books.other` returned, for who comes next."""
-        ...
-
-
-class Recovery(Protocol):
-    """How another room hears that points of a reversed earn were recovered, long after they were due."""
-
-    async def load(self, connection: asyncpg.Connection, books: "Books", earns: Collection[tuple[UUID, UUID]]) -> None:
-        """Make ready for `ride`, whichever of these earns (holder, id) it will be about."""
-        ...
-
-    def ride(self, books: "Books", effect: "Effect", earn: tuple[UUID, UUID], currency: str, points: int) -> None:
-        """`effect` recovers so many points of an earn (holder, id). Appends to `effect.rows`; refuses nothing."""
-        ...
-
-
-class Law(Protocol):
-    """How the law that protects a holder changes what is granted to them: `Books.jurisdictions` says whose."""
-
-    def ride(self, books: "Books", effect: "Effect") -> None:
-        """Change when new lots of the effect end, if the law does; refuses nothing."""
-        ...
-
-
 @dataclass(slots=True)
 class Needs:
     """What the requests of a batch will look at.
 
     `holders` are all that they are about, each request's own among them: locked before anything is read. A request
-    that changes the lots or accounts of another holder adds it here. `wallets` are read whole; of those in `debits`
-    only the lots that come first, until they hold so many points at that moment; of those in `expiries` the lots that
-    are past their date by then.
+    that changes the lots or accounts of another holder adds it here. `wallets` are read whole, and all of the holders
+    in `whole`; of those in `debits` only the lots that come first, until they hold so many points at that moment; of
+    those in `expiries` the lots that are past their date by then.
     """
 
     holders: set[UUID] = field(default_factory=set)
     members: set[UUID] = field(default_factory=set)
+    whole: set[UUID] = field(default_factory=set)
     wallets: set[tuple[UUID, str]] = field(default_factory=set)
     debits: dict[tuple[UUID, str], tuple[int, datetime]] = field(default_factory=dict)
     expiries: dict[tuple[UUID, str], datetime] = field(default_factory=dict)
@@ -95,6 +66,11 @@ class Needs:
             and self.earned.isdisjoint(other.earned)
             and all(keys.isdisjoint(other.others.get(loader, ())) for loader, keys in self.others.items())
         )
+
+    def widen(self, others: Iterable[UUID]) -> None:
+        """Ask also for those whom holders turned out to be merged into."""
+        self.holders.update(others)
+        self.members.update(others)
 
     def expiry(self, wallet: tuple[UUID, str], as_of: datetime) -> None:
         """Ask for the lots that are past their date by then."""
@@ -129,7 +105,8 @@ class EntryState:
 class DebtState:
     """A debt: the operation that made it, what is left of it, and the earn whose reversal that operation was.
 
-    `funding` is that of the earn's lots, where something of it moves later.
+    `funding` is that of the earn's lots, where something of it moves later. `source`, (holder, id), is the reversal
+    that it is owed for, where that lies under another, who was merged into this holder.
     """
 
     holder_id: UUID
@@ -138,6 +115,12 @@ class DebtState:
     left: int
     earn_id: UUID | None
     funding: Funding | None = None
+    source: tuple[UUID, UUID] | None = None
+
+    @property
+    def earn(self) -> tuple[UUID, UUID] | None:
+        """That earn, (holder, id)."""
+        return None if self.earn_id is None else (self.source[0] if self.source else self.holder_id, self.earn_id)
 
 
 @dataclass(slots=True)
@@ -235,14 +218,15 @@ class Effect:
         return [(lot.id, amount) for lot, amount in self.allocations] + anew
 
     def moved(self, currency: str, account: AccountKind = AccountKind.POINTS) -> int:
-        """Points of the holder's that it moved, either way; not those that a forced exit sold and are bought back."""
-        mine = (None, self.holder_id)
+        """Points of the holder's that it moved, either way; not those that a forced exit sold and are bought back, nor
+        those that came from whom the holder was merged into."""
+        mine, aside = (None, self.holder_id), (AccountKind.EXIT, AccountKind.POINTS)
         return abs(
             sum(
                 one.amount
                 for one in self.entries
                 if one.account == account and one.currency == currency and one.holder_id in mine
-                if one.counter_account != AccountKind.EXIT
+                if one.counter_account not in aside
             )
         )
 
@@ -264,7 +248,7 @@ class Books:
     """The state that a batch is decided over. Changed only by `apply`, one decided operation after the other.
 
     What is `simulated` writes nothing, and holds nothing open. `as_of` is that of the request in hand,
-    `leaving` its holder where it settles what is left of one who has left.
+    `leaving` its holder where it settles what is left of one who has left. `merged` says into whom holders were merged.
     """
 
     as_of: datetime | None = None
@@ -286,6 +270,7 @@ class Books:
     earned: dict[Period, int] = field(default_factory=dict)
     slidings: dict[tuple[UUID, UUID], Sliding] = field(default_factory=dict)
     stopped: set[UUID] = field(default_factory=set)
+    merged: dict[UUID, UUID] = field(default_factory=dict)
     watched: set[UUID] = field(default_factory=set)
     others: dict[Loader, dict[Any, Any]] = field(default_factory=dict)
     archived: set[tuple[UUID, UUID]] = field(default_factory=set)
@@ -294,6 +279,8 @@ class Books:
 
     def require_active(self, member_id: UUID, path: tuple[str, ...] = ("member",)) -> None:
         """Refuse unless the member, whom the call names at `path`, is there and active."""
+        if member_id in self.merged:
+            raise MemberMerged(path=path)
         if self.statuses is None:
             return
         known = self.statuses.get(member_id)
@@ -310,6 +297,12 @@ class Books:
             and (known := self.statuses.get(member_id)) is not None
         ):
             known.require_unbarred(currency, self.as_of, path)
+
+    def heir(self, holder_id: UUID) -> UUID:
+        """Who a holder is by now."""
+        while (into := self.merged.get(holder_id)) is not None:
+            holder_id = into
+        return holder_id
 
     def require_going(self, request: "Request") -> None:
         """Refuse what is about a holder who is stopped."""
@@ -445,7 +438,10 @@ class Request(ABC):
     `as_of` is the edge's clock, `occurred_at` what the client says; `key` is None only where asking twice is harmless.
     One that does not `remember` a refusal lets the key be tried again. One that `settles` is about what is left of a
     holder who has left: it is posted though they are not active.
+    Of one that `goes_on` what comes `after` is asked always.
     """
+
+    goes_on: ClassVar[bool] = False
 
     holder_id: UUID
     key: Key | None
@@ -467,7 +463,8 @@ class Request(ABC):
         """What would change; None where there is nothing to do. Raises Refusal; changes nothing."""
 
     def after(self, books: Books, effect: Effect) -> list[Effect]:
-        """Operations that follow at once from what was decided; asked only where past operations are looked at."""
+        """Operations that follow at once from what was decided; asked only where past operations are looked at,
+        or `goes_on`."""
         return []
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from domain.errors import InvalidInput
-from domain.ledger import debts, shortfalls
+from domain.ledger import debts, merging, shortfalls
 from domain.ledger.change import SOLD, buy_back
 from domain.ledger.commands import PENDING, POINTS, Taken, effect_of, note_row
 from domain.ledger.errors import AlreadyReversed, InsufficientPoints, NotReversible
@@ -28,7 +28,7 @@ from domain.ledger.returns import (
     undone_of_earn,
     undone_of_redemption,
 )
-from domain.ledger.rules import LotState, PendingState, available, clawback, gone, put_back
+from domain.ledger.rules import LotState, PendingState, allocate, available, clawback, gone, put_back
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,7 +69,7 @@ class Reverse(Request):
 
         Raises NotFound, OperationArchived, NotReversible, AlreadyReversed, and as `give_back` does.
         """
-        books.require_active(self.holder_id)
+        books.require_active(books.heir(self.holder_id))
         original = books.require_operation(self.holder_id, self.operation_id)
         if original.reverses is not None or original.kind not in _UNDO:
             raise NotReversible(kind=original.kind, path=("operation",))
@@ -79,6 +79,7 @@ class Reverse(Request):
         effect = effect_of(self, OperationKind.REVERSAL, original.merchant_id, points=0, reverses=original.id, **place)
         effect.reverses = original
         _UNDO[original.kind](self, books, original, effect)
+        merging.fetch(books, effect)
         if self.note:
             effect.rows.append(note_row(effect, self.note))
         for rider in self.riders:
@@ -149,7 +150,8 @@ class Reverse(Request):
         """
         lots = [lot for lot in original.lots if lot.currency == currency]
         waiting = [state for state in original.pending if state.currency == currency]
-        due = max(0, undone - gone(lots, self.as_of) - original.due(currency))
+        own = merging.stand_ins(books, lots)
+        due = max(0, undone - gone(own, self.as_of) - original.due(currency))
         mode = self._mode(currency, [state.issuer_id for state in (lots or waiting)])
         dropped = 0 if mode == "none" else _drop_pending(waiting, effect, due)
         taken: Taken = []
@@ -158,7 +160,8 @@ class Reverse(Request):
             if lots and currency in self.sold and lots[0].funder_id == lots[0].issuer_id:
                 wallet = (self.holder_id, currency)
                 points = buy_back(books, effect, wallet, lots[0].issuer_id, due - dropped, self.as_of)
-            taken, _ = clawback(lots, books.open_lots(self.holder_id, currency), due - dropped - points, self.as_of)
+            wallet_now = merging.wallet_of(books, self.holder_id, currency)
+            taken, _ = clawback(own, wallet_now, due - dropped - points, self.as_of)
         points += sum(part for _, part in taken)
         effect.allocations.extend((lot, -part) for lot, part in taken)
         if mode == "unlimited" and points + dropped < due:
@@ -174,9 +177,10 @@ class Reverse(Request):
 
     def _owe(self, books: Books, effect: Effect, lot: LotState, missing: int) -> int:
         """How much of what is missing the wallet comes to owe."""
-        points = debts.room(books, self.holder_id, lot.currency, self.floors.get(lot.currency, 0), missing)
+        heir_id = books.heir(self.holder_id)
+        points = debts.room(books, heir_id, lot.currency, self.floors.get(lot.currency, 0), missing)
         if points:
-            debts.owe(effect, lot, points)
+            debts.owe(effect, lot, points, heir_id)
         return points
 
     def _undo_redeem(self, books: Books, original: PastOperation, effect: Effect) -> None:
@@ -225,7 +229,8 @@ class Reverse(Request):
         if not self.asked.everything:
             raise InvalidInput(reason="an exchange is undone whole", path=("operation",))
         granted = sum(lot.granted for lot in original.lots)
-        whole = available(original.lots, self.as_of)
+        own = merging.stand_ins(books, original.lots)
+        whole = available(own, self.as_of)
         if whole < granted:
             raise InsufficientPoints(available=whole, requested=granted, path=("operation",))
         effect.entries.extend(_opposites(original.entries))
@@ -234,7 +239,7 @@ class Reverse(Request):
         parts = [(lot, -part) for lot, part in original.allocations]
         effect.points = -out.amount
         effect.data["expired"] = put_into(effect, parts, until, self.as_of)
-        effect.allocations.extend((lot, -lot.granted) for lot in original.lots)
+        effect.allocations.extend((lot, -part) for lot, part in allocate(own, granted, self.as_of))
         effect.data |= {"restored": effect.points, "taken": granted}
         if self.grace is not None:
             record_fault(effect, effect.points)

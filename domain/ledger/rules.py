@@ -46,7 +46,8 @@ class PendingState:
 class LotState:
     """A lot as the engine has it while it decides a batch.
 
-    `source` names the lot that its points came from, where they were given or came back; `depth` counts the gifts.
+    `source` names the lot that its points came from, where they were given or came back; `depth` counts the gifts;
+    `root` is the lot that they were in before they were carried through merges.
     `held` is what open holds have set aside of it, `lapsed` what of it has been booked as expired.
     `expires_at` of a lot that slides is where its date stands now. With an `agreement_version`, spending it or its end
     moves something between funder and issuer.
@@ -68,6 +69,8 @@ class LotState:
     depth: int = 0
     held: int = 0
     agreement_version: int | None = None
+    root_holder_id: UUID | None = None
+    root_lot_id: UUID | None = None
     lapsed: int = 0
     sliding: Sliding | None = None
 
@@ -75,6 +78,11 @@ class LotState:
     def sliding_id(self) -> UUID | None:
         """Which date it shares, if it slides."""
         return None if self.sliding is None else self.sliding.id
+
+    @property
+    def root(self) -> tuple[UUID, UUID]:
+        """The lot, (holder, id), that its points were in before they were carried through merges: or it."""
+        return (self.root_holder_id or self.holder_id, self.root_lot_id or self.id)
 
     @property
     def free(self) -> int:

@@ -20,13 +20,32 @@ from domain.base import lock_key
 from domain.errors import Refusal
 from domain.ledger.funding import Funder
 from domain.ledger.model import AccountKind, Allocation, Entry, IdempotencyKey, Lot, Operation, PendingGrant
+from domain.ledger.parts import Fixed as Fixed
 from domain.ledger.parts import Part, Sums
-from domain.ledger.past import LOT, SLIDES, SLIDING, load_archived, load_earned, load_operations, lot_of, turned
-from domain.ledger.request import Books, DebtState, Effect, Key, Law, Loader, Needs, Posted, Recovery
+from domain.ledger.past import (
+    LOT,
+    SLIDES,
+    SLIDING,
+    load_archived,
+    load_debts,
+    load_earned,
+    load_operations,
+    lot_of,
+    turned,
+)
+from domain.ledger.request import Books, Effect, Key, Law, Loader, Needs, Posted, Recovery
 from domain.ledger.rules import HoldState, LotState, PendingState, Sliding
 
 COPIED = 400
 """From so many rows of a table on COPY costs less than being one of the parts of a statement."""
+
+
+class Merged(Exception):
+    """Holders were merged into `others`, who have to be locked and loaded too: the batch begins again with them."""
+
+    def __init__(self, others: Collection[UUID]) -> None:
+        self.others = others
+        super().__init__(f"merged into {len(others)} others")
 
 
 async def lock(connection: asyncpg.Connection, holders: Collection[UUID], loaders: Iterable[Loader]) -> None:
@@ -88,11 +107,16 @@ async def load(
     owing: list[tuple[UUID, str]] = []
     for row in await connection.fetch(
         """SELECT holder_id, kind, currency, posted, held, debt, stopped FROM account WHERE holder_id = ANY($1)
-           UNION ALL SELECT holder_id, NULL, NULL, 0, 0, 0, false FROM wallet_watch WHERE holder_id = ANY($1)""",
+           UNION ALL SELECT holder_id, NULL, NULL, 0, 0, 0, false FROM wallet_watch WHERE holder_id = ANY($1)
+           UNION ALL SELECT holder_id, NULL, into_id::text, 0, 0, 0, false FROM member_alias
+                     WHERE holder_id = ANY($1)""",
         list(needs.holders),
     ):
         if row["kind"] is None:
-            books.watched.add(row["holder_id"])
+            if row["currency"] is None:
+                books.watched.add(row["holder_id"])
+            else:
+                books.merged[row["holder_id"]] = UUID(row["currency"])
             continue
         account = (row["holder_id"], row["kind"], row["currency"])
         books.accounts[account] = row["posted"]
@@ -102,8 +126,12 @@ async def load(
             books.stopped.add(row["holder_id"])
         if row["debt"]:
             owing.append((row["holder_id"], row["currency"]))
+        if row["holder_id"] in needs.whole and row["kind"] == POINTS:
+            needs.wallets.add((row["holder_id"], row["currency"]))
+    if unknown := set(books.merged.values()) - needs.holders:
+        raise Merged(unknown)
     if owing:
-        await _load_debts(connection, books, owing)
+        await load_debts(connection, books, owing)
         needs.wallets.update(wallet for wallet in owing if wallet in needs.debits)
     if needs.orders:
         await _load_orders(connection, books, list(needs.orders))
@@ -117,6 +145,8 @@ async def load(
         needs.wallets.update((hold.holder_id, hold.currency) for hold in books.holds.values())
     if needs.earned:
         books.earned = await load_earned(connection, list(needs.earned))
+    if books.merged:
+        needs.wallets |= {(books.heir(holder_id), currency) for holder_id, currency in needs.wallets}
     if needs.wallets:
         await _load_wallets(connection, books, list(needs.wallets))
     # A wallet that owes is read whole too: what may be spent of it depends on all that it has.
@@ -142,7 +172,7 @@ async def load(
 
 def _recoverable(books: Books) -> set[tuple[UUID, UUID]]:
     """Earns, as (holder, id), of which more may be recovered: those that debts are owed for, and those reversed."""
-    owed = {(debt.holder_id, debt.earn_id) for debts in books.debts.values() for debt in debts if debt.earn_id}
+    owed = {debt.earn for debts in books.debts.values() for debt in debts if debt.earn is not None}
     return owed | {key for key, past in books.operations.items() if past.lots}
 
 
@@ -203,35 +233,6 @@ async def _load_expiries(
     )
     for row in rows:
         lot_of(books, row)
-
-
-async def _load_debts(connection: asyncpg.Connection, books: Books, owing: list[tuple[UUID, str]]) -> None:
-    """What is left of the debts of these wallets, oldest first."""
-    rows = await connection.fetch(
-        """SELECT d.holder_id, d.operation_id, d.currency, (d.points - coalesce(p.points, 0))::bigint AS left,
-                  r.reverses, f.issuer_id, f.funder_id, f.agreement_version
-           FROM unnest($1::uuid[], $2::text[]) AS asked (holder_id, currency)
-           JOIN debt d USING (holder_id, currency)
-           JOIN operation r ON r.holder_id = d.holder_id AND r.id = d.operation_id
-           LEFT JOIN LATERAL (SELECT sum(points) AS points FROM debt_payment
-                              WHERE holder_id = d.holder_id AND debt_id = d.operation_id
-                                AND currency = d.currency) AS p ON true
-           LEFT JOIN LATERAL (SELECT issuer_id, funder_id, agreement_version FROM lot
-                              WHERE lot.holder_id = d.holder_id AND lot.currency = d.currency
-                                AND lot.agreement_version IS NOT NULL AND lot.operation_id IN (
-                                  SELECT r.reverses UNION ALL
-                                  SELECT activated_by FROM pending_grant g
-                                  WHERE g.holder_id = d.holder_id AND g.operation_id = r.reverses)
-                              LIMIT 1) AS f ON true
-           WHERE d.points > coalesce(p.points, 0) ORDER BY d.operation_id""",
-        *turned(owing),
-    )
-    for holder_id, operation_id, currency, left, earn_id, *funding in rows:
-        debt = DebtState(holder_id, operation_id, currency, left, earn_id)
-        if funding[-1] is not None:
-            debt.funding = (funding[0], funding[1], funding[2])
-            books.funded.add(debt.funding)
-        books.debts.setdefault((holder_id, currency), []).append(debt)
 
 
 async def _load_holds(connection: asyncpg.Connection, books: Books, asked: list[tuple[UUID, UUID]]) -> None:
@@ -407,18 +408,6 @@ class _Insert:
             f"INSERT INTO {self.table.name} ({names}) SELECT {', '.join(values)} "  # noqa: S608
             f"FROM unnest({', '.join(arrays)}) AS new ({names})"
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Fixed:
-    """A statement with `{0}`, `{1}` ... where its arguments go; `then`: see Part."""
-
-    text: str
-    columns: tuple[str, ...]
-    then: tuple[str, ...] = ()
-
-    def __call__(self, first: int) -> str:
-        return self.text.format(*(f"${first + i}" for i in range(len(self.columns))))
 
 
 POINTS = AccountKind.POINTS.value

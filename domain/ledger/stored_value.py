@@ -17,6 +17,7 @@ from domain.errors import InvalidInput, NotFound
 from domain.ledger import model, unique
 from domain.ledger.commands import POINTS, effect_of, note_row, require_room
 from domain.ledger.errors import AlreadyReversed, InsufficientPoints, NotReversible
+from domain.ledger.merging import fetch, stand_ins
 from domain.ledger.model import AccountKind, OperationKind
 from domain.ledger.opening import Opening
 from domain.ledger.request import Books, Effect, EntryState, Needs, PastOperation, Request
@@ -38,7 +39,8 @@ class ToppedUp(NamedTuple):
 
 
 class _TopUps:
-    """The top ups of a wallet: also those of which nothing is left, for a reversal may come first in a batch."""
+    """The top ups of a wallet: also those of which nothing is left, for a reversal may come first in a batch. And what
+    is left of those of members who were merged into its holder."""
 
     shared_lock: tuple[int, int] | None = None
 
@@ -46,7 +48,16 @@ class _TopUps:
         rows = await connection.fetch(
             """SELECT t.holder_id, t.currency, t.paid_lot_id, t.bonus_lot_id
                FROM unnest($1::uuid[], $2::text[]) AS asked (holder_id, currency)
-               JOIN top_up t USING (holder_id, currency)""",
+               JOIN top_up t USING (holder_id, currency)
+               UNION ALL
+               SELECT c.holder_id, c.currency, c.id, b.id
+               FROM unnest($1::uuid[], $2::text[]) AS asked (holder_id, currency)
+               JOIN lot c ON c.holder_id = asked.holder_id AND c.currency = asked.currency
+                    AND c.root_lot_id IS NOT NULL AND NOT c.spent
+               JOIN top_up t ON t.holder_id = c.root_holder_id AND t.currency = c.currency
+                    AND t.paid_lot_id = c.root_lot_id
+               LEFT JOIN lot b ON b.holder_id = c.holder_id AND b.operation_id = c.operation_id
+                    AND b.root_holder_id = t.holder_id AND b.root_lot_id = t.bonus_lot_id""",
             *(list(column) for column in zip(*keys, strict=True)),
         )
         found: dict[Wallet, list[ToppedUp]] = {}
@@ -221,12 +232,13 @@ class ReverseTopUp(Request):
 
         Raises NotFound, MemberNotActive, NotReversible, AlreadyReversed, InsufficientPoints.
         """
-        books.require_active(self.holder_id)
+        books.require_active(books.heir(self.holder_id))
         original = self._original(books)
         *bonuses, paid = original.lots
-        if paid.free < paid.granted:
-            raise InsufficientPoints(available=paid.free, requested=paid.granted, path=("operation",))
-        left = [(lot, lot.free) for lot in bonuses if lot.free and lot.is_live(self.as_of)]
+        own = stand_ins(books, [paid])
+        if (free := sum(lot.free for lot in own)) < paid.granted:
+            raise InsufficientPoints(available=free, requested=paid.granted, path=("operation",))
+        left = [(lot, lot.free) for lot in stand_ins(books, bonuses) if lot.free and lot.is_live(self.as_of)]
         bonus = sum(part for _, part in left)
         taken = paid.granted + bonus
         effect = effect_of(self, OperationKind.REVERSAL, original.merchant_id, taken, reverses=original.id)
@@ -235,7 +247,8 @@ class ReverseTopUp(Request):
             if amount:
                 back = EntryState(POINTS, entry.currency, -amount, entry.counter_holder_id, entry.counter_account)
                 effect.entries.append(back)
-        effect.allocations = [(paid, -paid.granted), *((lot, -part) for lot, part in left)]
+        effect.allocations = [(lot, -lot.free) for lot in own if lot.free] + [(lot, -part) for lot, part in left]
+        fetch(books, effect)
         effect.data |= {"taken": taken, "shortfall": sum(lot.granted for lot in bonuses) - bonus}
         if self.note:
             effect.rows.append(note_row(effect, self.note))

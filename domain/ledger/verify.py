@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.ledger.checks import CHECKS, TOTALS
+from domain.ledger.merge_checks import CHECKS as MERGE_CHECKS
 
 LIMIT = 1000
 """Differences that a proof keeps; it counts them all, and tells each to whoever listens."""
@@ -106,7 +107,7 @@ async def verify(
     await session.execute(text("SET LOCAL work_mem = '64MB'"))
     await session.execute(text("SET LOCAL jit = off"))
     proof = proof or Proof()
-    await _by_range(session, CHECKS | dict(more or {}), proof, progress)
+    await _by_range(session, CHECKS | MERGE_CHECKS | dict(more or {}), proof, progress)
     for done, (name, sql) in enumerate((whole or {}).items()):
         progress("checks between merchants", done, len(whole or {}))
         async for row in await session.stream(text(f"{sql} ORDER BY 1, 2, 3")):

@@ -28,11 +28,12 @@ from domain.members.sealing import hashed, key_columns, sealed_column
 from domain.programs.catalogue import Catalogue, IdentifierType, Merchant
 
 _OWNERS = text("""
-    SELECT type, issuer, value, holder_id, number,
+    SELECT type, issuer, value, member.id AS holder_id, number,
            CASE WHEN frozen_until <= :as_of THEN 'ACTIVE' ELSE status END AS status
     FROM unnest(CAST(:types AS text[]), CAST(:issuers AS text[]), CAST(:values AS text[])) AS a (type, issuer, value)
     JOIN identifier_owner USING (type, issuer, value)
-    JOIN member ON member.id = holder_id
+    LEFT JOIN member_alias USING (holder_id)
+    JOIN member ON member.id = coalesce(survivor_id, holder_id)
 """)
 _MEMBERSHIPS = text("""
     SELECT holder_id, merchant_id FROM membership

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, exists, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
+from domain.ledger.aliases import MemberAlias
 from domain.members.model import Member, Membership, MemberStatus
 from domain.members.queries import Q, within
 from domain.stages.model import ALLIANCE, LifeStage, MemberStage
@@ -103,4 +104,5 @@ def _filtered(query: Q, wanted: Wanted) -> Q:
         by_it = Membership.channel == wanted.channel
         anywhere = exists().where(Membership.holder_id == Member.id, by_it)
         query = query.where(anywhere if wanted.merchant_id is None else by_it)
-    return query
+    was_merged = exists().where(MemberAlias.holder_id == Member.id)
+    return query.where((Member.status != MemberStatus.CLOSED) | ~was_merged)

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, any_, cast, select, text
+from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, any_, cast, func, outerjoin, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from domain.errors import InvalidInput, NotFound, Refusal
+from domain.ledger.aliases import MemberAlias, absorbed
 from domain.members import rules
 from domain.members.model import (
     Identifier,
@@ -42,8 +43,10 @@ _RESOLVE = text("""
             AS a (place, merchant_id, id)
         JOIN member USING (id)
     )
-    SELECT place, found.holder_id, membership.holder_id IS NOT NULL AS joined
-    FROM found LEFT JOIN membership USING (holder_id, merchant_id)
+    SELECT place, now.holder_id, membership.holder_id IS NOT NULL AS joined
+    FROM found LEFT JOIN member_alias USING (holder_id)
+    CROSS JOIN LATERAL (SELECT coalesce(survivor_id, found.holder_id) AS holder_id) AS now
+    LEFT JOIN membership ON membership.holder_id = now.holder_id AND membership.merchant_id = found.merchant_id
 """)
 
 
@@ -96,29 +99,44 @@ def _look_up(
 async def by_ids(
     session: AsyncSession, ids: Sequence[uuid.UUID], merchant_id: uuid.UUID | None = None
 ) -> dict[uuid.UUID, Member]:
-    """The members with these ids."""
-    rows = await session.scalars(within(select(Member).where(_is_in(Member.id, ids)), merchant_id))
-    return {member.id: member for member in rows}
+    """The members with these ids, by the id as asked: who was merged is whom they are now."""
+    asked = select(func.unnest(cast(list(ids), ARRAY(Uuid()))).label("id")).subquery()
+    now = func.coalesce(MemberAlias.survivor_id, asked.c.id)
+    alias = asked.outerjoin(MemberAlias, MemberAlias.holder_id == asked.c.id)
+    wanted = select(asked.c.id.label("asked"), Member).select_from(alias.join(Member, Member.id == now))
+    return {row.asked: row.Member for row in await session.execute(within(wanted, merchant_id))}
 
 
 async def by_numbers(
     session: AsyncSession, numbers: Sequence[str], merchant_id: uuid.UUID | None = None
 ) -> dict[str, Member]:
-    """The members with these numbers, by the number as asked; mistyped ones are not found."""
+    """The members with these numbers, by the number as asked; mistyped ones are not found. As by ids."""
     serials = {number: serial for number in numbers if (serial := rules.serial_of(number)) is not None}
-    wanted = select(MemberNumber.serial, Member).join(Member, Member.id == MemberNumber.holder_id)
+    alias = outerjoin(MemberNumber, MemberAlias, MemberAlias.holder_id == MemberNumber.holder_id)
+    now = func.coalesce(MemberAlias.survivor_id, MemberNumber.holder_id)
+    wanted = select(MemberNumber.serial, Member).select_from(alias.join(Member, Member.id == now))
     rows = await session.execute(within(wanted.where(MemberNumber.serial.in_(set(serials.values()))), merchant_id))
     found = {row.serial: row.Member for row in rows}
     return {number: found[serial] for number, serial in serials.items() if serial in found}
 
 
+async def as_numbered(session: AsyncSession, number: str) -> uuid.UUID | None:
+    """Who was given this number, whoever they are by now; None for nobody."""
+    serial = rules.serial_of(number)
+    held = select(MemberNumber.holder_id).where(MemberNumber.serial == serial)
+    return None if serial is None else await session.scalar(held)
+
+
 async def identifiers(session: AsyncSession, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[Identifier]]:
-    """What each of these members is recognised by, oldest first, values in full (see rules.mask)."""
+    """What each of these members is recognised by, oldest first, values in full (see rules.mask); also what those were
+    who were merged into them."""
     vault = vault_of(session)
+    became = {one: id_ for id_, others in (await absorbed(session, ids)).items() for one in others}
+    holders = [*ids, *became]
     wanted = (
         select(MemberIdentifier, MemberKey.wrapped_by, MemberKey.wrapped)
         .join(MemberKey, MemberKey.holder_id == MemberIdentifier.holder_id)
-        .where(_is_in(MemberIdentifier.holder_id, ids), MemberKey.wrapped.is_not(None))
+        .where(_is_in(MemberIdentifier.holder_id, holders), MemberKey.wrapped.is_not(None))
     )
     found: dict[uuid.UUID, list[Identifier]] = {id_: [] for id_ in ids}
     for row, by, wrapped in await session.execute(wanted):
@@ -126,8 +144,9 @@ async def identifiers(session: AsyncSession, ids: Sequence[uuid.UUID]) -> dict[u
         assert wrapped is not None, "it was asked for"
         value = vault.open(row.holder_id, (by, wrapped), field_of(row.type, row.issuer), row.sealed)
         assert value is not None, "there is a key"
-        known_by = Identifier(row.holder_id, row.type, row.issuer, value, row.linked_at, row.verified_at)
-        found[row.holder_id].append(known_by)
+        holder_id = became.get(row.holder_id, row.holder_id)
+        known_by = Identifier(holder_id, row.type, row.issuer, value, row.linked_at, row.verified_at)
+        found[holder_id].append(known_by)
     for of_one in found.values():
         of_one.sort(key=lambda one: (one.linked_at, one.type, one.value))
     return found

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from alliance.runtime import Runtime
+    from domain.ledger.request import Posted
 
 member = typer.Typer(help="Members: who may move points, and who may not for now.", no_args_is_help=True)
 
@@ -103,6 +104,75 @@ def stay(holder: Holder, as_of: AsOf = None, home: Home = None, json: Json = Fal
 def show(holder: Holder, as_of: AsOf = None, home: Home = None, json: Json = False) -> None:
     """Show how a member stands, by what they are recognised (masked), and where they joined."""
     _do("show", holder, None, as_of, json)
+
+
+Reason = Annotated[str, typer.Option(help="Why, in words: kept with it.")]
+Dry = Annotated[bool, typer.Option("--dry-run", help="Say what it would do, and do nothing.")]
+
+
+@member.command()
+def merge(
+    survivor: Annotated[str, typer.Argument(help="Who stays: a number or an id.")],
+    absorbed: Annotated[str, typer.Argument(help="Who becomes them: a number or an id.")],
+    reason: Reason,
+    dry_run: Dry = False,
+    as_of: AsOf = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Let one member become another: all that is alive in their wallets moves, and they are found as the other."""
+
+    async def run(runtime: "Runtime") -> dict[str, Any]:
+        from alliance.merging.commands import merge_members
+
+        survivor_id, absorbed_id = [await holder_of(runtime.database, one) for one in (survivor, absorbed)]
+        named: Any = {"survivor_id": survivor_id, "absorbed_id": absorbed_id, "client_id": None, "note": reason}
+        posted = await merge_members(runtime, as_of=as_of or now(), dry_run=dry_run, **named)
+        return await _merged(runtime, posted, survivor_id, dry_run=dry_run)
+
+    with servers("tessera member merge") as settings:
+        data = with_runtime(settings, run)
+    answer(data, json, lambda console: _show_merged(console, data))
+
+
+@member.command()
+def unmerge(
+    absorbed: Annotated[str, typer.Argument(help="Who was merged: a number or an id.")],
+    reason: Reason,
+    dry_run: Dry = False,
+    as_of: AsOf = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Undo a merge exactly, as long as what it carried is whole; else say what became of it."""
+
+    async def run(runtime: "Runtime") -> dict[str, Any]:
+        from alliance.merging.commands import unmerge_member
+        from domain.members.queries import as_numbered
+
+        async with runtime.database.reader() as session:
+            absorbed_id = await as_numbered(session, absorbed) or await holder_of(runtime.database, absorbed)
+        named: Any = {"absorbed_id": absorbed_id, "client_id": None, "note": reason}
+        posted = await unmerge_member(runtime, as_of=as_of or now(), dry_run=dry_run, **named)
+        return await _merged(runtime, posted, absorbed_id, dry_run=dry_run)
+
+    with servers("tessera member unmerge") as settings:
+        data = with_runtime(settings, run)
+    answer(data, json, lambda console: _show_merged(console, data))
+
+
+async def _merged(runtime: "Runtime", posted: "Posted", member_id: "UUID", *, dry_run: bool) -> dict[str, Any]:
+    found = await _shown(runtime, member_id, now())
+    moved = {name: posted.data[name] for name in ("moved", "memberships")}
+    return {"member": found["member"], **moved, "dryRun": dry_run}
+
+
+def _show_merged(console: Console, data: dict[str, Any]) -> None:
+    would = "would move" if data["dryRun"] else "moved"
+    console.print(f"{data['member']}: {data['memberships']} memberships {would}")
+    for one in data["moved"]:
+        owed = f", {one['debt']} owed" if one["debt"] else ""
+        console.print(f"  {one['currency']}: {one['points']} points in {one['lots']} lots{owed} {would}")
 
 
 def _do(name: str, holder: str, act: Act | None, as_of: datetime | None, json: bool) -> None:

@@ -11,6 +11,7 @@ from domain.ledger.checks import CHECKS, TOTALS
 from domain.ledger.commands import Grant
 from domain.ledger.engine import PostingEngine
 from domain.ledger.grants import Ending, Part
+from domain.ledger.merge_checks import CHECKS as MERGE_CHECKS
 from domain.ledger.request import Posted
 from domain.ledger.returns import Asked
 from domain.ledger.verify import Proof, verify
@@ -30,6 +31,7 @@ from tests.ledger_support import (
     grant,
     hold,
     members,
+    merge,
     redeem,
     reinstate,
     reverse,
@@ -294,6 +296,43 @@ async def test_r26_tampering_with_what_waits_or_slides_is_found(database: Databa
     assert {difference.holder for difference in found} == {str(ann)}
 
 
+MERGE_TAMPERINGS = {
+    "UPDATE lot SET price = price + 1 WHERE root_lot_id IS NOT NULL": {"a merge carries lots as they are"},
+    "UPDATE debt SET source_operation_id = holder_id WHERE source_operation_id IS NOT NULL": {
+        "a debt that a merge moved is of a reversal",
+    },
+    "UPDATE member_alias SET survivor_id = into_id": {"who was merged leads to whom they are now"},
+    "UPDATE lot SET expires_at = NULL WHERE expires_at IS NOT NULL": {"nothing of who was merged is alive"},
+}
+
+
+async def test_r26_a_merge_that_was_tampered_with_is_found_and_named(database: Database) -> None:
+    """Ann, who owes and has what expired, became Bob, who became Cat."""
+    engine = PostingEngine(database)
+    await engine.start()
+    ann, bob, cat = members(3)
+    sold = await engine.post(earn(ann, 5))
+    day = timedelta(days=1)
+    await engine.post_many([redeem(ann, 5), earn(ann, 7, expires_at=NOON + day), earn(ann, 9, as_of=NOON + day)])
+    endless = {"clawback": dict.fromkeys(ISSUERS.values(), "unlimited"), "floors": {"GRO": None}, "as_of": NOON + day}
+    await engine.post(redeem(ann, 9, as_of=NOON + day))
+    await engine.post(reverse(ann, sold.operation_id, **endless))
+    await engine.post_many([merge(ann, bob, as_of=NOON + day), earn(bob, 8, "FUE"), merge(bob, cat, as_of=NOON + day)])
+    await engine.stop()
+    assert (await _proof(database)).differences == []
+    connection = await database.connect()
+    found: set[str] = set()
+    for tampering, named in MERGE_TAMPERINGS.items():
+        await connection.execute(tampering)
+        found |= named
+        assert {difference.check for difference in (await _proof(database)).differences} == found
+    await connection.close()
+
+
 def test_every_check_finds_something() -> None:
-    tamperings = TAMPERINGS | GIFT_TAMPERINGS | TAMPERINGS_OF_GRANTS
-    assert set().union(*tamperings.values(), {BESIDE}, STORED_VALUE, EXITS, NOTICES) == set(CHECKS) | set(TOTALS)
+    tamperings = TAMPERINGS | GIFT_TAMPERINGS | TAMPERINGS_OF_GRANTS | MERGE_TAMPERINGS
+    assert set().union(*tamperings.values(), {BESIDE}, STORED_VALUE, EXITS, NOTICES) == {
+        *CHECKS,
+        *TOTALS,
+        *MERGE_CHECKS,
+    }

@@ -1,0 +1,1 @@
+"""Two members who are one person: the merge, and its undoing."""

@@ -1,0 +1,110 @@
+"""Merging two members, and undoing it: one call each, all or nothing. It makes nothing owed between merchants (A1)."""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import select, text
+
+from alliance.clearing.holds import lapse_request
+from alliance.runtime import Runtime
+from domain.ledger.aliases import Alias, MemberAlias, NoAlias
+from domain.ledger.due import DueHold
+from domain.ledger.errors import MemberMerged, NotMerged
+from domain.ledger.keys import remembered
+from domain.ledger.merging import STANDING, Merge, Unmerge
+from domain.ledger.request import Key, Posted
+from domain.members.merging import Becoming, Parting
+
+TRIES = 5
+
+
+async def merge_members(
+    runtime: Runtime,
+    *,
+    survivor_id: uuid.UUID,
+    absorbed_id: uuid.UUID,
+    as_of: datetime,
+    client_id: uuid.UUID | None,
+    key: Key | None = None,
+    note: str | None = None,
+    dry_run: bool = False,
+) -> Posted:
+    """Let `absorbed_id` become `survivor_id`; `data` of the answer says what moved, by currency.
+
+    Raises InvalidInput for one member twice, NotFound, MemberNotActive, HolderStopped, BalanceLimitExceeded,
+    MergeBlocked with what is in the way; MemberMerged where one of them has been merged: ask who they are now.
+    """
+    if not dry_run:
+        await _lapse(runtime, absorbed_id, as_of)
+    issuers = {code: currency.merchant_id for code, currency in runtime.catalogue.currencies.items()}
+    request = Merge(
+        holder_id=absorbed_id,
+        key=key,
+        client_id=client_id,
+        as_of=as_of,
+        occurred_at=as_of,
+        dry_run=dry_run,
+        into_id=survivor_id,
+        issuers=issuers,
+        note=note,
+        riders=(Becoming(absorbed_id, survivor_id, as_of), Alias(absorbed_id, survivor_id, as_of, client_id)),
+    )
+    return await runtime.engine.post(request)
+
+
+async def unmerge_member(
+    runtime: Runtime,
+    *,
+    absorbed_id: uuid.UUID,
+    as_of: datetime,
+    client_id: uuid.UUID | None,
+    key: Key | None = None,
+    note: str | None = None,
+    dry_run: bool = False,
+) -> Posted:
+    """Undo that `absorbed_id` became another; `data` of the answer says what went back, by currency.
+
+    What was earned since, by whichever identifier, stays with the survivor. Raises NotMerged, MemberNotActive,
+    HolderStopped, UnmergeBlocked with what became of what was carried.
+    """
+    for left in reversed(range(TRIES)):
+        async with runtime.database.reader() as session:
+            known = None if key is None else await remembered(session, key)
+            if known is not None:
+                return Posted(None, absorbed_id, "UNMERGE", 0, [], True, known["data"])
+            into_id = await session.scalar(select(MemberAlias.into_id).where(MemberAlias.holder_id == absorbed_id))
+            standing = text(STANDING.replace("$1", ":holder_id"))
+            operations = tuple((await session.scalars(standing, {"holder_id": absorbed_id})).all())
+        if into_id is None:
+            raise NotMerged(path=("absorbed",))
+        request = Unmerge(
+            holder_id=absorbed_id,
+            key=key,
+            client_id=client_id,
+            as_of=as_of,
+            occurred_at=as_of,
+            dry_run=dry_run,
+            into_id=into_id,
+            operations=operations,
+            note=note,
+            riders=(Parting(absorbed_id, into_id, as_of), NoAlias(absorbed_id)),
+        )
+        try:
+            return await runtime.engine.post(request)
+        except MemberMerged:  # more was carried since it was read
+            if not left:
+                raise
+    raise AssertionError("unreachable")
+
+
+async def _lapse(runtime: Runtime, holder_id: uuid.UUID, as_of: datetime) -> None:
+    """Give back what holds past their time have set aside."""
+    async with runtime.database.reader() as session:
+        rows = await session.execute(
+            text("""SELECT id, reserves IS NOT NULL FROM hold
+                    WHERE holder_id = :holder_id AND status = 'OPEN' AND expires_at <= :as_of"""),
+            {"holder_id": holder_id, "as_of": as_of},
+        )
+        due = [DueHold(holder_id, id_, reserves) for id_, reserves in rows]
+    for hold in due:
+        await runtime.engine.post(lapse_request(hold, as_of))
