@@ -34,6 +34,7 @@ import domain.pools.model
 import domain.privacy.model
 import domain.profiles.model
 import domain.programs.model
+import domain.reads.model
 import domain.sessions.model
 import domain.stages.model
 import domain.tiers.model  # noqa: F401

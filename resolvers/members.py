@@ -13,12 +13,14 @@ from domain.errors import InvalidInput, NotFound, Refusal
 from domain.members import commands, listing, rules
 from domain.members.model import EnrolAsk, Identifier, IdentifierRef, Member
 from domain.programs.catalogue import Merchant
+from domain.reads.model import ReadKind
 from resolvers import profiles
 from resolvers.acting import identifier_of, merchant_of, ref_of
 from resolvers.codes import require_good
 from resolvers.contacts import consent_of, plain_consents
 from resolvers.context import Context
 from resolvers.identifying import vouches
+from resolvers.noting import note
 from resolvers.once import once
 from resolvers.pages import Page, Window
 from resolvers.profiles import keep, plain_profile, profile_of
@@ -115,6 +117,8 @@ async def identifiers(context: Context, member_id: UUID) -> list[tuple[Identifie
         others = context.runtime.catalogue.merchants.keys() - {merchant.code}
         found = [row for row in found if row.issuer not in others]
     if Scope.IDENTIFIERS_READ in viewer.scopes:
+        if found:
+            await note(context, member_id, ReadKind.IDENTIFIERS)
         return [(row, row.value) for row in found]
     return [(row, rules.mask(row.value)) for row in found]
 

@@ -9,10 +9,12 @@ from alliance.privacy.errors import AlreadyErased
 from alliance.privacy.exporting import export_member
 from domain.members.model import Member
 from domain.privacy import holds
+from domain.reads.model import ReadKind
 from resolvers.codes import claim
 from resolvers.context import Context
 from resolvers.life import named, shown
 from resolvers.members import find
+from resolvers.noting import note
 from resolvers.once import once
 from resolvers.sent import Sent, key_of
 
@@ -63,6 +65,7 @@ async def export(context: Context, sent: Sent) -> dict[str, Any] | None:
     member = await find(context, sent)
     if member is None:
         return None
+    await note(context, member.id, ReadKind.EXPORT)
     async with context.runtime.database.session() as session:
         try:
             return await export_member(session, context.runtime.catalogue, member.id, context.as_of)

@@ -25,9 +25,11 @@ from domain.profiles.rules import MAX_VALUES, Reader, checked, sees, sets, tag_c
 from domain.programs.catalogue import Merchant
 from domain.programs.profiles import Attribute
 from domain.programs.tagging import Tag
+from domain.reads.model import ReadKind
 from resolvers.acting import member_of, merchant_of, ref_of
 from resolvers.codes import claim
 from resolvers.context import Context
+from resolvers.noting import note
 from resolvers.once import once
 from resolvers.sent import Sent, key_of
 
@@ -71,11 +73,14 @@ async def of_member(context: Context, member_id: UUID, codes: Sequence[str] | No
         return [found[key] for key in keys]
 
     found: list[Known] = await context.loaders.one_of("profiles", load).load(member_id)
-    return [
+    shown = [
         known
         for known in found
         if (codes is None or known.code in codes) and _told_to(own, attributes[known.code], known.merchant_id)
     ]
+    if any(attributes[known.code].personal for known in shown):
+        await note(context, member_id, ReadKind.PROFILE)
+    return shown
 
 
 def _told_to(own: UUID | None, attribute: Attribute, merchant_id: UUID | None) -> bool:

@@ -51,6 +51,7 @@ class Scope(StrEnum):
     MEMBERS_CLOSE = "members:close"
     MEMBERS_ERASE = "members:erase"
     MEMBERS_EXPORT = "members:export"
+    AUDIT_READ = "audit:read"
     CLOCK = "clock"
 
 
@@ -95,6 +96,7 @@ MEANING: dict[Scope, str] = {
     Scope.MEMBERS_CLOSE: "have members leave, for good",
     Scope.MEMBERS_ERASE: "erase members, and keep their data under legal holds",
     Scope.MEMBERS_EXPORT: "export all that is known of a member",
+    Scope.AUDIT_READ: "see who read whose personal data",
     Scope.CLOCK: "say what time it is (as of), for replays",
 }
 
@@ -113,7 +115,7 @@ DEFAULT_SCOPES: dict[Kind, frozenset[str]] = {
     | {Scope.RIGHTS_USE, Scope.MEMBERS_WRITE, Scope.EVENTS_READ, Scope.CONSENTS_WRITE, Scope.PROFILES_WRITE}
     | {Scope.POINTS_LOCK, Scope.IDENTIFIERS_VERIFY},
     "operator": frozenset(Scope) - {Scope.CLOCK},
-    "auditor": _READS,
+    "auditor": _READS | {Scope.AUDIT_READ},
 }
 """What a client has if nothing is said."""
 
@@ -122,9 +124,9 @@ ALLOWED_SCOPES: dict[Kind, frozenset[str]] = {
     "merchant": DEFAULT_SCOPES["merchant"]
     | {Scope.MEMBERS_SIGN_IN, Scope.IDENTIFIERS_READ, Scope.POINTS_GIVE, Scope.POINTS_TRANSFER, Scope.POINTS_ADJUST}
     | {Scope.MEMBERS_CLOSE, Scope.CYCLE_CONFIRM, Scope.CYCLE_RECEIVE, Scope.CYCLE_OBJECT, Scope.SETTLEMENT_WRITE}
-    | {Scope.AGREEMENTS_WRITE, Scope.WEBHOOKS_WRITE, Scope.RIGHTS_GRANT},
+    | {Scope.MEMBERS_EXPORT, Scope.AGREEMENTS_WRITE, Scope.WEBHOOKS_WRITE, Scope.RIGHTS_GRANT},
     "operator": frozenset(Scope),
-    "auditor": _READS,
+    "auditor": _READS | {Scope.AUDIT_READ},
 }
 """What a client may be given: the clock to operators only, personal data never to auditors."""
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import strawberry
 
-from domain.privacy.model import ErasureReason
+from domain.privacy.reasons import ErasureReason
 from resolvers import privacy
 from schema.answering import answer
 from schema.inputs import KEY, MemberRef, passed_as_sent

@@ -59,6 +59,7 @@ from schema.privacy import PrivacyQueries
 from schema.profiles import AttributeDefinition
 from schema.progress import JobGroup, ProgressQueries
 from schema.proofs import ConsistencyProof, LogCheckpoint
+from schema.reading import ReadingQueries
 from schema.reconciliation import Reconciliation, ReconciliationQueries
 from schema.rights import Right, RightQueries
 from schema.rings import GiftRing
@@ -225,6 +226,7 @@ class Query(
     EventQueries,
     ContactQueries,
     PrivacyQueries,
+    ReadingQueries,
     ReconciliationQueries,
     WebhookQueries,
     ProgressQueries,

@@ -31,6 +31,7 @@ from server.commands import (
     positions,
     privacy,
     proving,
+    reads,
     replay,
     report,
     rights,
@@ -92,6 +93,7 @@ report.report.command()(balances.balances)
 report.report.command()(exposure.exposure)
 report.report.command()(subsidies.subsidies)
 report.report.command()(breakage.breakage)
+report.report.command()(reads.reads)
 app.add_typer(report.report, name="report")
 jobs.jobs.command()(runs.undo)
 app.add_typer(jobs.jobs, name="jobs")

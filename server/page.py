@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -23,6 +24,7 @@ from alliance.webhooks.queries import Standing, standing
 from domain.events.model import QueueState
 from domain.events.queries import last_runs, queue_state
 from domain.members.numbers import Filled, filled, owners
+from domain.reads.queries import alerts_since
 from server.metrics import MEDIA_TYPE, EngineCollector
 from server.migrate import is_current
 from workers import telemetry
@@ -113,6 +115,7 @@ class _Standing:
                 waiting, seconds = await unsealed(session)
                 books = await last_finished(session)
                 ranges = await filled(session, await owners(session))
+                unusual = await alerts_since(session, datetime.now(UTC) - timedelta(days=1))
             due = GaugeMetricFamily(
                 "tessera_scheduled_due_timestamp_seconds", "Last due time started.", labels=["name"]
             )
@@ -124,6 +127,7 @@ class _Standing:
                 GaugeMetricFamily("tessera_unsealed_seconds", "How long the oldest of them waits.", value=seconds),
                 *_of_books(books),
                 *_of_numbers(ranges),
+                GaugeMetricFamily("tessera_unusual_reads", "Hours of clients, found in a day.", value=unusual),
             ]
 
 

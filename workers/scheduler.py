@@ -44,6 +44,9 @@ LAPSE_STEP = timedelta(minutes=5)
 #: How late it is written that a freeze is over; members move points from its end on.
 LIFE_STEP = timedelta(minutes=5)
 
+#: How often the log of who read personal data is looked through.
+READS_STEP = timedelta(minutes=15)
+
 #: How long points wait at most for room that came back by itself.
 ROOM_STEP = timedelta(minutes=5)
 
@@ -153,6 +156,7 @@ async def calendar(session: AsyncSession, now: datetime, feeds_every: timedelta 
         found += [_daily(name, name, now, zone) for name in ("exits", "notices")]
         found.append(_every("holds", "lapse", now, LAPSE_STEP))
         found.append(_every("life", "life", now, LIFE_STEP))
+        found.append(_every("reads", "watch_reads", now, READS_STEP))
         found.append(_daily("keys", "forget_keys", now, "UTC"))
         found.append(_every("room", "room", now, ROOM_STEP))
         found.append(_every("settlement", "settle", now, SETTLEMENT_STEP))

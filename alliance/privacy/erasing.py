@@ -25,7 +25,8 @@ from domain.members.model import Membership, MemberStatus
 from domain.members.queries import identifiers
 from domain.privacy.commands import destroy_keys
 from domain.privacy.holds import holds_in_force
-from domain.privacy.model import Erasure, ErasureReason
+from domain.privacy.model import Erasure
+from domain.privacy.reasons import ErasureReason
 from domain.profiles.model import MemberAttribute, MemberTag
 from domain.sessions.commands import sign_out
 

@@ -2,7 +2,6 @@
 
 import uuid
 from datetime import datetime
-from enum import StrEnum
 
 from sqlalchemy import CheckConstraint, SmallInteger, func
 from sqlalchemy.orm import Mapped, mapped_column
@@ -64,12 +63,3 @@ class Erasure(Base):
     erased_at: Mapped[datetime]
     reason: Mapped[str]
     client_id: Mapped[uuid.UUID | None]
-
-
-class ErasureReason(StrEnum):
-    """REQUESTED by the member; RETENTION: not needed any more; ORDERED by an authority; MISTAKE: should not be here."""
-
-    REQUESTED = "REQUESTED"
-    RETENTION = "RETENTION"
-    ORDERED = "ORDERED"
-    MISTAKE = "MISTAKE"

@@ -30,6 +30,7 @@ SCHEDULED = (
     "stages",
     "tags",
     "tell",
+    "watch_reads",
 )
 """Actors that the scheduler adds jobs for."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import orjson
 import typer
 
-from domain.privacy.model import ErasureReason
+from domain.privacy.reasons import ErasureReason
 from server.commands.common import AsOf, Home, Json, answer, aware, now, servers, with_runtime
 from server.commands.holders import Holder, holder_of
 
@@ -47,9 +47,12 @@ def export(
 
     async def run(runtime: "Runtime") -> dict[str, Any]:
         from alliance.privacy.exporting import export_member
+        from domain.reads.commands import note_reads
+        from domain.reads.model import Reader, ReadKind
 
         member_id = await holder_of(runtime.database, holder)
-        async with runtime.database.session() as session:
+        async with runtime.database.transaction() as session:
+            await note_reads(session, Reader("command line"), [member_id], ReadKind.EXPORT, now())
             return await export_member(session, runtime.catalogue, member_id, now())
 
     with servers("tessera member export") as settings:

@@ -49,7 +49,7 @@ def test_the_commands_that_are_promised_are_there() -> None:
         |cycle receive|cycle run|cycle report
         |member freeze|member restore|member show|member merge|member unmerge|member close|member stay
         |member link|member unlink|member verify|member numbers
-        |member erase|member export|member hold|member release
+        |member erase|member export|member hold|member release|report reads
         |merchant freeze|merchant restore|merchant history|report subsidies
         |report balances|report deposits|report rings|report exposure|report breakage|statement export|statement verify
         |notice list|notice record|right grant|right use|right cancel|right show

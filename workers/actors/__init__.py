@@ -13,6 +13,7 @@ from workers.actors.life import life, settle_left
 from workers.actors.member_stages import stages, stages_range
 from workers.actors.messages import PATIENCE, notify, send
 from workers.actors.notices import notices, notices_range
+from workers.actors.reads import watch_reads
 from workers.actors.reconciliation import reconcile
 from workers.actors.reminders import remind, remind_range, tell
 from workers.actors.retention import Kept, forget_keys
@@ -63,6 +64,7 @@ def all_actors(
         Actor("tier_rights", tier_rights(fingerprint_secret)),
         Actor("settle", settle),
         Actor("settle_left", settle_left),
+        Actor("watch_reads", watch_reads),
         *Feeds(fingerprint_secret, sources).actors(),
     )
     return {actor.name: actor for actor in actors}

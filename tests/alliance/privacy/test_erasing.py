@@ -25,7 +25,7 @@ from domain.members.commands import enrol
 from domain.members.model import EnrolAsk, IdentifierRef
 from domain.members.queries import identifiers
 from domain.privacy.holds import holds_in_force, place_hold, release_holds
-from domain.privacy.model import ErasureReason
+from domain.privacy.reasons import ErasureReason
 from domain.privacy.vault import open_many, seal_many
 from tests.alliance.support import NOON, House
 

@@ -1,0 +1,1 @@
+"""Who read whose personal data: written before it is shown, looked through for what is unusual."""
