@@ -30,7 +30,7 @@ from resolvers.wallets import one
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """What a member may exchange points for; `remaining` is what is left of today's cap, None without one.
+    """What a member may exchange points for; `remaining` is what is left of today's caps, None without one.
 
     `changes_on` is when the terms end; `blocked_by` are the codes of what would refuse even the smallest exchange.
     """
@@ -179,11 +179,12 @@ def _option(
     blocked: tuple[str, ...],
 ) -> Option:
     cap = terms.daily_cap_per_member
-    remaining = None if cap is None else max(0, cap - today.points)
+    rests = [rest for rest in (None if cap is None else cap - today.points, left) if rest is not None]
+    remaining = max(0, min(rests)) if rests else None
     if terms.per_day is not None and today.times >= terms.per_day:
         blocked += (TooManyExchanges.code,)
     least = terms.block + terms.fee(terms.block)
-    if (remaining is not None and remaining < least) or (left is not None and left < least):
+    if remaining is not None and remaining < least:
         blocked += (CapExceeded.code,)
     if wallet is not None and wallet.available < least:
         blocked += (InsufficientPoints.code,)

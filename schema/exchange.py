@@ -6,9 +6,9 @@ from typing import Self
 import strawberry
 
 from alliance.exchange.model import Quote as QuoteRow
-from domain.programs.catalogue import ExpiryPolicy
 from resolvers import ids
 from resolvers.exchanges import Option
+from resolvers.expiring import in_words
 from schema.merchants import PointsCurrency
 from schema.node import Info
 from schema.refusals import ErrorCode
@@ -22,7 +22,9 @@ class ExchangeOption:
     rate: Decimal = strawberry.field(description="Points in for one point out.")
     block: Points = strawberry.field(description="The fewest points that can go out.")
     step: Points = strawberry.field(description="Beyond the block, points go out in steps of this.")
-    remaining_today: Points | None = strawberry.field(description="What is left of today's cap; null without one.")
+    remaining_today: Points | None = strawberry.field(
+        description="What is left today of the member's cap and of that of all members together; null without either."
+    )
     changes_on: datetime | None = strawberry.field(description="When these terms end; null if no end is known.")
     blocked_by: list[ErrorCode] = strawberry.field(description="Why not even the smallest exchange would go through.")
     target: strawberry.Private[str]
@@ -34,9 +36,9 @@ class ExchangeOption:
 
     @strawberry.field(description="How long points that come in live; never longer than those they came from.")
     def expiry_rule(self, info: Info) -> str:
-        """By the policy in force, in English words for developers."""
+        """By the policy in force, in the caller's language."""
         currency = info.context.runtime.catalogue.currencies[self.target]
-        return expiry_in_words(currency.policy_at(info.context.as_of).expiry)
+        return in_words(currency.policy_at(info.context.as_of).expiry, info.context.language)
 
     @classmethod
     def of(cls, option: Option) -> Self:
@@ -51,18 +53,6 @@ class ExchangeOption:
             blocked_by=[ErrorCode(code) for code in option.blocked_by],
             target=terms.target,
         )
-
-
-def expiry_in_words(policy: ExpiryPolicy) -> str:
-    """An expiry policy as a short text."""
-    if policy.kind == "rolling":
-        length = f"{policy.months} months" if policy.months else f"{policy.days} days"
-        return f"{length}, to the end of the {policy.round_up_to}" if policy.round_up_to else length
-    if policy.kind == "fixed":
-        return f"until {policy.on}"
-    if policy.kind == "end_of_year":
-        return f"until the end of the year + {policy.years}" if policy.years else "until the end of the year"
-    return "never"
 
 
 @strawberry.type(description="An offer whose rate holds until it expires. It is used once.")

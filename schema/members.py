@@ -10,10 +10,25 @@ from domain.benefits.model import RightStatus
 from domain.events.kinds import EventKind
 from domain.ledger.model import HoldStatus, OperationKind
 from domain.members import model
-from resolvers import contacts, exchanges, ids, life, lots, members, merging, pools, profiles, rights, tiers, wallets
+from resolvers import (
+    brands,
+    contacts,
+    exchanges,
+    ids,
+    life,
+    lots,
+    members,
+    merging,
+    pools,
+    profiles,
+    rights,
+    tiers,
+    wallets,
+)
 from resolvers.lots import HOLD_SHAPE
 from resolvers.operations import ACTIVITY_SHAPE
 from resolvers.pages import window
+from schema.brands import BrandAssets, SpendOption
 from schema.contacts import Consent, Message
 from schema.enums import Channel
 from schema.exchange import ExchangeOption
@@ -260,6 +275,16 @@ class Member(Node):
     def guard(self) -> MemberGuard:
         """A lock, a cooling-off, what new devices may not."""
         return MemberGuard(holder_id=self.holder_id)
+
+    @strawberry.field(description="What they have, brand by brand; with merchants (codes), of those.")
+    async def assets(self, info: Info, merchants: list[str] | None = None) -> list[BrandAssets]:
+        """A merchant sees its own. As many statements for one brand as for all."""
+        return [BrandAssets.of(one) for one in await brands.assets(info.context, self.holder_id, merchants)]
+
+    @strawberry.field(description="Where their points may be spent, as of now; of a kind, or at a merchant (its code).")
+    async def spend_options(self, info: Info, currency: str | None = None, at: str | None = None) -> list[SpendOption]:
+        """Of all wallets that were ever posted to; a merchant sees its own points."""
+        return [SpendOption.of(one) for one in await brands.spending(info.context, self.holder_id, currency, at)]
 
     @strawberry.field(description="What points of a kind may be exchanged for, as of now.")
     async def exchange_options(

@@ -1,5 +1,6 @@
 """What happened: operations, what they moved, what decided them."""
 
+from collections import Counter
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Self
@@ -129,13 +130,12 @@ class Operation(Node):
     async def transfers(self, info: Info) -> list[Transfer]:
         """One a kind of points."""
         moved = await operations.entries(info.context, self.row)
+        points, after = Counter[str](), {entry.currency: entry.balance_after for entry in moved}
+        for entry in moved:
+            points[entry.currency] += entry.amount
         return [
-            Transfer(
-                points=Points(entry.amount),
-                balance_after=Points(entry.balance_after),
-                currency_code=entry.currency,
-            )
-            for entry in moved
+            Transfer(points=Points(points[code]), balance_after=Points(left), currency_code=code)
+            for code, left in after.items()
         ]
 
     @strawberry.field(description="The operation that this one reverses.")
