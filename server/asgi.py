@@ -94,7 +94,9 @@ def _routes(runtime: Runtime, metrics: Metrics, settings: Settings, verifier: To
         wechat.GRANT: wechat.WeChatGrant(runtime, asked, settings.apps_of_wechat(), metrics.attempt),
     }
     secret = settings.secret("token")
-    tokens = TokenEndpoint(runtime.database, lambda: runtime.catalogue, secret, verifier, grants=grants)
+    tokens = TokenEndpoint(
+        runtime.database, lambda: runtime.catalogue, secret, verifier, grants=grants, told=metrics.attempt
+    )
     graphql = graphql_app(runtime, verifier, settings)
     graphql.house.passcodes = passcodes
     return [

@@ -50,6 +50,18 @@ async def count(session: AsyncSession, limited: Sequence[tuple[Limit, str]], now
     return max(1, math.ceil(max(waits).total_seconds())) if waits else 0
 
 
+_WAIT = text("""
+    SELECT max(until) FROM attempt_count WHERE kind = :kind AND key = :key AND until > :now AND count >= :most
+""")
+
+
+async def wait_of(session: AsyncSession, limit: Limit, who: str, now: datetime) -> int:
+    """How many seconds to wait before another attempt, where failures alone are counted; 0: none."""
+    key = digest(session, f"attempt {limit.kind}", who)
+    until = await session.scalar(_WAIT, {"kind": limit.kind, "key": key, "now": now, "most": limit.most})
+    return 0 if until is None else math.ceil((until - now).total_seconds())
+
+
 async def forget_counts(session: AsyncSession, as_of: datetime) -> None:
     """Delete windows that are over."""
     await session.execute(delete(AttemptCount).where(AttemptCount.until < as_of))

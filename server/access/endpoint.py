@@ -2,23 +2,25 @@
 
 import base64
 import binascii
-import time
+import re
 import uuid
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Protocol, cast
 from urllib.parse import parse_qsl, unquote_plus
 
+import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from alliance.passcodes import Asker
+from alliance.passcodes.service import Told
 from domain.database import Database
 from domain.programs.catalogue import Catalogue
 from resolvers.context import language_of
 from resolvers.viewer import InvalidToken, Kind, Scope, Viewer
 from server.access import exchange, one_time, sessions
+from server.access.attempts import Attempts
 from server.access.errors import OAuthError
 from server.access.exchange import MemberExchange, actor_of, narrowed
 from server.access.model import OAuthClient
@@ -28,32 +30,15 @@ from server.access.tokens import LIFETIME, MEMBER_LIFETIME, TokenVerifier, issue
 
 LARGEST_FORM = 8192
 """Bytes."""
+ID = re.compile(r"[0-9a-f-]{32,36}")
+COUNTED = {"client_credentials": "client_secret", exchange.GRANT: "exchange", sessions.GRANT: "refresh"}
+RESULTS = {
+    "invalid_client": "WRONG",
+    "invalid_grant": "WRONG",
+    "slow_down": "LIMITED",
+}
 
-
-class Attempts:
-    """Counts failures: after `most` within `window` seconds of the first, one has to wait for the window's end."""
-
-    def __init__(self, *, most: int = 10, window: int = 60, clock: Callable[[], float] = time.monotonic) -> None:
-        self._most = most
-        self._window = window
-        self._clock = clock
-        self._failures: OrderedDict[tuple[str, str], tuple[float, int]] = OrderedDict()
-
-    def wait(self, who: tuple[str, str]) -> int:
-        """Seconds to wait before another attempt; 0 is none."""
-        since, failures = self._current(who)
-        return 0 if failures < self._most else int(since + self._window - self._clock()) + 1
-
-    def failed(self, who: tuple[str, str]) -> None:
-        """Count one."""
-        since, failures = self._current(who)
-        self._failures[who] = since, failures + 1
-        if len(self._failures) > 10_000:
-            self._failures.popitem(last=False)
-
-    def _current(self, who: tuple[str, str]) -> tuple[float, int]:
-        since, failures = self._failures.get(who, (self._clock(), 0))
-        return (since, failures) if self._clock() < since + self._window else (self._clock(), 0)
+log = structlog.get_logger("sign-in")
 
 
 class SignInGrant(Protocol):
@@ -76,6 +61,7 @@ class TokenEndpoint:
         *,
         attempts: Attempts | None = None,
         grants: Mapping[str, SignInGrant] | None = None,
+        told: Told = lambda how, result: None,
     ) -> None:
         self._catalogue = catalogue
         self._grants = grants or {}
@@ -84,17 +70,33 @@ class TokenEndpoint:
         self._secret = secret
         self.sessions = Sessions(database, secret)
         self._verifier = verifier
-        self._attempts = attempts or Attempts()
+        self._attempts = attempts or Attempts(database)
+        self._told = told
 
     async def post(self, request: Request) -> Response:
         """A token as JSON, or an error of RFC 6749."""
+        form: dict[str, str] = {}
         try:
-            return await self._granted(request)
+            form = await _form(request)
+            answer = await self._granted(request, form)
         except OAuthError as error:
+            self._tell(form, "WRONG" if error.unknown else RESULTS.get(error.code))
             return error.response
+        self._tell(form, "GOOD")
+        return answer
 
-    async def _granted(self, request: Request) -> Response:
-        form = await _form(request)
+    def _tell(self, form: Mapping[str, str], result: str | None) -> None:
+        """Count an attempt, and write a failed one down: by the client's id, which is no secret. Grants of members' own
+        say more themselves."""
+        how = COUNTED.get(form.get("grant_type", ""))
+        if how is None or result is None:
+            return
+        self._told(how, result)
+        if result != "GOOD":
+            client = form.get("client_id", "")
+            log.info("no token", how=how, result=result, client=client if ID.fullmatch(client) else None)
+
+    async def _granted(self, request: Request, form: dict[str, str]) -> Response:
         match form.get("grant_type"):
             case None:
                 raise OAuthError("invalid_request", "grant_type is missing")
@@ -198,7 +200,7 @@ class TokenEndpoint:
     async def _authenticated(self, client_id: str, secret: str, host: str) -> OAuthClient:
         """The client with this id and secret; every failure looks the same and takes as long."""
         who = client_id[:64], host
-        wait = self._attempts.wait(who)
+        wait = await self._attempts.wait(who)
         if wait:
             raise OAuthError("slow_down", "too many failures", status=429, headers={"Retry-After": str(wait)})
         if is_busy():
@@ -206,7 +208,7 @@ class TokenEndpoint:
         client = await self._client(client_id)
         if await is_secret(secret, client.secret_hash if client else None) and client:
             return client
-        self._attempts.failed(who)
+        await self._attempts.failed(who)
         raise _invalid_client("unknown client or wrong secret")
 
     async def _client(self, client_id: str) -> OAuthClient | None:

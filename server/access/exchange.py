@@ -83,7 +83,8 @@ class MemberExchange:
         async with self._database.session() as session:
             [found] = await resolve(session, catalogue, [(catalogue.merchants_by_id[merchant_id].code, ref)])
             if isinstance(found, Refusal) or not found.joined:
-                raise OAuthError("invalid_request", "subject_token: no member of this merchant is known by it")
+                nobody = "subject_token: no member of this merchant is known by it"
+                raise OAuthError("invalid_request", nobody, unknown=True)
             member = await session.get_one(Member, found.member_id)
         if member.status == MemberStatus.CLOSED:
             raise OAuthError("invalid_request", "subject_token: the member has left")

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import uuid
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote_plus, urlencode
 
 import httpx
@@ -20,12 +20,14 @@ from domain.members.rules import member_number
 from domain.programs.catalogue import Catalogue
 from domain.programs.model import MerchantRow
 from resolvers.viewer import DEFAULT_SCOPES, Scope
+from server.access.attempts import Attempts
 from server.access.clients import create_client, trial_token
-from server.access.endpoint import Attempts, TokenEndpoint
+from server.access.endpoint import TokenEndpoint
 from server.access.model import OAuthClient
 from server.access.tokens import TokenVerifier
 
 SECRET = b"a secret of at least 32 characters"
+HEARD: list[tuple[str, str]] = []
 GRANT = {"grant_type": "client_credentials"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
 Client = tuple[uuid.UUID, str]
@@ -36,8 +38,8 @@ class Clock:
 
     now = 0.0
 
-    def __call__(self) -> float:
-        return self.now
+    def __call__(self) -> datetime:
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.now)
 
 
 @pytest.fixture
@@ -66,8 +68,14 @@ async def http(database: Database, clock: Clock) -> AsyncIterator[httpx.AsyncCli
     def no_catalogue() -> Catalogue:
         raise AssertionError("clients' tokens have nothing to do with members")
 
+    attempts = Attempts(database, most=3, window=60, clock=clock)
     endpoint = TokenEndpoint(
-        database, no_catalogue, SECRET, TokenVerifier(SECRET), attempts=Attempts(most=3, window=60, clock=clock)
+        database,
+        no_catalogue,
+        SECRET,
+        TokenVerifier(SECRET),
+        attempts=attempts,
+        told=lambda how, result: HEARD.append((how, result)),
     )
     app = Starlette(routes=[Route("/oauth/token", endpoint.post, methods=["POST"])])
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
@@ -178,8 +186,11 @@ async def test_failures_are_slowed_down_per_client(
         assert (await http.post("/oauth/token", data=body((grocer[0], "wrong")))).status_code == 401
     clock.now = 15.0
     answer = await http.post("/oauth/token", data=body(grocer))
-    assert (answer.status_code, answer.json()["error"], answer.headers["retry-after"]) == (429, "slow_down", "46")
+    assert (answer.status_code, answer.json()["error"], answer.headers["retry-after"]) == (429, "slow_down", "45")
     assert (await http.post("/oauth/token", data=body(other))).status_code == 200
+    assert HEARD[-5:] == [("client_secret", said) for said in ("WRONG", "WRONG", "WRONG", "LIMITED", "GOOD")]
+    elsewhere = Attempts(database, most=3, window=60, clock=clock)
+    assert await elsewhere.wait((str(grocer[0]), "127.0.0.1")) == 45, "another process knows"
     clock.now = 60.0
     assert (await http.post("/oauth/token", data=body(grocer))).status_code == 200
 
