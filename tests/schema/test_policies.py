@@ -72,6 +72,7 @@ def _input(field: Any) -> str:
     texts["PoolRole!"] = "SPENDER"
     texts["FreezeReason!"] = "OTHER"
     texts["ErasureReason!"] = "REQUESTED"
+    texts["CloseReason!"] = "MEMBER_ASKED"
     texts["Boolean!"] = "true"
     texts["[MemberRef!]!"] = '[{number: "1"}]'
     texts["RightRef!"] = '{code: "x"}'
