@@ -15,7 +15,7 @@ from domain.ledger.request import Posted
 from domain.members import rules
 from domain.members.model import IdentifierRef
 from domain.pools import commands, queries
-from domain.pools.model import PoolMember, PoolRole, PoolRow
+from domain.pools.model import PoolKind, PoolMember, PoolRole, PoolRow
 from domain.programs.catalogue import Merchant
 from resolvers import ids
 from resolvers.acting import member_of, merchant_of, ref_of
@@ -93,12 +93,17 @@ async def create(context: Context, sent: Sent) -> dict[str, Any]:
     """Make a pool: `pool`. Raises a Refusal."""
     key = key_of(context, "createPool", sent)
     merchant = merchant_of(context, sent["merchant"])
-    owner_id = await _joined(context, merchant, sent, "owner", near=True)
+    owner_id = await joined(context, merchant, sent, "owner", near=True)
 
     async def act(session: AsyncSession) -> dict[str, Any]:
         await claim(context, session, sent, "owner")
         made = await commands.create(
-            session, merchant_id=merchant.id, owner_id=owner_id, name=sent["name"], as_of=context.as_of
+            session,
+            merchant_id=merchant.id,
+            owner_id=owner_id,
+            name=sent["name"],
+            as_of=context.as_of,
+            kind=PoolKind(sent.get("kind") or PoolKind.HOUSEHOLD),
         )
         return {"pool": str(made)}
 
@@ -108,8 +113,8 @@ async def create(context: Context, sent: Sent) -> dict[str, Any]:
 async def add_member(context: Context, sent: Sent) -> dict[str, Any]:
     """Let a member in: `pool`. Raises a Refusal."""
     key = key_of(context, "addPoolMember", sent)
-    pool, merchant = await _pool(context, sent)
-    member_id = await _joined(context, merchant, sent, "member", near=context.signed_in.kind != "member")
+    pool, merchant = await pool_of(context, sent)
+    member_id = await joined(context, merchant, sent, "member", near=context.signed_in.kind != "member")
     who: Any = {"pool_id": pool.id, "member_id": member_id, "by_id": context.signed_in.member_id}
 
     async def act(session: AsyncSession) -> dict[str, Any]:
@@ -123,8 +128,8 @@ async def add_member(context: Context, sent: Sent) -> dict[str, Any]:
 async def remove_member(context: Context, sent: Sent) -> dict[str, Any]:
     """Let a member go: `pool`. Raises a Refusal."""
     key = key_of(context, "removePoolMember", sent)
-    pool, merchant = await _pool(context, sent)
-    member_id = await _joined(context, merchant, sent, "member", near=False)
+    pool, merchant = await pool_of(context, sent)
+    member_id = await joined(context, merchant, sent, "member", near=False)
     who: Any = {"pool_id": pool.id, "member_id": member_id, "by_id": context.signed_in.member_id}
 
     async def act(session: AsyncSession) -> dict[str, Any]:
@@ -138,7 +143,7 @@ async def remove_member(context: Context, sent: Sent) -> dict[str, Any]:
 async def close(context: Context, sent: Sent) -> dict[str, Any]:
     """Close an empty pool: `pool`. Raises a Refusal."""
     key = key_of(context, "closePool", sent)
-    pool, _ = await _pool(context, sent)
+    pool, _ = await pool_of(context, sent)
 
     async def act(session: AsyncSession) -> dict[str, Any]:
         await commands.close(session, pool_id=pool.id, by_id=context.signed_in.member_id, as_of=context.as_of)
@@ -159,7 +164,7 @@ async def withdraw(context: Context, sent: Sent) -> tuple[Posted, UUID, str]:
 
 async def _transfer(context: Context, sent: Sent, name: str, kind: Any) -> tuple[Posted, UUID, str]:
     key = key_of(context, name, sent)
-    pool, merchant = await _pool(context, sent)
+    pool, merchant = await pool_of(context, sent)
     member_id = await member_of(context, merchant, sent["member"])
     currency = sent.get("currency") or merchant.default_currency or ""
     if currency not in merchant.currencies:
@@ -201,7 +206,7 @@ async def spender(context: Context, member_id: UUID, sent: Sent) -> UUID | None:
     return pool_id
 
 
-async def _pool(context: Context, sent: Sent) -> tuple[PoolRow, Merchant]:
+async def pool_of(context: Context, sent: Sent) -> tuple[PoolRow, Merchant]:
     """The pool that a call names, and whose points it holds. Raises NotFound."""
     try:
         found = await by_global_id(context, sent["pool"])
@@ -212,7 +217,7 @@ async def _pool(context: Context, sent: Sent) -> tuple[PoolRow, Merchant]:
     return found, context.runtime.catalogue.merchants_by_id[found.merchant_id]
 
 
-async def _joined(context: Context, merchant: Merchant, sent: Sent, field: str, *, near: bool) -> UUID:
+async def joined(context: Context, merchant: Merchant, sent: Sent, field: str, *, near: bool) -> UUID:
     """A member of the merchant's programme; if `near`, whom the caller acts for. Raises NotFound, NotAllowed."""
     try:
         ref = ref_of(context, sent[field])

@@ -11,6 +11,7 @@ from domain.contacts.model import ContactChannel, Purpose
 from domain.events.kinds import EventKind
 from domain.ledger.model import HoldStatus, OperationKind
 from domain.members.model import MemberStatus
+from domain.pools.model import LimitPeriod, PoolKind, PoolMoves, PoolRole, PoolStatus
 from domain.stages.model import LifeStage
 
 
@@ -73,3 +74,8 @@ for shared, about in (
     strawberry.enum(shared, description=about)
 
 strawberry.enum(LifeStage, description="How long ago a member bought.")
+strawberry.enum(PoolKind, description="Of a household, or of people who buy for a company.")
+strawberry.enum(PoolStatus, description="Points of an ACTIVE pool move; a CLOSED one is empty.")
+strawberry.enum(PoolRole, description="All put points in; a SPENDER also spends and takes out; the OWNER manages it.")
+strawberry.enum(PoolMoves, description="What a limit of a pool counts.")
+strawberry.enum(LimitPeriod, description="In what a limit of a pool counts.")

@@ -10,3 +10,32 @@ MERGING = {
     "NotMerged": "code message path",
     "FormerMember": "number mergedAt",
 }
+
+_ERROR = "code message path"
+
+POOLING = {
+    "Pool": "id name kind status createdAt merchant members wallets activity limits invitations",
+    "PoolMember": "role joinedAt leftAt member number",
+    "PoolLimit": "moves per points together number",
+    "PoolInvitation": "role invitedAt poolId name merchant number",
+    **dict.fromkeys(("PoolCreated", "PoolMemberAdded", "PoolMemberRemoved", "PoolClosed"), "pool"),
+    **dict.fromkeys(("PoolMemberInvited", "PoolInvitationAnswered", "PoolRoleSet", "PoolLimitSet"), "pool"),
+    "PoolDissolved": "pool",
+    "Contributed": "operation points wallet pool",
+    "Withdrawn": "operation points wallet pool",
+    **dict.fromkeys(("PoolNotActive", "AlreadyInPool", "NotInvited"), _ERROR),
+    "NotInPool": f"{_ERROR} role",
+    "PoolNotEmpty": f"{_ERROR} points",
+    "PoolFull": f"{_ERROR} most",
+    "PoolLimitExceeded": f"{_ERROR} moves per cap used",
+}
+
+LIVING = {
+    **dict.fromkeys(("MemberFrozen", "MemberRestored", "ClosingWithdrawn"), "member"),
+    **dict.fromkeys(("MemberNotFrozen", "MemberNotLeaving"), _ERROR),
+    "ClosingEnd": "currency points fate",
+    "MemberClosed": "member closesAt ends holds pending rights pools",
+    "MemberStage": "stage since boughtAt merchant",
+    "MemberChangeConnection": "edges pageInfo totalCount",
+    "MemberChangeEdge": "cursor node",
+}

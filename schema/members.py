@@ -14,6 +14,7 @@ from resolvers import (
     brands,
     contacts,
     exchanges,
+    households,
     ids,
     life,
     lots,
@@ -34,6 +35,7 @@ from schema.enums import Channel
 from schema.exchange import ExchangeOption
 from schema.guards import MemberGuard
 from schema.holds import Hold
+from schema.householding import PoolInvitation
 from schema.living import MemberChange, MemberFreeze, MemberLeaving, MemberStage
 from schema.merchants import Merchant, Store
 from schema.merging import FormerMember
@@ -244,6 +246,12 @@ class Member(Node):
         asked = window(life.HISTORY_SHAPE, first, after, last, before)
         page = await life.history_of(info.context, self.holder_id, asked, kinds or ())
         return Connection[MemberChange].of(page, lambda change: MemberChange.of(change, info))
+
+    @strawberry.field(description="The pools they were asked into, and have not answered.")
+    async def pool_invitations(self, info: Info) -> list[PoolInvitation]:
+        """A merchant sees those of its own points."""
+        found = await households.invitations_of(info.context, self.holder_id)
+        return [PoolInvitation.of(*pair) for pair in found]
 
     @strawberry.field(description="What they said last of who may write to them; a merchant sees what was said to it.")
     async def consents(self, info: Info) -> list[Consent]:

@@ -42,6 +42,7 @@ from schema.freezing import FreezingMutations, MerchantAtCap, MerchantFrozen
 from schema.guarding import GuardMutations
 from schema.guards import CoolingOff, Guarded, PointsLocked
 from schema.holding import Captured, Held, Released
+from schema.households import HouseholdMutations, PoolLimitExceeded
 from schema.identifying import IdentifyingMutations
 from schema.inputs import (
     CaptureHoldInput,
@@ -152,6 +153,7 @@ _NoRoom = MerchantAtCap | MerchantFrozen
 _NoMoreIssued = _NoRoom | SubsidyExhausted
 _Unspendable = NotSpendable | WholeCardsOnly | MerchantAtCap
 _NotOfPool = PoolNotActive | NotInPool
+_NotNow = _NotOfPool | PoolLimitExceeded
 ConfirmEarnResult = Annotated[Activated | _Shared | NotPending | _NoRoom, strawberry.union("ConfirmEarnResult")]
 RejectEarnResult = Annotated[
     Rejected | _Shared | MemberNotActive | NotPending | AlreadyReversed | NotReversible | OperationArchived,
@@ -165,7 +167,7 @@ RedeemResult = Annotated[
     | NoAgreement
     | _Unspendable
     | StoredValueElsewhere
-    | _NotOfPool
+    | _NotNow
     | DuplicateOrder
     | TooLate
     | Guarded,
@@ -179,7 +181,7 @@ HoldPointsResult = Annotated[
     | NoAgreement
     | _Unspendable
     | StoredValueElsewhere
-    | _NotOfPool
+    | _NotNow
     | DuplicateOrder
     | Guarded,
     strawberry.union("HoldPointsResult"),
@@ -222,11 +224,9 @@ AddPoolMemberResult = Annotated[
 RemovePoolMemberResult = Annotated[PoolMemberRemoved | Named | _NotOfPool, strawberry.union("RemovePoolMemberResult")]
 ClosePoolResult = Annotated[PoolClosed | _Shared | _NotOfPool | PoolNotEmpty, strawberry.union("ClosePoolResult")]
 ContributeToPoolResult = Annotated[
-    Contributed | Named | _NotGiven | _NotOfPool, strawberry.union("ContributeToPoolResult")
+    Contributed | Named | _NotGiven | _NotNow, strawberry.union("ContributeToPoolResult")
 ]
-WithdrawFromPoolResult = Annotated[
-    Withdrawn | Named | _NotGiven | _NotOfPool, strawberry.union("WithdrawFromPoolResult")
-]
+WithdrawFromPoolResult = Annotated[Withdrawn | Named | _NotGiven | _NotNow, strawberry.union("WithdrawFromPoolResult")]
 AdjustPointsResult = Annotated[
     Adjusted
     | Named
@@ -283,6 +283,7 @@ class Mutation(
     AccrualMutations,
     AgreementMutations,
     ContactMutations,
+    HouseholdMutations,
     JobMutations,
     LivingMutations,
     PrivacyMutations,

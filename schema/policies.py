@@ -7,7 +7,7 @@ from graphql import GraphQLSchema, is_non_null_type, is_object_type
 
 from resolvers.policy import PARENT, SIGNED_IN, Policy, by, closed, guarded
 from resolvers.viewer import Scope
-from schema.fields import MERGING
+from schema.fields import LIVING, MERGING, POOLING
 
 READERS = ("merchant", "operator", "auditor")
 POINTS = by("member", *READERS, scope=Scope.POINTS_READ)
@@ -61,7 +61,8 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         **_all(by("member", "merchant", "operator", scope=Scope.POINTS_EXCHANGE), "quoteExchange exchangePoints"),
         **_all(
             by("member", "merchant", "operator", scope=Scope.POINTS_TRANSFER),
-            "transferPoints createPool addPoolMember removePoolMember closePool contributeToPool withdrawFromPool",
+            "transferPoints createPool addPoolMember removePoolMember closePool contributeToPool withdrawFromPool"
+            " invitePoolMember answerPoolInvitation setPoolRole setPoolLimit dissolvePool",
         ),
         **_all(by("member", "merchant", "operator", scope=Scope.POINTS_LOCK), "lockPoints"),
         **_all(by("member", scope=Scope.POINTS_LOCK), "unlockPoints"),
@@ -148,18 +149,13 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
             " messages",
         ),
         **_all(PARENT, "formerly profile preferences tags guard"),
-        **_all(POINTS, "wallets wallet activity holds exchangeOptions pools rights"),
-        **_all(PARENT, "profile preferences tags guard"),
-        **_all(POINTS, "wallets wallet activity holds exchangeOptions pools rights assets spendOptions"),
+        **_all(
+            POINTS, "wallets wallet activity holds exchangeOptions pools poolInvitations rights assets spendOptions"
+        ),
     },
+    **{name: _all(PARENT, fields) for name, fields in LIVING.items()},
     "MemberFreeze": {**_all(PARENT, "since until"), **_all(by("operator"), "reason")},
-    **{name: _all(PARENT, "member") for name in ("MemberFrozen", "MemberRestored")},
-    "MemberNotFrozen": _ERROR,
-    "MemberNotLeaving": _ERROR,
     "MemberLeaving": {**_all(PARENT, "askedAt closesAt settled"), **_all(by("member", "operator"), "reason")},
-    "ClosingEnd": _all(PARENT, "currency points fate"),
-    "MemberClosed": _all(PARENT, "member closesAt ends holds pending rights pools"),
-    "ClosingWithdrawn": _all(PARENT, "member"),
     **{name: _all(PARENT, "member") for name in ("MemberErased", "LegalHoldPlaced")},
     "LegalHoldReleased": _all(PARENT, "member released"),
     "UnderLegalHold": _ERROR | _all(PARENT, "until"),
@@ -169,10 +165,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "PersonalReadConnection": _all(PARENT, "edges pageInfo totalCount"),
     "PersonalReadEdge": _all(PARENT, "cursor node"),
     "ReadAlert": _all(PARENT, "client hour members usual"),
-    "MemberStage": _all(PARENT, "stage since boughtAt merchant"),
     "MemberChange": {**_all(PARENT, "id kind at data"), **_all(by("operator"), "reason")},
-    "MemberChangeConnection": _all(PARENT, "edges pageInfo totalCount"),
-    "MemberChangeEdge": _all(PARENT, "cursor node"),
     **{name: _all(PARENT, fields) for name, fields in MERGING.items()},
     "BrandAssets": _all(PARENT, "joinedAt merchant points storedValue rights"),
     "SpendOption": _all(PARENT, "available minimum unit maxShare changesOn blockedBy currency at worth"),
@@ -212,16 +205,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         PARENT, "earned spent expired exchangedIn exchangedOut givenIn givenOut adjusted opening toppedUp exited pooled"
     ),
     "Lot": _all(PARENT, "id granted remaining grantedAt expiresAt issuer paid origin"),
-    "Pool": _all(PARENT, "id name status createdAt merchant members wallets activity"),
-    "PoolMember": _all(PARENT, "role joinedAt leftAt member number"),
-    **{name: _all(PARENT, "pool") for name in ("PoolCreated", "PoolMemberAdded", "PoolMemberRemoved", "PoolClosed")},
-    "Contributed": _all(PARENT, "operation points wallet pool"),
-    "Withdrawn": _all(PARENT, "operation points wallet pool"),
-    "PoolNotActive": _ERROR,
-    "NotInPool": _ERROR | _all(PARENT, "role"),
-    "AlreadyInPool": _ERROR,
-    "PoolNotEmpty": _ERROR | _all(PARENT, "points"),
-    "PoolFull": _ERROR | _all(PARENT, "most"),
+    **{name: _all(PARENT, fields) for name, fields in POOLING.items()},
     "LotOrigin": _all(PARENT, "kind operation decidedBy sources"),
     "LotSource": _all(PARENT, "points lot"),
     "StatementEntry": _all(PARENT, "change balanceAfter occurredAt bookedAt title operation"),

@@ -6,7 +6,7 @@ from uuid import UUID
 import strawberry
 
 from domain.ledger.request import Posted
-from domain.pools.model import PoolRole
+from domain.pools.model import PoolKind, PoolRole
 from resolvers import pools
 from schema.answers import operation_of, wallet_now
 from schema.inputs import DRY_RUN, KEY, MemberRef, passed_as_sent
@@ -26,6 +26,7 @@ class CreatePoolInput:
     merchant: str = strawberry.field(description="The code of the merchant whose points it holds.")
     owner: MemberRef = strawberry.field(description="A member of the merchant's programme.")
     name: str = strawberry.field(description="What its members call it: 1 to 100 characters.")
+    kind: PoolKind = PoolKind.HOUSEHOLD
 
 
 @passed_as_sent

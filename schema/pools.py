@@ -8,17 +8,16 @@ import strawberry
 
 from domain.ledger.model import OperationKind
 from domain.pools import model
-from domain.pools.model import PoolRole, PoolRow, PoolStatus
-from resolvers import ids, pools, wallets
+from domain.pools.model import PoolKind, PoolRole, PoolRow, PoolStatus
+from resolvers import households, ids, pools, wallets
 from resolvers.operations import ACTIVITY_SHAPE
 from resolvers.pages import window
+from schema.householding import PoolInvitation, PoolLimit
 from schema.merchants import Merchant
 from schema.node import Connection, Info, Node
 from schema.operations import Operation
 from schema.wallets import Wallet
 
-strawberry.enum(PoolStatus, description="Points of an ACTIVE pool move; a CLOSED one is empty.")
-strawberry.enum(PoolRole, description="All put points in; a SPENDER also spends and takes out; the OWNER manages it.")
 LazyMember = Annotated["Member", strawberry.lazy("schema.members")]  # type: ignore[name-defined]  # noqa: F821
 
 
@@ -55,6 +54,7 @@ class Pool(Node):
     """It has wallets, as a member has."""
 
     name: str
+    kind: PoolKind
     status: PoolStatus
     created_at: datetime
     row: strawberry.Private[PoolRow]
@@ -68,6 +68,16 @@ class Pool(Node):
     async def members(self, info: Info) -> list[PoolMember]:
         """At most 50 at a time."""
         return [PoolMember.of(row) for row in await pools.members(info.context, self.row.id)]
+
+    @strawberry.field(description="How many points may be spent, or put in.")
+    async def limits(self, info: Info) -> list[PoolLimit]:
+        """Of each, of some, of all together."""
+        return [PoolLimit.of(row) for row in await households.limits_of(info.context, self.row.id)]
+
+    @strawberry.field(description="Who was asked in, and has not answered.")
+    async def invitations(self, info: Info) -> list[PoolInvitation]:
+        """For those who are in it."""
+        return [PoolInvitation.of(row, self.row) for row in await households.invited_to(info.context, self.row.id)]
 
     @strawberry.field(description="All wallets that were ever posted to; with asOf, as they were then.")
     async def wallets(self, info: Info, as_of: datetime | None = None) -> list[Wallet]:
@@ -97,6 +107,7 @@ class Pool(Node):
         return cls(
             id=strawberry.ID(ids.encode("Pool", row.id)),
             name=row.name,
+            kind=PoolKind(row.kind),
             status=PoolStatus(row.status),
             created_at=row.created_at,
             row=row,

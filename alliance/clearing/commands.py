@@ -36,6 +36,8 @@ from domain.ledger.request import Key, Rider
 from domain.ledger.returns import EVERYTHING, Asked
 from domain.ledger.reversals import Reverse
 from domain.money import from_minor
+from domain.pools.limits import WithinLimits
+from domain.pools.model import PoolMoves
 from domain.pools.riders import MOVERS, InPool
 from domain.programs.catalogue import Catalogue, Currency, Merchant
 from domain.programs.rules import Line, Tender, Valued, expiry_instant, points_for_order, value_purchase
@@ -198,7 +200,14 @@ def redeem_request(
     riders = _clear(runtime, "redeem", merchant, kind, exactly, occurred_at, as_of, dry_run).riders
     riders += _in_time(occurred_at, as_of, decided)
     if pool_id is not None:
-        riders = (InPool(pool_id, member_id, MOVERS, spends=True), Unbarred(member_id, kind.code, as_of), *riders)
+        zone = runtime.catalogue.merchants_by_id[kind.merchant_id].timezone
+        within = WithinLimits(pool_id, member_id, PoolMoves.SPEND, as_of, zone)
+        riders = (
+            InPool(pool_id, member_id, MOVERS, spends=True),
+            Unbarred(member_id, kind.code, as_of),
+            within,
+            *riders,
+        )
     common: dict[str, Any] = {
         "holder_id": pool_id or member_id,
         "key": key,

@@ -25,6 +25,8 @@ from domain.ledger.due import DueHold
 from domain.ledger.holds import CaptureHold, HoldPoints, LapseHold, ReleaseHold
 from domain.ledger.model import Hold
 from domain.ledger.request import Key, Rider
+from domain.pools.limits import WithinLimits
+from domain.pools.model import PoolMoves
 from domain.pools.riders import MOVERS, InPool, OfHold
 from domain.programs.catalogue import Merchant
 
@@ -81,7 +83,14 @@ def hold_request(
             if merchants := _capped(runtime, version, kind.merchant_id):
                 riders += (Promised(merchants, owed_for, version.redeem[merchant.id, kind.code].past_reserve),)
     if pool_id is not None:
-        riders = (InPool(pool_id, member_id, MOVERS, spends=True), Unbarred(member_id, kind.code, as_of), *riders)
+        zone = runtime.catalogue.merchants_by_id[kind.merchant_id].timezone
+        within = WithinLimits(pool_id, member_id, PoolMoves.SPEND, as_of, zone)
+        riders = (
+            InPool(pool_id, member_id, MOVERS, spends=True),
+            Unbarred(member_id, kind.code, as_of),
+            within,
+            *riders,
+        )
     return HoldPoints(
         holder_id=pool_id or member_id,
         key=key,

@@ -126,6 +126,8 @@ DATA: Mapping[EventKind, Mapping[str, Is]] = MappingProxyType(
         EventKind.MEMBER_STAYING: {"member": Is.MEMBER},
         EventKind.POOL_JOINED: _POOL | {"role": Is.TEXT},
         EventKind.POOL_LEFT: _POOL,
+        EventKind.POOL_INVITED: _POOL | {"role": Is.TEXT},
+        EventKind.POOL_DECLINED: _POOL,
         EventKind.POOL_CLOSED: {"pool": Is.POOL, "merchant": Is.MERCHANT},
         EventKind.TIER_CHANGED: {
             "member": Is.MEMBER,

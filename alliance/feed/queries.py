@@ -162,7 +162,7 @@ def event_of(row: Row[Any]) -> Happened:
     return Happened(position, id_, kind, about, booked_at, merchants, data)
 
 
-_OF_MEMBERS = ("MEMBER_", "TIER_", "EXPIRY_", "EXIT_", "POOL_JOINED", "POOL_LEFT")
+_OF_MEMBERS = ("MEMBER_", "TIER_", "EXPIRY_", "EXIT_", "POOL_JOINED", "POOL_LEFT", "POOL_INVITED", "POOL_DECLINED")
 """What the kinds of events begin with that lie under the member they are about."""
 
 

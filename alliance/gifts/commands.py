@@ -12,6 +12,8 @@ from domain.guard.riders import Unbarred
 from domain.ledger.gifts import Gift, GiftLimits, ReverseGift
 from domain.ledger.model import OperationKind
 from domain.ledger.request import Key, Rider
+from domain.pools.limits import WithinLimits
+from domain.pools.model import PoolMoves
 from domain.pools.riders import ALL, MOVERS, InPool
 from domain.programs.catalogue import Merchant
 from domain.programs.rules import day_bounds
@@ -47,7 +49,7 @@ def gift_request(
         as_of=as_of,
         occurred_at=as_of,
         dry_run=dry_run,
-        riders=riders if gifts is None else (*riders, *waiting(giver_id, gifts.wait_days, as_of)),
+        riders=riders if gifts is None else (*waiting(giver_id, gifts.wait_days, as_of), *riders),
         to_holder_id=receiver_id,
         currency=of.code,
         issuer_id=of.merchant_id,
@@ -89,8 +91,23 @@ def pool_request(
         client_id=client_id,
         dry_run=dry_run,
         kind=kind,
-        riders=(InPool(pool_id, member_id, ALL if inward else MOVERS), Unbarred(member_id, currency, as_of)),
+        riders=(
+            InPool(pool_id, member_id, ALL if inward else MOVERS),
+            Unbarred(member_id, currency, as_of),
+            *_limited(runtime, pool_id, member_id, currency, as_of, inward=inward),
+        ),
     )
+
+
+def _limited(
+    runtime: Runtime, pool_id: uuid.UUID, member_id: uuid.UUID, currency: str, as_of: datetime, *, inward: bool
+) -> tuple[Rider, ...]:
+    """The pool's own limits; an unknown currency is refused elsewhere."""
+    of = runtime.catalogue.currencies.get(currency)
+    if of is None:
+        return ()
+    zone = runtime.catalogue.merchants_by_id[of.merchant_id].timezone
+    return (WithinLimits(pool_id, member_id, PoolMoves.CONTRIBUTE if inward else PoolMoves.SPEND, as_of, zone),)
 
 
 def reverse_gift_request(

@@ -17,25 +17,32 @@ from domain.events.kinds import EventKind
 from domain.ledger.model import Account
 from domain.ledger.standing import Standing
 from domain.pools.errors import NOBODY, AlreadyInPool, NotInPool, PoolFull, PoolNotActive, PoolNotEmpty
-from domain.pools.model import Pool, PoolMember, PoolName, PoolRole, PoolStatus
+from domain.pools.model import Pool, PoolKind, PoolMember, PoolName, PoolRole, PoolStatus
 
 MOST_MEMBERS = 50
 LONGEST_NAME = 100
 
 
 async def create(
-    session: AsyncSession, *, merchant_id: uuid.UUID, owner_id: uuid.UUID, name: str, as_of: datetime
+    session: AsyncSession,
+    *,
+    merchant_id: uuid.UUID,
+    owner_id: uuid.UUID,
+    name: str,
+    as_of: datetime,
+    kind: PoolKind = PoolKind.HOUSEHOLD,
 ) -> uuid.UUID:
     """A new pool of points that the merchant issues, its owner in it. Raises InvalidInput, MemberNotActive."""
     name = name.strip()
     if not 0 < len(name) <= LONGEST_NAME:
         raise InvalidInput(reason=f"a name has 1 to {LONGEST_NAME} characters", path=("name",))
-    await _require_active(session, owner_id, as_of, "owner")
+    await require_active(session, owner_id, as_of, "owner")
     pool_id = new_id()
     row = {"id": pool_id, "merchant_id": merchant_id, "status": PoolStatus.ACTIVE.value, "created_at": as_of}
+    row["kind"] = kind.value
     await session.execute(insert(Pool).values(row))
     await session.execute(insert(PoolName).values(holder_id=pool_id, name=name))
-    await _join(session, pool_id, owner_id, PoolRole.OWNER, as_of)
+    await join(session, pool_id, owner_id, PoolRole.OWNER, as_of)
     return pool_id
 
 
@@ -52,16 +59,16 @@ async def add_member(
 
     Raises NotFound, PoolNotActive, NotInPool, AlreadyInPool, PoolFull, MemberNotActive; InvalidInput for another owner.
     """
-    roles = await _locked(session, pool_id)
-    _require_owner(roles, by_id)
+    roles = await locked(session, pool_id)
+    require_owner(roles, by_id)
     if role == PoolRole.OWNER:
         raise InvalidInput(reason="a pool has one owner", path=("role",))
     if member_id in roles:
         raise AlreadyInPool(path=("member",))
     if len(roles) >= MOST_MEMBERS:
         raise PoolFull(most=MOST_MEMBERS)
-    await _require_active(session, member_id, as_of, "member")
-    await _join(session, pool_id, member_id, role, as_of)
+    await require_active(session, member_id, as_of, "member")
+    await join(session, pool_id, member_id, role, as_of)
 
 
 async def remove_member(
@@ -71,21 +78,21 @@ async def remove_member(
 
     Raises NotFound, PoolNotActive, NotInPool, NotAllowed for the owner.
     """
-    roles = await _locked(session, pool_id)
+    roles = await locked(session, pool_id)
     if by_id != member_id:
-        _require_owner(roles, by_id)
+        require_owner(roles, by_id)
     if member_id not in roles:
         raise NotInPool(role=NOBODY, path=("member",))
     if roles[member_id] == PoolRole.OWNER:
         raise NotAllowed(reason="the owner does not leave: close the pool", path=("member",))
     await _leave(session, pool_id, member_id, as_of)
-    await _tell(session, member_id, EventKind.POOL_LEFT, pool_id)
+    await tell(session, member_id, EventKind.POOL_LEFT, pool_id)
 
 
 async def close(session: AsyncSession, *, pool_id: uuid.UUID, by_id: uuid.UUID | None, as_of: datetime) -> None:
     """Close an empty pool; nobody is in it any more. Raises NotFound, PoolNotActive, NotInPool, PoolNotEmpty."""
-    roles = await _locked(session, pool_id)
-    _require_owner(roles, by_id)
+    roles = await locked(session, pool_id)
+    require_owner(roles, by_id)
     if points := await _points(session, pool_id):
         raise PoolNotEmpty(points=points)
     await _leave(session, pool_id, None, as_of)
@@ -99,10 +106,10 @@ async def _points(session: AsyncSession, pool_id: uuid.UUID) -> int:
 
 async def _end(session: AsyncSession, pool_id: uuid.UUID) -> None:
     await session.execute(update(Pool).where(Pool.id == pool_id).values(status=PoolStatus.CLOSED.value))
-    await _tell(session, pool_id, EventKind.POOL_CLOSED, pool_id)
+    await tell(session, pool_id, EventKind.POOL_CLOSED, pool_id)
 
 
-async def _locked(session: AsyncSession, pool_id: uuid.UUID) -> dict[uuid.UUID, str]:
+async def locked(session: AsyncSession, pool_id: uuid.UUID) -> dict[uuid.UUID, str]:
     """Take the pool's lock; who is in it, as what. Raises NotFound, PoolNotActive."""
     await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": lock_key(pool_id)})
     status = await session.scalar(select(Pool.status).where(Pool.id == pool_id))
@@ -116,12 +123,14 @@ async def _locked(session: AsyncSession, pool_id: uuid.UUID) -> dict[uuid.UUID, 
     return {row.member_id: row.role for row in await session.execute(now)}
 
 
-def _require_owner(roles: dict[uuid.UUID, str], by_id: uuid.UUID | None) -> None:
+def require_owner(roles: dict[uuid.UUID, str], by_id: uuid.UUID | None) -> None:
+    """Raises NotInPool unless it is the owner who asks, or (None) the merchant or the operator."""
     if by_id is not None and roles.get(by_id) != PoolRole.OWNER:
         raise NotInPool(role=roles.get(by_id, NOBODY), path=("pool",))
 
 
-async def _require_active(session: AsyncSession, member_id: uuid.UUID, as_of: datetime, path: str) -> None:
+async def require_active(session: AsyncSession, member_id: uuid.UUID, as_of: datetime, path: str) -> None:
+    """Raises NotFound, MemberNotActive."""
     stands = text("SELECT status, jurisdiction, frozen_until FROM member WHERE id = :id")
     row = (await session.execute(stands, {"id": member_id})).one_or_none()
     if row is None:
@@ -129,12 +138,13 @@ async def _require_active(session: AsyncSession, member_id: uuid.UUID, as_of: da
     Standing(*row).require_active(as_of, (path,))
 
 
-async def _join(
+async def join(
     session: AsyncSession, pool_id: uuid.UUID, member_id: uuid.UUID, role: PoolRole, as_of: datetime
 ) -> None:
+    """Let a member in, and tell of it."""
     row = {"holder_id": pool_id, "id": new_id(), "member_id": member_id, "role": role.value, "joined_at": as_of}
     await session.execute(insert(PoolMember).values(row))
-    await _tell(session, member_id, EventKind.POOL_JOINED, pool_id, role=role.value)
+    await tell(session, member_id, EventKind.POOL_JOINED, pool_id, role=role.value)
 
 
 async def _leave(session: AsyncSession, pool_id: uuid.UUID, member_id: uuid.UUID | None, as_of: datetime) -> None:
@@ -145,7 +155,7 @@ async def _leave(session: AsyncSession, pool_id: uuid.UUID, member_id: uuid.UUID
     await session.execute(ended.values(left_at=as_of))
 
 
-async def _tell(session: AsyncSession, holder_id: uuid.UUID, kind: EventKind, pool_id: uuid.UUID, **more: str) -> None:
+async def tell(session: AsyncSession, holder_id: uuid.UUID, kind: EventKind, pool_id: uuid.UUID, **more: str) -> None:
     """Add an event of the holder's, for the merchant whose points the pool is of."""
     merchant_id = (await session.scalars(select(Pool.merchant_id).where(Pool.id == pool_id))).one()
     await add_event(session, holder_id, kind, {"pool": str(pool_id), "merchant": str(merchant_id), **more}, merchant_id)
@@ -159,10 +169,10 @@ async def leave_all(session: AsyncSession, member_ids: Sequence[uuid.UUID], as_o
         PoolMember.member_id.in_(list(member_ids)), PoolMember.left_at.is_(None)
     )
     for pool_id in sorted(set(await session.scalars(wanted))):
-        roles = await _locked(session, pool_id)
+        roles = await locked(session, pool_id)
         for member_id in sorted(roles.keys() & set(member_ids)):
             await _leave(session, pool_id, member_id, as_of)
-            await _tell(session, member_id, EventKind.POOL_LEFT, pool_id)
+            await tell(session, member_id, EventKind.POOL_LEFT, pool_id)
         if PoolRole.OWNER in {role for id_, role in roles.items() if id_ not in member_ids}:
             continue
         await _inherit(session, pool_id, as_of)
@@ -184,4 +194,4 @@ async def change(
 ) -> None:
     """Another role for a member, from now on: a stay in the pool has one."""
     await _leave(session, pool_id, member_id, as_of)
-    await _join(session, pool_id, member_id, role, as_of)
+    await join(session, pool_id, member_id, role, as_of)

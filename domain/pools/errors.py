@@ -34,6 +34,23 @@ class PoolNotEmpty(Refusal):
     text = {"en": "{points} points are left in the pool", "zh-CN": "积分池中尚有 {points} 积分"}
 
 
+class PoolLimitExceeded(Refusal):
+    """A pool lets at most `cap` points be moved so (`moves`: SPEND or CONTRIBUTE) in a `per`; `used` are."""
+
+    code = "POOL_LIMIT_EXCEEDED"
+    text = {
+        "en": "the pool's limit of {moves} per {per} is {cap} points, {used} are used",
+        "zh-CN": "积分池限额（{moves}，每{per}）为 {cap} 积分，已用 {used}",
+    }
+
+
+class NotInvited(Refusal):
+    """The member was not invited to the pool, or has answered."""
+
+    code = "NOT_INVITED"
+    text = {"en": "there is no invitation to answer", "zh-CN": "没有待答复的邀请"}
+
+
 class PoolFull(Refusal):
     """A pool has at most `most` members."""
 

@@ -18,7 +18,7 @@ async def pools(
 ) -> dict[uuid.UUID, PoolRow]:
     """The pools with these ids: only the merchant's, only those that the member is in now."""
     wanted = (
-        select(Pool.id, Pool.merchant_id, Pool.status, Pool.created_at, PoolName.name)
+        select(Pool.id, Pool.merchant_id, Pool.status, Pool.created_at, PoolName.name, Pool.kind)
         .join(PoolName, PoolName.holder_id == Pool.id)
         .where(Pool.id.in_(list(ids)))
     )

@@ -1,6 +1,11 @@
 """What `tessera verify` proves of pools; see `domain.ledger.checks`."""
 
 CHECKS = {
+    "a pool that anybody is in has one owner": """
+        SELECT p.id AS holder_id, 'owners' AS kind, '?' AS currency, count(*) FILTER (WHERE m.role = 'OWNER') AS kept,
+               1 AS proved
+        FROM pool p JOIN pool_member m ON m.holder_id = p.id AND m.left_at IS NULL
+        GROUP BY 1 HAVING count(*) FILTER (WHERE m.role = 'OWNER') <> 1""",
     "a closed pool is empty": """
         SELECT p.id AS holder_id, a.kind, a.currency, a.posted AS kept, 0 AS proved
         FROM pool p JOIN account a ON a.holder_id = p.id WHERE p.status = 'CLOSED' AND a.posted <> 0""",

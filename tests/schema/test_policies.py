@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from graphql import GraphQLObjectType, is_non_null_type, is_object_type
+from graphql import GraphQLObjectType, is_non_null_type, is_object_type, is_required_input_field
 
 import domain.events.errors  # noqa: F401
 from domain.errors import Refusal
@@ -71,6 +71,7 @@ def _input(field: Any) -> str:
     texts["[GuardPart!]!"] = "[]"
     texts["PoolRole!"] = "SPENDER"
     texts["FreezeReason!"] = "OTHER"
+    texts |= {"PoolMoves!": "SPEND", "LimitPeriod!": "DAY", "DissolveTo!": "OWNER"}
     texts["ErasureReason!"] = "REQUESTED"
     texts["CloseReason!"] = "MEMBER_ASKED"
     texts["Boolean!"] = "true"
@@ -81,7 +82,7 @@ def _input(field: Any) -> str:
     if "input" not in field.args:
         return ""
     fields = field.args["input"].type.of_type.fields
-    parts = [f"{n}: {texts.get(str(f.type), chr(34) * 2)}" for n, f in fields.items() if is_non_null_type(f.type)]
+    parts = [f"{n}: {texts.get(str(f.type), chr(34) * 2)}" for n, f in fields.items() if is_required_input_field(f)]
     return "{" + ", ".join(parts) + "}"
 
 
@@ -136,7 +137,7 @@ def test_every_refusal_of_the_domain_has_a_type() -> None:
             ("until", "worth", "amount", "role", "most", "days", "version", "earliest", "reasons", "agreement"), "1"
         )
         data |= dict.fromkeys(("booked", "valid_from", "attribute", "expected", "retry_after"), "1")
-        data |= dict.fromkeys(("booked", "valid_from", "attribute", "expected", "tag"), "1")
+        data |= dict.fromkeys(("booked", "valid_from", "attribute", "expected", "tag", "moves"), "1")
         shown = TYPES[name].of(kind(path=("a",), **data), "zh-CN")
         assert shown.code in ErrorCode
         assert shown.message != kind(path=("a",), **data).message("en"), f"{name} is not translated"
