@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from domain.errors import InvalidInput, NotAllowed, NotFound
-from domain.members.model import IdentifierRef, MemberRef
+from domain.members.model import IdentifierRef, MemberRef, Resolved
 from domain.programs.catalogue import Merchant
 from resolvers import codes
 from resolvers.context import Context
@@ -42,7 +42,12 @@ def identifier_of(sent: Sent) -> IdentifierRef:
 
 
 async def member_of(context: Context, merchant: Merchant, sent: Sent) -> UUID:
-    """The member that a call at `merchant` names. Raises NotFound, InvalidInput.
+    """The member that a call at `merchant` names; see `reached`. Raises NotFound, InvalidInput."""
+    return (await reached(context, merchant, sent)).member_id
+
+
+async def reached(context: Context, merchant: Merchant, sent: Sent) -> Resolved:
+    """The member that a call at `merchant` names, and whether they have joined it. Raises NotFound, InvalidInput.
 
     A merchant reaches who has joined it, and whoever presents an identifier or a code at its till; a member,
     themselves. Who names by a code uses it up (resolvers.codes.used).
@@ -54,7 +59,7 @@ async def member_of(context: Context, merchant: Merchant, sent: Sent) -> UUID:
     near = {"merchant": at_till, "member": viewer.member_id == found.member_id}.get(viewer.kind, True)
     if not near:
         raise NotFound(what="member", path=("member",))
-    return found.member_id
+    return found
 
 
 def one_of(sent: Sent, *names: str) -> str:

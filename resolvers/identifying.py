@@ -7,11 +7,12 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.passcodes import Asker
-from domain.errors import NotAllowed, NotFound
+from domain.errors import NotAllowed, NotFound, Refusal
 from domain.members import commands
-from domain.members.model import IdentifierRef
+from domain.members.model import EnrolAsk, IdentifierRef, Resolved
 from domain.passcodes.commands import use
-from resolvers.acting import identifier_of, member_of, merchant_of
+from domain.programs.catalogue import Merchant
+from resolvers.acting import identifier_of, member_of, merchant_of, reached
 from resolvers.codes import claim
 from resolvers.context import Context
 from resolvers.once import once
@@ -46,6 +47,45 @@ def require_good_at_till(context: Context, sent: Sent) -> None:
     if declared is not None and not declared.at_till:
         reason = f"at a till, {declared.type} is not enough to spend points"
         raise NotAllowed(reason=reason, path=("member", "identifier", "type"))
+
+
+async def buyer_of(context: Context, merchant: Merchant, sent: Sent) -> Resolved | None:
+    """Whose purchase it is; None for a stranger whom it enrols (see `may_join`). Raises NotFound, InvalidInput."""
+    try:
+        return await reached(context, merchant, sent["member"])
+    except NotFound:
+        if not may_join(merchant, sent):
+            raise
+        return None
+
+
+def may_join(merchant: Merchant, sent: Sent) -> bool:
+    """Whether a purchase enrols who has not joined: it asks for it, names them by an identifier, and the merchant
+    enrols on purchase. A dry run makes nobody."""
+    named = sent["member"].get("identifier")
+    return bool(sent.get("enrol")) and named is not None and merchant.enrol_on_purchase and not sent.get("dryRun")
+
+
+async def newcomer(context: Context, merchant: Merchant, sent: Sent) -> UUID:
+    """Whoever buys and has not joined the merchant: they do now, by the identifier that names them.
+
+    Raises a Refusal, its path in the purchase.
+    """
+    ask = EnrolAsk(
+        merchant=merchant.code,
+        channel=sent["channel"].value,
+        store=sent.get("store"),
+        identifiers=(identifier_of(sent["member"]["identifier"]),),
+        as_of=context.as_of,
+        verified=Scope.IDENTIFIERS_VERIFY in context.signed_in.scopes,
+    )
+    try:
+        async with context.runtime.database.transaction() as session:
+            return (await commands.enrol(session, context.runtime.catalogue, ask)).member_id
+    except Refusal as refusal:
+        if refusal.path[:2] == ("identifiers", "0"):
+            refusal.path = ("member", "identifier", *refusal.path[2:])
+        raise
 
 
 async def link(context: Context, sent: Sent) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from alliance.clearing.commands import Detail, earn_request, redeem_request, reverse_request
 from alliance.clearing.queries import paid_for
@@ -21,12 +22,14 @@ from resolvers.again import again
 from resolvers.codes import using
 from resolvers.context import Context
 from resolvers.guarding import from_device
-from resolvers.identifying import require_good_at_till
+from resolvers.identifying import buyer_of, may_join, newcomer, require_good_at_till
 from resolvers.pools import spender
 from resolvers.sent import Sent, key_of, occurred_at
 from resolvers.viewer import Scope
 
 MAX_BATCH = 500
+NOBODY = UUID(int=0)
+"""Whose a purchase is until a stranger has joined."""
 _OF_RIGHTS = (
     OperationKind.RIGHT_GRANT,
     OperationKind.RIGHT_USE,
@@ -54,10 +57,10 @@ async def _earn(context: Context, sent: Sent) -> Earn:
     key = key_of(context, "earn", sent)
     merchant = merchant_of(context, sent["merchant"])
     what = _valued(context, sent)
-    member_id = await member_of(context, merchant, sent["member"])
+    buyer = await buyer_of(context, merchant, sent)
     request = earn_request(
         context.runtime,
-        member_id=member_id,
+        member_id=NOBODY if buyer is None else buyer.member_id,
         merchant=merchant,
         occurred_at=occurred_at(context, sent),
         as_of=context.as_of,
@@ -72,6 +75,8 @@ async def _earn(context: Context, sent: Sent) -> Earn:
         **what,
     )
     using(context, request, sent)
+    if buyer is None or (not buyer.joined and may_join(merchant, sent)):
+        request.holder_id = await newcomer(context, merchant, sent)
     return request
 
 

@@ -159,6 +159,11 @@ class EarnInput:
     currency: str | None = strawberry.field(
         default=strawberry.UNSET, description="Whose points: default the merchant's own; another's under an agreement."
     )
+    enrol: bool | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Have whoever is named by an identifier and has not joined the merchant join it, if it enrols on"
+        " purchase. Default: who is not known is NotFound.",
+    )
     occurred_at: datetime | None = strawberry.field(default=strawberry.UNSET, description=OCCURRED_AT)
     dry_run: bool | None = strawberry.field(default=False, description=DRY_RUN)
 

@@ -122,6 +122,7 @@ from schema.refusals import (
     WholeCardsOnly,
     shown,
 )
+from schema.refusing_identifiers import IdentifierNotVerified, MemberNumbersExhausted
 from schema.righting import RightMutations
 from schema.settling import SettlingMutations
 from schema.showing import Named, ShowingMutations
@@ -146,7 +147,9 @@ EarnResult = Annotated[
     | NotATender
     | TenderUsed
     | TenderDiffers
-    | TooLate,
+    | TooLate
+    | IdentifierNotVerified
+    | MemberNumbersExhausted,
     strawberry.union("EarnResult"),
 ]
 _NoRoom = MerchantAtCap | MerchantFrozen

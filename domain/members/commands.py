@@ -185,7 +185,7 @@ async def _planned(
         needs = plan.needs()
         missing = {owned: more for owned, count in needs.items() if (more := count - len(serials.get(owned, ()))) > 0}
         for owned, taken in (await numbers.take(session, missing)).items():
-            serials.setdefault(owned, []).extend(taken)
+            serials[owned] = sorted([*serials.get(owned, ()), *taken], reverse=True)
         ended = {owned: len(serials[owned]) for owned in missing if len(serials[owned]) < needs[owned]}
         if not ended:
             return known, plan

@@ -234,7 +234,8 @@ class Plan:
         return Counter(range_of(want.merchant) for want in self._numbered().values())
 
     def number(self, serials: Mapping[Range, list[int]], known: Known) -> None:
-        """Give a number to each new membership, and to each new member that of the first; `serials` are used up."""
+        """Give a number to each new membership, and to each new member that of the first; `serials` are used up
+        from their ends."""
         fresh = self._numbered()
         for place, want in self.joins.items():
             number, status = known.members[place[0]]

@@ -184,3 +184,30 @@ async def test_the_code_that_was_sent_to_it_proves_it(anonymous: Client, runtime
     assert first == again == {"__typename": "Verified", "verified": True}
     assert (await website.do(*verify, **said, code=sent.code))["code"] == "WRONG_ONE_TIME_CODE"
     assert (await grocer.run(FIND, by={"identifier": mail}))["member"] is not None
+
+
+async def test_a_purchase_enrols_whom_nobody_knew(
+    anonymous: Client, runtime: Runtime, grocer: Client, operator: Client
+) -> None:
+    phone, want = {"identifier": shown("PHONE", 1)}, "... on Earned { points operation { member { id } } }"
+    bought = {"merchant": "grocer", "channel": "KIOSK", "store": "330", "member": phone}
+    bought["amount"] = {"amount": "10.00", "currency": "USD"}
+    merchant_id = runtime.catalogue.merchants["grocer"].id
+    scopes = DEFAULT_SCOPES["merchant"] - {Scope.IDENTIFIERS_VERIFY}
+    website = anonymous.signed_in(viewer_of("merchant", merchant_id=merchant_id, scopes=scopes))
+    unknown = await grocer.do("earn", "EarnInput", want, **bought)
+    assert (unknown["code"], unknown["path"]) == ("NOT_FOUND", ["member"])
+    bought["enrol"] = True
+    refused = await website.do("earn", "EarnInput", want, **bought)
+    assert (refused["code"], refused["path"]) == ("IDENTIFIER_NOT_VERIFIED", ["member", "identifier"])
+    wrong = await grocer.do("earn", "EarnInput", want, **bought | {"currency": "XXX"})
+    assert wrong["code"] == "NOT_FOUND"
+    tried = await grocer.do("earn", "EarnInput", want, **bought, dryRun=True)
+    assert tried["code"] == "NOT_FOUND", "a dry run makes nobody"
+    assert (await operator.run("{ members { totalCount } }"))["members"]["totalCount"] == 0
+    first, again = [await grocer.do("earn", "EarnInput", want, **bought) for _ in range(2)]
+    assert first["operation"]["member"] == again["operation"]["member"]
+    query = "query ($by: MemberRef!) { member(by: $by) { memberships { channel store { code } merchant { code } } } }"
+    joined = {"channel": "KIOSK", "store": {"code": "330"}, "merchant": {"code": "grocer"}}
+    assert (await grocer.run(query, by=phone))["member"]["memberships"] == [joined]
+    assert (await operator.run("{ members { totalCount } }"))["members"]["totalCount"] == 1
