@@ -18,6 +18,7 @@ from domain.contacts.model import ContactPreference
 from domain.events.commands import add_event
 from domain.events.kinds import EventKind
 from domain.guard.model import MemberDevice
+from domain.ledger.aliases import absorbed
 from domain.ledger.model import OperationNote
 from domain.members.forgetting import forget_identifiers
 from domain.members.life import locked, turn
@@ -67,21 +68,25 @@ async def erase(
     member = await locked(session, member_id)
     if await was_erased(session, member_id):
         raise AlreadyErased(path=("member",))
-    if holds := await holds_in_force(session, member_id, as_of):
-        until = holds[0].until
+    # Whom they absorbed is the same person: rows that lay under another id lie there still.
+    people = [member_id, *(await absorbed(session, [member_id])).get(member_id, ())]
+    if holds := [hold for one in people for hold in await holds_in_force(session, one, as_of)]:
+        ends = [hold.until for hold in holds]
+        until = None if None in ends else max(end for end in ends if end is not None)
         raise UnderLegalHold(until=None if until is None else until.isoformat(), path=("member",))
     known_by = [one.value for one in (await identifiers(session, [member_id]))[member_id]]
     if member.status != MemberStatus.CLOSED:
         await turn(session, member, MemberStatus.CLOSED, reason=ERASED, as_of=as_of)
-    await forget_identifiers(session, member_id)
+    for one in people:
+        await forget_identifiers(session, one)
+        await sign_out(session, one, as_of)
+        await session.execute(_POOL_NAMES, {"member": one})
     for table in (ContactPreference, OperationNote, MemberAttribute, MemberTag, MemberDevice):
-        await session.execute(delete(table).where(table.holder_id == member_id))
-    await sign_out(session, member_id, as_of)
-    await session.execute(_POOL_NAMES, {"member": member_id})
+        await session.execute(delete(table).where(table.holder_id.in_(people)))
     await _forget_lines(session, known_by)
-    await destroy_keys(session, [member_id], as_of)
-    kept = {"holder_id": member_id, "erased_at": as_of, "reason": reason.value, "client_id": client_id}
-    await session.execute(insert(Erasure).values(kept))
+    await destroy_keys(session, people, as_of)
+    kept = {"erased_at": as_of, "reason": reason.value, "client_id": client_id}
+    await session.execute(insert(Erasure), [kept | {"holder_id": one} for one in people])
     joined = await session.scalars(select(Membership.merchant_id).where(Membership.holder_id == member_id))
     await add_event(session, member_id, EventKind.MEMBER_ERASED, {"reason": reason.value}, *joined)
 

@@ -16,6 +16,7 @@ from alliance.privacy.erasing import was_erased
 from alliance.privacy.errors import AlreadyErased
 from domain.base import Base
 from domain.errors import NotFound
+from domain.ledger.aliases import absorbed
 from domain.members.model import Member
 from domain.members.queries import identifiers
 from domain.profiles.queries import known
@@ -78,8 +79,9 @@ async def export_member(
             for one in known_by
         ],
     }
+    people = [member_id, *(await absorbed(session, [member_id])).get(member_id, ())]
     for table, column in shown_tables().items():
-        rows = await session.scalars(_rows(Base.metadata.tables[table], column), {"member": member_id})
+        rows = await session.scalars(_rows(Base.metadata.tables[table], column), {"people": people})
         told[_camel(table)] = [_shown(row, codes) for row in rows]
     told["memberAttribute"] = [
         {
@@ -88,9 +90,13 @@ async def export_member(
             "merchantId": codes.get(str(one.merchant_id)),
             "setAt": one.set_at.isoformat(),
         }
-        for one in (await known(session, catalogue.members.attributes, [member_id]))[member_id]
+        for of_one in (await known(session, catalogue.members.attributes, people)).values()
+        for one in of_one
     ]
     return told
+
+
+ANY_OF = "ANY(CAST(:people AS uuid[]))"
 
 
 def shown_tables() -> dict[str, str]:
@@ -109,7 +115,7 @@ def _rows(table: Table, column: str) -> Any:
     order = ", ".join(f't."{one.name}"' for one in table.primary_key.columns)
     names = ", ".join(f"'{name}'" for name in hidden) or "''"
     row = f"to_jsonb(t) - CAST(ARRAY[{names}] AS text[])"
-    return text(f'SELECT {row} FROM "{table.name}" t WHERE t."{column}" = :member ORDER BY {order}')  # noqa: S608
+    return text(f'SELECT {row} FROM "{table.name}" t WHERE t."{column}" = {ANY_OF} ORDER BY {order}')  # noqa: S608
 
 
 def _shown(row: Mapping[str, Any], codes: Mapping[str, str]) -> dict[str, Any]:

@@ -73,6 +73,7 @@ def _input(field: Any) -> str:
     texts["FreezeReason!"] = "OTHER"
     texts |= {"PoolMoves!": "SPEND", "LimitPeriod!": "DAY", "DissolveTo!": "OWNER"}
     texts["ErasureReason!"] = "REQUESTED"
+    texts["CloseReason!"] = "MEMBER_ASKED"
     texts["Boolean!"] = "true"
     texts["[MemberRef!]!"] = '[{number: "1"}]'
     texts["RightRef!"] = '{code: "x"}'

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 import structlog
-from sqlalchemy import event
+from sqlalchemy import event, text
 
 from alliance.runtime import Runtime
 from resolvers import ids
 from tests.schema.support import Client, by_card, viewer_of
+from tests.schema.test_merging import enrol, merge
 
 EXPORT = "query ($by: MemberRef!) { exportMember(by: $by) { data } }"
 ID = "query ($by: MemberRef!) { member(by: $by) { id } }"
@@ -107,8 +108,6 @@ async def test_a_call_that_fails_leaves_nothing_personal_in_the_log(
 
     async def broken(*_: object, **named: object) -> None:
         async with runtime.database.session() as session:
-            from sqlalchemy import text
-
             await session.execute(text("SELECT 1 / 0 WHERE :phone <> ''"), {"phone": secret})
 
     monkeypatch.setattr("domain.members.commands.enrol_many", broken)
@@ -122,3 +121,23 @@ async def test_a_call_that_fails_leaves_nothing_personal_in_the_log(
     written = f"{logs} {logs[0]['exc_info']!r} {logs[0]['exc_info']} {caplog.text} {fault}"
     assert secret not in written
     assert "6145550188" not in written
+
+
+async def test_l07_who_was_merged_into_a_member_is_erased_with_them(operator: Client, runtime: Runtime) -> None:
+    card, _ = await enrol(operator)
+    other, _ = await enrol(operator)
+    await merge(operator, by_card(other), by_card(card))
+    told = (await operator.run(EXPORT, by=by_card(card)))["exportMember"]["data"]
+    assert {one["value"] for one in told["identifiers"]} == {card, other}
+    held = {"member": by_card(other), "reason": "case 12"}
+    await operator.do("placeLegalHold", "PlaceLegalHoldInput", "... on LegalHoldPlaced { member { id } }", **held)
+    assert (await erase(operator, by_card(card)))["code"] == "UNDER_LEGAL_HOLD"
+    await operator.do(
+        "releaseLegalHold", "ReleaseLegalHoldInput", "... on LegalHoldReleased { released }", member=by_card(card)
+    )
+    assert (await erase(operator, by_card(card)))["member"] == {"status": "CLOSED"}
+    for value in (card, other):
+        assert (await operator.run(ID, by=by_card(value)))["member"] is None
+    async with runtime.database.session() as session:
+        left = "SELECT count(*) FROM member_key WHERE wrapped IS NOT NULL"
+        assert await session.scalar(text(left)) == 0
