@@ -26,6 +26,10 @@ from domain.ledger.keys import remember_many, remembered_many
 from domain.ledger.request import Key, fingerprint_of
 from domain.members.commands import enrol_many
 from domain.members.model import EnrolAsk, Enrolled, IdentifierRef
+from domain.profiles.commands import tell
+from domain.profiles.model import Told
+from domain.profiles.rules import Reader, checked
+from domain.programs.catalogue import Merchant
 
 TRIES = 3
 
@@ -46,6 +50,7 @@ class Enrolling:
     line: MemberLine
     ask: EnrolAsk
     merchant_id: UUID
+    profile: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +101,7 @@ async def _in_transaction(
             first.setdefault(item.key.value, item)
     fresh = list(first.values())
     outcomes = await enrol_many(session, runtime.catalogue, [item.ask for item in fresh])
-    await _also(session, sender, fresh, outcomes)
+    await _also(session, runtime, sender, fresh, outcomes)
     told = dict(zip(first, outcomes, strict=True))
     kept = [(item.key, _kept(told[item.key.value])) for item in fresh if _is_kept(told[item.key.value])]
     await remember_many(session, kept)
@@ -115,11 +120,15 @@ async def _in_transaction(
 
 
 async def _also(
-    session: AsyncSession, sender: Sender, items: Sequence[Enrolling], outcomes: Sequence[Enrolled | Refusal]
+    session: AsyncSession,
+    runtime: Runtime,
+    sender: Sender,
+    items: Sequence[Enrolling],
+    outcomes: Sequence[Enrolled | Refusal],
 ) -> None:
-    """Keep what was said with the enrolments: how members are written to, and what they consent to."""
+    """Keep what was said with the enrolments: how members are written to, what they consent to, and what is known."""
     preferences: dict[UUID, tuple[str | None, str | None]] = {}
-    consents = []
+    consents, known = [], []
     for item, outcome in zip(items, outcomes, strict=True):
         if isinstance(outcome, Refusal):
             continue
@@ -127,6 +136,8 @@ async def _also(
         if line.language is not None or line.timezone is not None:
             before = preferences.get(outcome.member_id, (None, None))
             preferences[outcome.member_id] = line.language or before[0], line.timezone or before[1]
+        if item.profile:
+            known.append(Told(outcome.member_id, item.profile, item.ask.as_of, item.merchant_id))
         consents += [
             NewConsent(
                 outcome.member_id,
@@ -142,6 +153,9 @@ async def _also(
         ]
     await set_preferences(session, preferences)
     await record(session, consents)
+    if known:
+        merchants = {one.code: one.id for one in runtime.catalogue.merchants.values()}
+        await tell(session, runtime.catalogue.members, merchants, known)
 
 
 def _heard(runtime: Runtime, sender: Sender, raw: Sent, as_of: datetime | None) -> Enrolling | Answer:
@@ -170,9 +184,21 @@ def _heard(runtime: Runtime, sender: Sender, raw: Sent, as_of: datetime | None) 
         verified = sender.may_verify if line.verified is None else line.verified
         ask = EnrolAsk(line.merchant, line.channel, line.store, named, moment, line.jurisdiction, verified)
         fingerprint = fingerprint_of(sender.secret, b"member\0" + rules.sent(line))
-        return Enrolling(Key(sender.client_id, sender.subject, line.key, fingerprint), line, ask, merchant.id)
+        profile = _profile(runtime, sender, merchant, line)
+        return Enrolling(Key(sender.client_id, sender.subject, line.key, fingerprint), line, ask, merchant.id, profile)
     except Refusal as refusal:
         return Answer(line.key, refusal)
+
+
+def _profile(runtime: Runtime, sender: Sender, merchant: Merchant, line: MemberLine) -> dict[str, Any]:
+    """What a line says of attributes, checked as the sender may set them. Raises a Refusal."""
+    if not line.profile:
+        return {}
+    reader = Reader("operator") if sender.merchant_id is None else Reader("merchant", merchant.code)
+    try:
+        return checked(runtime.catalogue.members.attributes, reader, line.profile)
+    except Refusal as refusal:
+        raise refusal.at("profile") from None
 
 
 def _again(key: Key, fingerprint: bytes, outcome: Enrolled | Refusal) -> Enrolled | Refusal:

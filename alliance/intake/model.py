@@ -4,7 +4,7 @@ Amounts and quantities are strings here: a JSON number would come as a float, an
 """
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -169,6 +169,7 @@ class MemberLine(_Sent, frozen=True, kw_only=True):
     language: Code | None = None
     timezone: Code | None = None
     consents: Annotated[list[ConsentLine], Meta(max_length=10)] | None = None
+    profile: Annotated[dict[str, Any], Meta(max_length=100)] | None = None
     occurredAt: Moment | None = None
 
 

@@ -23,6 +23,7 @@ _TYPES: Mapping[Kind, Any] = {
     "texts": cel.Type.List(cel.Type.STRING),
 }
 _WHERE = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
+_UNKNOWN = re.compile(r'No value with name "([^"]+)" found')
 _HAS = re.compile(r"\bhas\s*\(")
 
 
@@ -70,6 +71,8 @@ def _placed(message: str) -> ExpressionError:
 
 def _plain(message: str) -> str:
     """The message of the library, on one line, without its status."""
+    if (found := _UNKNOWN.search(message)) is not None:
+        return f"{found[1]} is not known"
     return re.sub(r"^[A-Z_]+: |( \[[A-Z_]+\])$", "", message.splitlines()[0])
 
 

@@ -75,6 +75,7 @@ def _input(field: Any) -> str:
     texts["ErasureReason!"] = "REQUESTED"
     texts["CloseReason!"] = "MEMBER_ASKED"
     texts["Boolean!"] = "true"
+    texts["CloseReason!"] = "MEMBER_ASKED"
     texts["[MemberRef!]!"] = '[{number: "1"}]'
     texts["RightRef!"] = '{code: "x"}'
     texts["MoneyInput!"] = '{amount: "1", currency: "USD"}'

@@ -15,6 +15,7 @@ from domain.contacts.queries import preferences, standing
 from domain.errors import IdempotencyConflict, Refusal
 from domain.members.model import Enrolled
 from domain.members.queries import identifiers, memberships
+from domain.profiles.queries import known
 from tests.alliance.intake.test_commands import NOW
 from tests.ledger_support import rows
 
@@ -156,3 +157,29 @@ async def test_feeds_at_once_make_one_member_of_one(runtime: Runtime) -> None:
     )
     assert (members, links) == (20, 20)
     assert sum(member(a).created and not a.duplicate for answers in answered for a in answers) == 20
+
+
+async def test_a_line_tells_attributes(runtime: Runtime) -> None:
+    merchant_id = runtime.catalogue.merchants["grocer"].id
+    till = replace(OPERATOR, merchant_id=merchant_id)
+    told = {"household": 3, "birthday": "1990-02-28", "favourites": ["PASTRY", "BREAD"]}
+    first, later, wrong, unknown = await send(
+        runtime,
+        joining("1", "1", profile=told),
+        joining("2", "1", profile={"household": 4, "birthday": None}),
+        joining("3", "3", profile={"household": "many"}),
+        joining("4", "4", profile={"shoes": 42}),
+        sender=till,
+    )
+    assert member(first).member_id == member(later).member_id
+    codes = [one.outcome.code for one in (wrong, unknown) if isinstance(one.outcome, Refusal)]
+    paths = [one.outcome.path for one in (wrong, unknown) if isinstance(one.outcome, Refusal)]
+    assert codes == ["UNFIT_ATTRIBUTE", "UNKNOWN_ATTRIBUTE"]
+    assert paths == [("profile", "household"), ("profile", "shoes")]
+    async with runtime.database.session() as session:
+        id_ = member(first).member_id
+        found = (await known(session, runtime.catalogue.members.attributes, [id_]))[id_]
+    assert [(one.code, one.value, one.merchant_id) for one in found] == [
+        ("favourites", ["BREAD", "PASTRY"], merchant_id),
+        ("household", 4, merchant_id),
+    ]

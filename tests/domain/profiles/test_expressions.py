@@ -40,7 +40,7 @@ KNOWN |= {"attributes.born": datetime(1990, 2, 28, tzinfo=UTC), "now": datetime(
         ("visits == 3 && attributes.height >= 1.8 && 'vip' in tags", True, ""),
         ("'pets' in known && attributes.pets > 1", False, ""),
         ("attributes.pets > 1 || visits == 3", True, ""),
-        ("attributes.pets > 1", False, "attributes.pets"),
+        ("attributes.pets > 1", False, "attributes.pets is not known"),
         ("visits / 0 == 1", False, "divide by zero"),
         ("attributes.born.getDate() == now.getDate()", True, ""),
         ("tags.exists(tag, tag.matches('^v+i+p+$'))", True, ""),
