@@ -22,6 +22,7 @@ from alliance.settlement.rules import minor_unit
 from alliance.statements.verify import verify_statements
 from alliance.subsidies.verify import CHECKS as SUBSIDY_CHECKS
 from domain.benefits.verify import CHECKS as BENEFIT_CHECKS
+from domain.duplicates.verify import WHOLE as DUPLICATES_WHOLE
 from domain.guard.verify import CHECKS as GUARD_CHECKS
 from domain.ledger.verify import Progress, Proof, quiet
 from domain.ledger.verify import verify as verify_ledger
@@ -141,7 +142,8 @@ async def verify(
     await session.rollback()
     whole = _CHECKS | EXPOSURE_CHECKS | DISPUTE_CHECKS | FEED_CHECKS | ACCRUAL_CHECKS | SUBSIDY_CHECKS
     checks = {name: sql.format(unit=unit) for name, sql in whole.items()}
-    proof = await verify_ledger(session, BY_HOLDER, proof, progress, whole=checks | ARCHIVE_WHOLE | MEMBERS_WHOLE)
+    checks |= ARCHIVE_WHOLE | MEMBERS_WHOLE | DUPLICATES_WHOLE
+    proof = await verify_ledger(session, BY_HOLDER, proof, progress, whole=checks)
     await verify_log(session, proof, progress)
     await verify_archive(session, proof, archives, progress)
     await verify_statements(session, proof, progress)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from benchmarks.duplicates import bench_duplicates
 from benchmarks.earn import bench_earn
 from benchmarks.ledger.run import PARTS as LEDGER
 from benchmarks.ledger.site import Plan
@@ -27,6 +28,7 @@ def _in_parts(name: str, parts: Parts) -> Bench:
 
 
 BENCHES = {
+    "duplicates": Bench(lambda plan, _: bench_duplicates(plan)),
     "earn": Bench(lambda plan, _: bench_earn(plan.seconds, plan.purchases)),
     "ledger": _in_parts("ledger", LEDGER),
     "members": _in_parts("members", MEMBERS),

@@ -37,6 +37,7 @@ from schema.byhand import (
 )
 from schema.contacts import ContactMutations
 from schema.disputes import DisputeMutations
+from schema.duplicates import DuplicateMutations
 from schema.exchange import Quote
 from schema.freezing import FreezingMutations, MerchantAtCap, MerchantFrozen
 from schema.guarding import GuardMutations
@@ -293,6 +294,7 @@ class Mutation(
     MergingMutations,
     SettlingMutations,
     DisputeMutations,
+    DuplicateMutations,
     FreezingMutations,
     GuardMutations,
     IdentifyingMutations,

@@ -15,6 +15,7 @@ SETTLEMENT = by(*READERS, scope=Scope.SETTLEMENT_READ)
 EVENTS = by("merchant", "operator", scope=Scope.EVENTS_READ)
 JOBS = by("operator", scope=Scope.JOBS_READ)
 RUNS = by("merchant", "operator", scope=Scope.POINTS_EARN)
+DUPLICATES = by("operator", scope=Scope.MEMBERS_READ)
 PUBLIC = PARENT
 
 
@@ -23,6 +24,9 @@ def _all(policy: Policy | None, fields: str) -> dict[str, Policy | None]:
 
 
 _ERROR = _all(PARENT, "code message path")
+_LISTED = (
+    "Right AccrualRun MemberChange PersonalRead JobGroup Reconciliation Agreement AgreementVersion DuplicateCandidate"
+)
 _ROOTS = ("Query", "Mutation", "Subscription")
 
 POLICIES: dict[str, dict[str, Policy | None]] = {
@@ -36,6 +40,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         **_all(SIGNED_IN, "logCheckpoint consistencyProof"),
         **_all(SETTLEMENT, "agreements agreement settlementCycle deposits obligations"),
         **_all(SETTLEMENT, "exposure exposures rightsReport"),
+        **_all(DUPLICATES, "duplicateCandidates"),
         **_all(by("operator", "auditor", scope=Scope.POINTS_READ), "giftRings"),
         **_all(JOBS, "jobs jobGroups reconciliations"),
         **_all(RUNS, "accrualRuns"),
@@ -66,7 +71,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         ),
         **_all(by("member", "merchant", "operator", scope=Scope.POINTS_LOCK), "lockPoints"),
         **_all(by("member", scope=Scope.POINTS_LOCK), "unlockPoints"),
-        **_all(by("operator", scope=Scope.MEMBERS_WRITE), "liftGuard"),
+        **_all(by("operator", scope=Scope.MEMBERS_WRITE), "liftGuard decideDuplicate"),
         **_all(by("merchant", "operator", scope=Scope.POINTS_ADJUST), "adjustPoints reinstatePoints"),
         **_all(by("merchant", "operator", scope=Scope.RIGHTS_GRANT), "grantRight"),
         **_all(by("member", "merchant", "operator", scope=Scope.RIGHTS_USE), "reserveRight cancelRight"),
@@ -102,14 +107,10 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         **_all(RUNS, "accrualRunProgress"),
     },
     "JobGroup": _all(PARENT, "id actor asOf startedAt jobs done failed"),
-    "JobGroupConnection": _all(PARENT, "edges pageInfo totalCount"),
-    "JobGroupEdge": _all(PARENT, "cursor node"),
     "RunProgress": _all(PARENT, "done total"),
     "Reconciliation": _all(
         PARENT, "id asOf status startedAt finishedAt step done total accounts operations found differences outstanding"
     ),
-    "ReconciliationConnection": _all(PARENT, "edges pageInfo totalCount"),
-    "ReconciliationEdge": _all(PARENT, "cursor node"),
     "Difference": _all(PARENT, "check holder what currency kept proved"),
     "Outstanding": _all(PARENT, "what unit count amount since"),
     "Viewer": _all(PARENT, "kind scopes merchant member"),
@@ -130,10 +131,6 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "UnsoundAgreement": _ERROR | _all(PARENT, "reasons"),
     "NoticeTooShort": _ERROR | _all(PARENT, "earliest"),
     "WrongAgreementStatus": _ERROR | _all(PARENT, "number status needed"),
-    "AgreementConnection": _all(PARENT, "edges pageInfo totalCount"),
-    "AgreementEdge": _all(PARENT, "cursor node"),
-    "AgreementVersionConnection": _all(PARENT, "edges pageInfo totalCount"),
-    "AgreementVersionEdge": _all(PARENT, "cursor node"),
     "SignedOut": _all(PARENT, "member"),
     "OneTimeCodeSent": _all(PARENT, "expiresAt"),
     "OneTimeCodeChecked": _all(PARENT, "member created memberCode"),
@@ -162,8 +159,6 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "AlreadyErased": _ERROR,
     "MemberExport": _all(PARENT, "data"),
     "PersonalRead": _all(PARENT, "at what viewer client requestId member merchant"),
-    "PersonalReadConnection": _all(PARENT, "edges pageInfo totalCount"),
-    "PersonalReadEdge": _all(PARENT, "cursor node"),
     "ReadAlert": _all(PARENT, "client hour members usual"),
     "MemberChange": {**_all(PARENT, "id kind at data"), **_all(by("operator"), "reason")},
     **{name: _all(PARENT, fields) for name, fields in MERGING.items()},
@@ -181,13 +176,14 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "TagResult": _all(PARENT, "changed refusal member"),
     "MembersTagged": _all(PARENT, "results"),
     "MembersUntagged": _all(PARENT, "results"),
+    "DuplicateCandidate": _all(PARENT, "id probability exact features status foundAt decidedAt note members"),
+    "DuplicateFeature": _all(PARENT, "name comparison weight"),
+    "DuplicateDecided": _all(PARENT, "candidate"),
     "MemberGuard": _all(PARENT, "locked lockedUntil coolingOff devices steps"),
     "CoolingOffPeriod": _all(PARENT, "merchant type until"),
     "MemberDevice": _all(PARENT, "merchant firstSeenAt lastSeenAt trusted"),
     "GuardStep": {**_all(PARENT, "kind until at"), **_all(by("operator"), "reason")},
-    "Locked": _all(PARENT, "member"),
-    "Unlocked": _all(PARENT, "member"),
-    "GuardLifted": _all(PARENT, "member"),
+    **{name: _all(PARENT, "member") for name in ("Locked", "Unlocked", "GuardLifted")},
     "PointsLocked": _ERROR | _all(PARENT, "until"),
     "CoolingOff": _ERROR | _all(PARENT, "type until"),
     "DeviceLimit": _ERROR | _all(PARENT, "cap used until"),
@@ -373,8 +369,6 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "RunUndoing": _all(PARENT, "run reversed taken shortfall kept"),
     "KeptInRun": _all(PARENT, "code count lines"),
     "RunNotUndoable": _ERROR | _all(PARENT, "status"),
-    "AccrualRunConnection": _all(PARENT, "edges pageInfo totalCount"),
-    "AccrualRunEdge": _all(PARENT, "cursor node"),
     "Event": _all(PARENT, "id number kind at data"),
     "EventEdge": _all(PARENT, "cursor node"),
     "EventConnection": _all(PARENT, "edges pageInfo"),
@@ -419,8 +413,6 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         PARENT,
         "grantor kind at granted used noShows cancelled expired restored owed outstanding booked overdue over",
     ),
-    "RightConnection": _all(PARENT, "edges pageInfo totalCount"),
-    "RightEdge": _all(PARENT, "cursor node"),
     "RightGranted": _all(PARENT, "right operation"),
     "RightReserved": _all(PARENT, "right booking"),
     "RightUsed": _all(PARENT, "uses right operation") | _all(SETTLEMENT, "obligations"),
@@ -472,6 +464,8 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "AlreadyObjected": _ERROR,
     "_Service": _all(PUBLIC, "sdl"),
 }
+POLICIES |= {f"{name}Connection": _all(PARENT, "edges pageInfo totalCount") for name in _LISTED.split()}
+POLICIES |= {f"{name}Edge": _all(PARENT, "cursor node") for name in _LISTED.split()}
 
 
 def enforce(schema: GraphQLSchema, policies: dict[str, dict[str, Policy | None]] | None = None) -> None:

@@ -13,6 +13,7 @@ from resolvers import (
     accruals,
     agreements,
     cycles,
+    duplicates,
     exposures,
     holds,
     ids,
@@ -40,6 +41,7 @@ from resolvers.pages import cut, window
 from schema.accruals import AccrualQueries, AccrualRun
 from schema.agreements import Agreement, AgreementVersion
 from schema.contacts import ContactQueries
+from schema.duplicates import DuplicateCandidate, DuplicateQueries
 from schema.enums import ViewerKind
 from schema.events import EventQueries
 from schema.exposure import Exposure
@@ -53,7 +55,7 @@ from schema.node import Connection, Info, Node
 from schema.notices import Notice
 from schema.obligations import ObligationQueries
 from schema.operations import Operation
-from schema.policies import JOBS, RUNS
+from schema.policies import DUPLICATES, JOBS, RUNS
 from schema.pools import Pool
 from schema.privacy import PrivacyQueries
 from schema.profiles import AttributeDefinition
@@ -167,6 +169,9 @@ async def fetch(info: Info, global_id: str) -> Node | None:
             case "Job" if JOBS.allows(context.signed_in):
                 job = await jobs.by_global_id(context, global_id)
                 return None if job is None else Job.of(job)
+            case "DuplicateCandidate" if DUPLICATES.allows(context.signed_in):
+                pair = await duplicates.load(context, *ids.decode_as("DuplicateCandidate", global_id, 2))
+                return None if pair is None else DuplicateCandidate.of(pair)
             case "Reconciliation" if JOBS.allows(context.signed_in):
                 proof = await reconciliation.by_global_id(context, global_id)
                 return None if proof is None else Reconciliation.of(proof)
@@ -227,6 +232,7 @@ class Query(
     ContactQueries,
     PrivacyQueries,
     ReadingQueries,
+    DuplicateQueries,
     ReconciliationQueries,
     WebhookQueries,
     ProgressQueries,

@@ -17,6 +17,7 @@ from server.commands import (
     breakage,
     codes,
     cycle,
+    duplicates,
     exposure,
     identifying,
     importing,
@@ -87,6 +88,7 @@ member.member.command()(privacy.hold)
 member.member.command()(privacy.release)
 member.member.command("tag")(tagging.tag_members)
 app.add_typer(member.member, name="member")
+app.add_typer(duplicates.duplicates, name="duplicates")
 app.add_typer(merchant.merchant, name="merchant")
 app.add_typer(statement.statement, name="statement")
 report.report.command()(balances.balances)

@@ -144,7 +144,7 @@ async def start_due(database: Database, now: datetime, feeds_every: timedelta = 
 async def calendar(session: AsyncSession, now: datetime, feeds_every: timedelta = FEEDS_STEP) -> Sequence[Due]:
     """What is due: expiry and forced exits at midnight, lapsed holds, freezes that are over, keys past their time,
     steps of settlement, the proof of the books; where there are feeds, looks into their folders; where
-    members have stages, those.
+    members have stages, those; where members who are one person are looked for, that.
 
     Expiry has a midnight in every time zone that a merchant keeps (R3), exits one in the alliance's. Members are told
     of things where any merchant writes to them.
@@ -167,6 +167,9 @@ async def calendar(session: AsyncSession, now: datetime, feeds_every: timedelta 
         by_rule = (MemberTermsRow.part == "tags") & MemberTermsRow.definition.has_key("when")
         if await session.scalar(select(MemberTermsRow.code).where(by_rule).limit(1)) is not None:
             found.append(_daily("tags", "tags", now, zone))
+        looks = select(MemberTermsRow.part).where(MemberTermsRow.part == "duplicates")
+        if await session.scalar(looks) is not None:
+            found.append(_daily("duplicates", "duplicates", now, zone))
         writes = select(MerchantRow.id).where(func.jsonb_typeof(MerchantRow.notifications) == "object")
         if await session.scalar(writes.limit(1)) is not None:
             found.append(_daily("reminders", "remind", now, zone))

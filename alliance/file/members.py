@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from alliance.file.duplicates import Duplicates, unfit_duplicates
 from alliance.file.guard import Guard
 from alliance.file.life import Life, wrong_life
 from alliance.file.source import Path
@@ -48,6 +49,7 @@ class Members(Document):
     """What is known of members, and how they are treated."""
 
     attributes: Annotated[list[Attribute], Field(max_length=200), each] = []
+    duplicates: Duplicates | None = None
     guard: Guard | None = None
     life: Life | None = None
     tags: Annotated[list[Tag], Field(max_length=200), each] = []
@@ -60,6 +62,7 @@ def wrong_members(document: "AllianceDocument", places: Mapping[int, Path]) -> F
     merchants, seen = {merchant.code for merchant in document.merchants}, set()
     if document.members.life is not None:
         yield from wrong_life(document.members.life, places, merchants)
+    yield from unfit_duplicates(document.members)
     for attribute in document.members.attributes:
         path = places[id(attribute)]
         if attribute.code in seen:

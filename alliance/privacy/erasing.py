@@ -15,8 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.privacy.errors import AlreadyErased, UnderLegalHold
 from domain.contacts.model import ContactPreference
+from domain.duplicates.commands import forget_pairs
 from domain.events.commands import add_event
 from domain.events.kinds import EventKind
+from domain.guard.commands import forget_reasons
 from domain.guard.model import MemberDevice
 from domain.ledger.aliases import absorbed
 from domain.ledger.model import OperationNote
@@ -87,6 +89,9 @@ async def erase(
     await destroy_keys(session, people, as_of)
     kept = {"erased_at": as_of, "reason": reason.value, "client_id": client_id}
     await session.execute(insert(Erasure), [kept | {"holder_id": one} for one in people])
+    for one in people:
+        await forget_pairs(session, one)
+        await forget_reasons(session, one)
     joined = await session.scalars(select(Membership.merchant_id).where(Membership.holder_id == member_id))
     await add_event(session, member_id, EventKind.MEMBER_ERASED, {"reason": reason.value}, *joined)
 

@@ -28,6 +28,7 @@ LEFT_OUT = {
     "adjustment": "lies under the merchant; the operation is there",
     "allocation": "which lots a debit took: of the books",
     "archived_sum": "sums that the books keep",
+    "duplicate_key": "keyed hashes of what is shown",
     "erasure": "only of who is nobody any more",
     "exposure": "merchants' own",
     "hold_allocation": "which lots a hold set aside: of the books",

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import orjson
-from sqlalchemy import text
+from sqlalchemy import text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.base import lock_key, new_id
@@ -177,3 +177,8 @@ async def see_device(
         await add_event(session, member_id, EventKind.MEMBER_DEVICE_SEEN, data, merchant_id)
     found: uuid.UUID = id_
     return found
+
+
+async def forget_reasons(session: AsyncSession, member_id: uuid.UUID) -> None:
+    """Forget what was said in words when a member's guard was lifted; that it was stays."""
+    await session.execute(update(GuardStep).where(GuardStep.holder_id == member_id).values(reason=None))

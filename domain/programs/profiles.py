@@ -7,6 +7,7 @@ from typing import Any, Literal
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.programs.duplicates import DuplicateTerms, duplicate_terms
 from domain.programs.living import LifeTerms, life_terms
 from domain.programs.model import MemberTermsRow
 from domain.programs.tagging import Tag, tag
@@ -38,6 +39,7 @@ class MemberTerms:
     """All that the section `members` says; each key of it has a field here."""
 
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
+    duplicates: DuplicateTerms | None = None
     guard: Mapping[str, Any] = field(default_factory=dict)
     life: LifeTerms = field(default_factory=LifeTerms)
     tags: Sequence[Tag] = ()
@@ -57,6 +59,7 @@ def member_terms(rows: Iterable[MemberTermsRow]) -> MemberTerms:
         parts.setdefault(row.part, {})[row.code] = row.definition
     return MemberTerms(
         attributes={code: _attribute(code, stored) for code, stored in parts.get("attributes", {}).items()},
+        duplicates=duplicate_terms(parts.get("duplicates", {}).get("")),
         guard=parts.get("guard", {}).get("", {}),
         life=life_terms(parts.get("life", {}).get("")),
         tags=tuple(tag(stored) for stored in parts.get("tags", {}).values()),

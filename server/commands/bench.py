@@ -8,7 +8,7 @@ from server.commands.common import NO, Failure, Json, Unavailable, answer
 
 
 def bench(
-    what: Annotated[str, typer.Argument(help="earn, ledger, members, seal, settle or workers.")],
+    what: Annotated[str, typer.Argument(help="duplicates, earn, ledger, members, seal, settle or workers.")],
     seconds: Annotated[float, typer.Option(min=0.2, max=600, help="Length of one measurement.")] = 4.0,
     purchases: Annotated[int, typer.Option(min=1000, max=10_000_000, help="Purchases posted in bulk.")] = 100_000,
     only: Annotated[list[str] | None, typer.Option(help="A part of it, such as calls; may be repeated.")] = None,

@@ -69,6 +69,7 @@ def _input(field: Any) -> str:
     texts["[ObjectedLineInput!]!"] = "[]"
     texts |= {"Purpose!": "SERVICE", "ContactChannel!": "SMS"}
     texts["[GuardPart!]!"] = "[]"
+    texts |= {"DuplicateDecision!": "LATER", "CloseReason!": "MEMBER_ASKED"}
     texts["PoolRole!"] = "SPENDER"
     texts["FreezeReason!"] = "OTHER"
     texts |= {"PoolMoves!": "SPEND", "LimitPeriod!": "DAY", "DissolveTo!": "OWNER"}
@@ -119,7 +120,7 @@ async def test_nested_fields_are_denied_too(anonymous: Client, card: str) -> Non
 ELSEWHERE = {"JobNotFailed", "MalformedLine", "LineTooLong", "RepeatedReference", "BalanceExpired", "BrokenRow"}
 ELSEWHERE |= {"Unposted", "NotSigned", "NotInCheckpoint"}
 ELSEWHERE |= {"FeedOutOfBounds", "FileRepeated", "FileChanged", "FileUnreadable", "BrokenCsv", "ColumnMissing"}
-ELSEWHERE |= {"RowsDiffer"}
+ELSEWHERE |= {"RowsDiffer", "LibraryMissing", "NotLooking"}
 """Refusals that no GraphQL mutation can meet."""
 
 

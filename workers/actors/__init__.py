@@ -10,6 +10,7 @@ from workers.actors.expiry import expire, expire_range
 from workers.actors.feeds import Feeds
 from workers.actors.holds import lapse, lapse_range
 from workers.actors.life import life, settle_left
+from workers.actors.member_duplicates import duplicates, duplicates_range
 from workers.actors.member_stages import stages, stages_range
 from workers.actors.messages import PATIENCE, notify, send
 from workers.actors.notices import notices, notices_range
@@ -40,6 +41,8 @@ def all_actors(
     notifiers, nor how long what is `kept`."""
     actors = (
         Actor("accrue", accrual(fingerprint_secret), batch=100),
+        Actor("duplicates", duplicates),
+        Actor("duplicates_range", duplicates_range),
         Actor("exits", exits),
         Actor("exits_range", exits_range),
         Actor("expire", expire),
