@@ -1,7 +1,5 @@
 """Codes that members show: issued to themselves, read and used up at tills."""
 
-from collections.abc import Sequence
-
 import segno
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -53,12 +51,12 @@ def using(context: Context, request: Request, sent: Sent, *fields: str) -> None:
 
     That is decided where it is posted: a repeated key gets its answer also when the code has expired since.
     """
-    request.gates = tuple(_at_work(context, sent, fields))
+    request.gates = at_work(context, sent, *fields)
 
 
 async def claim(context: Context, session: AsyncSession, sent: Sent, *fields: str) -> None:
     """Use up the codes in these fields, in this transaction. Raises MemberCodeExpired, MemberCodeUsed."""
-    for one in _at_work(context, sent, fields):
+    for one in at_work(context, sent, *fields):
         await one.claim(session)
 
 
@@ -76,18 +74,18 @@ def drawn(payload: str, *, svg: bool, scale: int) -> str:
     return code.svg_data_uri(scale=scale) if svg else code.png_data_uri(scale=scale)
 
 
-def _at_work(context: Context, sent: Sent, fields: Sequence[str]) -> list[Presenting]:
+def at_work(context: Context, sent: Sent, *fields: str) -> tuple[Presenting, ...]:
     """The codes in these fields, by default in `member`; a field may hold several references."""
     refs: list[tuple[tuple[str, ...], Sent]] = []
     for field in fields or ("member",):
         value = sent.get(field) or {}
         several = isinstance(value, list)
         refs += [((field, str(place)), one) for place, one in enumerate(value)] if several else [((field,), value)]
-    return [
+    return tuple(
         Presenting(read(context, ref["token"], *path), context.as_of, (*path, "token"))
         for path, ref in refs
         if ref.get("token") is not None
-    ]
+    )
 
 
 def _codes(context: Context) -> Codes:

@@ -17,6 +17,7 @@ from domain.ledger.request import Posted
 from domain.members.model import Member
 from domain.members.queries import as_numbered
 from resolvers import ids
+from resolvers.codes import at_work
 from resolvers.context import Context
 from resolvers.members import find
 from resolvers.sent import Sent, key_of
@@ -44,6 +45,7 @@ async def merge(context: Context, sent: Sent) -> Posted:
         key=key,
         note=_reason(sent),
         dry_run=bool(sent.get("dryRun")),
+        gates=at_work(context, sent, "survivor", "absorbed"),
     )
     return replace(posted, holder_id=survivor.id)
 

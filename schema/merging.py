@@ -9,11 +9,12 @@ import strawberry
 from domain.errors import Refusal
 from domain.ledger.request import Posted
 from resolvers import ids, merging
-from schema.answering import Shared, answer
+from schema.answering import answer
 from schema.inputs import DRY_RUN, KEY, MemberRef, passed_as_sent
 from schema.node import Info
 from schema.refusals import TYPES, BalanceLimitExceeded, HolderStopped, MemberNotActive, UserError
 from schema.scalars import CurrencyCode, Points
+from schema.showing import Named
 
 if TYPE_CHECKING:
     from schema.members import Member
@@ -180,10 +181,10 @@ class FormerMember:
 _Still = MemberNotActive | HolderStopped
 
 MergeMembersResult = Annotated[
-    MembersMerged | Shared | _Still | BalanceLimitExceeded | MergeBlocked, strawberry.union("MergeMembersResult")
+    MembersMerged | Named | _Still | BalanceLimitExceeded | MergeBlocked, strawberry.union("MergeMembersResult")
 ]
 UnmergeMembersResult = Annotated[
-    MemberUnmerged | Shared | _Still | NotMerged | UnmergeBlocked, strawberry.union("UnmergeMembersResult")
+    MemberUnmerged | Named | _Still | NotMerged | UnmergeBlocked, strawberry.union("UnmergeMembersResult")
 ]
 
 

@@ -71,7 +71,8 @@ def create_app(settings: Settings) -> Starlette:
             verifier = TokenVerifier(settings.secret("token"))
             revocations = Revocations(runtime.database, verifier)
             await revocations.refresh()
-            app.router.routes[:] = _routes(runtime, metrics, settings, verifier)
+            tencent = wechat.WeChat(settings.wechat_url, settings.wechat_seconds)
+            app.router.routes[:] = _routes(runtime, metrics, settings, verifier, tencent)
             watch = asyncio.create_task(revocations.watch(), name="revocations")
             collect_rarely()
             log.info("the API serves", address=f"http://{settings.host}:{settings.port}")
@@ -79,19 +80,20 @@ def create_app(settings: Settings) -> Starlette:
                 yield
             finally:
                 watch.cancel()
-                await asyncio.gather(watch, return_exceptions=True)
+                await asyncio.gather(watch, tencent.close(), return_exceptions=True)
 
     middleware = Middleware(RequestMiddleware, metrics=metrics, traced=settings.otlp_endpoint is not None)
     return Starlette(lifespan=lifespan, middleware=[middleware])
 
 
-def _routes(runtime: Runtime, metrics: Metrics, settings: Settings, verifier: TokenVerifier) -> list[BaseRoute]:
+def _routes(
+    runtime: Runtime, metrics: Metrics, settings: Settings, verifier: TokenVerifier, tencent: wechat.WeChat
+) -> list[BaseRoute]:
     """The busiest first."""
     passcodes = Passcodes(runtime, code_notifiers_of(settings), metrics.attempt)
-    asked = wechat.WeChat(settings.wechat_url, settings.wechat_seconds)
     grants: dict[str, SignInGrant] = {
         one_time.GRANT: one_time.OneTimeGrant(passcodes),
-        wechat.GRANT: wechat.WeChatGrant(runtime, asked, settings.apps_of_wechat(), metrics.attempt),
+        wechat.GRANT: wechat.WeChatGrant(runtime, tencent, settings.apps_of_wechat(), metrics.attempt),
     }
     secret = settings.secret("token")
     tokens = TokenEndpoint(

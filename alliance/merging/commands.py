@@ -12,8 +12,10 @@ from domain.ledger.due import DueHold
 from domain.ledger.errors import MemberMerged, NotMerged
 from domain.ledger.keys import remembered
 from domain.ledger.merging import STANDING, Merge, Unmerge
+from domain.ledger.parts import Gate
 from domain.ledger.request import Key, Posted
 from domain.members.merging import Becoming, Parting
+from domain.sessions.commands import sign_out
 
 TRIES = 5
 
@@ -28,8 +30,11 @@ async def merge_members(
     key: Key | None = None,
     note: str | None = None,
     dry_run: bool = False,
+    gates: tuple[Gate, ...] = (),
 ) -> Posted:
     """Let `absorbed_id` become `survivor_id`; `data` of the answer says what moved, by currency.
+
+    Who was signed in as the one who is no more is signed out.
 
     Raises InvalidInput for one member twice, NotFound, MemberNotActive, HolderStopped, BalanceLimitExceeded,
     MergeBlocked with what is in the way; MemberMerged where one of them has been merged: ask who they are now.
@@ -48,8 +53,13 @@ async def merge_members(
         issuers=issuers,
         note=note,
         riders=(Becoming(absorbed_id, survivor_id, as_of), Alias(absorbed_id, survivor_id, as_of, client_id)),
+        gates=gates,
     )
-    return await runtime.engine.post(request)
+    posted = await runtime.engine.post(request)
+    if not dry_run:
+        async with runtime.database.transaction() as session:
+            await sign_out(session, absorbed_id, as_of)
+    return posted
 
 
 async def unmerge_member(

@@ -54,10 +54,10 @@ async def renew(
     *,
     client_id: uuid.UUID,
     as_of: datetime,
-) -> SignIn | None:
+) -> SignIn | Ended | None:
     """Use the refresh token of a generation, once, by the client that it was given to; None if it is no good.
 
-    One that was used before was stolen, or its successor was: the session ends (RFC 9700, section 4.14.2).
+    One that was used before was stolen, or its successor was: the session ends, REUSED (RFC 9700, section 4.14.2).
     """
     of_session = (SignIn.holder_id == holder_id, SignIn.id == session_id, SignIn.client_id == client_id)
     renewed = await session.scalar(
@@ -70,6 +70,7 @@ async def renew(
         select(SignIn.id).where(*of_session, *_OPEN, SignIn.generation > generation)
     ):
         await end(session, holder_id, session_id, Ended.REUSED, client_id=client_id, as_of=as_of)
+        return Ended.REUSED
     return renewed
 
 

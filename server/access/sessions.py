@@ -5,16 +5,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
+import structlog
+
 from domain.database import Database
 from domain.members.model import Member, MemberStatus
 from domain.sessions import commands
-from domain.sessions.model import Ended
+from domain.sessions.model import Ended, SignIn
 from resolvers.viewer import Viewer
 from server.access.errors import OAuthError
 from server.access.exchange import WITHHELD
 from server.access.refresh import read_refresh, refresh_token
 
 GRANT = "refresh_token"
+
+log = structlog.get_logger("sign-in")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,9 @@ class Sessions:
         async with self._database.transaction() as session:
             row = await commands.renew(session, *asked, client_id=client.client_id, as_of=datetime.now(UTC))
             member = await session.get(Member, asked.holder_id)
-        if row is None or member is None or member.status == MemberStatus.CLOSED:
+        if row is Ended.REUSED:
+            log.warning("a refresh token came twice: its session is over", session=str(asked.session_id))
+        if not isinstance(row, SignIn) or member is None or member.status == MemberStatus.CLOSED:
             raise refused
         scopes = frozenset(row.scopes) - (WITHHELD - client.scopes)
         viewer = Viewer(

@@ -4,7 +4,6 @@ The hosts that are called are those of the settings; of the form only the code g
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
@@ -61,12 +60,16 @@ class Known(NamedTuple):
     unionid: str | None
 
 
-@dataclass(frozen=True, slots=True)
 class WeChat:
-    """The port to WeChat: at `url`, within so many seconds."""
+    """The port to WeChat: at `url`, within so many seconds. Its connections are kept as long as the process."""
 
-    url: str
-    seconds: float = 5.0
+    def __init__(self, url: str, seconds: float = 5.0) -> None:
+        self._url = url.rstrip("/")
+        self._client = httpx.AsyncClient(timeout=seconds, follow_redirects=False, trust_env=False)
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self._client.aclose()
 
     async def known(self, app_id: str, app: WeChatApp, code: str) -> Known:
         """Who has this code, once. Raises OAuthError."""
@@ -87,10 +90,7 @@ class WeChat:
         app_id = params["appid"]
         read = b""
         try:
-            async with (
-                httpx.AsyncClient(timeout=self.seconds, follow_redirects=False, trust_env=False) as client,
-                client.stream("GET", f"{self.url.rstrip('/')}{path}", params=params) as answer,
-            ):
+            async with self._client.stream("GET", f"{self._url}{path}", params=params) as answer:
                 if not answer.is_success:
                     raise _unavailable(f"HTTP {answer.status_code}", app_id)
                 async for part in answer.aiter_bytes():
