@@ -12,7 +12,7 @@ from domain.base import new_id
 from domain.events.kinds import EventKind
 from domain.events.model import Event, Job, NewEvent
 from domain.ledger.commands import Earn, Expire
-from domain.ledger.request import Books, Effect, Needs, PastOperation, Request
+from domain.ledger.request import Books, Effect, Needs, PastOperation, Request, Rider
 from domain.programs.tiering import TierProgramme
 from domain.tiers import rules
 from domain.tiers.model import MemberTier, TierReason
@@ -171,7 +171,14 @@ class EarnByTier(Earn):
         for earn in self.earns.values():
             earn.holder_id = self.holder_id
             earn.needs(needs)
+        for rider in self.added_riders:
+            rider.needs(needs)
         Standing.needs(needs, self.holder_id, self.programme)
+
+    @property
+    def added_riders(self) -> tuple[Rider, ...]:
+        """What rides whichever of them it becomes: what was added to this request since it was made of them."""
+        return self.riders[len(self.earns[None].riders) :]
 
     def decide(self, books: Books) -> Effect:
         """As an earn decides."""
@@ -180,6 +187,8 @@ class EarnByTier(Earn):
         tiers = [*standing.tiers, *settled]
         earn = self.earns.get(rules.level_at(tiers, self.occurred_at), self.earns[None])
         effect = earn.decide(books)
+        for rider in self.added_riders:
+            rider.ride(books, effect)
         credits, operation_id = standing.credits(self.as_of, effect), effect.operation["id"]
         lift = rules.lifted(self.programme, tiers, credits, self.as_of, operation_id)
         if not self.dry_run:

@@ -25,6 +25,7 @@ from domain.database import Database
 from domain.errors import Refusal
 from domain.ledger.request import Posted
 from server.refusals import refusals_file
+from tests.alliance.kinds import with_tiers
 from tests.alliance.support import House
 from tests.workers.desk import AT, HEAD, SAMPLE, SECRET, TILLS, Desk, table
 from tests.workers.support import all_jobs, mark_handed_out
@@ -432,6 +433,22 @@ async def test_r18_r22_a_run_is_undone_whole_and_a_corrected_file_may_be_fed(des
     assert await refused(desk) == [(2, "IDEMPOTENCY_CONFLICT", "receipt")]
     with pytest.raises(RunNotUndoable):
         await foresee_undo(desk.runtime, run_id, desk.now)
+
+
+async def test_r22_a_run_at_a_merchant_with_tiers_knows_what_it_booked_and_is_undone(desk: Desk) -> None:
+    """Whatever the tier by which a purchase is valued."""
+    await desk.declare(TILLS, with_tiers())
+    (desk.folder / "a.csv").write_text(table(HEAD, ("1", "900", "300.00", AT)))
+    await desk.look()
+    (desk.folder / "b.csv").write_text(table(HEAD, ("2", "900", "10.00", "2026-11-01T11:55:00")))
+    await desk.look()
+    assert await desk.rows("SELECT key FROM accrual_posting ORDER BY 1") == [("row-key-1",), ("row-key-2",)]
+    assert await desk.rows("SELECT posted FROM account WHERE currency = 'GRO'") == [(310,)]
+    ((last,),) = await desk.rows("SELECT id FROM accrual_run ORDER BY id DESC LIMIT 1")
+    async with desk.database.transaction() as session:
+        await begin_undo(session, last, who="me", why="wrong", as_of=desk.now)
+    await desk.drain()
+    assert await desk.rows("SELECT reversed, taken FROM accrual_undo") == [(1, 10)]
 
 
 async def test_r27_an_undo_broken_off_goes_on_and_reverses_nothing_twice(
