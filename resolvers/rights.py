@@ -29,6 +29,7 @@ from domain.benefits.model import Right, RightBooking, RightStatus
 from domain.benefits.queries import MoveRow, Place, RightsKey
 from domain.benefits.rules import Codes
 from domain.errors import InvalidInput, NotAllowed, NotFound
+from domain.ledger.aliases import survivors
 from domain.ledger.model import OperationKind
 from domain.ledger.queries import OperationRow
 from domain.ledger.request import Key, Posted
@@ -216,7 +217,8 @@ async def load(context: Context, holder_id: UUID, right_id: UUID) -> Right | Non
     """A right in reach, or None."""
 
     async def read(session: AsyncSession, places: list[Place]) -> list[Right | None]:
-        near = [place for place in places if sees_holder(context.signed_in, place[0])]
+        now = await survivors(session, [holder_id for holder_id, _ in places])
+        near = [place for place in places if sees_holder(context.signed_in, now.get(place[0], place[0]))]
         if near and (merchant_id := members_of(context.signed_in)) is not None:
             near = list(await queries.seen_by(session, near, merchant_id))
         found = await queries.by_ids(session, near) if near else {}

@@ -15,6 +15,7 @@ from domain.ledger.merging import STANDING, Merge, Unmerge
 from domain.ledger.parts import Gate
 from domain.ledger.request import Key, Posted
 from domain.members.merging import Becoming, Parting
+from domain.pools.merging import GivingPlacesBack, TakingPlaces
 from domain.sessions.commands import sign_out
 
 TRIES = 5
@@ -52,7 +53,11 @@ async def merge_members(
         into_id=survivor_id,
         issuers=issuers,
         note=note,
-        riders=(Becoming(absorbed_id, survivor_id, as_of), Alias(absorbed_id, survivor_id, as_of, client_id)),
+        riders=(
+            Becoming(absorbed_id, survivor_id, as_of),
+            TakingPlaces(absorbed_id, survivor_id, as_of),
+            Alias(absorbed_id, survivor_id, as_of, client_id),
+        ),
         gates=gates,
     )
     posted = await runtime.engine.post(request)
@@ -82,11 +87,12 @@ async def unmerge_member(
             known = None if key is None else await remembered(session, key)
             if known is not None:
                 return Posted(None, absorbed_id, "UNMERGE", 0, [], True, known["data"])
-            into_id = await session.scalar(select(MemberAlias.into_id).where(MemberAlias.holder_id == absorbed_id))
+            alias = await session.scalar(select(MemberAlias).where(MemberAlias.holder_id == absorbed_id))
             standing = text(STANDING.replace("$1", ":holder_id"))
             operations = tuple((await session.scalars(standing, {"holder_id": absorbed_id})).all())
-        if into_id is None:
+        if alias is None:
             raise NotMerged(path=("absorbed",))
+        into_id, places = alias.into_id, alias.moved.get("pools", ())
         request = Unmerge(
             holder_id=absorbed_id,
             key=key,
@@ -97,7 +103,11 @@ async def unmerge_member(
             into_id=into_id,
             operations=operations,
             note=note,
-            riders=(Parting(absorbed_id, into_id, as_of), NoAlias(absorbed_id)),
+            riders=(
+                Parting(absorbed_id, into_id, as_of),
+                GivingPlacesBack(absorbed_id, into_id, as_of, places),
+                NoAlias(absorbed_id),
+            ),
         )
         try:
             return await runtime.engine.post(request)

@@ -169,7 +169,7 @@ class ReserveRight(_OfRight):
 
     def decide(self, books: Books) -> Effect:
         """A booking. Raises MemberNotActive, RightNotFound, and as `require_valid` and `_require_free` do."""
-        books.require_active(self.holder_id)
+        books.require_active(books.heir(self.holder_id))
         right = self.right(books)
         self.require_valid(right)
         effect = self.unbooked("RIGHT_RESERVE")
@@ -196,7 +196,7 @@ class UseRight(_OfRight):
 
     def decide(self, books: Books) -> Effect:
         """Uses are used up. Raises as ReserveRight does."""
-        books.require_active(self.holder_id)
+        books.require_active(books.heir(self.holder_id))
         if self.quantity not in range(1, MOST_USES + 1):
             raise InvalidInput(reason=f"a right is used 1 to {MOST_USES} times", path=("quantity",))
         right = self.right(books)
@@ -321,7 +321,7 @@ class RestoreRight(_OfRight):
 
     def decide(self, books: Books) -> Effect:
         """The opposite. Raises MemberNotActive, NotFound, NotReversible, AlreadyReversed, RightSoldOut."""
-        books.require_active(self.holder_id)
+        books.require_active(books.heir(self.holder_id))
         right = self.right(books)
         original = books.require_operation(self.holder_id, self.operation_id)
         move: Move | None = books.other(MOVES, (self.holder_id, self.operation_id))

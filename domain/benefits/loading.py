@@ -9,6 +9,7 @@ import asyncpg
 
 from domain.benefits.model import ENDS
 from domain.benefits.rules import BookingState, Price, RightState
+from domain.ledger.aliases import all_of
 from domain.ledger.parts import Part
 from domain.ledger.past import turned
 from domain.ledger.store import Fixed
@@ -94,9 +95,10 @@ class _GivenTo:
         self, connection: asyncpg.Connection, keys: Sequence[tuple[uuid.UUID, str]]
     ) -> dict[tuple[uuid.UUID, str], Given]:
         rows = await connection.fetch(
-            """SELECT holder_id, currency, sum(quantity - cancelled - expired)::bigint AS uses
-               FROM unnest($1::uuid[], $2::text[]) AS asked (holder_id, currency)
-               JOIN member_right USING (holder_id, currency) GROUP BY 1, 2""",
+            f"""SELECT asked.holder_id, currency, sum(quantity - cancelled - expired)::bigint AS uses
+                FROM unnest($1::uuid[], $2::text[]) AS asked (holder_id, currency)
+                JOIN member_right r USING (currency) WHERE r.holder_id = {all_of("asked.holder_id")}
+                GROUP BY 1, 2""",  # noqa: S608
             *turned(keys),
         )
         return {key: Given() for key in keys} | {(row[0], row[1]): Given(row["uses"]) for row in rows}

@@ -10,6 +10,7 @@ from sqlalchemy import select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.benefits.model import Right, RightBooking, RightCode, RightMove
+from domain.ledger.aliases import absorbed, all_of
 from domain.ledger.model import Operation
 
 Place = tuple[UUID, UUID]
@@ -123,7 +124,7 @@ _STATUS = """CASE WHEN r.remaining > 0 THEN
                          WHEN r.valid_from > CAST(:as_of AS timestamptz) THEN 'NOT_YET_VALID' ELSE 'VALID' END
                   WHEN r.quantity > r.cancelled + r.expired THEN 'USED'
                   WHEN r.expired > 0 THEN 'EXPIRED' ELSE 'CANCELLED' END"""
-_FITS = f"""r.holder_id = w.holder_id AND (:kind = '' OR r.kind = :kind)
+_FITS = f"""r.holder_id = {all_of("w.holder_id")} AND (:kind = '' OR r.kind = :kind)
     AND (:grantor_count = 0 OR r.grantor_id = ANY(CAST(:grantors AS uuid[])))
     AND (:status_count = 0 OR {_STATUS} = ANY(CAST(:statuses AS text[]))) AND {_SEEN}"""
 _HOLDERS = "unnest(CAST(:holders AS uuid[])) WITH ORDINALITY AS w (holder_id, n)"
@@ -152,6 +153,8 @@ async def page(
     )
     values = _filters(keys) | {"size": size, "older_than": older_than, "newer_than": newer_than}
     by_holder = {key.holder_id: key for key in keys}
+    for holder_id, others in (await absorbed(session, list(by_holder))).items():
+        by_holder |= dict.fromkeys(others, by_holder[holder_id])
     found: dict[RightsKey, list[Right]] = {key: [] for key in keys}
     for right in await session.scalars(statement, values, execution_options=_FRESH):
         found[by_holder[right.holder_id]].append(right)
