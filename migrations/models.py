@@ -18,6 +18,7 @@ import domain.attempts.model
 import domain.benefits.model
 import domain.codes.model
 import domain.contacts.model
+import domain.contacts.sharing
 import domain.duplicates.model
 import domain.events.model
 import domain.guard.model

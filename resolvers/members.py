@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.clearing.rules import require_not_ahead
 from domain.contacts.commands import record, set_preference
+from domain.contacts.sharing import DataKind
 from domain.errors import InvalidInput, NotFound, Refusal
 from domain.members import commands, listing, rules
 from domain.members.model import EnrolAsk, Identifier, IdentifierRef, Member
@@ -26,6 +27,7 @@ from resolvers.pages import Page, Window
 from resolvers.profiles import keep, plain_profile, profile_of
 from resolvers.reach import members_of
 from resolvers.sent import Sent, key_of, occurred_at, plain
+from resolvers.sharing import may_have
 from resolvers.viewer import Scope
 
 MOST_CONSENTS = 10
@@ -106,7 +108,8 @@ async def _narrowed(context: Context, sent: Sent) -> tuple[UUID | None, list[Col
 async def identifiers(context: Context, member_id: UUID) -> list[tuple[Identifier, str]]:
     """What a member is recognised by, each as this viewer may see it: masked but for the scope identifiers:read.
 
-    An auditor sees none; a merchant none of those that another merchant issued.
+    An auditor sees none; a merchant none of those that another merchant issued, and those of the alliance whole only
+    where the member lets it have them.
     """
     viewer = context.signed_in
     if viewer.kind == "auditor":
@@ -116,11 +119,13 @@ async def identifiers(context: Context, member_id: UUID) -> list[tuple[Identifie
     if merchant is not None:
         others = context.runtime.catalogue.merchants.keys() - {merchant.code}
         found = [row for row in found if row.issuer not in others]
-    if Scope.IDENTIFIERS_READ in viewer.scopes:
-        if found:
-            await note(context, member_id, ReadKind.IDENTIFIERS)
-        return [(row, row.value) for row in found]
-    return [(row, rules.mask(row.value)) for row in found]
+    if Scope.IDENTIFIERS_READ not in viewer.scopes:
+        return [(row, rules.mask(row.value)) for row in found]
+    # What is the alliance's, such as a telephone number, a merchant has by the member's consent (L7).
+    shared = merchant is None or await may_have(context, member_id, DataKind.IDENTIFIERS)
+    if any(row.issuer or shared for row in found):
+        await note(context, member_id, ReadKind.IDENTIFIERS)
+    return [(row, row.value if row.issuer or shared else rules.mask(row.value)) for row in found]
 
 
 async def enrol(context: Context, sent: Sent) -> dict[str, Any]:

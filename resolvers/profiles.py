@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.contacts import queries as contacts
 from domain.contacts.commands import set_preference
 from domain.contacts.model import ContactPreference
+from domain.contacts.sharing import DataKind
 from domain.errors import InvalidInput, NotAllowed, NotFound, Refusal
 from domain.ledger.errors import MemberNotActive
 from domain.members.model import Member, MemberStatus
@@ -32,6 +33,7 @@ from resolvers.context import Context
 from resolvers.noting import note
 from resolvers.once import once
 from resolvers.sent import Sent, key_of
+from resolvers.sharing import may_have
 
 MOST_TAGGED = 500
 MOST_COMPARED = 10
@@ -64,7 +66,8 @@ def declared(context: Context) -> list[tuple[Attribute, bool, bool]]:
 async def of_member(context: Context, member_id: UUID, codes: Sequence[str] | None) -> list[Known]:
     """What is known of a member and may be seen; of these attributes, if they are named.
 
-    What is personal and the alliance's, a merchant sees only where it was told it itself (L7).
+    What is personal and the alliance's, a merchant sees only where it was told it itself, or the member lets it have
+    it (L7).
     """
     attributes, own = attributes_of(context), context.own_merchant_id
 
@@ -73,11 +76,11 @@ async def of_member(context: Context, member_id: UUID, codes: Sequence[str] | No
         return [found[key] for key in keys]
 
     found: list[Known] = await context.loaders.one_of("profiles", load).load(member_id)
-    shown = [
-        known
-        for known in found
-        if (codes is None or known.code in codes) and _told_to(own, attributes[known.code], known.merchant_id)
-    ]
+    wanted = [known for known in found if codes is None or known.code in codes]
+    told = [known for known in wanted if _told_to(own, attributes[known.code], known.merchant_id)]
+    shown = told
+    if len(told) < len(wanted) and await may_have(context, member_id, DataKind.PROFILE):
+        shown = wanted
     if any(attributes[known.code].personal for known in shown):
         await note(context, member_id, ReadKind.PROFILE)
     return shown

@@ -39,3 +39,17 @@ LIVING = {
     "MemberChangeConnection": "edges pageInfo totalCount",
     "MemberChangeEdge": "cursor node",
 }
+
+PRIVACY = {
+    "MemberErased": "member",
+    "LegalHoldPlaced": "member",
+    "LegalHoldReleased": "member released",
+    "UnderLegalHold": "code message path until",
+    "AlreadyErased": "code message path",
+    "MemberExport": "data",
+    "DataConsent": "kind given purpose textVersion happenedAt merchant",
+    "DataShared": "sharing",
+    "SharingStopped": "sharing",
+    "PersonalRead": "at what viewer client requestId member merchant",
+    "ReadAlert": "client hour members usual",
+}

@@ -23,6 +23,7 @@ from resolvers import (
     pools,
     profiles,
     rights,
+    sharing,
     tiers,
     wallets,
 )
@@ -44,6 +45,7 @@ from schema.operations import Operation
 from schema.pools import Pool
 from schema.profiles import MemberAttribute, MemberTag, Preferences
 from schema.rights import Right
+from schema.sharing import DataConsent
 from schema.tiers import MembershipTier
 from schema.wallets import Wallet
 
@@ -257,6 +259,11 @@ class Member(Node):
     async def consents(self, info: Info) -> list[Consent]:
         """One a merchant, purpose and channel."""
         return [Consent.of(row) for row in await contacts.of_member(info.context, self.holder_id)]
+
+    @strawberry.field(description="Which of their data merchants may have, and for what; what was said last.")
+    async def sharing(self, info: Info) -> list[DataConsent]:
+        """A merchant sees what was said of itself."""
+        return [DataConsent.of(row) for row in await sharing.of_member(info.context, self.holder_id)]
 
     @strawberry.field(description="What is known of them by declared attributes, as far as the viewer may see it.")
     async def profile(self, info: Info, codes: list[str] | None = None) -> list[MemberAttribute]:

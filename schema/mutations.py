@@ -126,6 +126,7 @@ from schema.refusals import (
 from schema.refusing_identifiers import IdentifierNotVerified, MemberNumbersExhausted
 from schema.righting import RightMutations
 from schema.settling import SettlingMutations
+from schema.sharing import SharingMutations
 from schema.showing import Named, ShowingMutations
 from schema.signing_in import SigningInMutations
 from schema.stored_value import Refunded, RefundStoredValueInput, ToppedUp, TopUpInput
@@ -291,6 +292,7 @@ class Mutation(
     JobMutations,
     LivingMutations,
     PrivacyMutations,
+    SharingMutations,
     MergingMutations,
     SettlingMutations,
     DisputeMutations,

@@ -7,7 +7,7 @@ from graphql import GraphQLSchema, is_non_null_type, is_object_type
 
 from resolvers.policy import PARENT, SIGNED_IN, Policy, by, closed, guarded
 from resolvers.viewer import Scope
-from schema.fields import LIVING, MERGING, POOLING
+from schema.fields import LIVING, MERGING, POOLING, PRIVACY
 
 READERS = ("merchant", "operator", "auditor")
 POINTS = by("member", *READERS, scope=Scope.POINTS_READ)
@@ -85,7 +85,10 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         **_all(by("operator", scope=Scope.CYCLE_ABORT), "abortCycle"),
         **_all(by("merchant", scope=Scope.CYCLE_OBJECT), "objectToLines"),
         **_all(by("operator", scope=Scope.JOBS_WRITE), "retryJob discardJob undoRun"),
-        **_all(by("member", "merchant", "operator", scope=Scope.CONSENTS_WRITE), "giveConsent withdrawConsent"),
+        **_all(
+            by("member", "merchant", "operator", scope=Scope.CONSENTS_WRITE),
+            "giveConsent withdrawConsent shareData stopSharing",
+        ),
         **_all(by("member", scope=Scope.CODES_ISSUE), "issueMemberCode"),
         **_all(by("member", "operator", scope=Scope.MEMBERS_READ), "signOutEverywhere"),
         **_all(by("member", "merchant", "operator", scope=Scope.PROFILES_WRITE), "updateMember"),
@@ -143,7 +146,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         **_all(
             PARENT,
             "id number status frozen leaving stages history joinedAt jurisdiction identifiers memberships consents"
-            " messages",
+            " sharing messages",
         ),
         **_all(PARENT, "formerly profile preferences tags guard"),
         **_all(
@@ -153,15 +156,9 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     **{name: _all(PARENT, fields) for name, fields in LIVING.items()},
     "MemberFreeze": {**_all(PARENT, "since until"), **_all(by("operator"), "reason")},
     "MemberLeaving": {**_all(PARENT, "askedAt closesAt settled"), **_all(by("member", "operator"), "reason")},
-    **{name: _all(PARENT, "member") for name in ("MemberErased", "LegalHoldPlaced")},
-    "LegalHoldReleased": _all(PARENT, "member released"),
-    "UnderLegalHold": _ERROR | _all(PARENT, "until"),
-    "AlreadyErased": _ERROR,
-    "MemberExport": _all(PARENT, "data"),
-    "PersonalRead": _all(PARENT, "at what viewer client requestId member merchant"),
-    "ReadAlert": _all(PARENT, "client hour members usual"),
     "MemberChange": {**_all(PARENT, "id kind at data"), **_all(by("operator"), "reason")},
     **{name: _all(PARENT, fields) for name, fields in MERGING.items()},
+    **{name: _all(PARENT, fields) for name, fields in PRIVACY.items()},
     "BrandAssets": _all(PARENT, "joinedAt merchant points storedValue rights"),
     "SpendOption": _all(PARENT, "available minimum unit maxShare changesOn blockedBy currency at worth"),
     "AttributeDefinition": _all(PARENT, "code name type choices personal findable readable writable merchant"),

@@ -102,6 +102,7 @@ DATA: Mapping[EventKind, Mapping[str, Is]] = MappingProxyType(
         EventKind.MEMBER_UNMERGED: {"member": Is.MEMBER, "absorbed": Is.MEMBER},
         EventKind.MEMBER_STATUS_CHANGED: {"member": Is.MEMBER, "from": Is.TEXT, "to": Is.TEXT, "until": Is.TIME},
         EventKind.MEMBER_ERASED: {"member": Is.MEMBER, "reason": Is.TEXT},
+        EventKind.CONSENT_CHANGED: {"member": Is.MEMBER, "merchant": Is.MERCHANT, "kinds": Is.TEXT, "given": Is.TEXT},
         EventKind.MEMBER_STAGE_CHANGED: {
             "member": Is.MEMBER,
             "merchant": Is.MERCHANT,
