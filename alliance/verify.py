@@ -31,6 +31,7 @@ from domain.members.verify import CHECKS as MEMBER_CHECKS
 from domain.members.verify import WHOLE as MEMBERS_WHOLE
 from domain.messages.verify import CHECKS as MESSAGE_CHECKS
 from domain.pools.verify import CHECKS as POOL_CHECKS
+from domain.profiles.verify import CHECKS as PROFILE_CHECKS
 from domain.programs.model import AllianceRow
 from domain.tiers.verify import CHECKS as TIER_CHECKS
 
@@ -126,7 +127,9 @@ BY_HOLDER = (
     | TIER_CHECKS
     | MESSAGE_CHECKS
 )
-BY_HOLDER |= BENEFIT_CHECKS | RIGHT_CHECKS | TERMS_CHECKS | MEMBER_CHECKS | GUARD_CHECKS | LEAVING_CHECKS
+BY_HOLDER |= (
+    BENEFIT_CHECKS | RIGHT_CHECKS | TERMS_CHECKS | MEMBER_CHECKS | GUARD_CHECKS | LEAVING_CHECKS | PROFILE_CHECKS
+)
 """Checks of other rooms than the ledger, by holder; see `domain.ledger.checks`."""
 
 

@@ -9,6 +9,8 @@ from sqlalchemy import text
 
 from alliance.file import apply, export, parse
 from alliance.runtime import Runtime
+from domain.ledger.verify import examine
+from domain.profiles.verify import CHECKS
 from tests.schema.support import Client, by_card, viewer_of
 
 SECTION = """\
@@ -203,3 +205,29 @@ async def test_a14_tags_are_their_owners(
         asked = {"tag": "vip", "members": [ann]} | wrong
         answer = await grocer.do("tagMembers", "TagMembersInput", TAGGED.format("Tagged"), **asked)
         assert (answer["code"], answer["path"]) == refused
+
+
+TAMPERINGS = {
+    "UPDATE member_attribute SET value = '1', sealed = NULL WHERE code = 'birthday'": "what is personal",
+    "UPDATE member_attribute SET code = 'shoes' WHERE code = 'pets'": "what is known by attributes",
+    "UPDATE member_tag SET owner_id = holder_id": "tags are of a member",
+}
+
+
+async def test_r26_the_proof_covers_profiles(runtime: Runtime, grocer: Client, ann: dict[str, Any]) -> None:
+    await update(grocer, ann, {"birthday": "1990-02-28", "pets": 2})
+    await grocer.do("tagMembers", "TagMembersInput", "", tag="vip", members=[ann])
+    checks = {named: next(check for check in CHECKS if check.startswith(named)) for named in TAMPERINGS.values()}
+    assert set(checks.values()) == set(CHECKS)
+    id_ = await _id(runtime)
+    connection = await runtime.database.connect()
+    try:
+        assert await examine(connection, [id_], CHECKS) == []
+        for tampering, named in TAMPERINGS.items():
+            transaction = connection.transaction()
+            await transaction.start()
+            await connection.execute(tampering)
+            assert [one.check for one in await examine(connection, [id_], CHECKS)] == [checks[named]]
+            await transaction.rollback()
+    finally:
+        await connection.close()
