@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from alliance.merging.taken import merge_if_taken
 from alliance.passcodes import Asker
 from domain.errors import NotAllowed, NotFound, Refusal
 from domain.members import commands
@@ -89,7 +90,7 @@ async def newcomer(context: Context, merchant: Merchant, sent: Sent) -> UUID:
 
 
 async def link(context: Context, sent: Sent) -> dict[str, Any]:
-    """Let a member be recognised by one identifier more: `member`, `linked`. Raises a Refusal."""
+    """Let a member be recognised by one identifier more: `member`, `linked`, `merged`. Raises a Refusal."""
     verified = vouches(context, sent)
     return await _done(context, sent, "linked", commands.link_identifier, verified=verified, as_of=context.as_of)
 
@@ -126,13 +127,16 @@ async def _done(
         await _require_own(context, member_id, merchant.code, ref)
 
     code: str | None = sent.get("code")
-    destination = b""
+    destination, merged = b"", False
 
-    async def try_code() -> None:
-        nonlocal destination
+    async def before() -> None:
+        nonlocal destination, merged
+        client_id = context.signed_in.client_id
         if code is not None:
-            asker = Asker(context.signed_in.client_id, merchant)
-            destination = await passcodes_of(context).tried(asker, ref, code, context.as_of)
+            destination = await passcodes_of(context).tried(Asker(client_id, merchant), ref, code, context.as_of)
+        if done == "linked" and _counts(context, ref, more["verified"]):
+            named: dict[str, Any] = {"merchant": merchant.code, "member_id": member_id, "ref": ref}
+            merged = await merge_if_taken(context.runtime, **named, as_of=context.as_of, client_id=client_id)
 
     async def run(session: AsyncSession) -> dict[str, Any]:
         await claim(context, session, sent)
@@ -140,9 +144,15 @@ async def _done(
         changed = await act(session, catalogue, member_id=member_id, merchant=merchant.code, ref=ref, **more)
         if code is not None:
             await use(session, destination, code.strip())
-        return {"member": str(member_id), done: changed}
+        return {"member": str(member_id), done: changed or merged, "merged": merged}
 
-    return await once(context, key, run, try_code)
+    return await once(context, key, run, before)
+
+
+def _counts(context: Context, ref: IdentifierRef, verified: bool) -> bool:
+    """Whether it would identify the member at once."""
+    declared = context.runtime.catalogue.identifier_types.get(ref.type)
+    return declared is not None and (verified or declared.verify is None)
 
 
 async def _require_own(context: Context, member_id: UUID, code: str, ref: IdentifierRef) -> None:

@@ -82,6 +82,9 @@ class Linked:
     """Linking it again changes nothing."""
 
     linked: bool = strawberry.field(description="False if that changed nothing.")
+    merged: bool = strawberry.field(
+        description="It belonged to another, who has become this member (`onTaken: merge` in the alliance file)."
+    )
     member: Member
 
 
@@ -152,7 +155,8 @@ class IdentifyingMutations:
         found = await answer(info, input, identifying.link)
         if isinstance(found, UserError):
             return cast("Any", found)
-        return Linked(linked=found["linked"], member=await _member(info, found["member"]))
+        merged = found.get("merged", False)
+        return Linked(linked=found["linked"], merged=merged, member=await _member(info, found["member"]))
 
     @strawberry.mutation(description="Say that an identifier of a member's was proved to be theirs.")
     async def verify_identifier(self, info: Info, input: VerifyIdentifierInput) -> VerifyIdentifierResult | None:

@@ -293,7 +293,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         )
     },
     "Enrolled": _all(PARENT, "created joined member"),
-    "Linked": _all(PARENT, "linked member"),
+    "Linked": _all(PARENT, "linked merged member"),
     "Verified": _all(PARENT, "verified member"),
     "Unlinked": _all(PARENT, "unlinked member"),
     "Earned": {

@@ -23,7 +23,7 @@ class IdentifierType(Document):
     at_till: bool = False
     verify: Literal["code"] | None = None
     per_member: Annotated[int, Field(ge=1, le=1_000)] | None = None
-    on_taken: Literal["refuse"] = "refuse"
+    on_taken: Literal["refuse", "merge"] = "refuse"
 
 
 class MemberNumbers(Document):

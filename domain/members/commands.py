@@ -18,6 +18,7 @@ from domain.events.commands import add_event, add_events
 from domain.events.kinds import EventKind
 from domain.events.model import NewEvent
 from domain.guard.commands import note_changes
+from domain.ledger.aliases import absorbed
 from domain.members import numbers, rules
 from domain.members.errors import IdentifierTaken, LastIdentifier, TooManyIdentifiers
 from domain.members.life import require_active
@@ -109,7 +110,8 @@ _DISOWN = text("""
 """)
 _LEFT = text("""
     SELECT count(*) FROM member_identifier
-    WHERE holder_id = :holder AND (verified_at IS NOT NULL OR type <> ALL(CAST(:unverified AS text[])))
+    WHERE holder_id = ANY(CAST(:holders AS uuid[]))
+      AND (verified_at IS NOT NULL OR type <> ALL(CAST(:unverified AS text[])))
 """)
 _SETTLE = text("""
     UPDATE member SET jurisdiction = named.jurisdiction
@@ -337,12 +339,15 @@ async def verify_identifier(
     Raises NotFound, InvalidInput, MemberNotActive, IdentifierTaken.
     """
     presented_at, _, key = _presented(catalogue, merchant, ref)
-    named = {**key_columns(session, [key]), "holders": [member_id]}
-    if (await session.execute(_NOTED, named)).first() is None:
+    who = await _also_known_as(session, member_id)
+    noted = await session.execute(_NOTED, {**key_columns(session, [key]), "holders": who})
+    holder_id = next((row.holder_id for row in sorted(noted, key=lambda row: who.index(row.holder_id))), None)
+    if holder_id is None:
         raise NotFound(what="identifier", path=("identifier",))
-    if not await _claimed(session, member_id, key, as_of):
+    if not await _claimed(session, member_id, key, as_of, holder_id):
         return False
     await _lock_active(session, member_id, as_of)
+    named = {**key_columns(session, [key]), "holders": [holder_id]}
     await session.execute(_VERIFY, named | {"as_of": as_of})
     await _tell(session, EventKind.MEMBER_VERIFIED, member_id, presented_at, key)
     await note_changes(session, catalogue, [(member_id, key[0], as_of)])
@@ -365,14 +370,15 @@ async def unlink_identifier(
     Raises NotFound, InvalidInput, MemberNotActive, LastIdentifier.
     """
     presented_at, _, key = _presented(catalogue, merchant, ref)
-    named = {**key_columns(session, [key]), "holders": [member_id]}
     await _lock_active(session, member_id, as_of)
+    who = await _also_known_as(session, member_id)
+    named = {**key_columns(session, [key] * len(who)), "holders": who}
     removed = (await session.execute(_UNLINK, named)).all()
     if not removed:
         return False
     identified = (await session.execute(_DISOWN, named)).all()
     unverified = [one.type for one in catalogue.identifier_types.values() if one.verify is not None]
-    left = await session.scalar(_LEFT, {"holder": member_id, "unverified": unverified})
+    left = await session.scalar(_LEFT, {"holders": who, "unverified": unverified})
     if identified and not left and not number_alone:
         raise LastIdentifier(path=("identifier",))
     await _tell(session, EventKind.MEMBER_UNLINKED, member_id, presented_at, key)
@@ -396,9 +402,17 @@ def _presented(
         raise refusal.at("identifier") from None
 
 
-async def _claimed(session: AsyncSession, member_id: uuid.UUID, key: IdentifierKey, as_of: datetime) -> bool:
-    """Whether the identifier is the member's from now on; False if it was before. Raises IdentifierTaken."""
-    claim = {**key_columns(session, [key]), "holders": [member_id]}
+async def _also_known_as(session: AsyncSession, member_id: uuid.UUID) -> list[uuid.UUID]:
+    """A member, and who was merged into them: what those are recognised by leads to the member."""
+    return [member_id, *(await absorbed(session, [member_id]))[member_id]]
+
+
+async def _claimed(
+    session: AsyncSession, member_id: uuid.UUID, key: IdentifierKey, as_of: datetime, holder_id: uuid.UUID | None = None
+) -> bool:
+    """Whether the identifier is the member's from now on; False if it was before. It lies under them, or under
+    `holder_id`, who became them. Raises IdentifierTaken."""
+    claim = {**key_columns(session, [key]), "holders": [holder_id or member_id]}
     while not (await session.execute(_CLAIM, claim)).all():
         owner = (await session.execute(_OWNERS, key_columns(session, [key]) | {"as_of": as_of})).one_or_none()
         if owner is not None and owner.holder_id != member_id:

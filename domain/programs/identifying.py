@@ -19,6 +19,7 @@ class IdentifierType:
     at_till: bool
     verify: Literal["code"] | None
     per_member: int | None = None
+    on_taken: Literal["refuse", "merge"] = "refuse"
 
 
 def identifier_type(name: str, stored: Mapping[str, Any]) -> IdentifierType:
@@ -31,4 +32,5 @@ def identifier_type(name: str, stored: Mapping[str, Any]) -> IdentifierType:
         at_till=stored["atTill"],
         verify=stored.get("verify"),
         per_member=stored.get("perMember"),
+        on_taken=stored.get("onTaken", "refuse"),
     )

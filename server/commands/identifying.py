@@ -106,14 +106,18 @@ def _do(
     with servers(f"tessera member {name}") as settings:
 
         async def run(runtime: "Runtime") -> dict[str, Any]:
+            from alliance.merging.taken import merge_if_taken
             from domain.members import commands
             from domain.members.model import IdentifierRef
 
+            changed = False
             act = getattr(commands, f"{name}_identifier")
             member_id = await holder_of(runtime.database, holder)
             given: dict[str, Any] = {"merchant": merchant, "ref": IdentifierRef(*named), "as_of": as_of or now()}
+            if more.get("verified"):
+                changed = await merge_if_taken(runtime, member_id=member_id, **given)
             async with runtime.database.transaction() as session:
-                changed = await act(session, runtime.catalogue, member_id=member_id, **given, **more)
+                changed |= await act(session, runtime.catalogue, member_id=member_id, **given, **more)
             return {"changed": changed} | await recognised(runtime, member_id)
 
         data = with_runtime(settings, run)

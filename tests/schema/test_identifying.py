@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from dataclasses import replace
 
 from alliance.intake.commands import Sender, take
 from alliance.passcodes import Passcodes
@@ -211,3 +212,36 @@ async def test_a_purchase_enrols_whom_nobody_knew(
     joined = {"channel": "KIOSK", "store": {"code": "330"}, "merchant": {"code": "grocer"}}
     assert (await grocer.run(query, by=phone))["member"]["memberships"] == [joined]
     assert (await operator.run("{ members { totalCount } }"))["members"]["totalCount"] == 1
+
+
+async def test_an_identifier_of_anothers_merges_where_its_type_says_so(
+    runtime: Runtime, operator: Client, grocer: Client, card: str
+) -> None:
+    phone, tag = shown("PHONE", 1), shown("RFID", 1)
+    joining = {"merchant": "grocer", "channel": "APP", "identifiers": [phone, tag]}
+    await grocer.do("enrolMember", "EnrolMemberInput", "", **joining)
+    earning = {"merchant": "grocer", "channel": "STORE", "points": 50, "member": {"identifier": phone}}
+    await grocer.do("earn", "EarnInput", "", **earning)
+    want = '... on Linked { linked merged member { wallet(currency: "GRO") { balance } } }'
+    link = "linkIdentifier", "LinkIdentifierInput", want
+    asked = {"merchant": "grocer", "member": by_card(card)}
+    taken = await grocer.do(*link, **asked, identifier=phone)
+    assert taken["code"] == "IDENTIFIER_TAKEN"
+    types = dict(runtime.catalogue.identifier_types)
+    types["PHONE"] = replace(types["PHONE"], on_taken="merge")
+    runtime.catalogue = replace(runtime.catalogue, identifier_types=types)
+    waits = await grocer.do(*link, **asked, identifier=phone, verified=False)
+    assert (waits["linked"], waits["merged"]) == (True, False), "who only says so takes nobody's points"
+    unlinked = await grocer.do("unlinkIdentifier", "UnlinkIdentifierInput", "", **asked, identifier=phone)
+    assert unlinked["__typename"] == "Unlinked"
+    done = await grocer.do(*link, **asked, identifier=phone)
+    assert (done["linked"], done["merged"], done["member"]["wallet"]["balance"]) == (True, True, 50)
+    own = (await operator.run(FIND, by=by_card(card)))["member"]
+    for identifier in (phone, tag):
+        assert (await operator.run(FIND, by={"identifier": identifier}))["member"] == own
+    again = await grocer.do(*link, **asked, identifier=phone)
+    assert (again["linked"], again["merged"]) == (False, False)
+    unlink = "unlinkIdentifier", "UnlinkIdentifierInput", "... on Unlinked { unlinked }"
+    gone = await grocer.do(*unlink, **asked, identifier=tag)
+    assert gone["unlinked"], "what leads to a member by a merge is taken away as their own"
+    assert (await operator.run(FIND, by={"identifier": tag}))["member"] is None

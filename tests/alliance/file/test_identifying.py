@@ -81,7 +81,7 @@ async def test_no_two_merchants_own_the_same_numbers(database: Database) -> None
     [
         ({"normalise": "upper"}, "normalise", "should be 'e164', 'email', 'card', 'digits', 'fold' or 'hex'"),
         ({"perMember": 0}, "perMember", "greater than or equal to 1"),
-        ({"onTaken": "steal"}, "onTaken", "should be 'refuse'"),
+        ({"onTaken": "steal"}, "onTaken", "should be 'refuse' or 'merge'"),
     ],
 )
 def test_what_no_type_can_say(more: dict[str, Any], path: str, reason: str) -> None:
