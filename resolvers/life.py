@@ -38,10 +38,11 @@ async def freeze(context: Context, sent: Sent) -> Member:
     plain = {**sent, "reason": sent["reason"].value, "until": until and until.isoformat()}
     key = key_of(context, "freezeMember", plain)
     member_id = await named(context, sent)
+    note = (sent.get("note") or "").strip() or None
 
     async def act(session: AsyncSession) -> dict[str, Any]:
         await claim(context, session, sent)
-        await life.freeze(session, member_id, reason=sent["reason"], until=until, as_of=context.as_of)
+        await life.freeze(session, member_id, reason=sent["reason"], until=until, as_of=context.as_of, note=note)
         return {}
 
     await once(context, key, act)
@@ -207,3 +208,9 @@ async def history_of(context: Context, member_id: UUID, asked: Window, kinds: Se
 def told_of(context: Context, change: Change) -> dict[str, Any]:
     """The data of a change, as this viewer may know them."""
     return told(context.runtime.catalogue, change.happened, context.own_merchant_id)
+
+
+async def note_of(context: Context, member: Member) -> str | None:
+    """What there is to say of how a member stands, for the operator."""
+    async with context.runtime.database.reader() as session:
+        return await life.note_of(session, member)

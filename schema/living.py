@@ -35,6 +35,12 @@ class MemberFreeze:
     since: datetime
     until: datetime | None = strawberry.field(description="When it ends by itself; null: when somebody says so.")
     reason: FreezeReason | None = strawberry.field(description="For the operator.")
+    row: strawberry.Private[model.Member]
+
+    @strawberry.field(description="What else there is to say of it; for the operator.")
+    async def note(self, info: Info) -> str | None:
+        """Sealed under the member's key."""
+        return await life.note_of(info.context, self.row)
 
     @classmethod
     def of(cls, row: model.Member, as_of: datetime) -> Self | None:
@@ -42,7 +48,7 @@ class MemberFreeze:
         if row.status_at(as_of) != model.MemberStatus.FROZEN:
             return None
         reason = None if row.status_reason is None else FreezeReason(row.status_reason)
-        return cls(since=row.status_since or row.joined_at, until=row.frozen_until, reason=reason)
+        return cls(since=row.status_since or row.joined_at, until=row.frozen_until, reason=reason, row=row)
 
 
 @strawberry.type(description="How long ago a member bought, as of last night.")
@@ -143,6 +149,9 @@ class FreezeMemberInput:
     reason: FreezeReason
     until: datetime | None = strawberry.field(
         default=strawberry.UNSET, description="When it ends by itself; left out, when somebody says so."
+    )
+    note: str | None = strawberry.field(
+        default=strawberry.UNSET, description="What else there is to say; kept sealed, for the operator alone."
     )
 
 

@@ -154,7 +154,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         ),
     },
     **{name: _all(PARENT, fields) for name, fields in LIVING.items()},
-    "MemberFreeze": {**_all(PARENT, "since until"), **_all(by("operator"), "reason")},
+    "MemberFreeze": {**_all(PARENT, "since until"), **_all(by("operator"), "reason note")},
     "MemberLeaving": {**_all(PARENT, "askedAt closesAt settled"), **_all(by("member", "operator"), "reason")},
     "MemberChange": {**_all(PARENT, "id kind at data"), **_all(by("operator"), "reason")},
     **{name: _all(PARENT, fields) for name, fields in MERGING.items()},

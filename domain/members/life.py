@@ -20,8 +20,10 @@ from domain.ledger.standing import Standing
 from domain.members.errors import MemberNotFrozen
 from domain.members.model import Member, Membership, MemberStatus
 from domain.members.reasons import FreezeReason
+from domain.privacy.vault import open_many, seal_many
 from domain.sessions.commands import sign_out
 
+NOTE = "status_note"
 THAWED = "TIME_OVER"
 """Why a member is active again whose freeze had an end."""
 
@@ -44,6 +46,7 @@ async def freeze(
     reason: FreezeReason,
     as_of: datetime,
     until: datetime | None = None,
+    note: str | None = None,
 ) -> None:
     """Let a member look and move nothing, until `until` or until they are restored. Anew: for another time or reason.
 
@@ -54,7 +57,15 @@ async def freeze(
     member = await locked(session, member_id)
     if member.status == MemberStatus.CLOSED:
         raise MemberNotActive(status=member.status, path=("member",))
-    await turn(session, member, MemberStatus.FROZEN, reason=reason, as_of=as_of, until=until)
+    sealed = (await seal_many(session, [(member_id, NOTE, note)]))[0] if note else None
+    await turn(session, member, MemberStatus.FROZEN, reason=reason, as_of=as_of, until=until, note=sealed)
+
+
+async def note_of(session: AsyncSession, member: Member) -> str | None:
+    """What there is to say of how a member stands; None where nothing is, or their key was destroyed."""
+    if member.status_note is None:
+        return None
+    return (await open_many(session, [(member.id, NOTE, member.status_note)]))[0]
 
 
 async def restore(session: AsyncSession, member_id: uuid.UUID, *, reason: str, as_of: datetime) -> None:
@@ -85,13 +96,20 @@ async def turn(
     reason: str,
     as_of: datetime,
     until: datetime | None = None,
+    note: bytes | None = None,
 ) -> None:
     """Write a member's new status, and tell the merchants they have joined. Why is kept, and not for merchants.
 
     Who has left, or whose account was taken over, is signed out everywhere.
     """
     before = member.status
-    now = {"status": status.value, "status_since": as_of, "status_reason": str(reason), "frozen_until": until}
+    now: dict[str, Any] = {
+        "status": status.value,
+        "status_since": as_of,
+        "status_reason": str(reason),
+        "frozen_until": until,
+        "status_note": note,
+    }
     await session.execute(update(Member).where(Member.id == member.id).values(now))
     if status == MemberStatus.CLOSED or reason == FreezeReason.ACCOUNT_TAKEN_OVER:
         await sign_out(session, member.id, as_of)
@@ -106,7 +124,8 @@ _THAW = text("""
     WITH over AS (
         SELECT id FROM member WHERE frozen_until <= :as_of ORDER BY id LIMIT :size FOR NO KEY UPDATE SKIP LOCKED
     )
-    UPDATE member m SET status = 'ACTIVE', status_since = m.frozen_until, status_reason = :reason, frozen_until = NULL
+    UPDATE member m SET status = 'ACTIVE', status_since = m.frozen_until, status_reason = :reason, frozen_until = NULL,
+                        status_note = NULL
     FROM over WHERE m.id = over.id
     RETURNING m.id, ARRAY(SELECT merchant_id FROM membership WHERE holder_id = m.id) AS merchants
 """)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, Identity, Index, text
+from sqlalchemy import CheckConstraint, Identity, Index, LargeBinary, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.base import Base
@@ -24,7 +24,8 @@ class Member(Base):
 
     `jurisdiction`: by whose law they are protected besides that of their merchants, by ISO 3166; null: not known.
     `status_since`, `status_reason`: since when and why they are what they are; null for who never was anything else.
-    Who is FROZEN is ACTIVE again from `frozen_until` on, whether or not that was written; null: until somebody says so.
+    What else there is to say of that is a note, sealed under their key. Who is FROZEN is ACTIVE again from
+    `frozen_until` on, whether or not that was written; null: until somebody says so.
     """
 
     __tablename__ = "member"
@@ -45,6 +46,7 @@ class Member(Base):
     status_since: Mapped[datetime | None]
     status_reason: Mapped[str | None]
     frozen_until: Mapped[datetime | None]
+    status_note: Mapped[bytes | None] = mapped_column(LargeBinary)
 
     def status_at(self, as_of: datetime) -> MemberStatus:
         """What they are at that moment: a freeze whose time is over is none."""

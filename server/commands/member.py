@@ -32,6 +32,7 @@ def freeze(
     until: Annotated[
         datetime | None, typer.Option(parser=aware, metavar="TIME", help="When it ends by itself; else by restore.")
     ] = None,
+    note: Annotated[str | None, typer.Option(help="What else there is to say; kept sealed.")] = None,
     as_of: AsOf = None,
     home: Home = None,
     json: Json = False,
@@ -41,7 +42,7 @@ def freeze(
     async def act(session: "AsyncSession", member_id: "UUID") -> None:
         from domain.members import life
 
-        await life.freeze(session, member_id, reason=reason, until=until, as_of=as_of or now())
+        await life.freeze(session, member_id, reason=reason, until=until, as_of=as_of or now(), note=note)
 
     _do("freeze", holder, act, as_of, json)
 

@@ -4,7 +4,10 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import select
+
 from alliance.runtime import Runtime
+from domain.members.model import Member
 from domain.programs.living import StageTerms
 from domain.stages.commands import derive
 from domain.stages.model import ALLIANCE
@@ -173,3 +176,19 @@ async def test_members_leave_by_themselves_and_merchants_close_nobody(
     await restore(operator, card)
     gone = await close(member, card, reason="DECEASED")
     assert (gone["member"]["status"], gone["member"]["leaving"]["reason"]) == ("CLOSED", "MEMBER_ASKED")
+
+
+async def test_l07_a_note_is_sealed_and_for_the_operator_alone(
+    operator: Client, grocer: Client, runtime: Runtime, card: str
+) -> None:
+    await freeze(operator, card, note="Ann says it was not her")
+    query = "query ($by: MemberRef!) { member(by: $by) { frozen { note } } }"
+    notes = [(await client.run(query, by=by_card(card)))["member"]["frozen"]["note"] for client in (operator, grocer)]
+    assert notes == ["Ann says it was not her", None]
+    async with runtime.database.session() as session:
+        (sealed,) = await session.scalars(select(Member.status_note).where(Member.status_note.is_not(None)))
+    assert sealed is not None
+    assert b"Ann" not in sealed
+    await restore(operator, card)
+    async with runtime.database.session() as session:
+        assert await session.scalar(select(Member.id).where(Member.status_note.is_not(None))) is None
