@@ -19,6 +19,7 @@ from alliance.clearing.commands import earn_request, reverse_request
 from alliance.clearing.grants import activate_request
 from alliance.clearing.tenders import PaidBy
 from alliance.intake import queries, rules
+from alliance.intake.answers import combined
 from alliance.intake.codes import shown_by
 from alliance.intake.model import Decision, Line, Purchase, Return, RightGrantLine, RightUseLine, TopUpLine
 from alliance.intake.rights import Using, call_of, find, granting
@@ -404,7 +405,7 @@ async def _post_returns(runtime: Runtime, sender: Sender, items: list[_Returning
     others = iter(await runtime.engine.post_many(more))
     for ok, first, (item, requests) in zip(accepted, firsts, wanted, strict=True):
         rest = [next(others) for _ in requests[1:]] if ok else []
-        item.outcome, item.refused = _combined([first, *rest])
+        item.outcome, item.refused = combined([first, *rest])
 
 
 async def _requests(runtime: Runtime, sender: Sender, items: list[_Returning]) -> list[list[Request] | Refusal]:
@@ -484,24 +485,3 @@ def _reversal(runtime: Runtime, sender: Sender, item: _Returning, of: queries.Of
         asked=item.asked,
         at_fault=runtime.catalogue.merchants[item.line.merchant] if at_fault else None,
     )
-
-
-def _combined(outcomes: Sequence[Outcome]) -> tuple[Outcome, Refusal | None]:
-    """The answer to a return: all that was posted for it as one, or why nothing was; and why a part was refused.
-
-    Its points are what was taken back, negative; `restored` is what was put back. Those of a confirmed order are what
-    became active. What was reversed before is no refusal, unless all was.
-    """
-    posted = [outcome for outcome in outcomes if isinstance(outcome, Posted)]
-    refusals = [outcome for outcome in outcomes if isinstance(outcome, Refusal)]
-    refused = next((one for one in refusals if not isinstance(one, AlreadyReversed)), None)
-    if not posted:
-        return refused or outcomes[0], None
-    points = sum(one.points if one.kind == "ACTIVATE" else -one.data.get("taken", 0) for one in posted)
-    restored = sum(one.data.get("restored", 0) for one in posted)
-    data = posted[0].data | {
-        "operations": [(one.holder_id, one.operation_id) for one in posted if one.operation_id],
-        "restored": restored,
-    }
-    duplicate = all(outcome.duplicate for outcome in posted)
-    return replace(posted[0], points=points, duplicate=duplicate, data=data), refused
