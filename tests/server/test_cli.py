@@ -48,6 +48,7 @@ def test_the_commands_that_are_promised_are_there() -> None:
         |cycle list|cycle show|cycle close|cycle state|cycle issue|cycle confirm|cycle net|cycle settle|cycle abort
         |cycle receive|cycle run|cycle report
         |member freeze|member restore|member show|member merge|member unmerge|member close|member stay
+        |member tag|duplicates find|duplicates list|duplicates decide
         |member link|member unlink|member verify|member numbers
         |member erase|member export|member hold|member release|report reads
         |merchant freeze|merchant restore|merchant history|report subsidies
