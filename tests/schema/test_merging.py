@@ -168,3 +168,21 @@ async def test_a14_only_the_operator_merges(grocer: Client, anonymous: Client, o
     for client in (grocer, member):
         [denied] = await client.errors(query, by={"number": gone["number"]})
         assert denied["extensions"]["code"] == "FORBIDDEN"
+
+
+async def test_l07_what_either_said_of_messages_counts_and_identifiers_may_be_given_up(operator: Client) -> None:
+    """The newest word of the person, whoever of the two said it."""
+    card, gone = await enrol(operator)
+    other, stays = await enrol(operator)
+    said = {"merchant": "grocer", "purpose": "MARKETING", "channel": "EMAIL"}
+    want = "... on ConsentGiven { __typename }"
+    await operator.do("giveConsent", "GiveConsentInput", want, member=by_card(other), **said)
+    await operator.do("withdrawConsent", "WithdrawConsentInput", "__typename", member=by_card(card), **said)
+    await merge(operator, by_card(other), by_card(card))
+    query = "query ($by: MemberRef!) { member(by: $by) { consents { given } } }"
+    assert (await operator.run(query, by=by_card(other)))["member"]["consents"] == [{"given": False}]
+    named = {"merchant": "grocer", "member": {"number": stays["number"]}, "identifier": by_card(card)["identifier"]}
+    left = await operator.do("unlinkIdentifier", "UnlinkIdentifierInput", "__typename", **named)
+    assert "code" not in left
+    seen = (await operator.run(WHOLE, by={"number": gone["number"]}))["member"]
+    assert [one["value"] for one in seen["identifiers"]] == [other]
