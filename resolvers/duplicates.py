@@ -6,15 +6,19 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from alliance.merging.commands import merge_members
 from domain.duplicates import commands, queries
 from domain.duplicates.model import CandidateStatus, DuplicateCandidate
-from domain.errors import InvalidInput, NotFound
+from domain.errors import InvalidInput, NotAllowed, NotFound
+from domain.ledger.request import Key
+from domain.members.queries import by_ids
 from domain.programs.duplicates import SURE
 from resolvers import ids, members
 from resolvers.context import Context
 from resolvers.once import once
 from resolvers.pages import Page, Window, page, small_number
 from resolvers.sent import Sent, key_of
+from resolvers.viewer import Scope
 
 SHAPE = (small_number, UUID, UUID)
 
@@ -56,16 +60,47 @@ async def decide(context: Context, sent: Sent) -> DuplicateCandidate:
         raise refusal.at("candidate") from None
     pair = one_id, other_id
 
-    async def act(session: AsyncSession) -> dict[str, Any]:
-        by: dict[str, Any] = {"client_id": context.signed_in.client_id, "as_of": context.as_of}
-        await commands.decide(session, pair, CandidateStatus(sent["decision"]), note=sent.get("note"), **by)
-        return {}
+    if sent["decision"] == "MERGE":
+        await _merge(context, sent, pair, key)
+    else:
 
-    await once(context, key, act)
+        async def act(session: AsyncSession) -> dict[str, Any]:
+            await _keep(context, session, pair, CandidateStatus(sent["decision"]), sent)
+            return {}
+
+        await once(context, key, act)
     found = await load(context, *pair)
     if found is None:
         raise NotFound(what="candidate", path=("candidate",))
     return found
+
+
+async def _keep(
+    context: Context, session: AsyncSession, pair: tuple[UUID, UUID], status: CandidateStatus, sent: Sent
+) -> None:
+    by: dict[str, Any] = {"client_id": context.signed_in.client_id, "as_of": context.as_of}
+    await commands.decide(session, pair, status, note=sent.get("note"), **by)
+
+
+async def _merge(context: Context, sent: Sent, pair: tuple[UUID, UUID], key: Key) -> None:
+    """Have the two merged, and keep that they were; a repeated key does it once. Raises a Refusal."""
+    if Scope.MEMBERS_MERGE not in context.signed_in.scopes:
+        raise NotAllowed(reason="this needs the scope members:merge", path=("decision",))
+    async with context.runtime.database.reader() as session:
+        if await session.get(DuplicateCandidate, pair) is None:
+            raise NotFound(what="candidate", path=("candidate",))
+        known = await by_ids(session, pair)
+    survivor_id = min(known.values(), key=lambda one: (one.joined_at, one.id)).id
+    if sent.get("survivor") is not None:
+        named = await members.find(context, sent["survivor"])
+        if named is None or named.id not in pair:
+            raise NotFound(what="survivor", path=("survivor",))
+        survivor_id = named.id
+    [absorbed_id] = [id_ for id_ in pair if id_ != survivor_id]
+    by: dict[str, Any] = {"as_of": context.as_of, "client_id": context.signed_in.client_id, "note": sent.get("note")}
+    await merge_members(context.runtime, survivor_id=survivor_id, absorbed_id=absorbed_id, key=key, **by)
+    async with context.runtime.database.transaction() as session:
+        await _keep(context, session, pair, CandidateStatus.MERGED, sent)
 
 
 async def load(context: Context, one_id: UUID, other_id: UUID) -> DuplicateCandidate | None:

@@ -13,19 +13,22 @@ from resolvers.pages import window
 from schema.answering import Sent, Shared, answer
 from schema.inputs import KEY, MemberRef, passed_as_sent
 from schema.members import Member
+from schema.merging import MergeBlocked
 from schema.node import Connection, Info, Node
-from schema.refusals import UserError
+from schema.refusals import BalanceLimitExceeded, HolderStopped, MemberNotActive, UserError
 from schema.scalars import Decimal
 
 strawberry.enum(
-    model.CandidateStatus, description="PROPOSED to people, put off for LATER, or NOT_SAME: never proposed again."
+    model.CandidateStatus,
+    description="PROPOSED to people, put off for LATER, NOT_SAME: never proposed again, or MERGED.",
 )
 
 
-@strawberry.enum(description="NOT_SAME: never propose the pair again. LATER: put it off.")
+@strawberry.enum(description="MERGE the two; NOT_SAME: never propose the pair again; LATER: put it off.")
 class DuplicateDecision(StrEnum):
     """What somebody says of a pair."""
 
+    MERGE = "MERGE"
     NOT_SAME = "NOT_SAME"
     LATER = "LATER"
 
@@ -100,6 +103,9 @@ class DecideDuplicateInput:
     candidate: strawberry.ID
     decision: DuplicateDecision
     note: str | None = strawberry.field(default=strawberry.UNSET, description="At most 500 characters.")
+    survivor: MemberRef | None = strawberry.field(
+        default=strawberry.UNSET, description="Whom the other becomes; by default who joined first."
+    )
 
 
 @strawberry.type(description="It was kept.")
@@ -109,7 +115,10 @@ class DuplicateDecided:
     candidate: DuplicateCandidate
 
 
-DecideDuplicateResult = Annotated[DuplicateDecided | Shared, strawberry.union("DecideDuplicateResult")]
+DecideDuplicateResult = Annotated[
+    DuplicateDecided | Shared | MemberNotActive | HolderStopped | BalanceLimitExceeded | MergeBlocked,
+    strawberry.union("DecideDuplicateResult"),
+]
 
 
 @strawberry.type

@@ -13,11 +13,12 @@ from domain.base import Base
 
 
 class CandidateStatus(StrEnum):
-    """PROPOSED to people; put off for LATER; NOT_SAME for good, by a person's word."""
+    """PROPOSED to people; put off for LATER; NOT_SAME for good, or MERGED, by a person's word."""
 
     PROPOSED = "PROPOSED"
     LATER = "LATER"
     NOT_SAME = "NOT_SAME"
+    MERGED = "MERGED"
 
 
 class DuplicateKey(Base):
@@ -40,7 +41,7 @@ class DuplicateCandidate(Base):
 
     __tablename__ = "duplicate_candidate"
     __table_args__ = (
-        CheckConstraint("status IN ('PROPOSED', 'LATER', 'NOT_SAME')", name="status"),
+        CheckConstraint("status IN ('PROPOSED', 'LATER', 'NOT_SAME', 'MERGED')", name="status"),
         CheckConstraint("one_id < other_id", name="ordered"),
         Index("ix_duplicate_candidate_queue", "status", "probability", "one_id", "other_id"),
         Index("ix_duplicate_candidate_other", "other_id"),

@@ -98,8 +98,9 @@ async def count(
 
 def _filtered(query: Q, status: CandidateStatus, least: int | None, member_id: uuid.UUID | None) -> Q:
     of, one, other = DuplicateCandidate, aliased(Member), aliased(Member)
-    query = query.join(one, and_(one.id == of.one_id, one.status != MemberStatus.CLOSED))
-    query = query.join(other, and_(other.id == of.other_id, other.status != MemberStatus.CLOSED))
+    if status != CandidateStatus.MERGED:  # one of them is closed then
+        query = query.join(one, and_(one.id == of.one_id, one.status != MemberStatus.CLOSED))
+        query = query.join(other, and_(other.id == of.other_id, other.status != MemberStatus.CLOSED))
     query = query.where(of.status == status.value)
     if least is not None:
         query = query.where(of.probability >= least)

@@ -77,3 +77,26 @@ async def test_pages_go_on_after_a_cursor(runtime: Runtime, operator: Client) ->
     other = (await operator.run(PAGE, after=one["pageInfo"]["endCursor"]))["duplicateCandidates"]
     assert not other["pageInfo"]["hasNextPage"]
     assert one["edges"][0]["node"]["id"] != other["edges"][0]["node"]["id"]
+
+
+async def test_a_pair_is_merged_at_a_persons_word(runtime: Runtime, operator: Client) -> None:
+    await pairs(runtime)
+    pair = (await seen(operator))["edges"][0]["node"]
+    one, other = (member["number"] for member in pair["members"])
+    asked = {
+        "candidate": pair["id"],
+        "decision": "MERGE",
+        "survivor": {"number": other},
+        "idempotencyKey": "merge-them",
+    }
+    stranger = await operator.do(
+        "decideDuplicate", "DecideDuplicateInput", DECIDED, **(asked | {"survivor": {"number": "1"}})
+    )
+    assert (stranger["code"], stranger["path"]) == ("NOT_FOUND", ["survivor"])
+    for _ in range(2):
+        merged = await operator.do("decideDuplicate", "DecideDuplicateInput", DECIDED, **asked)
+        assert merged["candidate"]["status"] == "MERGED"
+    query = "query($by: MemberRef!) { member(by: $by) { number } }"
+    assert (await operator.run(query, by={"number": one}))["member"]["number"] == other
+    assert (await seen(operator))["totalCount"] == 0
+    assert (await seen(operator, status="MERGED"))["totalCount"] == 1
