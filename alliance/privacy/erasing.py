@@ -9,13 +9,14 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, select, text
+from sqlalchemy import delete, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.privacy.errors import AlreadyErased, UnderLegalHold
 from domain.contacts.model import ContactPreference
 from domain.duplicates.commands import forget_pairs
+from domain.duplicates.model import DuplicateCandidate, DuplicateKey
 from domain.events.commands import add_event
 from domain.events.kinds import EventKind
 from domain.guard.commands import forget_reasons
@@ -83,7 +84,9 @@ async def erase(
         await forget_identifiers(session, one)
         await sign_out(session, one, as_of)
         await session.execute(_POOL_NAMES, {"member": one})
-    for table in (ContactPreference, OperationNote, MemberAttribute, MemberTag, MemberDevice):
+    alike = or_(DuplicateCandidate.one_id.in_(people), DuplicateCandidate.other_id.in_(people))
+    await session.execute(delete(DuplicateCandidate).where(alike))
+    for table in (ContactPreference, OperationNote, MemberAttribute, MemberTag, MemberDevice, DuplicateKey):
         await session.execute(delete(table).where(table.holder_id.in_(people)))
     await _forget_lines(session, known_by)
     await destroy_keys(session, people, as_of)
