@@ -30,5 +30,6 @@ CHECKS = {
               ORDER BY holder_id, merchant_id, seq DESC) t
         JOIN merchant m ON m.id = t.merchant_id
         LEFT JOIN account a ON a.holder_id = t.holder_id AND a.kind = 'POINTS' AND a.currency = m.tiers ->> 'credits'
-        WHERE t.level IS NOT NULL AND t.until IS NULL AND t.threshold > coalesce(a.posted, 0)""",
+        WHERE t.level IS NOT NULL AND t.until IS NULL AND t.threshold > coalesce(a.posted, 0)
+          AND t.holder_id NOT IN (SELECT holder_id FROM member_alias)""",
 }

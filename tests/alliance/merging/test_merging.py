@@ -20,6 +20,8 @@ from domain.pools import queries as pool_queries
 from domain.pools.model import PoolRole
 from tests.alliance.clearing.test_clawback import clawing
 from tests.alliance.clearing.test_funding import funded
+from tests.alliance.clearing.test_tiers import buy, told
+from tests.alliance.kinds import put_in_force, with_tiers
 from tests.alliance.support import CLIENT, NOON, House, key
 from tests.ledger_support import rows, top_up
 
@@ -172,3 +174,15 @@ async def test_whoever_a_member_was_is_looked_up_at_the_end_of_a_chain(house: Ho
     async with house.runtime.database.session() as session:
         found = await resolve(session, house.runtime.catalogue, asked)
     assert [one.member_id for one in found if isinstance(one, Resolved)] == [cat, cat, cat]
+
+
+async def test_r11_the_next_purchase_lifts_to_what_both_reach_and_tiers_that_were_stay_proved(house: House) -> None:
+
+    await put_in_force(house.runtime, with_tiers())
+    ann, bob = await house.member(), await house.member()
+    await buy(house, ann, 600)
+    before = await told(house, ann)
+    await merge(house, ann, bob)
+    await buy(house, bob, 1)
+    assert [level for level, _ in await told(house, bob)] == [before[-1][0]]
+    await proved(house)
