@@ -16,6 +16,7 @@ from domain.ledger.parts import Gate
 from domain.ledger.request import Key, Posted
 from domain.members.merging import Becoming, Parting
 from domain.pools.merging import GivingPlacesBack, TakingPlaces
+from domain.profiles.merging import GivingKnownBack, Known, TakingKnown, only_theirs
 from domain.sessions.commands import sign_out
 
 TRIES = 5
@@ -40,8 +41,11 @@ async def merge_members(
     Raises InvalidInput for one member twice, NotFound, MemberNotActive, HolderStopped, BalanceLimitExceeded,
     MergeBlocked with what is in the way; MemberMerged where one of them has been merged: ask who they are now.
     """
+    known = Known()
     if not dry_run:
         await _lapse(runtime, absorbed_id, as_of)
+        async with runtime.database.transaction() as session:
+            known = await only_theirs(session, absorbed_id, survivor_id)
     issuers = {code: currency.merchant_id for code, currency in runtime.catalogue.currencies.items()}
     request = Merge(
         holder_id=absorbed_id,
@@ -56,6 +60,7 @@ async def merge_members(
         riders=(
             Becoming(absorbed_id, survivor_id, as_of),
             TakingPlaces(absorbed_id, survivor_id, as_of),
+            TakingKnown(survivor_id, known),
             Alias(absorbed_id, survivor_id, as_of, client_id),
         ),
         gates=gates,
@@ -106,6 +111,7 @@ async def unmerge_member(
             riders=(
                 Parting(absorbed_id, into_id, as_of),
                 GivingPlacesBack(absorbed_id, into_id, as_of, places),
+                GivingKnownBack(absorbed_id, into_id, alias.moved),
                 NoAlias(absorbed_id),
             ),
         )

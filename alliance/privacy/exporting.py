@@ -84,6 +84,9 @@ async def export_member(
     for table, column in shown_tables().items():
         rows = await session.scalars(_rows(Base.metadata.tables[table], column), {"people": people})
         told[_camel(table)] = [_shown(row, codes) for row in rows]
+    # What came with a merge is known of both.
+    profile = await known(session, catalogue.members.attributes, people)
+    once = {(one.code, one.set_at): one for of_one in profile.values() for one in of_one}
     told["memberAttribute"] = [
         {
             "code": one.code,
@@ -91,8 +94,7 @@ async def export_member(
             "merchantId": codes.get(str(one.merchant_id)),
             "setAt": one.set_at.isoformat(),
         }
-        for of_one in (await known(session, catalogue.members.attributes, people)).values()
-        for one in of_one
+        for one in once.values()
     ]
     return told
 

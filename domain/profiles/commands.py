@@ -14,7 +14,7 @@ from domain.events.model import NewEvent
 from domain.privacy.vault import digest, seal_many
 from domain.profiles.model import Told
 from domain.profiles.rules import stored
-from domain.programs.profiles import Attribute, MemberTerms
+from domain.programs.profiles import MemberTerms
 
 Changed = dict[UUID, list[str]]
 """Which attributes changed, by member."""
@@ -72,10 +72,12 @@ async def _kept(
     attributes = [terms.attributes[code] for _, code, _, _ in kept]
     texts = [stored(attribute, value) for attribute, (_, _, value, _) in zip(attributes, kept, strict=True)]
     secret = [place for place, attribute in enumerate(attributes) if attribute.personal]
-    items = [(kept[place][0], field_of(attributes[place]), texts[place]) for place in secret]
+    items = [(kept[place][0], field_of(attributes[place].code), texts[place]) for place in secret]
     sealed = dict(zip(secret, await seal_many(session, items), strict=True))
     looked_up = {
-        place: digest(session, field_of(attributes[place]), texts[place]) for place in secret if attributes[place].find
+        place: digest(session, field_of(attributes[place].code), texts[place])
+        for place in secret
+        if attributes[place].find
     }
     columns = {
         "holders": [holder_id for holder_id, _, _, _ in kept],
@@ -96,9 +98,9 @@ async def _dropped(session: AsyncSession, gone: Sequence[tuple[UUID, str]]) -> l
     return [(holder_id, code) for holder_id, code in await session.execute(_DROP, columns)]
 
 
-def field_of(attribute: Attribute) -> str:
-    """What a value is sealed for, and hashed as."""
-    return f"attribute {attribute.code}"
+def field_of(code: str) -> str:
+    """What a value of that attribute is sealed for, and hashed as."""
+    return f"attribute {code}"
 
 
 async def _say(session: AsyncSession, terms: MemberTerms, merchants: dict[str, UUID], changed: Changed) -> None:

@@ -55,7 +55,7 @@ def _digest(session: AsyncSession, attribute: Attribute, wanted: Mapping[str, An
         how = "looked for by equals" if attribute.find else "not looked for"
         reason = f"{attribute.code} is personal: it is {how}"
         raise InvalidInput(reason=reason, path=(next(iter(wanted)),))
-    return digest(session, field_of(attribute), _text(attribute, "equals", wanted["equals"]))
+    return digest(session, field_of(attribute.code), _text(attribute, "equals", wanted["equals"]))
 
 
 def _compared(attribute: Attribute, name: Comparison, value: Any) -> ColumnElement[bool]:

@@ -28,7 +28,7 @@ async def known(
     """
     rows = (await session.execute(_KNOWN, {"holders": list(holders), "codes": list(attributes)})).all()
     sealed = [row for row in rows if row.sealed is not None]
-    items = [(row.holder_id, field_of(attributes[row.code]), row.sealed) for row in sealed]
+    items = [(row.holder_id, field_of(row.code), row.sealed) for row in sealed]
     texts = await open_many(session, items)
     opened = {(row.holder_id, row.code): said for row, said in zip(sealed, texts, strict=True)}
     found: dict[UUID, list[Known]] = {id_: [] for id_ in holders}

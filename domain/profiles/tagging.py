@@ -230,10 +230,16 @@ _FACTS = text("""
     WITH fact AS (
         SELECT * FROM jsonb_to_recordset(CAST(:facts AS jsonb))
             AS f (n integer, since timestamptz, category jsonb, merchants jsonb, money text)
+    ), person AS (
+        SELECT id AS holder_id, id AS person_id FROM member
+        WHERE id >= :first AND (CAST(:before AS uuid) IS NULL OR id < CAST(:before AS uuid))
+        UNION ALL
+        SELECT holder_id, survivor_id FROM member_alias
+        WHERE survivor_id >= :first AND (CAST(:before AS uuid) IS NULL OR survivor_id < CAST(:before AS uuid))
     ), bought AS MATERIALIZED (
-        SELECT o.holder_id, o.id, o.merchant_id, o.occurred_at, o.lines FROM operation o
-        WHERE o.holder_id >= :first AND (CAST(:before AS uuid) IS NULL OR o.holder_id < CAST(:before AS uuid))
-          AND o.kind = 'EARN' AND jsonb_array_length(o.lines) > 2
+        SELECT p.person_id AS holder_id, o.id, o.merchant_id, o.occurred_at, o.lines
+        FROM operation o JOIN person p ON p.holder_id = o.holder_id
+        WHERE o.kind = 'EARN' AND jsonb_array_length(o.lines) > 2
           AND o.occurred_at > (SELECT min(since) FROM fact) AND o.occurred_at <= :as_of
           AND (CAST(:merchant AS uuid) IS NULL OR o.merchant_id = CAST(:merchant AS uuid))
           AND NOT EXISTS (SELECT FROM operation r JOIN operation_return t ON t.holder_id = r.holder_id

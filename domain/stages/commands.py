@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.events.commands import add_events
 from domain.events.kinds import EventKind
 from domain.events.model import NewEvent
+from domain.ledger.aliases import all_of
 from domain.programs.living import StageTerms
 from domain.stages.model import ALLIANCE
 
@@ -26,7 +27,7 @@ async def cut_members(session: AsyncSession, size: int) -> Sequence[uuid.UUID]:
 
 
 # Who buys again after having been away is ACTIVE since the first purchase of their return.
-_DERIVE = text("""
+_DERIVE = text(f"""
     WITH within AS MATERIALIZED (
         SELECT id, joined_at FROM member
         WHERE id >= :first AND (CAST(:before AS uuid) IS NULL OR id < CAST(:before AS uuid)) AND status <> 'CLOSED'
@@ -37,9 +38,13 @@ _DERIVE = text("""
         SELECT id AS holder_id, :alliance AS merchant_id, joined_at FROM within
         UNION ALL
         SELECT holder_id, merchant_id, m.joined_at FROM membership m JOIN within ON within.id = m.holder_id
+    ), person AS (
+        SELECT id AS holder_id, id AS person_id FROM within
+        UNION ALL
+        SELECT a.holder_id, a.survivor_id FROM member_alias a JOIN within ON within.id = a.survivor_id
     ), bought AS (
-        SELECT o.holder_id, o.merchant_id, max(o.occurred_at) AS at
-        FROM operation o JOIN within ON within.id = o.holder_id
+        SELECT p.person_id AS holder_id, o.merchant_id, max(o.occurred_at) AS at
+        FROM operation o JOIN person p ON p.holder_id = o.holder_id
         WHERE o.kind IN ('EARN', 'REDEEM') AND o.occurred_at <= :as_of GROUP BY 1, 2
     ), last AS (
         SELECT * FROM bought UNION ALL SELECT holder_id, :alliance, max(at) FROM bought GROUP BY 1
@@ -63,7 +68,8 @@ _DERIVE = text("""
                 WHEN f.stage = 'NEW' THEN f.joined_at
                 WHEN f.was IN ('DORMANT', 'LOST') THEN coalesce(
                     (SELECT min(o.occurred_at) FROM operation o
-                     WHERE o.holder_id = f.holder_id AND o.kind IN ('EARN', 'REDEEM') AND o.occurred_at <= :as_of
+                     WHERE o.holder_id = {all_of("f.holder_id")} AND o.kind IN ('EARN', 'REDEEM')
+                       AND o.occurred_at <= :as_of
                        AND f.merchant_id IN (o.merchant_id, :alliance) AND o.occurred_at > f.was_since), f.seen)
                 ELSE f.joined_at + f.new END,
            f.bought_at
@@ -73,7 +79,7 @@ _DERIVE = text("""
     ON CONFLICT (holder_id, merchant_id) DO UPDATE
         SET stage = excluded.stage, since = excluded.since, bought_at = excluded.bought_at
     RETURNING kept.holder_id, kept.merchant_id, old.stage AS before, new.stage, new.since
-""")
+""")  # noqa: S608
 
 
 async def derive(
@@ -86,8 +92,8 @@ async def derive(
     """Bring the stages of members from `first` to before `before` up to date; how many changed. Again: none.
 
     `terms` by merchant, ALLIANCE among them; where there are none for a place nobody has a stage there. A purchase is
-    an earn or a redemption, whatever came back of it, at the time it happened. Who has no stage yet gets theirs without
-    an event.
+    an earn or a redemption, whatever came back of it, at the time it happened, theirs or of who was merged into them.
+    Who has no stage yet gets theirs without an event.
     """
     days = {
         "news": [one.new for one in terms.values()],

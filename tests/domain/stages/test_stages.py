@@ -4,12 +4,13 @@ import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.base import new_id
 from domain.database import Database
 from domain.events.model import Event
+from domain.ledger.aliases import MemberAlias
 from domain.ledger.model import Operation
 from domain.members.model import Member, Membership
 from domain.programs.living import StageTerms
@@ -74,6 +75,19 @@ async def test_stages_follow_the_days_since_joining_and_since_the_last_purchase(
         await derive(session, TERMS, day(399), LOWEST, None)
         assert (await stands(session, ann))[ALLIANCE] == ("DORMANT", day(232))
         assert await derive(session, TERMS, day(399), LOWEST, None) == 0
+
+
+async def test_what_was_bought_before_a_merge_counts_as_the_survivors(database: Database) -> None:
+    async with database.transaction() as session:
+        ann, gone = await join(session, GROCER), await join(session, GROCER)
+        await derive(session, TERMS, day(200), LOWEST, None)
+        await buy(session, gone, GROCER, day(210))
+        await buy(session, gone, GROCER, day(220))
+        merged = {"into_id": ann, "survivor_id": ann, "merged_at": day(221), "moved": {}}
+        session.add(MemberAlias(holder_id=gone, **merged))
+        await session.execute(update(Member).where(Member.id == gone).values(status="CLOSED"))
+        await derive(session, TERMS, day(222), LOWEST, None)
+        assert await stands(session, ann) == {ALLIANCE: ("ACTIVE", day(210)), GROCER: ("ACTIVE", day(210))}
 
 
 async def test_what_is_no_purchase_changes_nothing(database: Database) -> None:
