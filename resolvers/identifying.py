@@ -7,7 +7,6 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.merging.taken import merge_if_taken
-from alliance.passcodes import Asker
 from domain.errors import NotAllowed, NotFound, Refusal
 from domain.members import commands
 from domain.members.model import EnrolAsk, IdentifierRef, Resolved
@@ -17,7 +16,7 @@ from resolvers.acting import identifier_of, member_of, merchant_of, reached
 from resolvers.codes import claim
 from resolvers.context import Context
 from resolvers.once import once
-from resolvers.passcodes import passcodes_of
+from resolvers.passcodes import asker_at, passcodes_of, require_joined
 from resolvers.sent import Sent, key_of
 from resolvers.viewer import Scope
 
@@ -117,7 +116,8 @@ async def _done(
 ) -> dict[str, Any]:
     """The member, and whether it was `done`.
 
-    A merchant changes what its own members are recognised by, but not what another merchant issued to them.
+    A merchant changes what its own members are recognised by, but not what another merchant issued to them; a member,
+    what they can prove, and what they no longer want.
     """
     key = key_of(context, _NAMES[done], sent)
     merchant = merchant_of(context, sent["merchant"])
@@ -125,6 +125,9 @@ async def _done(
     ref = identifier_of(sent["identifier"])
     if context.own_merchant_id is not None and done != "linked":
         await _require_own(context, member_id, merchant.code, ref)
+    await require_joined(context, merchant)
+    if context.signed_in.member_id is not None and done == "linked":
+        _require_provable(context, ref)
 
     code: str | None = sent.get("code")
     destination, merged = b"", False
@@ -133,7 +136,7 @@ async def _done(
         nonlocal destination, merged
         client_id = context.signed_in.client_id
         if code is not None:
-            destination = await passcodes_of(context).tried(Asker(client_id, merchant), ref, code, context.as_of)
+            destination = await passcodes_of(context).tried(asker_at(context, merchant), ref, code, context.as_of)
         if done == "linked" and _counts(context, ref, more["verified"]):
             named: dict[str, Any] = {"merchant": merchant.code, "member_id": member_id, "ref": ref}
             merged = await merge_if_taken(context.runtime, **named, as_of=context.as_of, client_id=client_id)
@@ -147,6 +150,13 @@ async def _done(
         return {"member": str(member_id), done: changed or merged, "merged": merged}
 
     return await once(context, key, run, before)
+
+
+def _require_provable(context: Context, ref: IdentifierRef) -> None:
+    """Whatever counts without a proof would be whoever's says so first. Raises NotAllowed."""
+    declared = context.runtime.catalogue.identifier_types.get(ref.type)
+    if declared is not None and declared.verify is None:
+        raise NotAllowed(reason=f"{declared.type} cannot be proved: a merchant links it", path=("identifier", "type"))
 
 
 def _counts(context: Context, ref: IdentifierRef, verified: bool) -> bool:

@@ -17,6 +17,7 @@ class Scope(StrEnum):
     MEMBERS_MERGE = "members:merge"
     IDENTIFIERS_READ = "identifiers:read"
     IDENTIFIERS_VERIFY = "identifiers:verify"
+    IDENTIFIERS_WRITE = "identifiers:write"
     POINTS_READ = "points:read"
     POINTS_EARN = "points:earn"
     POINTS_GIVE = "points:give"
@@ -62,6 +63,7 @@ MEANING: dict[Scope, str] = {
     Scope.MEMBERS_MERGE: "merge members who are one person, and undo it",
     Scope.IDENTIFIERS_READ: "see identifiers in full",
     Scope.IDENTIFIERS_VERIFY: "vouch for identifiers that have to be verified",
+    Scope.IDENTIFIERS_WRITE: "link, prove and take away identifiers; members: their own",
     Scope.POINTS_READ: "see wallets and operations",
     Scope.POINTS_EARN: "earn points for purchases, one by one and by feed",
     Scope.POINTS_GIVE: "earn a number of points that no rule decided",
@@ -101,6 +103,7 @@ MEANING: dict[Scope, str] = {
 }
 
 WIDER: dict[str, Scope] = {scope: Scope.SETTLEMENT_WRITE for scope in Scope if scope.startswith("cycle:")}
+WIDER[Scope.IDENTIFIERS_WRITE] = Scope.MEMBERS_WRITE
 """Which scope also lets do what a narrower one is for."""
 
 _READS = frozenset({Scope.MEMBERS_READ, Scope.POINTS_READ, Scope.SETTLEMENT_READ})
@@ -109,7 +112,7 @@ _POINTS = frozenset({Scope.POINTS_EARN, Scope.POINTS_SPEND, Scope.POINTS_REVERSE
 DEFAULT_SCOPES: dict[Kind, frozenset[str]] = {
     "member": frozenset({Scope.MEMBERS_READ, Scope.IDENTIFIERS_READ, Scope.POINTS_READ, Scope.POINTS_EXCHANGE})
     | {Scope.POINTS_TRANSFER, Scope.RIGHTS_USE, Scope.CONSENTS_WRITE, Scope.CODES_ISSUE, Scope.PROFILES_WRITE}
-    | {Scope.POINTS_LOCK, Scope.MEMBERS_EXPORT},
+    | {Scope.POINTS_LOCK, Scope.MEMBERS_EXPORT, Scope.IDENTIFIERS_WRITE},
     "merchant": _READS
     | _POINTS
     | {Scope.RIGHTS_USE, Scope.MEMBERS_WRITE, Scope.EVENTS_READ, Scope.CONSENTS_WRITE, Scope.PROFILES_WRITE}
@@ -124,7 +127,8 @@ ALLOWED_SCOPES: dict[Kind, frozenset[str]] = {
     "merchant": DEFAULT_SCOPES["merchant"]
     | {Scope.MEMBERS_SIGN_IN, Scope.IDENTIFIERS_READ, Scope.POINTS_GIVE, Scope.POINTS_TRANSFER, Scope.POINTS_ADJUST}
     | {Scope.MEMBERS_CLOSE, Scope.CYCLE_CONFIRM, Scope.CYCLE_RECEIVE, Scope.CYCLE_OBJECT, Scope.SETTLEMENT_WRITE}
-    | {Scope.MEMBERS_EXPORT, Scope.AGREEMENTS_WRITE, Scope.WEBHOOKS_WRITE, Scope.RIGHTS_GRANT},
+    | {Scope.MEMBERS_EXPORT, Scope.AGREEMENTS_WRITE, Scope.WEBHOOKS_WRITE, Scope.RIGHTS_GRANT}
+    | {Scope.IDENTIFIERS_WRITE},
     "operator": frozenset(Scope),
     "auditor": _READS | {Scope.AUDIT_READ},
 }

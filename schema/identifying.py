@@ -28,7 +28,9 @@ class LinkIdentifierInput:
     """One identifier more for a member."""
 
     idempotency_key: str = strawberry.field(description=KEY)
-    merchant: str = strawberry.field(description="The code of the merchant where it was presented.")
+    merchant: str = strawberry.field(
+        description="The code of the merchant where it was presented; a member names one they have joined."
+    )
     member: MemberRef
     identifier: IdentifierInput
     verified: bool | None = strawberry.field(

@@ -55,7 +55,11 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         ),
         **_all(
             by("merchant", "operator", scope=Scope.MEMBERS_WRITE),
-            "enrolMember linkIdentifier verifyIdentifier unlinkIdentifier recordNotice",
+            "enrolMember recordNotice",
+        ),
+        **_all(
+            by("member", "merchant", "operator", scope=Scope.IDENTIFIERS_WRITE),
+            "linkIdentifier verifyIdentifier unlinkIdentifier",
         ),
         **_all(by("operator", scope=Scope.MEMBERS_MERGE), "mergeMembers unmergeMembers"),
         **_all(by("merchant", "operator", scope=Scope.POINTS_EARN), "earn earnBatch topUp confirmEarn rejectEarn"),
@@ -94,7 +98,8 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         **_all(by("member", "merchant", "operator", scope=Scope.PROFILES_WRITE), "updateMember"),
         **_all(by("merchant", "operator", scope=Scope.PROFILES_WRITE), "tagMembers untagMembers"),
         **_all(by("operator", scope=Scope.MEMBERS_ERASE), "eraseMember placeLegalHold releaseLegalHold"),
-        **_all(by("merchant", "operator", scope=Scope.MEMBERS_READ), "sendOneTimeCode checkOneTimeCode"),
+        **_all(by("member", "merchant", "operator", scope=Scope.MEMBERS_READ), "sendOneTimeCode"),
+        **_all(by("merchant", "operator", scope=Scope.MEMBERS_READ), "checkOneTimeCode"),
         **_all(by("operator", scope=Scope.MERCHANTS_FREEZE), "freezeMerchant restoreMerchant"),
         **_all(by("operator", scope=Scope.MEMBERS_FREEZE), "freezeMember restoreMember"),
         **_all(by("member", "operator", scope=Scope.MEMBERS_CLOSE), "closeMember withdrawClosing"),

@@ -43,7 +43,7 @@ log = structlog.get_logger("sign-in")
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Through whom a code is asked for or shown; from which `host`, where that is the person's own.
+    """Through whom a code is asked for or shown; from which `host`, or by which member, where that is the person's own.
 
     Who `enrols` has strangers join; without, they are answered as with a wrong code.
     """

@@ -31,7 +31,7 @@ LONGEST_DEVICE = 200
 """Characters of what a merchant's app calls the device or installation that it runs on (`device`)."""
 
 WITHHELD = frozenset({Scope.POINTS_SPEND, Scope.POINTS_TRANSFER, Scope.POINTS_EXCHANGE, Scope.IDENTIFIERS_READ})
-WITHHELD |= {Scope.MEMBERS_CLOSE, Scope.MEMBERS_EXPORT}
+WITHHELD |= {Scope.MEMBERS_CLOSE, Scope.MEMBERS_EXPORT, Scope.IDENTIFIERS_WRITE}
 """What a member's token is good for only where the merchant's own is."""
 
 
