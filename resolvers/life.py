@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.feed import history
 from alliance.feed.history import Change
-from alliance.leaving.commands import closes_at, settle, would_leave
+from alliance.leaving.commands import closes_at, settle_one, would_leave
 from alliance.leaving.model import End, Fate, Left
 from domain.errors import InvalidInput, NotFound, Refusal
 from domain.events.kinds import EventKind
@@ -109,8 +109,7 @@ async def close(context: Context, sent: Sent) -> Closed:
         return {"closesAt": at.isoformat(), "ends": told, "left": counts}
 
     outcome = await once(context, key, act)
-    async with runtime.database.transaction() as session:
-        await settle(runtime, session, as_of, member_id, UUID(int=member_id.int + 1))
+    await settle_one(runtime, member_id, as_of)
     ends = [End(currency, points, Fate(fate)) for currency, points, fate in outcome["ends"]]
     left = Left([], *outcome["left"])
     return Closed(await shown(context, member_id), datetime.fromisoformat(outcome["closesAt"]), left, ends)

@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from alliance.leaving.commands import settle_one
 from alliance.privacy import erasing
 from alliance.privacy.errors import AlreadyErased
 from alliance.privacy.exporting import export_member
@@ -20,7 +21,7 @@ from resolvers.sent import Sent, key_of
 
 
 async def erase(context: Context, sent: Sent) -> Member:
-    """Forget a person. Raises a Refusal."""
+    """Forget a person, and settle what is left of them as far as that goes at once. Raises a Refusal."""
     key = key_of(context, "eraseMember", {**sent, "reason": sent["reason"].value})
     member_id = await named(context, sent)
 
@@ -31,6 +32,7 @@ async def erase(context: Context, sent: Sent) -> Member:
         return {}
 
     await once(context, key, act)
+    await settle_one(context.runtime, member_id, context.as_of)
     return await shown(context, member_id)
 
 

@@ -70,6 +70,12 @@ async def settle(
     return refusal
 
 
+async def settle_one(runtime: Runtime, member_id: UUID, as_of: datetime) -> Refusal | None:
+    """Settle what is left of a member, if they have left."""
+    async with runtime.database.transaction() as session:
+        return await settle(runtime, session, as_of, member_id, UUID(int=member_id.int + 1))
+
+
 async def settle_some(
     runtime: Runtime, session: AsyncSession, rows: Sequence[MemberClosing], as_of: datetime
 ) -> Refusal | None:

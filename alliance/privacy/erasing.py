@@ -24,7 +24,8 @@ from domain.guard.model import MemberDevice
 from domain.ledger.aliases import absorbed
 from domain.ledger.model import OperationNote
 from domain.members.forgetting import forget_identifiers
-from domain.members.life import locked, turn
+from domain.members.leaving import close_now
+from domain.members.life import locked
 from domain.members.model import Membership, MemberStatus
 from domain.members.queries import identifiers
 from domain.privacy.commands import destroy_keys
@@ -65,7 +66,8 @@ async def erase(
 ) -> None:
     """Forget a person, in the caller's transaction: they are closed, and nothing opens any more that was theirs.
 
-    Merchants they joined are told by an event. Points stay where they are, and lapse as they would have.
+    Merchants they joined are told by an event. What is left of them is settled as of who leaves (alliance.leaving), by
+    their own wish where they asked for it.
     Raises NotFound, AlreadyErased, UnderLegalHold.
     """
     member = await locked(session, member_id)
@@ -79,7 +81,7 @@ async def erase(
         raise UnderLegalHold(until=None if until is None else until.isoformat(), path=("member",))
     known_by = [one.value for one in (await identifiers(session, [member_id]))[member_id]]
     if member.status != MemberStatus.CLOSED:
-        await turn(session, member, MemberStatus.CLOSED, reason=ERASED, as_of=as_of)
+        await close_now(session, member, status=ERASED, own_wish=reason == ErasureReason.REQUESTED, as_of=as_of)
     for one in people:
         await forget_identifiers(session, one)
         await sign_out(session, one, as_of)

@@ -4,7 +4,8 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy import delete, func, insert, literal, or_, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import InvalidInput
@@ -71,7 +72,20 @@ async def close_due(session: AsyncSession, as_of: datetime, size: int) -> int:
     return len(rows)
 
 
-async def _close(session: AsyncSession, member: Member, reason: CloseReason, as_of: datetime) -> None:
+async def close_now(session: AsyncSession, member: Member, *, status: str, own_wish: bool, as_of: datetime) -> None:
+    """Close a member who is locked and not closed yet, with this for the reason of their status.
+
+    If they had asked to leave, they leave for what they said then, and so do their points.
+    """
+    reason = CloseReason.MEMBER_ASKED if own_wish else CloseReason.OTHER
+    row = {"holder_id": member.id, "asked_at": as_of, "reason": reason.value, "own_wish": own_wish}
+    asked = upsert(MemberClosing).values(row | {"closes_at": as_of})
+    now = {"closes_at": as_of, "own_wish": or_(MemberClosing.own_wish, literal(own_wish))}
+    await session.execute(asked.on_conflict_do_update(index_elements=["holder_id"], set_=now))
+    await _close(session, member, status, as_of)
+
+
+async def _close(session: AsyncSession, member: Member, reason: str, as_of: datetime) -> None:
     if member.status != MemberStatus.CLOSED:
         await turn(session, member, MemberStatus.CLOSED, reason=reason, as_of=as_of)
     mine = update(MemberClosing).where(MemberClosing.holder_id == member.id)

@@ -220,9 +220,7 @@ def _show(console: Console, data: dict[str, Any]) -> None:
 async def _close(
     runtime: "Runtime", member_id: "UUID", reason: CloseReason, heir: "UUID | None", as_of: datetime, dry_run: bool
 ) -> dict[str, Any]:
-    from uuid import UUID
-
-    from alliance.leaving.commands import closes_at, settle, would_leave
+    from alliance.leaving.commands import closes_at, settle_one, would_leave
     from domain.members import leaving
     from domain.members.life import locked
     from domain.members.model import MemberClosing
@@ -237,8 +235,7 @@ async def _close(
         if not dry_run:
             await leaving.ask(session, member_id, as_of=as_of, **named)
     if not dry_run:
-        async with runtime.database.transaction() as session:
-            await settle(runtime, session, as_of, member_id, UUID(int=member_id.int + 1))
+        await settle_one(runtime, member_id, as_of)
     data = await _shown(runtime, member_id, as_of)
     data |= {"closesAt": at.isoformat(), "ends": [{"currency": c, "points": p, "fate": f.value} for c, p, f in ends]}
     return data | {"holds": left.holds, "pending": left.pending, "rights": left.rights, "pools": left.pools}

@@ -25,11 +25,13 @@ def erase(
     """Forget a person: destroy their key, and keep the books. Nothing undoes it."""
 
     async def run(runtime: "Runtime") -> dict[str, Any]:
+        from alliance.leaving.commands import settle_one
         from alliance.privacy import erasing
 
-        member_id = await holder_of(runtime.database, holder)
+        member_id, at = await holder_of(runtime.database, holder), as_of or now()
         async with runtime.database.transaction() as session:
-            await erasing.erase(session, member_id, reason=reason, as_of=as_of or now())
+            await erasing.erase(session, member_id, reason=reason, as_of=at)
+        await settle_one(runtime, member_id, at)
         return {"erased": str(member_id), "reason": reason.value}
 
     with servers("tessera member erase") as settings:

@@ -8,6 +8,7 @@ from sqlalchemy import insert, text
 
 import migrations.models  # noqa: F401
 from alliance.accrual.model import AccrualRefusal
+from alliance.leaving.commands import settle_one
 from alliance.privacy import exporting
 from alliance.privacy.erasing import erase
 from alliance.privacy.errors import AlreadyErased, UnderLegalHold
@@ -22,8 +23,10 @@ from domain.errors import NotFound
 from domain.events.model import Job
 from domain.ledger.model import OperationNote
 from domain.members.commands import enrol
-from domain.members.model import EnrolAsk, IdentifierRef
+from domain.members.leaving import ask
+from domain.members.model import EnrolAsk, IdentifierRef, MemberClosing
 from domain.members.queries import identifiers
+from domain.members.reasons import CloseReason
 from domain.privacy.holds import holds_in_force, place_hold, release_holds
 from domain.privacy.reasons import ErasureReason
 from domain.privacy.vault import open_many, seal_many
@@ -101,6 +104,33 @@ async def test_l07_after_erasure_nothing_of_the_person_is_left_and_the_books_are
         points = "SELECT sum(posted) FROM account WHERE holder_id = :id"
         assert await session.scalar(text(points), {"id": anna}) == 60
         assert (await verify(session)).differences == []
+
+
+@pytest.mark.parametrize("reason", [ErasureReason.REQUESTED, ErasureReason.ORDERED])
+async def test_l07_what_is_left_of_who_was_erased_is_settled_as_of_who_leaves(
+    house: House, anna: uuid.UUID, reason: ErasureReason
+) -> None:
+    database = house.runtime.database
+    async with database.transaction() as session:
+        await session.execute(text("UPDATE member SET jurisdiction = 'CA-ON' WHERE id = :id"), {"id": anna})
+    heir = await house.member()
+    async with database.transaction() as session:
+        asked = {"reason": CloseReason.OTHER, "own_wish": False, "closes_at": NOON + timedelta(days=7)}
+        await ask(session, anna, beneficiary_id=heir, as_of=NOON, **asked)  # type: ignore[arg-type]
+        await erase(session, anna, reason=reason, as_of=NOON)
+    for _ in range(2):
+        assert await settle_one(house.runtime, anna, NOON) is None
+    own_wish = reason == ErasureReason.REQUESTED
+    async with database.session() as session:
+        row = await session.get_one(MemberClosing, anna)
+        assert (row.closes_at, row.own_wish, row.beneficiary_id) == (NOON, own_wish, heir)
+        assert (row.settled_at is not None, row.kept) == (True, not own_wish)
+        points = "SELECT sum(posted) FROM account WHERE holder_id = :id"
+        assert await session.scalar(text(points), {"id": anna}) == (0 if own_wish else 60), (
+            "the law keeps the rest (R5)"
+        )
+        assert (await verify(session)).differences == []
+    assert [word for word in PERSONAL if word in await everything(database)] == []
 
 
 async def test_l07_who_comes_again_after_erasure_is_somebody_new(house: House, anna: uuid.UUID) -> None:

@@ -87,6 +87,7 @@ async def test_by_card_by_telephone_and_by_number(
             Scope.IDENTIFIERS_READ,
             Scope.POINTS_TRANSFER,
             Scope.MEMBERS_EXPORT,
+            Scope.IDENTIFIERS_WRITE,
         }
 
 
