@@ -18,7 +18,7 @@ from domain.events.commands import add_event, add_events
 from domain.events.kinds import EventKind
 from domain.events.model import NewEvent
 from domain.guard.commands import note_changes
-from domain.ledger.aliases import absorbed
+from domain.ledger.aliases import PERSONS, absorbed
 from domain.members import numbers, rules
 from domain.members.errors import IdentifierTaken, LastIdentifier, TooManyIdentifiers
 from domain.members.life import require_active
@@ -46,10 +46,10 @@ _NOTED = text("""
     JOIN member_identifier USING (type, issuer, value)
     WHERE holder_id = ANY(CAST(:holders AS uuid[]))
 """)
-_COUNTS = text("""
-    SELECT holder_id, type, count(*) FROM member_identifier
-    WHERE holder_id = ANY(CAST(:holders AS uuid[])) GROUP BY holder_id, type
-""")
+_COUNTS = text(f"""
+    SELECT p.person_id, i.type, count(DISTINCT (i.issuer, i.value))
+    FROM {PERSONS} p JOIN member_identifier i ON i.holder_id = p.holder_id GROUP BY p.person_id, i.type
+""")  # noqa: S608
 _LOCK = text("""
     SELECT 1 FROM member WHERE id = ANY(CAST(:holders AS uuid[])) ORDER BY id FOR NO KEY UPDATE
 """)
@@ -218,7 +218,7 @@ async def known_of(session: AsyncSession, wants: Sequence[Wanted]) -> Known:
 
 
 async def _counts(session: AsyncSession, holders: Collection[uuid.UUID]) -> dict[tuple[uuid.UUID, str], int]:
-    """How many identifiers of each type these members have."""
+    """How many identifiers of each type these members have, with those of who was merged into them."""
     rows = await session.execute(_COUNTS, {"holders": list(holders)})
     return {(holder_id, type_): count for holder_id, type_, count in rows}
 
@@ -314,7 +314,7 @@ async def link_identifier(
     sealed = await sealed_column(session, [(member_id, key)])
     row = named | {"sealed": sealed, "linked": [as_of], "verified": [proven]}
     written = (await session.execute(_LINK, row)).all()
-    if declared.per_member is not None:
+    if written and declared.per_member is not None:
         have = (await _counts(session, [member_id])).get((member_id, key[0]), 0)
         if have > declared.per_member:
             raise TooManyIdentifiers(type=key[0], most=declared.per_member, path=("identifier",))

@@ -10,6 +10,7 @@ import pytest
 
 from domain.database import Database
 from domain.errors import NotFound, Refusal
+from domain.ledger.aliases import MemberAlias
 from domain.members import numbers
 from domain.members.commands import enrol, enrol_many, link_identifier, unlink_identifier, verify_identifier
 from domain.members.errors import (
@@ -124,6 +125,24 @@ async def test_no_more_than_the_alliance_lets_a_member_have(database: Database, 
     assert isinstance(within, Enrolled)
     with pytest.raises(TooManyIdentifiers):
         await do(database, link_identifier, catalogue, ann, devices[2], as_of=NOW)
+    assert await do(database, unlink_identifier, catalogue, ann, devices[0])
+    assert await do(database, link_identifier, catalogue, ann, devices[2], as_of=NOW)
+
+
+async def test_what_a_merged_member_was_recognised_by_counts_as_the_survivors(
+    database: Database, catalogue: Catalogue
+) -> None:
+    card, devices = ref("CARD", "1"), [ref("DEVICE", f"phone {n}") for n in range(4)]
+    gone = await one(database, catalogue, ask(devices[0]))
+    ann = await one(database, catalogue, ask(card))
+    async with database.transaction() as session:
+        into = {"into_id": ann.member_id, "survivor_id": ann.member_id, "merged_at": NOW, "moved": {}}
+        session.add(MemberAlias(holder_id=gone.member_id, **into))
+    assert (await one(database, catalogue, ask(card, devices[0], devices[1]))).member_id == ann.member_id
+    with pytest.raises(TooManyIdentifiers):
+        await do(database, link_identifier, catalogue, ann, devices[2], as_of=NOW)
+    with pytest.raises(TooManyIdentifiers):
+        await one(database, catalogue, ask(card, devices[2]))
     assert await do(database, unlink_identifier, catalogue, ann, devices[0])
     assert await do(database, link_identifier, catalogue, ann, devices[2], as_of=NOW)
 
