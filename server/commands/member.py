@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from alliance.runtime import Runtime
     from domain.ledger.request import Posted
 
-member = typer.Typer(help="Members: who may move points, and who may not for now.", no_args_is_help=True)
+member = typer.Typer(help="Members: what is done for one by hand.", no_args_is_help=True)
 
 Act = Callable[["AsyncSession", "UUID"], Awaitable[None]]
 
