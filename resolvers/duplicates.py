@@ -14,6 +14,7 @@ from domain.ledger.request import Key
 from domain.members.queries import by_ids
 from domain.programs.duplicates import SURE
 from resolvers import ids, members
+from resolvers.codes import at_work
 from resolvers.context import Context
 from resolvers.once import once
 from resolvers.pages import Page, Window, page, small_number
@@ -98,7 +99,8 @@ async def _merge(context: Context, sent: Sent, pair: tuple[UUID, UUID], key: Key
         survivor_id = named.id
     [absorbed_id] = [id_ for id_ in pair if id_ != survivor_id]
     by: dict[str, Any] = {"as_of": context.as_of, "client_id": context.signed_in.client_id, "note": sent.get("note")}
-    await merge_members(context.runtime, survivor_id=survivor_id, absorbed_id=absorbed_id, key=key, **by)
+    gates = at_work(context, sent, "survivor")
+    await merge_members(context.runtime, survivor_id=survivor_id, absorbed_id=absorbed_id, key=key, gates=gates, **by)
     async with context.runtime.database.transaction() as session:
         await _keep(context, session, pair, CandidateStatus.MERGED, sent)
 

@@ -10,13 +10,14 @@ from domain.duplicates import model
 from domain.money import unscaled
 from resolvers import duplicates, ids
 from resolvers.pages import window
-from schema.answering import Sent, Shared, answer
+from schema.answering import Sent, answer
 from schema.inputs import KEY, MemberRef, passed_as_sent
 from schema.members import Member
 from schema.merging import MergeBlocked
 from schema.node import Connection, Info, Node
 from schema.refusals import BalanceLimitExceeded, HolderStopped, MemberNotActive, UserError
 from schema.scalars import Decimal
+from schema.showing import Named
 
 strawberry.enum(
     model.CandidateStatus,
@@ -116,7 +117,7 @@ class DuplicateDecided:
 
 
 DecideDuplicateResult = Annotated[
-    DuplicateDecided | Shared | MemberNotActive | HolderStopped | BalanceLimitExceeded | MergeBlocked,
+    DuplicateDecided | Named | MemberNotActive | HolderStopped | BalanceLimitExceeded | MergeBlocked,
     strawberry.union("DecideDuplicateResult"),
 ]
 

@@ -17,9 +17,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.proofs.notes import PrivateKey
 from alliance.runtime import Runtime
+from domain.codes.rules import Codes
 from domain.events.commands import add_event
 from domain.events.model import HeldJob
+from domain.privacy.keys import KeyProvider
 from server.events import cloud_event
+from server.settings import Settings as RealSettings
 from workers.actor import Actor, Work
 from workers.actors import Known, all_actors
 from workers.feeds.files import Sources
@@ -48,6 +51,14 @@ class Settings:
     def log_keys(self) -> list[PrivateKey]:
         """A key for tests."""
         return [PrivateKey("log.test", bytes(32))]
+
+    def keys(self) -> KeyProvider:
+        """The keys of all tests."""
+        return RealSettings().keys()
+
+    def codes(self) -> Codes | None:
+        """These processes take no codes."""
+        return None
 
 
 async def note(runtime: Runtime, session: AsyncSession, jobs: Sequence[HeldJob]) -> Mapping[UUID, Exception]:

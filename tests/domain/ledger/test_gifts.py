@@ -25,6 +25,7 @@ from domain.ledger.errors import (
 )
 from domain.ledger.gifts import GiftLimits
 from domain.ledger.request import Posted
+from domain.ledger.standing import Standing
 from domain.ledger.verify import verify
 from domain.money import MAX_INTEGER
 from tests.ledger_support import NOON, earn, expire, give, hold, members, posted, redeem, reverse, rows, take_back
@@ -220,8 +221,8 @@ class Statuses:
     def __init__(self, known: dict[Any, str]) -> None:
         self.known = known
 
-    async def load(self, connection: asyncpg.Connection, keys: Any) -> dict[Any, tuple[str, None]]:
-        return {key: (self.known[key], None) for key in keys if key in self.known}
+    async def load(self, connection: asyncpg.Connection, keys: Any) -> dict[Any, Standing]:
+        return {key: Standing(self.known[key]) for key in keys if key in self.known}
 
 
 async def test_r06_nobody_gives_to_or_from_who_is_frozen_closed_or_unknown(database: Database) -> None:

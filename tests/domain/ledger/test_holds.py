@@ -21,6 +21,7 @@ from domain.ledger.errors import (
 from domain.ledger.holds import ReleaseHold
 from domain.ledger.queries import WalletKey, wallets
 from domain.ledger.request import Posted
+from domain.ledger.standing import Standing
 from domain.ledger.verify import verify
 from tests.ledger_support import (
     CLIENT,
@@ -227,8 +228,8 @@ async def test_r14_a_member_who_is_not_active_gets_back_what_was_held(database: 
         shared_lock = None
         status = "ACTIVE"
 
-        async def load(self, connection: object, keys: list[uuid.UUID]) -> dict[uuid.UUID, tuple[str, None]]:
-            return dict.fromkeys(keys, (self.status, None))
+        async def load(self, connection: object, keys: list[uuid.UUID]) -> dict[uuid.UUID, Standing]:
+            return dict.fromkeys(keys, Standing(self.status))
 
     frozen = Frozen()
     engine = PostingEngine(database, frozen)  # type: ignore[arg-type]
