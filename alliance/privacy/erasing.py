@@ -45,6 +45,18 @@ _POOL_NAMES = text("""
     DELETE FROM pool_name p USING pool_member m
     WHERE m.holder_id = p.holder_id AND m.member_id = :member AND m.role = 'OWNER'
 """)
+# Words that came with a gift lie under who gave it; those about what a member took of a pool, under the pool.
+_NOTES_ELSEWHERE = text("""
+    DELETE FROM operation_note n
+    USING (SELECT counter_holder_id, operation_id FROM entry
+           WHERE holder_id = ANY(CAST(:people AS uuid[])) AND counter_account = 'POINTS'
+           UNION
+           SELECT o.holder_id, o.id
+           FROM pool_member m JOIN pool_spend s ON s.holder_id = m.holder_id AND s.member_id = m.member_id
+           JOIN operation o ON o.holder_id = s.holder_id AND s.operation_id IN (o.id, o.reverses)
+           WHERE m.member_id = ANY(CAST(:people AS uuid[]))) AS about (holder_id, operation_id)
+    WHERE n.holder_id = about.holder_id AND n.operation_id = about.operation_id
+""")
 _FED = text("""
     UPDATE accrual_refusal SET content = '' FROM unnest(CAST(:values AS text[])) AS v (value)
     WHERE position(v.value IN content) > 0
@@ -90,6 +102,7 @@ async def erase(
     await session.execute(delete(DuplicateCandidate).where(alike))
     for table in (ContactPreference, OperationNote, MemberAttribute, MemberTag, MemberDevice, DuplicateKey):
         await session.execute(delete(table).where(table.holder_id.in_(people)))
+    await session.execute(_NOTES_ELSEWHERE, {"people": people})
     await _forget_lines(session, known_by)
     await destroy_keys(session, people, as_of)
     kept = {"erased_at": as_of, "reason": reason.value, "client_id": client_id}

@@ -2,12 +2,14 @@
 
 import uuid
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import insert, select, text
 
 import migrations.models  # noqa: F401
 from alliance.accrual.model import AccrualRefusal
+from alliance.gifts.commands import gift_request, pool_request
 from alliance.leaving.commands import settle_one
 from alliance.privacy import exporting
 from alliance.privacy.erasing import erase
@@ -21,12 +23,14 @@ from domain.contacts.model import ContactChannel, NewConsent, Purpose
 from domain.database import Database
 from domain.errors import NotFound
 from domain.events.model import Job
-from domain.ledger.model import OperationNote
+from domain.ledger.model import OperationKind, OperationNote
 from domain.members.commands import enrol
 from domain.members.leaving import ask
 from domain.members.model import EnrolAsk, IdentifierRef, MemberClosing
 from domain.members.queries import identifiers
 from domain.members.reasons import CloseReason
+from domain.pools.commands import add_member, create
+from domain.pools.model import PoolRole
 from domain.privacy.holds import holds_in_force, place_hold, release_holds
 from domain.privacy.reasons import ErasureReason
 from domain.privacy.vault import open_many, seal_many
@@ -131,6 +135,29 @@ async def test_l07_what_is_left_of_who_was_erased_is_settled_as_of_who_leaves(
         )
         assert (await verify(session)).differences == []
     assert [word for word in PERSONAL if word in await everything(database)] == []
+
+
+async def test_l07_words_about_the_person_go_where_they_lie_under_another(house: House, anna: uuid.UUID) -> None:
+    database, bob = house.runtime.database, await house.member()
+    await house.earn(bob, "grocer", 100)
+    async with database.transaction() as session:
+        pool = await create(session, merchant_id=house.id("grocer"), owner_id=bob, name="Us", as_of=NOON)
+        await add_member(session, pool_id=pool, member_id=anna, role=PoolRole.SPENDER, by_id=None, as_of=NOON)
+    given: Any = {"giver_id": bob, "currency": "GRO", "points": 10, "as_of": NOON, "client_id": None, "key": None}
+    for to, words in ((anna, "for Anna"), (await house.member(), "for another")):
+        await house.runtime.engine.post(gift_request(house.runtime, receiver_id=to, note=words, **given))
+    into: Any = {"member_id": bob, "pool_id": pool, "kind": OperationKind.POOL_IN}
+    del given["giver_id"]
+    await house.runtime.engine.post(pool_request(house.runtime, **into, **given))
+    await house.reverse(pool, await house.spend(anna, "grocer", 5, pool_id=pool))
+    await house.reverse(pool, await house.spend(bob, "grocer", 5, pool_id=pool))
+    notes = select(OperationNote.note).order_by(OperationNote.note)
+    async with database.session() as session:
+        assert (await session.scalars(notes)).all() == ["for Anna", "for another", WORD, "returned", "returned"]
+    await forget(house, anna)
+    async with database.session() as session:
+        assert (await session.scalars(notes)).all() == ["for another", "returned"]
+        assert (await verify(session)).differences == []
 
 
 async def test_l07_who_comes_again_after_erasure_is_somebody_new(house: House, anna: uuid.UUID) -> None:
