@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from domain.base import new_id
 from domain.ledger.commands import Expire, Taken, effect_of, entry_of, require_room
-from domain.ledger.gifts import move
+from domain.ledger.gifts import given_lot, move
 from domain.ledger.model import AccountKind, OperationKind
 from domain.ledger.request import Books, Effect, Needs, Request
-from domain.ledger.rules import LotState
 
 RULE = "closing"
 """What decided these operations, as they say."""
@@ -77,26 +75,7 @@ class Bequest(Request):
         effect = effect_of(self, OperationKind.GIFT, self.issuer_id, points, decisions=decided)
         move(effect, self.holder_id, self.to_holder_id, self.currency, points)
         effect.allocations.extend((lot, -lot.free) for lot in given)
-        effect.lots.extend(self._given(effect, lot) for lot in given)
+        effect.lots.extend(given_lot(effect, lot, self.to_holder_id, lot.free, depth=lot.depth + 1) for lot in given)
         for rider in self.riders:
             rider.ride(books, effect)
         return effect
-
-    def _given(self, effect: Effect, lot: LotState) -> LotState:
-        return LotState(
-            self.to_holder_id,
-            new_id(),
-            lot.currency,
-            effect.operation["id"],
-            lot.issuer_id,
-            lot.funder_id,
-            lot.price,
-            lot.free,
-            lot.free,
-            lot.granted_at,
-            lot.expires_at,
-            source_holder_id=lot.holder_id,
-            source_lot_id=lot.id,
-            depth=lot.depth + 1,
-            agreement_version=lot.agreement_version,
-        )

@@ -143,7 +143,9 @@ class Gift(Request):
         effect = effect_of(self, self.kind, self.issuer_id, self.points)
         move(effect, self.holder_id, self.to_holder_id, self.currency, self.points)
         effect.allocations.extend((lot, -part) for lot, part in taken)
-        effect.lots.extend(self._given(effect, lot, part) for lot, part in taken)
+        effect.lots.extend(
+            given_lot(effect, lot, self.to_holder_id, part, depth=lot.depth + self._deepens) for lot, part in taken
+        )
         if self.note:
             effect.rows.append(note_row(effect, self.note))
         for rider in self.riders:
@@ -171,25 +173,6 @@ class Gift(Request):
         if have < self.points <= available(lots, self.as_of):
             raise GivenTooOften(depth=depth, available=have, path=("points",))
         return take_of(fresh, self.points, self.as_of)
-
-    def _given(self, effect: Effect, lot: LotState, part: int) -> LotState:
-        return LotState(
-            self.to_holder_id,
-            new_id(),
-            lot.currency,
-            effect.operation["id"],
-            lot.issuer_id,
-            lot.funder_id,
-            lot.price,
-            part,
-            part,
-            lot.granted_at,
-            lot.expires_at,
-            source_holder_id=lot.holder_id,
-            source_lot_id=lot.id,
-            depth=lot.depth + int(self._deepens),
-            agreement_version=lot.agreement_version,
-        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -256,3 +239,24 @@ def move(effect: Effect, from_id: UUID, to_id: UUID, currency: str, points: int)
     """The two entries of a transfer between members: equal and opposite, naming each other."""
     effect.entries.append(EntryState(POINTS, currency, -points, to_id, POINTS, from_id))
     effect.entries.append(EntryState(POINTS, currency, points, from_id, POINTS, to_id))
+
+
+def given_lot(effect: Effect, lot: LotState, to_holder_id: UUID, points: int, *, depth: int) -> LotState:
+    """The lot of another holder into which points of this one go: as it was issued and funded, until it ends (R6)."""
+    return LotState(
+        to_holder_id,
+        new_id(),
+        lot.currency,
+        effect.operation["id"],
+        lot.issuer_id,
+        lot.funder_id,
+        lot.price,
+        points,
+        points,
+        lot.granted_at,
+        lot.expires_at,
+        source_holder_id=lot.holder_id,
+        source_lot_id=lot.id,
+        depth=depth,
+        agreement_version=lot.agreement_version,
+    )

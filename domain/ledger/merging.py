@@ -19,7 +19,7 @@ from domain.ledger import debts
 from domain.ledger.aliases import all_of
 from domain.ledger.commands import POINTS, effect_of, note_row, require_room
 from domain.ledger.errors import MemberMerged, MergeBlocked, NotMerged, UnmergeBlocked
-from domain.ledger.gifts import move
+from domain.ledger.gifts import given_lot, move
 from domain.ledger.model import OperationKind
 from domain.ledger.request import Books, DebtState, Effect, Needs, PastOperation, Request
 from domain.ledger.rules import LotState, Sliding
@@ -393,26 +393,8 @@ def _carried(
     effect = effect_of(request, OperationKind.MERGE, issuer_id, points, holder_id=from_id)
     slidings: dict[UUID, Sliding] = {}
     for lot, part in parts:
-        root_holder_id, root_lot_id = lot.root
-        made = LotState(
-            into_id,
-            new_id(),
-            lot.currency,
-            effect.operation["id"],
-            lot.issuer_id,
-            lot.funder_id,
-            lot.price,
-            part,
-            part,
-            lot.granted_at,
-            lot.expires_at,
-            source_holder_id=lot.holder_id,
-            source_lot_id=lot.id,
-            depth=lot.depth,
-            agreement_version=lot.agreement_version,
-            root_holder_id=root_holder_id,
-            root_lot_id=root_lot_id,
-        )
+        made = given_lot(effect, lot, into_id, part, depth=lot.depth)
+        made.root_holder_id, made.root_lot_id = lot.root
         if (clock := lot.sliding) is not None:
             fresh = Sliding(into_id, new_id(), clock.currency, clock.span, clock.expires_at)
             made.sliding = slidings.setdefault(clock.id, fresh)

@@ -7,12 +7,10 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.base import new_id
 from domain.ledger.commands import effect_of, require_room
-from domain.ledger.gifts import move
+from domain.ledger.gifts import given_lot, move
 from domain.ledger.model import OperationKind
 from domain.ledger.request import Books, Effect, Needs, Request
-from domain.ledger.rules import LotState
 
 # A lot that was put back anew (R20) stands for one of the same pool: it is its source's contributor's.
 _ORIGINS = text("""
@@ -69,27 +67,9 @@ class ReturnPoints(Request):
         effect = effect_of(self, OperationKind.POOL_OUT, self.issuer_id, points)
         move(effect, self.holder_id, self.to_holder_id, self.currency, points)
         effect.allocations.extend((lot, -lot.free) for lot in given)
-        effect.lots.extend(self._given(effect, lot) for lot in given)
+        for lot in given:
+            deeper = lot.source_holder_id != self.to_holder_id
+            effect.lots.append(given_lot(effect, lot, self.to_holder_id, lot.free, depth=lot.depth + deeper))
         for rider in self.riders:
             rider.ride(books, effect)
         return effect
-
-    def _given(self, effect: Effect, lot: LotState) -> LotState:
-        own = lot.source_holder_id == self.to_holder_id
-        return LotState(
-            self.to_holder_id,
-            new_id(),
-            lot.currency,
-            effect.operation["id"],
-            lot.issuer_id,
-            lot.funder_id,
-            lot.price,
-            lot.free,
-            lot.free,
-            lot.granted_at,
-            lot.expires_at,
-            source_holder_id=lot.holder_id,
-            source_lot_id=lot.id,
-            depth=lot.depth + (0 if own else 1),
-            agreement_version=lot.agreement_version,
-        )
