@@ -22,6 +22,7 @@ from alliance.settlement.rules import minor_unit
 from alliance.statements.verify import verify_statements
 from alliance.subsidies.verify import CHECKS as SUBSIDY_CHECKS
 from domain.benefits.verify import CHECKS as BENEFIT_CHECKS
+from domain.contacts.accepting import CHECKS as ACCEPTING_CHECKS
 from domain.duplicates.verify import WHOLE as DUPLICATES_WHOLE
 from domain.guard.verify import CHECKS as GUARD_CHECKS
 from domain.ledger.verify import Progress, Proof, quiet
@@ -128,7 +129,14 @@ BY_HOLDER = (
     | MESSAGE_CHECKS
 )
 BY_HOLDER |= (
-    BENEFIT_CHECKS | RIGHT_CHECKS | TERMS_CHECKS | MEMBER_CHECKS | GUARD_CHECKS | LEAVING_CHECKS | PROFILE_CHECKS
+    ACCEPTING_CHECKS
+    | BENEFIT_CHECKS
+    | RIGHT_CHECKS
+    | TERMS_CHECKS
+    | MEMBER_CHECKS
+    | GUARD_CHECKS
+    | LEAVING_CHECKS
+    | PROFILE_CHECKS
 )
 """Checks of other rooms than the ledger, by holder; see `domain.ledger.checks`."""
 

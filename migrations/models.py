@@ -17,6 +17,7 @@ import alliance.webhooks.model  # noqa: F401
 import domain.attempts.model
 import domain.benefits.model
 import domain.codes.model
+import domain.contacts.accepting
 import domain.contacts.model
 import domain.contacts.sharing
 import domain.duplicates.model

@@ -178,7 +178,8 @@ async def stages_of(context: Context, member_id: UUID) -> list[MemberStage]:
     return await context.loaders.one_of("stages", load).load(member_id)
 
 
-CHANGES = tuple(kind.value for kind in EventKind if kind.startswith(("MEMBER_", "POOL_", "TIER_", "CONSENT_")))
+CHANGED = ("MEMBER_", "POOL_", "TIER_", "CONSENT_", "TERMS_")
+CHANGES = tuple(kind.value for kind in EventKind if kind.startswith(CHANGED))
 HISTORY_SHAPE = (UUID,)
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, false
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.clearing.rules import require_not_ahead
+from domain.contacts.accepting import accept
 from domain.contacts.commands import record, set_preference
 from domain.contacts.sharing import DataKind
 from domain.errors import InvalidInput, NotFound, Refusal
@@ -15,7 +16,7 @@ from domain.members import commands, listing, rules
 from domain.members.model import EnrolAsk, Identifier, IdentifierRef, Member
 from domain.programs.catalogue import Merchant
 from domain.reads.model import ReadKind
-from resolvers import profiles
+from resolvers import profiles, terms
 from resolvers.acting import identifier_of, merchant_of, ref_of
 from resolvers.codes import require_good
 from resolvers.contacts import consent_of, plain_consents
@@ -137,6 +138,8 @@ async def enrol(context: Context, sent: Sent) -> dict[str, Any]:
         raise InvalidInput(reason=f"give at most {MOST_CONSENTS}", path=("consents",))
     require_not_ahead(occurred_at(context, sent), context.as_of)
     values = profile_of(context, merchant, sent)
+    accepted = sent.get("terms") or []
+    terms.check_several(context, merchant, accepted)
     ask = EnrolAsk(
         merchant=merchant.code,
         channel=sent["channel"].value,
@@ -153,6 +156,7 @@ async def enrol(context: Context, sent: Sent) -> dict[str, Any]:
         await set_preference(session, id_, **known)
         await keep(context, session, id_, merchant, values)
         await record(session, [consent_of(context, id_, merchant, said, context.as_of) for said in consents])
+        await accept(session, [terms.accepted_of(context, id_, merchant, one, ask.channel) for one in accepted])
         return {"member": str(enrolled.member_id), "created": enrolled.created, "joined": enrolled.joined}
 
     return await once(context, key, act)

@@ -50,6 +50,11 @@ PRIVACY = {
     "DataConsent": "kind given purpose textVersion happenedAt merchant",
     "DataShared": "sharing",
     "SharingStopped": "sharing",
+    "Terms": "code version worse startsAt announced merchant languages text replaces",
+    "TermsText": "language title url text before after",
+    "TermsAcceptance": "language acceptedAt channel terms merchant",
+    "MemberTerms": "accepted toAccept",
+    "TermsAccepted": "terms",
     "PersonalRead": "at what viewer client requestId member merchant",
     "ReadAlert": "client hour members usual",
 }

@@ -107,6 +107,16 @@ class ConsentInput:
 
 @passed_as_sent
 @strawberry.input
+class AcceptedTermsInput:
+    """A version of terms that they accept as they join; see acceptTerms."""
+
+    terms: str = strawberry.field(description="The code of terms of this merchant, or of the alliance.")
+    version: int
+    language: str = strawberry.field(description="In which it was shown to them: one of its languages.")
+
+
+@passed_as_sent
+@strawberry.input
 class EnrolMemberInput:
     """Find or create, by any identifier, at any channel."""
 
@@ -132,6 +142,9 @@ class EnrolMemberInput:
     )
     consents: list[ConsentInput] | None = strawberry.field(
         default=strawberry.UNSET, description="What they let this merchant do from now on; at most 10."
+    )
+    terms: list[AcceptedTermsInput] | None = strawberry.field(
+        default=strawberry.UNSET, description="The terms they accept; at most 10."
     )
     profile: JSON | None = strawberry.field(
         default=strawberry.UNSET, description="Attributes by their codes, as the alliance file declares them."

@@ -30,6 +30,7 @@ from resolvers import (
 from resolvers.lots import HOLD_SHAPE
 from resolvers.operations import ACTIVITY_SHAPE
 from resolvers.pages import window
+from schema.accepting import MemberTerms
 from schema.brands import BrandAssets, SpendOption
 from schema.contacts import Consent, Message
 from schema.enums import Channel
@@ -233,7 +234,7 @@ class Member(Node):
         return [MemberStage.of(row) for row in await life.stages_of(info.context, self.holder_id)]
 
     @strawberry.field(
-        description="What became of them, newest first: status, stage, identifiers, tiers, pools, consents."
+        description="What became of them, newest first: status, stage, identifiers, tiers, pools, consents, terms."
     )
     async def history(
         self,
@@ -264,6 +265,11 @@ class Member(Node):
     async def sharing(self, info: Info) -> list[DataConsent]:
         """A merchant sees what was said of itself."""
         return [DataConsent.of(row) for row in await sharing.of_member(info.context, self.holder_id)]
+
+    @strawberry.field(description="Which terms they accepted, and what is left to accept.")
+    def terms(self) -> MemberTerms:
+        """A merchant sees its own and the alliance's."""
+        return MemberTerms(holder_id=self.holder_id)
 
     @strawberry.field(description="What is known of them by declared attributes, as far as the viewer may see it.")
     async def profile(self, info: Info, codes: list[str] | None = None) -> list[MemberAttribute]:

@@ -14,6 +14,7 @@ from schema.breakage import Breakage
 from schema.money import Money
 from schema.node import Info, Node
 from schema.scalars import CurrencyCode, Decimal, Points
+from schema.terms import Terms
 from schema.tiers import TierLevel
 
 
@@ -140,6 +141,11 @@ class Merchant(Node):
     def tiers(self) -> list[TierLevel]:
         """As the alliance file says."""
         return [] if self.row.tiers is None else [TierLevel.of(level) for level in self.row.tiers.levels]
+
+    @strawberry.field(description="The terms of its programme: what is in force as of now, and what is announced.")
+    def terms(self, info: Info) -> list[Terms]:
+        """As the alliance file says."""
+        return Terms.all(info, self.code)
 
     @strawberry.field(description="The kind of points it grants where nothing else is said.")
     def default_currency(self, info: Info) -> PointsCurrency | None:

@@ -16,6 +16,7 @@ from resolvers import (
     pools,
     stored_value,
 )
+from schema.accepting import AcceptingMutations
 from schema.accruals import AccrualMutations
 from schema.agreeing import AgreementMutations, SubsidyExhausted
 from schema.answering import Sent, answer
@@ -293,6 +294,7 @@ class Mutation(
     LivingMutations,
     PrivacyMutations,
     SharingMutations,
+    AcceptingMutations,
     MergingMutations,
     SettlingMutations,
     DisputeMutations,

@@ -91,7 +91,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         **_all(by("operator", scope=Scope.JOBS_WRITE), "retryJob discardJob undoRun"),
         **_all(
             by("member", "merchant", "operator", scope=Scope.CONSENTS_WRITE),
-            "giveConsent withdrawConsent shareData stopSharing",
+            "giveConsent withdrawConsent shareData stopSharing acceptTerms",
         ),
         **_all(by("member", scope=Scope.CODES_ISSUE), "issueMemberCode"),
         **_all(by("member", "operator", scope=Scope.MEMBERS_READ), "signOutEverywhere"),
@@ -151,7 +151,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         **_all(
             PARENT,
             "id number status frozen leaving stages history joinedAt jurisdiction identifiers memberships consents"
-            " sharing messages",
+            " sharing terms messages",
         ),
         **_all(PARENT, "formerly profile preferences tags guard"),
         **_all(
@@ -222,7 +222,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "ExchangeOption": _all(PARENT, "to rate block step remainingToday expiryRule changesOn blockedBy"),
     "Quote": _all(PARENT, "id rate pointsOut pointsIn fee expiresAt reserves"),
     "Merchant": {
-        **_all(PARENT, "id code name timezone store currencies defaultCurrency tiers"),
+        **_all(PARENT, "id code name timezone store currencies defaultCurrency tiers terms"),
         **_all(by(*READERS, scope=Scope.POINTS_READ), "balances"),
         **_all(by(*READERS, scope=Scope.SETTLEMENT_READ), "breakage"),
         **_all(SETTLEMENT, "frozenSince freezes"),
@@ -241,7 +241,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "PointsCurrency": _all(PARENT, "id code name kind scale worth merchant"),
     "Money": _all(PARENT, "amount currency"),
     "Alliance": {
-        **_all(PARENT, "id code name settlementCurrency timezone attributes"),
+        **_all(PARENT, "id code name settlementCurrency timezone attributes terms"),
         **_all(SETTLEMENT, "openCycle cycles"),
     },
     "SettlementCycle": _all(

@@ -68,6 +68,7 @@ from schema.rings import GiftRing
 from schema.scalars import CurrencyCode, LogIndex
 from schema.settlement import SettlementCycle
 from schema.stored_value import Deposit
+from schema.terms import Terms
 from schema.wallets import Wallet
 from schema.webhooks import Webhook, WebhookQueries
 
@@ -111,6 +112,11 @@ class Alliance(Node):
     def attributes(self, info: Info) -> list[AttributeDefinition]:
         """From the alliance file."""
         return AttributeDefinition.all(info)
+
+    @strawberry.field(description="The terms of the alliance: what is in force as of now, and what is announced.")
+    def terms(self, info: Info) -> list[Terms]:
+        """From the alliance file. Those of a merchant's programme are with the merchant."""
+        return Terms.all(info, None)
 
     @strawberry.field(description="Settlement cycles, newest first.")
     async def cycles(

@@ -103,6 +103,13 @@ DATA: Mapping[EventKind, Mapping[str, Is]] = MappingProxyType(
         EventKind.MEMBER_STATUS_CHANGED: {"member": Is.MEMBER, "from": Is.TEXT, "to": Is.TEXT, "until": Is.TIME},
         EventKind.MEMBER_ERASED: {"member": Is.MEMBER, "reason": Is.TEXT},
         EventKind.CONSENT_CHANGED: {"member": Is.MEMBER, "merchant": Is.MERCHANT, "kinds": Is.TEXT, "given": Is.TEXT},
+        EventKind.TERMS_ACCEPTED: {
+            "member": Is.MEMBER,
+            "merchant": Is.MERCHANT,
+            "terms": Is.TEXT,
+            "version": Is.NUMBER,
+            "language": Is.TEXT,
+        },
         EventKind.MEMBER_STAGE_CHANGED: {
             "member": Is.MEMBER,
             "merchant": Is.MERCHANT,

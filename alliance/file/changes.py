@@ -13,6 +13,7 @@ from alliance.file.model import AllianceDocument, CurrencyTerms, Merchant
 from alliance.file.round_trips import round_trips
 from alliance.file.soundness import breaches, versions_in
 from alliance.file.tags import Tag
+from alliance.file.terms import Terms, too_sudden
 from alliance.file.values import Document
 from domain.programs.numbering import NumberRange, number_range
 
@@ -31,6 +32,7 @@ Kind = Literal[
     "members",
     "attribute",
     "tag",
+    "terms",
 ]
 
 ROUND_TRIPS = 10
@@ -179,6 +181,8 @@ def compare(
         action, reason = _decide(entry, before, stored)
         if action == "unchanged" and (entry.key, entry.version) in proposed - proposing:
             action, reason = "update", "in force: the operator consents"
+        if action == "create" and (sudden := _sudden(entry, before, merged, stored, as_of)):
+            action, reason = "refuse", sudden
         if action == "create":
             action, reason = _described(entry, merged, (entry.key, entry.version) in proposing)
         if action not in ("unchanged", "refuse"):
@@ -249,7 +253,7 @@ def lay_out(document: AllianceDocument) -> Entries:
         entries.append(Entry("agreement", key, body, part, part.version, part.from_, part.to, alliance.timezone))
     entries += [Entry("feed", (part.code,), part.dump(), part) for part in document.feeds]
     if document.members is not None:
-        entries += _members_entries(document.members)
+        entries += _members_entries(document.members, _zones(document))
     return {(entry.kind, entry.key, entry.version): entry for entry in entries}
 
 
@@ -257,10 +261,19 @@ def _tag_key(part: Tag) -> tuple[str, ...]:
     return (part.code,) if part.merchant is None else (part.merchant, part.code)
 
 
-def _members_entries(members: Members) -> Iterator[Entry]:
+def _zones(document: AllianceDocument) -> dict[str | None, str]:
+    """The time zone of each merchant, and of the alliance (None)."""
+    zone = document.alliance.timezone
+    return {None: zone} | {merchant.code: merchant.timezone or zone for merchant in document.merchants}
+
+
+def _members_entries(members: Members, zones: Mapping[str | None, str]) -> Iterator[Entry]:
     """A key that is a list is its items, each by its own kind; what other keys say is of kind `members`."""
     yield from (Entry("attribute", (part.code,), part.dump("code"), part) for part in members.attributes)
     yield from (Entry("tag", _tag_key(part), part.dump(), part) for part in members.tags)
+    for terms in members.terms:
+        zone = zones.get(terms.merchant, zones[None])
+        yield Entry("terms", (terms.code,), terms.dump(), terms, terms.version, terms.from_, None, zone)
     for name in Members.model_fields:
         part = getattr(members, name)
         if isinstance(part, Document):
@@ -379,6 +392,20 @@ def refuses_days(entry: Entry, before: Entries, stored: Stored) -> str:
     if latest.ends is not None and entry.starts is not None and entry.starts < latest.ends:
         return f"overlaps version {latest.version}, which is published to {latest.ends}"
     return ""
+
+
+def _sudden(entry: Entry, before: Entries, merged: Entries, stored: Stored | None, as_of: datetime) -> str:
+    """Why a new version of terms may not begin when it does (L3); what is history where it comes from is none here."""
+    if stored is None or not isinstance(entry.part, Terms):
+        return ""
+    latest, starts = _latest(entry, before), entry.instants()[0]
+    if latest is not None and latest.body.get("merchant") != entry.part.merchant:
+        return "all versions of terms are of one merchant, or of the alliance"
+    if not entry.part.worse or (latest is None and starts is not None and starts <= as_of):
+        return ""
+    merchants = [other for other in merged.values() if other.kind == "merchant"]
+    whose = [one for one in merchants if entry.part.merchant in (None, one.name)]
+    return too_sudden(entry.part, {one.body["jurisdiction"] for one in whose} or {""}, entry.zone, as_of)
 
 
 def _latest(entry: Entry, entries: Entries) -> Entry | None:

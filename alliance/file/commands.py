@@ -147,6 +147,8 @@ def _member_terms(entry: Entry) -> dict[str, Any] | None:
             return {"part": "attributes", "code": entry.key[0], "definition": entry.body}
         case "tag":
             return {"part": "tags", "code": "/".join(entry.key), "definition": entry.body}
+        case "terms":
+            return {"part": "terms", "code": f"{entry.name}/{entry.version}", "definition": entry.body}
         case _:
             return None
 

@@ -10,6 +10,7 @@ from alliance.file.guard import Guard
 from alliance.file.life import Life, wrong_life
 from alliance.file.source import Path
 from alliance.file.tags import Tag, wrong_tags
+from alliance.file.terms import Terms, wrong_terms
 from alliance.file.values import Code, Document, Name, Word, distinct, each, refusal, shaped
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Members(Document):
     guard: Guard | None = None
     life: Life | None = None
     tags: Annotated[list[Tag], Field(max_length=200), each] = []
+    terms: Annotated[list[Terms], Field(max_length=1_000), each] = []
 
 
 def wrong_members(document: "AllianceDocument", places: Mapping[int, Path]) -> Faults:
@@ -71,3 +73,4 @@ def wrong_members(document: "AllianceDocument", places: Mapping[int, Path]) -> F
         if attribute.merchant is not None and attribute.merchant not in merchants:
             yield (*path, "merchant"), f"merchant {attribute.merchant!r} is not declared"
     yield from wrong_tags(document.members.tags, document.members.attributes, merchants, places)
+    yield from wrong_terms(document.members.terms, merchants, places)

@@ -19,6 +19,8 @@ class Profile:
     """A version of a profile, in force `since` that day until the next one.
 
     `expiry_by_time`: points may end because time has passed. `inactive_days`: the least time of inactivity.
+    Terms that are worse for members are announced `terms_notice` days before they start at the latest (L3), and
+    `terms_notice_most` at the earliest, with texts and changed clauses in each of `terms_languages`, by `terms_clause`.
     """
 
     code: str
@@ -28,6 +30,10 @@ class Profile:
     expiry_by_time: bool = True
     inactive_days: int = 0
     version: int = 1
+    terms_notice: int = 30
+    terms_notice_most: int | None = None
+    terms_languages: tuple[str, ...] = ()
+    terms_clause: str = "the platform's rule where no stricter law is known: 30 days"
 
 
 PROFILES: Sequence[Profile] = (
@@ -46,6 +52,11 @@ PROFILES: Sequence[Profile] = (
         source="https://www.legisquebec.gouv.qc.ca/en/document/cr/P-40.1,%20r.%203",
         expiry_by_time=False,
         inactive_days=365,
+        terms_notice=60,
+        terms_notice_most=90,
+        terms_languages=("fr", "en"),
+        terms_clause="Consumer Protection Act, s. 187.9, and Regulation P-40.1, r. 3: notice 60 to 90 days before,"
+        " with the amended clause and the clause as it read formerly",
     ),
     Profile(
         code="CN",

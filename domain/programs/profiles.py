@@ -7,6 +7,7 @@ from typing import Any, Literal
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.programs.accepting import TermsVersion, by_code
 from domain.programs.duplicates import DuplicateTerms, duplicate_terms
 from domain.programs.living import LifeTerms, life_terms
 from domain.programs.model import MemberTermsRow
@@ -43,6 +44,7 @@ class MemberTerms:
     guard: Mapping[str, Any] = field(default_factory=dict)
     life: LifeTerms = field(default_factory=LifeTerms)
     tags: Sequence[Tag] = ()
+    terms: Mapping[str, Sequence[TermsVersion]] = field(default_factory=dict)
 
 
 async def load_member_terms(session: AsyncSession) -> MemberTerms:
@@ -63,6 +65,7 @@ def member_terms(rows: Iterable[MemberTermsRow]) -> MemberTerms:
         guard=parts.get("guard", {}).get("", {}),
         life=life_terms(parts.get("life", {}).get("")),
         tags=tuple(tag(stored) for stored in parts.get("tags", {}).values()),
+        terms=by_code(parts.get("terms", {}).values()),
     )
 
 

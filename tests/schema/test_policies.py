@@ -74,7 +74,7 @@ def _input(field: Any) -> str:
     texts["FreezeReason!"] = "OTHER"
     texts |= {"PoolMoves!": "SPEND", "LimitPeriod!": "DAY", "DissolveTo!": "OWNER"}
     texts["ErasureReason!"] = "REQUESTED"
-    texts["[DataKind!]!"] = "[]"
+    texts |= {"[DataKind!]!": "[]", "Int!": "1"}
     texts["CloseReason!"] = "MEMBER_ASKED"
     texts["Boolean!"] = "true"
     texts["CloseReason!"] = "MEMBER_ASKED"

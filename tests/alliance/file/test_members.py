@@ -64,6 +64,7 @@ async def test_attributes_are_declared(runtime: Runtime) -> None:
     assert (plan.changed, "[S, M, L]" in text) == (True, True)
     plan, _ = await applied(runtime, "")
     kept = ", ".join(f"attribute {code}" for code in ("birthday", "born", "favourites", "household", "sizes"))
+    kept += ", terms programme version 1"
     assert (plan.changed, plan.notices) == (False, (f"not in the file, and kept: {kept}",))
 
 
