@@ -139,16 +139,22 @@ async def _add(
     )
 
 
+# Both of one instant: who seals beside us writes both.
+_END = """
+    SELECT leaves."end", coalesce(newest.size, 0), newest.xid
+    FROM (SELECT coalesce(max("index") + 1, 0) AS "end" FROM log_leaf) AS leaves
+    LEFT JOIN (SELECT size, xid FROM log_checkpoint ORDER BY size DESC LIMIT 1) AS newest ON true"""
+
+
 class LogDamaged(Exception):
     """Rows of the log are missing: nothing may be built on it. `tessera verify` says which."""
 
 
 async def _head(connection: asyncpg.Connection) -> _Head:
-    last = await connection.fetchrow("SELECT size, xid FROM log_checkpoint ORDER BY size DESC LIMIT 1")
-    end = await connection.fetchval('SELECT coalesce(max("index") + 1, 0) FROM log_leaf')
-    if end != (last["size"] if last else 0):
-        raise LogDamaged(f"there are {end} leaves, and the newest checkpoint is of {last['size'] if last else 0}")
-    if last is None:
+    end, size, xid = await connection.fetchrow(_END)
+    if end != size:
+        raise LogDamaged(f"there are {end} leaves, and the newest checkpoint is of {size}")
+    if not size:
         return _Head(0, [], _BEFORE_ALL, _FIRST, _FIRST)
     subtrees = [kept_at(subtree) for subtree in cover((0, end))]
     rows = await connection.fetch(
@@ -162,4 +168,4 @@ async def _head(connection: asyncpg.Connection) -> _Head:
     if fold(frontier) != await connection.fetchval("SELECT root FROM log_checkpoint WHERE size = $1", end):
         raise LogDamaged("the newest checkpoint is not the root of the leaves")
     place = leaves[end - 1]
-    return _Head(end, frontier, last["xid"], place["operation_id"], place["holder_id"])
+    return _Head(end, frontier, xid, place["operation_id"], place["holder_id"])

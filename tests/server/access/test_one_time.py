@@ -71,7 +71,8 @@ async def test_a_member_signs_in_by_telephone_and_stays(app: App) -> None:
     told = (await app.show(app.phone.code)).json()
     viewer = TokenVerifier(SECRET).verify(told["access_token"])
     assert viewer.kind == "member"
-    withheld = {Scope.POINTS_TRANSFER, Scope.POINTS_EXCHANGE, Scope.IDENTIFIERS_READ, Scope.MEMBERS_EXPORT}
+    withheld = {Scope.POINTS_TRANSFER, Scope.POINTS_EXCHANGE, Scope.IDENTIFIERS_READ}
+    withheld |= {Scope.MEMBERS_EXPORT, Scope.IDENTIFIERS_WRITE}
     assert viewer.scopes == DEFAULT_SCOPES["member"] - withheld
     renewed = await app.http.post(
         "/oauth/token",
