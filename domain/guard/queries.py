@@ -2,13 +2,12 @@
 
 import uuid
 from collections.abc import Sequence
-from datetime import datetime
 
 from sqlalchemy import ARRAY, ColumnElement, Uuid, any_, cast, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from domain.guard.model import DeviceDay, GuardStep, MemberDevice, MemberGuard
+from domain.guard.model import GuardStep, MemberDevice, MemberGuard
 from domain.guard.rules import GuardState
 
 
@@ -34,12 +33,6 @@ async def steps(session: AsyncSession, ids: Sequence[uuid.UUID]) -> dict[uuid.UU
     for row in await session.scalars(wanted):
         found[row.holder_id].append(row)
     return found
-
-
-async def spent_by_new(session: AsyncSession, member_id: uuid.UUID, currency: str, day: datetime) -> int:
-    """What a member's new devices have spent of a currency on the day that begins then."""
-    row = await session.get(DeviceDay, (member_id, currency, day))
-    return row.points if row is not None else 0
 
 
 def _is_in(column: InstrumentedAttribute[uuid.UUID], ids: Sequence[uuid.UUID]) -> ColumnElement[bool]:

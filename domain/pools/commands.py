@@ -59,12 +59,7 @@ async def add_member(
 
     Raises NotFound, PoolNotActive, NotInPool, AlreadyInPool, PoolFull, MemberNotActive; InvalidInput for another owner.
     """
-    roles = await locked(session, pool_id)
-    require_owner(roles, by_id)
-    if role == PoolRole.OWNER:
-        raise InvalidInput(reason="a pool has one owner", path=("role",))
-    if member_id in roles:
-        raise AlreadyInPool(path=("member",))
+    roles = await locked_to_admit(session, pool_id, member_id, role, by_id)
     if len(roles) >= MOST_MEMBERS:
         raise PoolFull(most=MOST_MEMBERS)
     await require_active(session, member_id, as_of, "member")
@@ -121,6 +116,19 @@ async def locked(session: AsyncSession, pool_id: uuid.UUID) -> dict[uuid.UUID, s
         PoolMember.holder_id == pool_id, PoolMember.left_at.is_(None)
     )
     return {row.member_id: row.role for row in await session.execute(now)}
+
+
+async def locked_to_admit(
+    session: AsyncSession, pool_id: uuid.UUID, member_id: uuid.UUID, role: PoolRole, by_id: uuid.UUID | None
+) -> dict[uuid.UUID, str]:
+    """As `locked`, to let somebody in at `by_id`'s wish. Raises NotInPool, AlreadyInPool, InvalidInput too."""
+    roles = await locked(session, pool_id)
+    require_owner(roles, by_id)
+    if role == PoolRole.OWNER:
+        raise InvalidInput(reason="a pool has one owner", path=("role",))
+    if member_id in roles:
+        raise AlreadyInPool(path=("member",))
+    return roles
 
 
 def require_owner(roles: dict[uuid.UUID, str], by_id: uuid.UUID | None) -> None:

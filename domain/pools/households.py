@@ -10,8 +10,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.base import new_id
 from domain.errors import InvalidInput, NotAllowed, NotFound
 from domain.events.kinds import EventKind
-from domain.pools.commands import MOST_MEMBERS, change, join, locked, require_active, require_owner, tell
-from domain.pools.errors import NOBODY, AlreadyInPool, NotInPool, NotInvited, PoolFull
+from domain.pools.commands import (
+    MOST_MEMBERS,
+    change,
+    join,
+    locked,
+    locked_to_admit,
+    require_active,
+    require_owner,
+    tell,
+)
+from domain.pools.errors import NOBODY, NotInPool, NotInvited, PoolFull
 from domain.pools.model import EACH, LimitPeriod, PoolInvitation, PoolLimit, PoolMoves, PoolRole
 
 MOST_LIMITS = 200
@@ -30,12 +39,7 @@ async def invite(
 
     Raises NotFound, PoolNotActive, NotInPool, AlreadyInPool, PoolFull, MemberNotActive; InvalidInput for another owner.
     """
-    roles = await locked(session, pool_id)
-    require_owner(roles, by_id)
-    if role == PoolRole.OWNER:
-        raise InvalidInput(reason="a pool has one owner", path=("role",))
-    if member_id in roles:
-        raise AlreadyInPool(path=("member",))
+    roles = await locked_to_admit(session, pool_id, member_id, role, by_id)
     open_ = (PoolInvitation.holder_id == pool_id) & PoolInvitation.answered_at.is_(None)
     invited = set(await session.scalars(select(PoolInvitation.member_id).where(open_)))
     if len(roles) + len(invited - {member_id}) >= MOST_MEMBERS:
