@@ -211,6 +211,9 @@ NOT_IN_LEAVES = {
     "subsidy_draw": "says what its operation, which is proved, drew on a budget",
     "objection": "says what a merchant holds of a line; the line is proved",
     "accrual_posting": "says which file an operation, which is proved, came from",
+    "partner_line": "says what a partner's file holds of a line; the line is proved",
+    "partner_match": "says what a partner's file holds of a line; the line is proved",
+    "recon_break": "says what a partner's file holds of a line; the line is proved",
     "member_tier": "follows from the credits, which are proved; some have no operation",
 }
 """Tables that name an operation and are in no leaf, and why."""
