@@ -13,6 +13,7 @@ from alliance.archive.verify import verify_archive
 from alliance.benefits.verify import CHECKS as RIGHT_CHECKS
 from alliance.clearing.verify import CHECKS as CLEARING_CHECKS
 from alliance.clearing.verify_terms import CHECKS as TERMS_CHECKS
+from alliance.corrections.verify import CHECKS as CORRECTION_CHECKS
 from alliance.disputes.verify import CHECKS as DISPUTE_CHECKS
 from alliance.exposure.verify import CHECKS as EXPOSURE_CHECKS
 from alliance.feed.verify import CHECKS as FEED_CHECKS
@@ -21,6 +22,7 @@ from alliance.proofs.verify import verify_log
 from alliance.settlement.rules import minor_unit
 from alliance.statements.verify import verify_statements
 from alliance.subsidies.verify import CHECKS as SUBSIDY_CHECKS
+from alliance.treasury.verify import CHECKS as TREASURY_CHECKS
 from domain.benefits.verify import CHECKS as BENEFIT_CHECKS
 from domain.contacts.accepting import CHECKS as ACCEPTING_CHECKS
 from domain.duplicates.verify import WHOLE as DUPLICATES_WHOLE
@@ -44,7 +46,8 @@ _BY_HOLDER = {
         LEFT JOIN (SELECT DISTINCT holder_id, activated_by, operation_id FROM pending_grant) p
              ON p.holder_id = o.holder_id AND p.activated_by = o.operation_id
         LEFT JOIN operation u ON u.holder_id = o.holder_id AND u.id = o.reverses
-        WHERE o.kind NOT IN ('FUNDING', 'BREAKAGE') AND (o.reverses IS NULL OR u.id IS NOT NULL)
+        WHERE o.kind NOT IN ('FUNDING', 'BREAKAGE', 'CORRECTION', 'INTEREST', 'TAX', 'LOSS')
+          AND (o.reverses IS NULL OR u.id IS NOT NULL)
         GROUP BY o.holder_id, coalesce(o.reverses, p.operation_id, o.operation_id), o.kind, o.debtor_id, o.creditor_id
         HAVING sum(o.amount) < 0""",
 }
@@ -152,6 +155,7 @@ async def verify(
     unit = f"{minor_unit(currency) if currency else 1}::numeric"
     await session.rollback()
     whole = _CHECKS | EXPOSURE_CHECKS | DISPUTE_CHECKS | FEED_CHECKS | ACCRUAL_CHECKS | SUBSIDY_CHECKS
+    whole |= CORRECTION_CHECKS | TREASURY_CHECKS
     checks = {name: sql.format(unit=unit) for name, sql in whole.items()}
     checks |= ARCHIVE_WHOLE | MEMBERS_WHOLE | DUPLICATES_WHOLE
     proof = await verify_ledger(session, BY_HOLDER, proof, progress, whole=checks)

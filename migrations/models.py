@@ -2,8 +2,10 @@
 
 import alliance.accrual.model
 import alliance.agreements.model
+import alliance.approvals.model
 import alliance.archive.model
 import alliance.clearing.model
+import alliance.corrections.model
 import alliance.disputes.model
 import alliance.exchange.model
 import alliance.exposure.model
@@ -14,6 +16,7 @@ import alliance.reconciliation.model
 import alliance.settlement.model
 import alliance.statements.model
 import alliance.subsidies.model
+import alliance.treasury.model
 import alliance.webhooks.model  # noqa: F401
 import domain.attempts.model
 import domain.benefits.model

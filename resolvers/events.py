@@ -111,5 +111,6 @@ _WRITTEN: dict[Is, Callable[[Any], Any]] = {
     Is.AGREEMENT: _id("Agreement"),
     Is.CYCLE: _id("SettlementCycle"),
     Is.WEBHOOK: _id("Webhook"),
+    Is.APPROVAL: _id("Approval"),
     Is.MONEY: lambda millionths: unscaled(int(millionths), 6),
 }

@@ -45,6 +45,7 @@ TITLES: dict[str, dict[str, str]] = {
         OperationKind.RIGHT_CANCEL: "Right taken back by {merchant}",
         OperationKind.RIGHT_EXPIRE: "Right of {merchant} expired",
         OperationKind.RIGHT_RESTORE: "Right restored at {merchant}",
+        OperationKind.CORRECTION: "Line of {merchant} booked by hand",
         RECEIVED: "Points of {merchant} received",
     },
     "zh-CN": {
@@ -73,6 +74,7 @@ TITLES: dict[str, dict[str, str]] = {
         OperationKind.RIGHT_CANCEL: "{merchant}收回权益",
         OperationKind.RIGHT_EXPIRE: "{merchant}权益到期",
         OperationKind.RIGHT_RESTORE: "在{merchant}恢复权益",
+        OperationKind.CORRECTION: "{merchant}的手工结算分录",
         RECEIVED: "收到{merchant}积分转赠",
     },
 }

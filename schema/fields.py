@@ -1,5 +1,13 @@
 """Fields of types that whoever was given the object may read, by type; see policies.py."""
 
+from resolvers.policy import Policy
+
+
+def fields(policy: Policy | None, names: str) -> dict[str, Policy | None]:
+    """The same policy for each of these fields."""
+    return dict.fromkeys(names.split(), policy)
+
+
 MERGING = {
     "MergedWallet": "currency points lots debt",
     "MembersMerged": "survivor number moved memberships",

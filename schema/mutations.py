@@ -28,6 +28,7 @@ from schema.answers import (
     Redeemed,
     Reversed,
 )
+from schema.approvals import ApprovalMutations
 from schema.byhand import (
     Adjusted,
     AdjustPointsInput,
@@ -288,6 +289,7 @@ def _earned(info: Info, result: Any) -> Any:
 class Mutation(
     AccrualMutations,
     AgreementMutations,
+    ApprovalMutations,
     ContactMutations,
     HouseholdMutations,
     JobMutations,

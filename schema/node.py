@@ -7,9 +7,16 @@ import strawberry
 
 from resolvers.context import Context
 from resolvers.pages import Page, encode_cursor
+from resolvers.policy import Policy
 
 T = TypeVar("T")
 Info = strawberry.Info[Context, None]
+
+
+Fetch = Callable[[Info, str], Awaitable["Node | None"]]
+
+FETCHED: dict[str, tuple[Policy, Fetch]] = {}
+"""By the kind in a global id: who may fetch it by `node`, and how. Types that say so where they are defined."""
 
 
 @strawberry.interface(description="Something with an id that can be fetched again by `node`.")

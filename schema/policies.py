@@ -7,7 +7,9 @@ from graphql import GraphQLSchema, is_non_null_type, is_object_type
 
 from resolvers.policy import PARENT, SIGNED_IN, Policy, by, closed, guarded
 from resolvers.viewer import Scope
+from schema import clearing_policies
 from schema.fields import LIVING, MERGING, POOLING, PRIVACY
+from schema.fields import fields as _all
 
 READERS = ("merchant", "operator", "auditor")
 POINTS = by("member", *READERS, scope=Scope.POINTS_READ)
@@ -17,10 +19,6 @@ JOBS = by("operator", scope=Scope.JOBS_READ)
 RUNS = by("merchant", "operator", scope=Scope.POINTS_EARN)
 DUPLICATES = by("operator", scope=Scope.MEMBERS_READ)
 PUBLIC = PARENT
-
-
-def _all(policy: Policy | None, fields: str) -> dict[str, Policy | None]:
-    return dict.fromkeys(fields.split(), policy)
 
 
 _ERROR = _all(PARENT, "code message path")
@@ -47,8 +45,10 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         **_all(EVENTS, "events webhooks"),
         **_all(by("merchant", "operator", scope=Scope.MEMBERS_READ), "messagePreview"),
         **_all(PUBLIC, "_service"),
+        **clearing_policies.QUERIES,
     },
     "Mutation": {
+        **clearing_policies.MUTATIONS,
         **_all(
             by("merchant", "operator", scope=Scope.AGREEMENTS_WRITE),
             "proposeAgreement acceptAgreement rejectAgreement withdrawAgreement endAgreement",
@@ -466,6 +466,8 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "AlreadyObjected": _ERROR,
     "_Service": _all(PUBLIC, "sdl"),
 }
+POLICIES |= clearing_policies.TYPES
+_LISTED += f" {clearing_policies.LISTED}"
 POLICIES |= {f"{name}Connection": _all(PARENT, "edges pageInfo totalCount") for name in _LISTED.split()}
 POLICIES |= {f"{name}Edge": _all(PARENT, "cursor node") for name in _LISTED.split()}
 

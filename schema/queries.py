@@ -40,6 +40,7 @@ from resolvers.members import MEMBER_SHAPE
 from resolvers.pages import cut, window
 from schema.accruals import AccrualQueries, AccrualRun
 from schema.agreements import Agreement, AgreementVersion
+from schema.approvals import ApprovalQueries
 from schema.contacts import ContactQueries
 from schema.duplicates import DuplicateCandidate, DuplicateQueries
 from schema.enums import ViewerKind
@@ -51,7 +52,7 @@ from schema.jobs import Job, JobQueries
 from schema.lots import Lot
 from schema.members import Member
 from schema.merchants import Merchant, PointsCurrency, Store
-from schema.node import Connection, Info, Node
+from schema.node import FETCHED, Connection, Info, Node
 from schema.notices import Notice
 from schema.obligations import ObligationQueries
 from schema.operations import Operation
@@ -175,6 +176,9 @@ async def fetch(info: Info, global_id: str) -> Node | None:
             case "Job" if JOBS.allows(context.signed_in):
                 job = await jobs.by_global_id(context, global_id)
                 return None if job is None else Job.of(job)
+            case _ if kind in FETCHED:
+                policy, load = FETCHED[kind]
+                return await load(info, global_id) if policy.allows(context.signed_in) else None
             case "DuplicateCandidate" if DUPLICATES.allows(context.signed_in):
                 pair = await duplicates.load(context, *ids.decode_as("DuplicateCandidate", global_id, 2))
                 return None if pair is None else DuplicateCandidate.of(pair)
@@ -230,6 +234,7 @@ def _store(info: Info, rest: bytes) -> Store | None:
 
 @strawberry.type
 class Query(
+    ApprovalQueries,
     RightQueries,
     ObligationQueries,
     JobQueries,

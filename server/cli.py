@@ -8,6 +8,7 @@ import typer
 from server.commands import (
     access,
     agreement,
+    approvals,
     archive,
     backup,
     balances,
@@ -77,6 +78,7 @@ app.command()(access.token)
 app.command()(replay.replay)
 cycle.cycle.command("report")(netting.netting_report)
 app.add_typer(agreement.agreement, name="agreement")
+app.add_typer(approvals.approvals, name="approvals")
 app.add_typer(cycle.cycle, name="cycle")
 member.member.command()(identifying.link)
 member.member.command()(identifying.verify)

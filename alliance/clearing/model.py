@@ -14,7 +14,8 @@ class ObligationKind(StrEnum):
     """What it is owed for.
 
     FUNDING is what a funder pays when points are spent, BREAKAGE what moves when they end. A RIGHT is owed for by its
-    grantor, where it was used. A FEE goes to the operator, as a line of its own.
+    grantor, where it was used. A FEE goes to the operator, as a line of its own. CORRECTION, INTEREST, TAX and LOSS
+    follow from no member's event: `alliance.corrections` says from what.
     """
 
     EARN = "EARN"
@@ -24,6 +25,10 @@ class ObligationKind(StrEnum):
     BREAKAGE = "BREAKAGE"
     FEE = "FEE"
     RIGHT = "RIGHT"
+    CORRECTION = "CORRECTION"
+    INTEREST = "INTEREST"
+    TAX = "TAX"
+    LOSS = "LOSS"
 
 
 class Obligation(Base):

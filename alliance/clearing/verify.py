@@ -193,7 +193,7 @@ CHECKS = {
     "a price is its agreement's": f"""
         SELECT b.holder_id, b.operation_id || ' ' || b.seq AS kind, b.currency, b.price AS kept, -1 AS proved
         FROM obligation b JOIN operation o ON o.holder_id = b.holder_id AND o.id = b.operation_id
-        WHERE b.price IS NOT NULL AND NOT CASE b.kind
+        WHERE b.price IS NOT NULL AND o.kind <> 'CORRECTION' AND NOT CASE b.kind
           WHEN 'SPEND' THEN EXISTS (SELECT FROM {REDEEM} x WHERE x.agreement_id = b.agreement_id
             AND x.version = b.agreement_version AND x.at = b.creditor_id AND x.currency = b.currency
             AND x.price = b.price)

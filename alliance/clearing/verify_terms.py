@@ -33,7 +33,7 @@ CHECKS = {
         FROM obligation b JOIN operation o ON o.holder_id = b.holder_id AND o.id = b.operation_id
         LEFT JOIN agreement_version v ON v.agreement_id = b.agreement_id AND v.version = b.agreement_version
         LEFT JOIN agreement a ON a.id = v.agreement_id
-        WHERE b.reverses IS NULL AND (
+        WHERE b.reverses IS NULL AND o.kind <> 'CORRECTION' AND (
           a.id IS NULL
           OR b.debtor_id NOT IN (a.merchant_a, a.merchant_b)
           OR (b.kind <> 'FEE' AND b.creditor_id NOT IN (a.merchant_a, a.merchant_b))

@@ -19,6 +19,7 @@ class Is(StrEnum):
     AGREEMENT = "agreement's id"
     CYCLE = "cycle's id"
     WEBHOOK = "webhook's id"
+    APPROVAL = "approval's id"
     MERCHANT = "merchant's code"
     MERCHANTS = "merchants' codes"
     POINTS = "points"
@@ -65,6 +66,7 @@ _AHEAD = {
     "points": Is.POINTS,
     "dueAt": Is.TIME,
 }
+_APPROVAL = {"approval": Is.APPROVAL, "act": Is.TEXT, "asOf": Is.TIME}
 _CYCLE = {"cycle": Is.CYCLE, "number": Is.NUMBER, "asOf": Is.TIME}
 
 DATA: Mapping[EventKind, Mapping[str, Is]] = MappingProxyType(
@@ -175,6 +177,9 @@ DATA: Mapping[EventKind, Mapping[str, Is]] = MappingProxyType(
         EventKind.CYCLE_STEP: _CYCLE | {"status": Is.TEXT},
         EventKind.STATEMENT_CONFIRMED: _CYCLE | {"merchant": Is.MERCHANT},
         EventKind.LINES_OBJECTED: _CYCLE | {"merchant": Is.MERCHANT, "against": Is.MERCHANT, "lines": Is.NUMBER},
+        EventKind.LINE_CORRECTED: {"operation": Is.OPERATION, "merchant": Is.MERCHANT, "occurredAt": Is.TIME},
+        EventKind.APPROVAL_ASKED: _APPROVAL,
+        EventKind.APPROVAL_DECIDED: _APPROVAL | {"status": Is.TEXT},
         EventKind.WEBHOOK_DISABLED: {"webhook": Is.WEBHOOK, "why": Is.TEXT},
     }
 )
@@ -212,6 +217,7 @@ OF_OPERATION: Mapping[str, EventKind] = MappingProxyType(
         OperationKind.RIGHT_CANCEL: EventKind.RIGHT_CANCELLED,
         OperationKind.RIGHT_EXPIRE: EventKind.RIGHT_EXPIRED,
         OperationKind.RIGHT_RESTORE: EventKind.RIGHT_RESTORED,
+        OperationKind.CORRECTION: EventKind.LINE_CORRECTED,
     }
 )
 """The kind of event that an operation is."""

@@ -35,7 +35,11 @@ _EVENTS = text(f"""{_ASKED}
 _OPERATIONS = text(f"""{_ASKED}
     SELECT a.position, o.id, o.holder_id, o.kind, o.merchant_id, o.store, o.channel, o.order_ref, o.occurred_at,
            o.booked_at, o.reverses, m.right_id, r.kind AS right_kind, r.grantor_id, abs(m.amount) AS uses,
-           EXISTS (SELECT FROM pool p WHERE p.id = o.holder_id) AS pooled, e.*
+           EXISTS (SELECT FROM pool p WHERE p.id = o.holder_id) AS pooled,
+           CASE o.kind WHEN 'CORRECTION' THEN
+               (SELECT ARRAY[b.debtor_id, b.creditor_id] FROM obligation b
+                WHERE b.holder_id = o.holder_id AND b.operation_id = o.id) END AS parties,
+           e.*
     FROM asked a
     JOIN log_leaf l ON l."index" = a.leaf
     JOIN operation o ON o.holder_id = l.holder_id AND o.id = l.operation_id
@@ -169,6 +173,8 @@ _OF_MEMBERS = ("MEMBER_", "TIER_", "EXPIRY_", "EXIT_", "POOL_JOINED", "POOL_LEFT
 def _operation(row: Row[Any], catalogue: Catalogue) -> Happened:
     at_place: Any = row._mapping
     holder_id, till = at_place["holder_id"], at_place["merchant_id"]
+    if at_place["parties"] is not None:
+        return _correction(row, holder_id, till)
     others = tuple(dict.fromkeys(at_place["others"] or ()))
     changes: dict[str, dict[str, int]] = {"POINTS": {}, "PENDING": {}}
     merchants = {till}
@@ -204,6 +210,13 @@ def _operation(row: Row[Any], catalogue: Catalogue) -> Happened:
     return Happened(
         row.position, row.id, kind, about, at_place["booked_at"], frozenset(merchants), data, till, grantor_id
     )
+
+
+def _correction(row: Row[Any], holder_id: UUID, till: UUID) -> Happened:
+    """A line between two merchants that comes from no member's event: for these two."""
+    data = {"operation": f"{holder_id} {row.id}", "merchant": str(till), "occurredAt": row.occurred_at.isoformat()}
+    parties = frozenset(row.parties)
+    return Happened(row.position, row.id, EventKind.LINE_CORRECTED, (holder_id,), row.booked_at, parties, data)
 
 
 _OTHER = {

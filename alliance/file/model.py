@@ -32,8 +32,10 @@ from alliance.file.values import (
     Money,
     Name,
     Points,
+    Positive,
     Region,
     Share,
+    TypeName,
     Version,
     WaitDays,
     Word,
@@ -55,6 +57,13 @@ class AgreementNotice(Document):
     run_off: Days = 30
 
 
+class ByHand(Document):
+    """What one person may do by hand; all else takes a second one (A16)."""
+
+    limits: dict[TypeName, Positive] = {}
+    alone: Annotated[list[TypeName], AfterValidator(distinct)] = []
+
+
 class Alliance(Document):
     """What holds for all merchants."""
 
@@ -70,6 +79,7 @@ class Alliance(Document):
     round_trip_tolerance: Share = "0.05"
     notice: AgreementNotice = AgreementNotice()
     cycle: Cycle = Cycle()
+    by_hand: ByHand = ByHand()
 
     @model_validator(mode="after")
     def _fits(self) -> "Alliance":

@@ -31,6 +31,7 @@ class OperationKind(StrEnum):
     RIGHT_CANCEL = "RIGHT_CANCEL"
     RIGHT_EXPIRE = "RIGHT_EXPIRE"
     RIGHT_RESTORE = "RIGHT_RESTORE"
+    CORRECTION = "CORRECTION"
 
 
 class AccountKind(StrEnum):

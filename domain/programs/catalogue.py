@@ -90,6 +90,15 @@ class NoticeTerms:
 
 
 @dataclass(frozen=True, slots=True)
+class ByHand:
+    """What one person may do by hand (A16): up to `limits`, millionths of the settlement currency, by act; and the acts
+    without an amount that one does `alone`. All else takes a second person."""
+
+    limits: Mapping[str, int] = field(default_factory=dict)
+    alone: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Alliance:
     """The alliance of this database; its id is also the operator's in obligations."""
 
@@ -103,6 +112,7 @@ class Alliance:
     cycle: CycleTerms
     accept_late: timedelta = timedelta(days=7)
     notice: NoticeTerms = NoticeTerms()
+    by_hand: ByHand = field(default_factory=ByHand)
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +283,13 @@ def alliance_of(row: AllianceRow) -> Alliance:
         ),
         accept_late=timedelta(days=row.terms.get("acceptLateDays", 7)),
         notice=notice_terms(row.terms.get("notice"), NoticeTerms()),
+        by_hand=_by_hand(row.terms.get("byHand", {})),
     )
+
+
+def _by_hand(said: Mapping[str, Any]) -> ByHand:
+    limits = {act: scaled(amount, MICRO_PLACES) for act, amount in said.get("limits", {}).items()}
+    return ByHand(limits, frozenset(said.get("alone", ())))
 
 
 def _calendar(terms: Mapping[str, Any]) -> CalendarTerms:

@@ -1,0 +1,1 @@
+"""All acts that may take two people: importing this fills `alliance.approvals.commands.ACTS`."""
