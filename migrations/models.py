@@ -14,6 +14,7 @@ import alliance.partnerfiles.model
 import alliance.proofs.model
 import alliance.reconciliation.model
 import alliance.settlement.model
+import alliance.staff.model
 import alliance.statements.model
 import alliance.subsidies.model
 import alliance.treasury.model

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import asyncpg
 import structlog
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.accrual.model import FeedRow
@@ -147,7 +147,7 @@ async def calendar(session: AsyncSession, now: datetime, feeds_every: timedelta 
     members have stages, those; where members who are one person are looked for, that.
 
     Expiry has a midnight in every time zone that a merchant keeps (R3), exits one in the alliance's. Members are told
-    of things where any merchant writes to them.
+    of things where any merchant writes to them, staff where there are contacts.
     """
     zones = await session.scalars(select(MerchantRow.timezone).distinct().order_by(MerchantRow.timezone))
     found = [_daily(f"expiry {zone}", "expire", now, zone) for zone in zones]
@@ -174,9 +174,16 @@ async def calendar(session: AsyncSession, now: datetime, feeds_every: timedelta 
         if await session.scalar(writes.limit(1)) is not None:
             found.append(_daily("reminders", "remind", now, zone))
             found.append(_every("messages", "tell", now, TELL_STEP))
+        if await session.scalar(_WITH_CONTACTS):
+            found.append(_every("staff", "staff_tell", now, TELL_STEP))
     if await session.scalar(select(FeedRow.id).limit(1)) is not None:
         found.append(_every("feeds", "feeds", now, feeds_every))
     return found
+
+
+_WITH_CONTACTS = text("""
+    SELECT EXISTS (SELECT FROM alliance WHERE terms -> 'contacts' <> '[]')
+        OR EXISTS (SELECT FROM merchant WHERE settlement -> 'contacts' <> '[]')""")
 
 
 def _daily(name: str, actor: str, now: datetime, zone: str) -> Due:

@@ -15,6 +15,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import ValidationError
 
 from alliance.file.agreement import Agreement
+from alliance.file.contacts import Contacts
 from alliance.file.feeds import Feed
 from alliance.file.guard import Guard
 from alliance.file.identifying import IdentifierType, MemberNumbers
@@ -80,6 +81,7 @@ class Alliance(Document):
     notice: AgreementNotice = AgreementNotice()
     cycle: Cycle = Cycle()
     by_hand: ByHand = ByHand()
+    contacts: Contacts = []
 
     @model_validator(mode="after")
     def _fits(self) -> "Alliance":
@@ -111,6 +113,7 @@ class Settlement(Document):
     credit_limit: DecimalText | None = None
     collateral: DecimalText = "0"
     reserve: DecimalText | None = None
+    contacts: Contacts = []
 
 
 class Store(Document):

@@ -118,8 +118,9 @@ class _Check:
 
     def _merchant(self, merchant: Merchant) -> Faults:
         path = self.places[id(merchant)]
-        for key, amount in merchant.settlement.dump().items():
-            yield from self._minor(amount, (*path, "settlement", key))
+        for key in ("creditLimit", "collateral", "reserve"):
+            if (amount := merchant.settlement.dump().get(key)) is not None:
+                yield from self._minor(amount, (*path, "settlement", key))
         yield from self._twice(merchant.stores, "code", lambda item: item.code)
         candidates = merchant.candidates
         if len(candidates) > 1 and sum(currency.default for currency in candidates) != 1:

@@ -37,6 +37,7 @@ from domain.programs.policies import GiftPolicy as GiftPolicy
 from domain.programs.policies import RedemptionTerms as RedemptionTerms
 from domain.programs.policies import currency_policy
 from domain.programs.profiles import MemberTerms, load_member_terms
+from domain.programs.staffing import Contact, contacts_of
 from domain.programs.terms import EarnLimits as EarnLimits
 from domain.programs.terms import ExpiryPolicy as ExpiryPolicy
 from domain.programs.terms import PendingTerms as PendingTerms
@@ -113,6 +114,7 @@ class Alliance:
     accept_late: timedelta = timedelta(days=7)
     notice: NoticeTerms = NoticeTerms()
     by_hand: ByHand = field(default_factory=ByHand)
+    contacts: tuple[Contact, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +182,7 @@ class Merchant:
     benefits: Mapping[str, Benefit] = field(default_factory=dict)
     guard: GuardTerms = NO_GUARD
     member_numbers: NumberRange | None = None
+    contacts: tuple[Contact, ...] = ()
 
     @property
     def cap(self) -> int | None:
@@ -284,6 +287,7 @@ def alliance_of(row: AllianceRow) -> Alliance:
         accept_late=timedelta(days=row.terms.get("acceptLateDays", 7)),
         notice=notice_terms(row.terms.get("notice"), NoticeTerms()),
         by_hand=_by_hand(row.terms.get("byHand", {})),
+        contacts=contacts_of(row.terms),
     )
 
 
@@ -341,6 +345,7 @@ def _merchant(
         notifications=notification_terms(row.notifications),
         frozen_since=row.frozen_since,
         member_numbers=number_range(row.settings.get("memberNumbers")),
+        contacts=contacts_of(row.settlement),
     )
 
 

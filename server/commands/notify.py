@@ -1,4 +1,4 @@
-"""`tessera notify`: what members would be told, and what became of telling them."""
+"""`tessera notify`: what members would be told, and what became of telling them; and of mails to staff."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from alliance.runtime import Runtime
     from domain.programs.notifying import NotificationTerms
 
-notify = typer.Typer(help="Messages to members.", no_args_is_help=True)
+notify = typer.Typer(help="Messages to members, mails to staff.", no_args_is_help=True)
 SHOWN = ("member", "merchant", "kind", "channel", "state", "attempts", "why")
 
 
@@ -80,6 +80,49 @@ def list_(
         rows = with_runtime(settings, read)
     shown = [{name: row[name] for name in SHOWN} for row in rows]
     answer({"messages": rows}, json, lambda console: show_rows(console, SHOWN, shown))
+
+
+@notify.command()
+def staff(
+    state: Annotated[str | None, typer.Option(help="Only these, such as FAILED.")] = None,
+    merchant: Annotated[str | None, typer.Option(help="To the contacts of one merchant.")] = None,
+    first: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 50,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """List mails to staff, newest first. Neither texts nor addresses are kept: `contact` tells one from another."""
+    with servers("tessera notify staff") as settings:
+        from alliance.staff.queries import listed
+        from domain.errors import NotFound
+
+        async def read(runtime: "Runtime") -> list[dict[str, Any]]:
+            catalogue = runtime.catalogue
+            if merchant is not None and merchant not in catalogue.merchants:
+                raise NotFound(what=f"merchant {merchant!r}")
+            party_id = None if merchant is None else catalogue.merchants[merchant].id
+            async with runtime.database.session() as session:
+                rows = await listed(session, state and state.upper(), party_id, first)
+            codes = {id_: one.code for id_, one in catalogue.merchants_by_id.items()}
+            return [
+                {
+                    "id": str(row.id),
+                    "to": codes.get(row.party_id, catalogue.alliance.code),
+                    "contact": row.contact,
+                    "kind": row.kind,
+                    "count": row.count,
+                    "state": row.state,
+                    "attempts": row.attempts,
+                    "sentAt": row.sent_at and row.sent_at.isoformat(),
+                    "proof": row.proof,
+                    "why": row.why,
+                }
+                for row in rows
+            ]
+
+        rows = with_runtime(settings, read)
+    columns = ("to", "kind", "count", "state", "attempts", "sentAt", "why")
+    shown = [{name: row[name] for name in columns} for row in rows]
+    answer({"mails": rows}, json, lambda console: show_rows(console, columns, shown))
 
 
 def _terms_of(merchant: str) -> "NotificationTerms":

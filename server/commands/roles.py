@@ -36,6 +36,7 @@ def worker(home: Home = None, json: Json = False) -> None:
     """Do the jobs that the relay hands out."""
     with servers("tessera worker", redis=True) as settings:
         _begin(settings, "worker", json)
+        from resolvers.events import told
         from server.events import cloud_event
         from server.feeds import sources_of
         from server.notifiers import notifiers_of
@@ -45,7 +46,9 @@ def worker(home: Home = None, json: Json = False) -> None:
 
         days = {"messages": settings.messages_kept, "runs": settings.runs_kept}
         kept = Kept(**{name: timedelta(days=count) for name, count in days.items()})
-        known = partial(all_actors, notifiers=notifiers_of(settings), sources=sources_of(settings), kept=kept)
+        known = partial(
+            all_actors, notifiers=notifiers_of(settings), sources=sources_of(settings), kept=kept, write=told
+        )
         run_worker(settings, _page(settings, "worker"), known, cloud_event)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from alliance.staff.telling import Write
 from domain.messages.port import Notifiers
 from workers.actor import Actor
 from workers.actors.accrual import accrual
@@ -21,6 +22,7 @@ from workers.actors.retention import Kept, forget_keys
 from workers.actors.rights import tier_rights
 from workers.actors.room import room
 from workers.actors.settlement import settle
+from workers.actors.staff import as_kept, staff_send, staff_tell
 from workers.actors.tag_rules import tags, tags_range
 from workers.feeds.files import Sources
 
@@ -35,10 +37,14 @@ BY_DEFAULT = Kept()
 
 
 def all_actors(
-    fingerprint_secret: bytes, notifiers: Notifiers = NOBODY, sources: Sources = NOWHERE, kept: Kept = BY_DEFAULT
+    fingerprint_secret: bytes,
+    notifiers: Notifiers = NOBODY,
+    sources: Sources = NOWHERE,
+    kept: Kept = BY_DEFAULT,
+    write: Write = as_kept,
 ) -> dict[str, Actor]:
-    """The actors by name; files of feeds are read from `sources`. Who only hands jobs out needs neither these nor
-    notifiers, nor how long what is `kept`."""
+    """The actors by name; files of feeds are read from `sources`, `write` says an event to staff. Who only hands jobs
+    out needs none of these, nor notifiers, nor how long what is `kept`."""
     actors = (
         Actor("accrue", accrual(fingerprint_secret), batch=100),
         Actor("duplicates", duplicates),
@@ -67,6 +73,8 @@ def all_actors(
         Actor("tier_rights", tier_rights(fingerprint_secret)),
         Actor("settle", settle),
         Actor("settle_left", settle_left),
+        Actor("staff_send", staff_send(notifiers), batch=20, policy=PATIENCE),
+        Actor("staff_tell", staff_tell(write)),
         Actor("watch_reads", watch_reads),
         *Feeds(fingerprint_secret, sources).actors(),
     )

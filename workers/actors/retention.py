@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.accrual.commands import forget_rows
 from alliance.runtime import Runtime
+from alliance.staff.commands import forget_mails
 from alliance.webhooks.commands import forget
 from domain.attempts.commands import forget_counts
 from domain.codes.commands import forget_uses
@@ -40,8 +41,8 @@ def forget_keys(kept: Kept) -> Work:
     """The actor, which forgets what is older."""
 
     async def act(runtime: Runtime, session: AsyncSession, jobs: Sequence[HeldJob]) -> Mapping[UUID, Exception]:
-        """Delete idempotency keys, deliveries to webhooks, messages, runs of the scheduler, and what members signed in
-        by, where they are past their time at `as_of`; where there are more, another job goes on.
+        """Delete idempotency keys, deliveries to webhooks, messages, mails to staff, runs of the scheduler, and what
+        members signed in by, where they are past their time at `as_of`; where there are more, another job goes on.
 
         So does what rows of files said that were refused long ago: it names members. Args: {as_of}.
         """
@@ -54,6 +55,7 @@ def forget_keys(kept: Kept) -> Work:
                 await retention.forget_keys(session, as_of, ROWS_A_JOB),
                 await forget(session, as_of - DELIVERIES_KEPT, ROWS_A_JOB),
                 await forget_messages(session, as_of - kept.messages, ROWS_A_JOB),
+                await forget_mails(session, as_of - kept.messages, ROWS_A_JOB),
                 await forget_runs(session, as_of - kept.runs, ROWS_A_JOB),
                 await forget_uses(session, as_of, ROWS_A_JOB),
                 await forget_sessions(session, as_of, ROWS_A_JOB),

@@ -1,0 +1,65 @@
+"""Of which events, and of which deadlines, staff is told: one line each, with its title in each language."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from domain.events.kinds import EventKind
+
+
+class Topic(StrEnum):
+    """What a contact asks for."""
+
+    SETTLEMENT = "settlement"
+    DISPUTES = "disputes"
+    PAYMENTS = "payments"
+    RECONCILIATION = "reconciliation"
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A kind of mail: its topic, and its title in English and Chinese.
+
+    `to` names the fields of the event's data that hold the merchants who get it; without it all get it whose side of
+    the alliance the event is. The operator gets it too, unless it is `theirs`: the business of a merchant alone.
+    """
+
+    topic: Topic
+    en: str
+    zh: str
+    to: tuple[str, ...] = ()
+    theirs: bool = False
+
+
+_S, _D, _P, _R = Topic.SETTLEMENT, Topic.DISPUTES, Topic.PAYMENTS, Topic.RECONCILIATION
+
+OF_EVENTS: Mapping[str, Mail] = {
+    EventKind.STATEMENT_CONFIRMED: Mail(_S, "Statement confirmed", "对账单已确认"),
+    EventKind.LINES_OBJECTED: Mail(_D, "Lines of your statement are objected to", "对账单明细被提出异议", ("against",)),
+    EventKind.CAP_ALERT: Mail(_S, "Exposure is near the cap", "敞口接近上限"),
+    EventKind.MERCHANT_FROZEN: Mail(_S, "Merchant frozen", "商户已冻结"),
+    EventKind.MERCHANT_RESTORED: Mail(_S, "Merchant restored", "商户已恢复"),
+    EventKind.APPROVAL_ASKED: Mail(_S, "An act by hand waits for a second person", "人工操作待复核", theirs=True),
+    EventKind.APPROVAL_DECIDED: Mail(_S, "An act by hand was decided", "人工操作已有复核结果", theirs=True),
+}
+"""By kind of event."""
+
+OF_STEPS: Mapping[str, Mail] = {
+    "STATED": Mail(_S, "Statement issued", "对账单已出具"),
+    "SETTLING": Mail(_P, "Payments are to be made", "应付款项已生成"),
+    "ABORTED": Mail(_S, "Settlement cycle given up", "结算周期已中止"),
+}
+"""By the status that a cycle entered: whoever has a part in the cycle is told."""
+
+OF_DEADLINES: Mapping[str, Mail] = {
+    "OBJECTIONS_END": Mail(_D, "Objections are heard for one more business day", "异议期将于一个工作日后截止"),
+    "PAYMENT_DUE": Mail(_P, "A payment is due within one business day", "款项将于一个工作日内到期"),
+    "PAYMENT_LATE": Mail(_P, "A payment is late", "款项已逾期"),
+}
+"""By deadline that comes near or has passed."""
+
+
+def mail_of(kind: str) -> Mail:
+    """A kind of mail, as it is kept. Raises KeyError."""
+    found = OF_EVENTS.get(kind) or OF_DEADLINES.get(kind)
+    return found or OF_STEPS[kind.removeprefix("CYCLE_")]
