@@ -30,6 +30,7 @@ from server.commands import (
     netting,
     notices,
     notify,
+    payments,
     positions,
     privacy,
     proving,
@@ -93,6 +94,7 @@ app.add_typer(member.member, name="member")
 app.add_typer(duplicates.duplicates, name="duplicates")
 app.add_typer(merchant.merchant, name="merchant")
 app.add_typer(statement.statement, name="statement")
+app.add_typer(payments.payments, name="payments")
 report.report.command()(balances.balances)
 report.report.command()(exposure.exposure)
 report.report.command()(subsidies.subsidies)

@@ -15,6 +15,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import ValidationError
 
 from alliance.file.agreement import Agreement
+from alliance.file.banking import Account, AllianceSettlement
 from alliance.file.contacts import Contacts
 from alliance.file.feeds import Feed
 from alliance.file.guard import Guard
@@ -82,6 +83,7 @@ class Alliance(Document):
     cycle: Cycle = Cycle()
     by_hand: ByHand = ByHand()
     contacts: Contacts = []
+    settlement: AllianceSettlement = AllianceSettlement()
 
     @model_validator(mode="after")
     def _fits(self) -> "Alliance":
@@ -108,12 +110,16 @@ class Settings(Document):
 
 
 class Settlement(Document):
-    """How far the alliance trusts a merchant: its cap is both together; without a limit there is none (A5)."""
+    """How far the alliance trusts a merchant: its cap is both together; without a limit there is none (A5).
+
+    And at which bank it is paid.
+    """
 
     credit_limit: DecimalText | None = None
     collateral: DecimalText = "0"
     reserve: DecimalText | None = None
     contacts: Contacts = []
+    account: Account | None = None
 
 
 class Store(Document):

@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any, Protocol, TypeVar
 
 from alliance.file.agreement import Agreement, Earn, Redeem
+from alliance.file.banking import wrong_banking
 from alliance.file.exits import forbidden_exits
 from alliance.file.feeds import wrong_feeds
 from alliance.file.guard import undeclared_types
@@ -109,7 +110,15 @@ class _Check:
             yield from self._agreement(agreement)
         for versions in _grouped(document.agreements, lambda item: frozenset(item.merchants)):
             yield from self._versions(versions)
-        faults = (forbidden, forbidden_exits, missing_notices, unfit_texts, wrong_members, undeclared_types)
+        faults = (
+            forbidden,
+            forbidden_exits,
+            missing_notices,
+            unfit_texts,
+            wrong_members,
+            undeclared_types,
+            wrong_banking,
+        )
         for path, reason in (fault for find in faults for fault in find(document, self.places)):
             yield Fault(path, reason)
         yield from self._twice(document.feeds, "code", lambda item: item.code)

@@ -109,3 +109,21 @@ def forbids_expiry(profile: Profile, policy: ExpiryPolicy) -> str:
     elif policy.kind == "never" or profile.expiry_by_time:
         return ""
     return f"{profile.code} forbids expiry of this kind ({profile.clause})"
+
+
+HOLDING_MONEY_FORBIDDEN: dict[str, str] = {
+    "CN": "Regulations on the Supervision and Administration of Non-bank Payment Institutions (State Council, Order"
+    " No. 768 of 2023), art. 6: nobody clears and settles for merchants without a payment business licence",
+}
+"""Where the operator may not take merchants' money and pay it out (L6), by country, and the clause."""
+
+
+def forbids_holding_money(jurisdiction: str) -> str:
+    """Why an operator may not hold what a merchant there is to be paid, with the clause; empty if it may."""
+    country = jurisdiction.partition("-")[0]
+    clause = HOLDING_MONEY_FORBIDDEN.get(country)
+    return (
+        f"{country} forbids settlement through the operator ({clause}): let a custodian hold the money"
+        if clause
+        else ""
+    )

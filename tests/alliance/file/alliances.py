@@ -94,6 +94,9 @@ def versions(draw: st.DrawFn, terms: st.SearchStrategy[dict[str, Any]], first: i
     return made
 
 
+ACCOUNT = {"iban": "DE89370400440532013000", "bic": "COBADEFFXXX", "name": "House"}
+
+
 @st.composite
 def merchants(draw: st.DrawFn, index: int) -> dict[str, Any]:
     """A merchant with a currency or two of its own."""
@@ -117,7 +120,7 @@ def merchants(draw: st.DrawFn, index: int) -> dict[str, Any]:
     optional = some(
         timezone=st.sampled_from(["UTC", "Asia/Shanghai", "America/Sao_Paulo"]),
         settings=some(enrolOnPurchase=st.booleans(), uniqueOrders=st.booleans(), clawback=st.just("none")),
-        settlement=some(creditLimit=cents, collateral=cents, reserve=cents),
+        settlement=some(creditLimit=cents, collateral=cents, reserve=cents, account=st.just(ACCOUNT)),
         stores=st.lists(names, unique=True, max_size=3).map(lambda codes: [{"code": c, "name": c} for c in codes]),
     )
     named = {"code": f"m{index}", "name": draw(names), "jurisdiction": "CN", "currencies": currencies, "earning": rules}
@@ -177,6 +180,7 @@ def alliances(draw: st.DrawFn) -> dict[str, Any]:
         "settlementCurrency": "USD",
         "timezone": draw(st.sampled_from(["UTC", "America/New_York"])),
         "consent": draw(st.sampled_from(["operator", "merchants"])),
+        "settlement": draw(some(mode=st.just("custodian"))) | {"account": ACCOUNT},
     }
     cycle = some(
         every=st.sampled_from(["day", "half_month", {"business": 5}]),

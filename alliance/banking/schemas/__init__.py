@@ -1,0 +1,1 @@
+"""Message schemas, as ISO 20022 publishes them."""
