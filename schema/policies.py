@@ -7,7 +7,7 @@ from graphql import GraphQLSchema, is_non_null_type, is_object_type
 
 from resolvers.policy import PARENT, SIGNED_IN, Policy, by, closed, guarded
 from resolvers.viewer import Scope
-from schema import clearing_policies
+from schema import banking_policies, clearing_policies
 from schema.fields import LIVING, MERGING, POOLING, PRIVACY
 from schema.fields import fields as _all
 
@@ -46,9 +46,11 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         **_all(by("merchant", "operator", scope=Scope.MEMBERS_READ), "messagePreview"),
         **_all(PUBLIC, "_service"),
         **clearing_policies.QUERIES,
+        **banking_policies.QUERIES,
     },
     "Mutation": {
         **clearing_policies.MUTATIONS,
+        **banking_policies.MUTATIONS,
         **_all(
             by("merchant", "operator", scope=Scope.AGREEMENTS_WRITE),
             "proposeAgreement acceptAgreement rejectAgreement withdrawAgreement endAgreement",
@@ -247,7 +249,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "SettlementCycle": _all(
         PARENT,
         "id number status opensAt closesAt gross bilateral multilateral positions payments obligations statement"
-        " objectionsUntil paymentsDue transitions objections suspended",
+        " objectionsUntil paymentsDue transitions objections suspended paymentFiles",
     )
     | _all(PARENT, "netting"),
     "Netting": _all(PARENT, "obligations gross bilateral multilateral carried"),
@@ -466,8 +468,8 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "AlreadyObjected": _ERROR,
     "_Service": _all(PUBLIC, "sdl"),
 }
-POLICIES |= clearing_policies.TYPES
-_LISTED += f" {clearing_policies.LISTED}"
+POLICIES |= clearing_policies.TYPES | banking_policies.TYPES
+_LISTED += f" {clearing_policies.LISTED} {banking_policies.LISTED}"
 POLICIES |= {f"{name}Connection": _all(PARENT, "edges pageInfo totalCount") for name in _LISTED.split()}
 POLICIES |= {f"{name}Edge": _all(PARENT, "cursor node") for name in _LISTED.split()}
 

@@ -13,13 +13,14 @@ from alliance.settlement.queries import MerchantStatement, StatementLine
 from alliance.settlement.rules import Report, minor_unit, saving
 from alliance.statements.rules import price
 from domain.programs.counting import counted
-from resolvers import cycles, ids, obligations
+from resolvers import cycles, ids, obligations, payment_files
 from resolvers.lines import line_id
 from resolvers.obligations import SeenLine
 from resolvers.pages import window
 from schema.merchants import Merchant, PointsCurrency
 from schema.money import Money
 from schema.node import Connection, Info, Node
+from schema.payment_files import PaymentFile
 from schema.scalars import Decimal, Points
 
 
@@ -334,6 +335,12 @@ class SettlementCycle(Node):
     async def payments(self, info: Info) -> list[Payment]:
         """At most one fewer than there are parties."""
         return [Payment.of(info, row) for row in await info.context.loaders.payments.load(self.row.id)]
+
+    @strawberry.field(description="What is still to be paid, as files for banks; a merchant's own.")
+    async def payment_files(self, info: Info) -> list[PaymentFile]:
+        """One a payer; empty unless the cycle is being settled."""
+        files = await payment_files.of_cycle(info.context, self.row)
+        return [PaymentFile.of(info, self.number, file) for file in files]
 
     @strawberry.field(description="The steps it took, in order.")
     async def transitions(self, info: Info) -> list[CycleTransition]:

@@ -30,6 +30,7 @@ from server.middleware import RequestMiddleware
 from server.migrate import is_current
 from server.notifiers import code_notifiers_of
 from server.obligations import Obligations
+from server.payment_files import PaymentFiles
 from server.settings import Settings
 from server.statements import Statements
 
@@ -111,6 +112,7 @@ def _routes(
         Route("/oauth/revoke", tokens.revoke, methods=["POST"]),
         Route("/wallets/{id}/statement.csv", Statements(graphql.house, verifier).get),
         Route("/statements/{cycle:int}/{file}", CycleStatements(graphql.house, verifier).get),
+        Route("/payments/{cycle:int}/{file}", PaymentFiles(graphql.house, verifier).get),
         Route("/accruals/{run}/refusals", Refusals(graphql.house, verifier).get),
         Route("/obligations.csv", Obligations(graphql.house, verifier).get),
         Route("/events", Events(graphql.house, verifier).get),

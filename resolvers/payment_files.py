@@ -1,0 +1,26 @@
+"""Files of payments for banks: a merchant's own; the operator's, and all others, for the operator (A14)."""
+
+from alliance.banking import orders
+from alliance.banking.orders import PaymentFile
+from alliance.settlement import queries
+from alliance.settlement.model import SettlementCycle
+from domain.errors import NotFound
+from resolvers.context import Context
+from resolvers.reach import members_of
+
+
+async def of_cycle(context: Context, cycle: SettlementCycle) -> list[PaymentFile]:
+    """What is still to be paid of a cycle. Raises AccountMissing."""
+    async with context.runtime.database.reader() as session:
+        return await orders.drafts(session, cycle, party=members_of(context.signed_in))
+
+
+async def one(context: Context, number: int, message_id: str) -> PaymentFile:
+    """A file of a cycle. Raises NotFound, also for another merchant's; AccountMissing."""
+    async with context.runtime.database.reader() as session:
+        cycle = (await queries.by_numbers(session, [number])).get(number)
+    files = [] if cycle is None else await of_cycle(context, cycle)
+    found = next((file for file in files if file.message_id == message_id), None)
+    if found is None:
+        raise NotFound(what="payment file", path=("file",))
+    return found
