@@ -1,1 +1,3 @@
 """All acts that may take two people: importing this fills `alliance.approvals.commands.ACTS`."""
+
+import alliance.rerating.commands  # noqa: F401

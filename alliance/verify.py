@@ -19,6 +19,7 @@ from alliance.exposure.verify import CHECKS as EXPOSURE_CHECKS
 from alliance.feed.verify import CHECKS as FEED_CHECKS
 from alliance.proofs.verify import CHECKS as LOG_CHECKS
 from alliance.proofs.verify import verify_log
+from alliance.rerating.verify import CHECKS as RERATING_CHECKS
 from alliance.settlement.rules import minor_unit
 from alliance.statements.verify import verify_statements
 from alliance.subsidies.verify import CHECKS as SUBSIDY_CHECKS
@@ -155,7 +156,7 @@ async def verify(
     unit = f"{minor_unit(currency) if currency else 1}::numeric"
     await session.rollback()
     whole = _CHECKS | EXPOSURE_CHECKS | DISPUTE_CHECKS | FEED_CHECKS | ACCRUAL_CHECKS | SUBSIDY_CHECKS
-    whole |= CORRECTION_CHECKS | TREASURY_CHECKS
+    whole |= CORRECTION_CHECKS | TREASURY_CHECKS | RERATING_CHECKS
     checks = {name: sql.format(unit=unit) for name, sql in whole.items()}
     checks |= ARCHIVE_WHOLE | MEMBERS_WHOLE | DUPLICATES_WHOLE
     proof = await verify_ledger(session, BY_HOLDER, proof, progress, whole=checks)

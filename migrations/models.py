@@ -13,6 +13,7 @@ import alliance.exposure.repair
 import alliance.partnerfiles.model
 import alliance.proofs.model
 import alliance.reconciliation.model
+import alliance.rerating.model
 import alliance.settlement.model
 import alliance.staff.model
 import alliance.statements.model

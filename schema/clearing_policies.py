@@ -7,12 +7,18 @@ from schema.fields import fields
 APPROVERS = by("merchant", "operator", scope=Scope.APPROVALS_WRITE)
 APPROVALS = by("merchant", "operator", "auditor", scope=Scope.SETTLEMENT_READ)
 
+RERATERS = by("operator", scope=Scope.SETTLEMENT_WRITE)
+RERATES = by("merchant", "operator", "auditor", scope=Scope.SETTLEMENT_READ)
+
 QUERIES: dict[str, Policy | None] = {
     **fields(APPROVALS, "approvals"),
+    **fields(RERATERS, "previewRerate"),
+    **fields(RERATES, "rerates"),
 }
 
 MUTATIONS: dict[str, Policy | None] = {
     **fields(APPROVERS, "approve refuseApproval withdrawApproval"),
+    **fields(RERATERS, "rerate rerateAgain"),
 }
 
 _ERROR = "code message path"
@@ -24,9 +30,18 @@ TYPES: dict[str, dict[str, Policy | None]] = {
         **dict.fromkeys(("Approved", "ApprovalRefused", "ApprovalWithdrawn"), "approval"),
         "SameHands": _ERROR,
         "ApprovalClosed": f"{_ERROR} status",
+        "Rerate": "id agreement from to version prices reason asOf finishedAt done askedBy approvedBy totals",
+        "RightPrice": "kind currency price",
+        "RerateTotal": "debtor creditor cycle lines before after",
+        "ReratePreview": "lines lookedAt complete totals samples left",
+        "RerateSample": "kind debtor creditor currency points priceBefore priceAfter before after",
+        "NotRerated": "reason lines",
+        "Rerated": "preview rerate approval",
+        "RerateBegun": "rerate",
+        "NothingToRerate": _ERROR,
         "ActRefused": f"{_ERROR} act refusal",
     }.items()
 }
 
-LISTED = "Approval"
+LISTED = "Approval Rerate"
 """Types that are listed in connections."""

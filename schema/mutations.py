@@ -126,6 +126,7 @@ from schema.refusals import (
     shown,
 )
 from schema.refusing_identifiers import IdentifierNotVerified, MemberNumbersExhausted
+from schema.rerating import RerateMutations
 from schema.righting import RightMutations
 from schema.settling import SettlingMutations
 from schema.sharing import SharingMutations
@@ -288,6 +289,7 @@ def _earned(info: Info, result: Any) -> Any:
 @strawberry.type
 class Mutation(
     AccrualMutations,
+    RerateMutations,
     AgreementMutations,
     ApprovalMutations,
     ContactMutations,

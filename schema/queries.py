@@ -64,6 +64,7 @@ from schema.progress import JobGroup, ProgressQueries
 from schema.proofs import ConsistencyProof, LogCheckpoint
 from schema.reading import ReadingQueries
 from schema.reconciliation import Reconciliation, ReconciliationQueries
+from schema.rerating import RerateQueries
 from schema.rights import Right, RightQueries
 from schema.rings import GiftRing
 from schema.scalars import CurrencyCode, LogIndex
@@ -235,6 +236,7 @@ def _store(info: Info, rest: bytes) -> Store | None:
 @strawberry.type
 class Query(
     ApprovalQueries,
+    RerateQueries,
     RightQueries,
     ObligationQueries,
     JobQueries,

@@ -37,6 +37,7 @@ from server.commands import (
     reads,
     replay,
     report,
+    rerating,
     rights,
     roles,
     runs,
@@ -78,6 +79,8 @@ app.add_typer(access.client, name="client")
 app.command()(access.token)
 app.command()(replay.replay)
 cycle.cycle.command("report")(netting.netting_report)
+cycle.cycle.command("rerate")(rerating.rerate)
+cycle.cycle.command("rerates")(rerating.rerates)
 app.add_typer(agreement.agreement, name="agreement")
 app.add_typer(approvals.approvals, name="approvals")
 app.add_typer(cycle.cycle, name="cycle")

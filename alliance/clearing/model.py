@@ -61,6 +61,7 @@ class Obligation(Base):
             "seq",
             postgresql_where=text("store IS NOT NULL"),
         ),
+        Index("ix_obligation_reverses", "reverses", postgresql_where=text("reverses IS NOT NULL")),
         Index(
             "ix_obligation_reversing",
             "cycle_id",

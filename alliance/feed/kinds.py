@@ -177,6 +177,12 @@ DATA: Mapping[EventKind, Mapping[str, Is]] = MappingProxyType(
         EventKind.CYCLE_STEP: _CYCLE | {"status": Is.TEXT},
         EventKind.STATEMENT_CONFIRMED: _CYCLE | {"merchant": Is.MERCHANT},
         EventKind.LINES_OBJECTED: _CYCLE | {"merchant": Is.MERCHANT, "against": Is.MERCHANT, "lines": Is.NUMBER},
+        EventKind.LINES_RERATED: {
+            "agreement": Is.AGREEMENT,
+            "merchants": Is.MERCHANTS,
+            "lines": Is.NUMBER,
+            "asOf": Is.TIME,
+        },
         EventKind.LINE_CORRECTED: {"operation": Is.OPERATION, "merchant": Is.MERCHANT, "occurredAt": Is.TIME},
         EventKind.APPROVAL_ASKED: _APPROVAL,
         EventKind.APPROVAL_DECIDED: _APPROVAL | {"status": Is.TEXT},

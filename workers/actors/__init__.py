@@ -18,6 +18,7 @@ from workers.actors.notices import notices, notices_range
 from workers.actors.reads import watch_reads
 from workers.actors.reconciliation import reconcile
 from workers.actors.reminders import remind, remind_range, tell
+from workers.actors.rerating import rerate
 from workers.actors.retention import Kept, forget_keys
 from workers.actors.rights import tier_rights
 from workers.actors.room import room
@@ -63,6 +64,7 @@ def all_actors(
         Actor("send", send(notifiers), batch=20, policy=PATIENCE),
         Actor("reconcile", reconcile),
         Actor("remind", remind),
+        Actor("rerate", rerate),
         Actor("remind_range", remind_range),
         Actor("room", room),
         Actor("stages", stages),
