@@ -22,7 +22,7 @@ from domain.ledger.errors import MemberMerged, MergeBlocked, NotMerged, UnmergeB
 from domain.ledger.gifts import given_lot, move
 from domain.ledger.model import OperationKind
 from domain.ledger.request import Books, DebtState, Effect, Needs, PastOperation, Request
-from domain.ledger.rules import LotState, Sliding
+from domain.ledger.rules import LotState, Sliding, spend_order
 
 Parts = Sequence[tuple[LotState, int]]
 
@@ -418,7 +418,8 @@ def _owe_elsewhere(effect: Effect, debt: DebtState, holder_id: UUID) -> None:
 
 
 def _alive(lots: Iterable[LotState], as_of: datetime) -> list[tuple[LotState, int]]:
-    return [(lot, lot.free) for lot in lots if lot.free and lot.is_live(as_of)]
+    """Lots and what of them can go, in the order in which they are spent: those that they become keep it (R1)."""
+    return [(lot, lot.free) for lot in sorted(lots, key=spend_order) if lot.free and lot.is_live(as_of)]
 
 
 def _moved(carried: Iterable[Carried]) -> list[dict[str, Any]]:

@@ -44,6 +44,7 @@ def test_the_commands_that_are_promised_are_there() -> None:
     promised = """up|api|worker|relay|scheduler|migrate|verify|apply|export|token|replay|bench|client create
         |client disable|backup|restore|archive|release|repair|repair-positions
         |import balances|proof|log keys|log rotate|log retire|codes rotate|codes retire
+        |approvals list|approvals approve|approvals refuse
         |agreement list|agreement show|agreement accept|agreement end
         |cycle list|cycle show|cycle close|cycle state|cycle issue|cycle confirm|cycle net|cycle settle|cycle abort
         |cycle receive|cycle run|cycle report

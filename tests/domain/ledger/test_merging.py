@@ -425,6 +425,19 @@ async def test_r22_clawed_back_and_paid_for_debts_are_named_and_what_was_restore
     assert paid.value.data["obstacles"] == [{"kind": "DEBT_PAID", "currency": "GRO", "points": 2}]
 
 
+async def test_r01_lots_that_were_carried_are_spent_in_the_order_of_those_they_were(
+    engine: PostingEngine, database: Database
+) -> None:
+    """Whatever the order in which the database hands them out."""
+    ann, bob = members(2)
+    granted = [(await engine.post(earn(ann, points))).operation_id for points in (10, 20, 30)]
+    for date in ("'infinity'", "NULL"):  # to another place of the table and of its indexes
+        await rows(database, f"UPDATE lot SET expires_at = {date} WHERE operation_id = $1", granted[0])
+    await engine.post(merge(ann, bob))
+    lots = await rows(database, "SELECT granted FROM lot WHERE holder_id = $1 ORDER BY id", bob)
+    assert [lot["granted"] for lot in lots] == [10, 20, 30]
+
+
 async def test_l04_stored_value_stays_paid_or_bonus_through_a_merge(engine: PostingEngine, database: Database) -> None:
     ann, bob = members(2)
     first = await engine.post(top_up(ann, 1000, 100))
