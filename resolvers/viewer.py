@@ -54,6 +54,7 @@ class Scope(StrEnum):
     MEMBERS_ERASE = "members:erase"
     MEMBERS_EXPORT = "members:export"
     AUDIT_READ = "audit:read"
+    JOURNAL_READ = "journal:read"
     CLOCK = "clock"
 
 
@@ -101,6 +102,7 @@ MEANING: dict[Scope, str] = {
     Scope.MEMBERS_ERASE: "erase members, and keep their data under legal holds",
     Scope.MEMBERS_EXPORT: "export all that is known of a member",
     Scope.AUDIT_READ: "see who read whose personal data",
+    Scope.JOURNAL_READ: "download the journal of all books",
     Scope.CLOCK: "say what time it is (as of), for replays",
 }
 
@@ -120,7 +122,7 @@ DEFAULT_SCOPES: dict[Kind, frozenset[str]] = {
     | {Scope.RIGHTS_USE, Scope.MEMBERS_WRITE, Scope.EVENTS_READ, Scope.CONSENTS_WRITE, Scope.PROFILES_WRITE}
     | {Scope.POINTS_LOCK, Scope.IDENTIFIERS_VERIFY},
     "operator": frozenset(Scope) - {Scope.CLOCK},
-    "auditor": _READS | {Scope.AUDIT_READ},
+    "auditor": _READS | {Scope.AUDIT_READ, Scope.JOURNAL_READ},
 }
 """What a client has if nothing is said."""
 
@@ -132,7 +134,7 @@ ALLOWED_SCOPES: dict[Kind, frozenset[str]] = {
     | {Scope.MEMBERS_EXPORT, Scope.AGREEMENTS_WRITE, Scope.WEBHOOKS_WRITE, Scope.RIGHTS_GRANT, Scope.APPROVALS_WRITE}
     | {Scope.IDENTIFIERS_WRITE},
     "operator": frozenset(Scope),
-    "auditor": _READS | {Scope.AUDIT_READ},
+    "auditor": _READS | {Scope.AUDIT_READ, Scope.JOURNAL_READ},
 }
 """What a client may be given: the clock to operators only, personal data never to auditors."""
 

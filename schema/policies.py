@@ -18,6 +18,7 @@ EVENTS = by("merchant", "operator", scope=Scope.EVENTS_READ)
 JOBS = by("operator", scope=Scope.JOBS_READ)
 RUNS = by("merchant", "operator", scope=Scope.POINTS_EARN)
 DUPLICATES = by("operator", scope=Scope.MEMBERS_READ)
+JOURNAL = by("operator", "auditor", scope=Scope.JOURNAL_READ)
 PUBLIC = PARENT
 
 

@@ -23,6 +23,7 @@ from server.commands import (
     identifying,
     importing,
     jobs,
+    journal,
     keys,
     log,
     member,
@@ -103,6 +104,7 @@ report.report.command()(exposure.exposure)
 report.report.command()(subsidies.subsidies)
 report.report.command()(breakage.breakage)
 report.report.command()(reads.reads)
+report.report.command()(journal.journal)
 app.add_typer(report.report, name="report")
 jobs.jobs.command()(runs.undo)
 app.add_typer(jobs.jobs, name="jobs")

@@ -23,6 +23,8 @@ PATHS = frozenset(
 ) | {
     "/ingest/members",
     "/obligations.csv",
+    "/journal.beancount",
+    "/journal.csv",
     "/events",
     "/oauth/code",
     "/oauth/revoke",

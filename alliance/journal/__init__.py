@@ -1,0 +1,1 @@
+"""All books as one double-entry journal that an outside tool can add up again."""
