@@ -16,8 +16,10 @@ from alliance.disputes.model import ObjectionReason
 from alliance.disputes.rules import Objected
 from alliance.journal.export import Format, journal, require_days
 from alliance.journal.names import commodity, component
+from alliance.treasury.commands import post
+from alliance.treasury.model import MoneyAccount
 from domain.errors import InvalidInput
-from tests.alliance.support import NOON, House, days
+from tests.alliance.support import NOON, WHO, House, days
 
 
 async def written(house: House, format_: Format = "beancount", **span: Any) -> str:
@@ -61,6 +63,12 @@ async def history(house: House) -> House:
             as_of=NOON + days(8),
         )
     await house.earn(ann, "fuel", 17)
+    async with house.runtime.database.transaction() as session:
+        paid_in = [
+            (MoneyAccount.BANK, house.id("operator"), 10_000),
+            (MoneyAccount.COLLATERAL, house.id("fuel"), -10_000),
+        ]
+        await post(session, kind="COLLATERAL_IN", entries=paid_in, who=WHO, why="test", as_of=NOON)
     return house
 
 
@@ -73,6 +81,7 @@ async def test_a13_journal_is_added_up_by_an_outside_tool_to_what_we_keep(histor
     for code in ("Fuel", "Grocer"):
         assert balances[f"Assets:Merchants:{code}"] == -Decimal(owed[history.id(code.lower())]).scaleb(-6)
         assert balances[f"Assets:Merchants:{code}:Netted"] == 0
+    assert balances["Liabilities:Treasury:Collateral:Fuel"] == -balances["Assets:Treasury:Bank:Demo"] == -100
     assert balances["Assets:Merchants:Grocer:Suspense:Fuel"] == Decimal("0.9")
     assert balances["Assets:Merchants:Grocer:Pairs:Fuel"] == -balances["Assets:Merchants:Fuel:Pairs:Grocer"]
     # 90.009 less 5.40 and 3.20 is 81.409: 81.41 is paid, and so 0.001 less than nothing is carried on.
@@ -89,16 +98,15 @@ async def test_a13_journal_is_added_up_by_an_outside_tool_to_what_we_keep(histor
 
 async def test_a13_journal_of_some_days_begins_with_what_was_brought_forward(history: House) -> None:
     async with history.runtime.database.session() as session:
-        today = await session.scalar(
-            text("SELECT (min(booked_at) AT TIME ZONE 'America/New_York')::date FROM operation")
-        )
-    assert today is not None
+        days_of = "SELECT DISTINCT (booked_at AT TIME ZONE 'America/New_York')::date FROM operation ORDER BY 1"
+        days_booked = [day for (day,) in await session.execute(text(days_of))]
+    today = days_booked[-1]
     _, all_ = checked(await written(history))
     entries, later = checked(await written(history, first=today + timedelta(days=1)))
     assert later == all_
     assert {one.date for one in entries if isinstance(one, Transaction)} == {today}
     assert all(one.narration.startswith("Brought") for one in entries if isinstance(one, Transaction))
-    entries, earlier = checked(await written(history, last=today - timedelta(days=1)))
+    entries, earlier = checked(await written(history, last=days_booked[0] - timedelta(days=1)))
     # Payments alone are dated by the clock of the call.
     assert {account for account, amount in earlier.items() if amount} <= {
         f"Assets:Merchants:{code}{part}" for code in ("Fuel", "Grocer") for part in ("", ":Netted")
@@ -114,6 +122,7 @@ async def test_a13_journal_of_some_days_begins_with_what_was_brought_forward(his
         ("UPDATE account SET posted = posted + 1 WHERE currency = 'FUE'", "Liabilities:Points:Fuel:FUE:Active"),
         ("UPDATE pair_net SET lines = lines + 1 WHERE suspended <> 0", "Assets:Merchants:Fuel:Pairs:Grocer"),
         ("UPDATE exposure SET owed = owed + 1", "Assets:Merchants:Fuel"),
+        ("UPDATE money_balance SET balance = balance - 1", "Assets:Treasury:Bank:Demo"),
         ("UPDATE entry SET amount = amount + 1 WHERE amount = 1111", "Liabilities:Points:Grocer:GRO:Active"),
     ],
 )
