@@ -1,3 +1,4 @@
 """All acts that may take two people: importing this fills `alliance.approvals.commands.ACTS`."""
 
+import alliance.deadlines.commands
 import alliance.rerating.commands  # noqa: F401

@@ -46,6 +46,15 @@ class Calendar:
         holiday = day in self._known  # asked first: the year's worked weekends are known only then
         return day in self._known.weekend_workdays if self._known.is_weekend(day) else not holiday
 
+    def name_of(self, day: date, language: str = "en") -> str | None:
+        """What the public holiday of that day is called, in English or the country's own language; None for others."""
+        country, _, part = (self.region or "").partition("-")
+        if not country:
+            return None
+        known = _named(country, part or None, language)
+        name: str | None = known.get(day)
+        return name
+
     def add_business_days(self, day: date, n: int) -> date:
         """The n-th business day after `day`; `day` itself for 0. Raises ValueError for fewer."""
         if n < 0:
@@ -59,7 +68,7 @@ class Calendar:
         """The end (UTC, exclusive) of the last of `days` days after `start`, days being those of `zone`."""
         day = start.astimezone(zone).date()
         last = self.add_business_days(day, days.count) if days.business else day + timedelta(days=days.count)
-        return _instant(last + ONE_DAY, time(), zone)
+        return instant(last + ONE_DAY, time(), zone)
 
     def cut_off(self, opened: datetime, terms: CycleTerms, zone: ZoneInfo) -> datetime:
         """When a cycle that opened then is due to close (UTC): the first cut-off by `terms` after it opened.
@@ -68,10 +77,10 @@ class Calendar:
         """
         day = opened.astimezone(zone).date()
         if isinstance(terms.every, Days):
-            return _instant(self.add_business_days(day, terms.every.count), terms.cut_off, zone)
-        while not _ends(day, terms.every) or _instant(day, terms.cut_off, zone) <= opened:
+            return instant(self.add_business_days(day, terms.every.count), terms.cut_off, zone)
+        while not _ends(day, terms.every) or instant(day, terms.cut_off, zone) <= opened:
             day += ONE_DAY
-        return _instant(day, terms.cut_off, zone)
+        return instant(day, terms.cut_off, zone)
 
 
 def _ends(day: date, every: str) -> bool:
@@ -87,13 +96,22 @@ def _ends(day: date, every: str) -> bool:
             return True
 
 
-def _instant(day: date, at: time, zone: ZoneInfo) -> datetime:
+def instant(day: date, at: time, zone: ZoneInfo) -> datetime:
+    """A time of a day on the clocks of a zone, in UTC."""
     return datetime.combine(day, at, zone).astimezone(UTC)
 
 
 @lru_cache(maxsize=16)
 def _calendar(terms: CalendarTerms) -> Calendar:
     return Calendar(terms.region, terms.holidays, terms.working_days)
+
+
+@lru_cache(maxsize=16)
+def _named(country: str, part: str | None, language: str) -> Any:
+    known = holidays.country_holidays(country, subdiv=part)
+    spoken = language.replace("-", "_")
+    wanted = next((one for one in known.supported_languages if one in (spoken, f"{spoken}_US")), known.default_language)
+    return holidays.country_holidays(country, subdiv=part, language=wanted)
 
 
 def is_known(region: str) -> bool:

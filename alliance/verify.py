@@ -14,6 +14,7 @@ from alliance.benefits.verify import CHECKS as RIGHT_CHECKS
 from alliance.clearing.verify import CHECKS as CLEARING_CHECKS
 from alliance.clearing.verify_terms import CHECKS as TERMS_CHECKS
 from alliance.corrections.verify import CHECKS as CORRECTION_CHECKS
+from alliance.deadlines.verify import CHECKS as DEADLINE_CHECKS
 from alliance.disputes.verify import CHECKS as DISPUTE_CHECKS
 from alliance.exposure.verify import CHECKS as EXPOSURE_CHECKS
 from alliance.feed.verify import CHECKS as FEED_CHECKS
@@ -157,6 +158,7 @@ async def verify(
     await session.rollback()
     whole = _CHECKS | EXPOSURE_CHECKS | DISPUTE_CHECKS | FEED_CHECKS | ACCRUAL_CHECKS | SUBSIDY_CHECKS
     whole |= CORRECTION_CHECKS | TREASURY_CHECKS | RERATING_CHECKS
+    whole |= DEADLINE_CHECKS
     checks = {name: sql.format(unit=unit) for name, sql in whole.items()}
     checks |= ARCHIVE_WHOLE | MEMBERS_WHOLE | DUPLICATES_WHOLE
     proof = await verify_ledger(session, BY_HOLDER, proof, progress, whole=checks)

@@ -6,6 +6,7 @@ import alliance.approvals.model
 import alliance.archive.model
 import alliance.clearing.model
 import alliance.corrections.model
+import alliance.deadlines.model
 import alliance.disputes.model
 import alliance.exchange.model
 import alliance.exposure.model

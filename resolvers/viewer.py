@@ -55,6 +55,7 @@ class Scope(StrEnum):
     MEMBERS_EXPORT = "members:export"
     AUDIT_READ = "audit:read"
     JOURNAL_READ = "journal:read"
+    CALENDAR_WRITE = "calendar:write"
     CLOCK = "clock"
 
 
@@ -103,6 +104,7 @@ MEANING: dict[Scope, str] = {
     Scope.MEMBERS_EXPORT: "export all that is known of a member",
     Scope.AUDIT_READ: "see who read whose personal data",
     Scope.JOURNAL_READ: "download the journal of all books",
+    Scope.CALENDAR_WRITE: "declare business days, and extend deadlines of cycles",
     Scope.CLOCK: "say what time it is (as of), for replays",
 }
 

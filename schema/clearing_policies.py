@@ -2,6 +2,7 @@
 
 from resolvers.policy import PARENT, Policy, by
 from resolvers.viewer import Scope
+from schema import calendar_policies
 from schema.fields import fields
 
 APPROVERS = by("merchant", "operator", scope=Scope.APPROVALS_WRITE)
@@ -42,6 +43,10 @@ TYPES: dict[str, dict[str, Policy | None]] = {
         "ActRefused": f"{_ERROR} act refusal",
     }.items()
 }
+
+QUERIES |= calendar_policies.QUERIES
+MUTATIONS |= calendar_policies.MUTATIONS
+TYPES |= calendar_policies.TYPES
 
 LISTED = "Approval Rerate"
 """Types that are listed in connections."""

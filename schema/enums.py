@@ -5,6 +5,7 @@ from enum import StrEnum
 import strawberry
 
 from alliance.clearing.model import ObligationKind
+from alliance.deadlines.model import DeadlineKind
 from alliance.disputes.model import ObjectionReason
 from alliance.settlement.model import CycleStatus, PaymentStatus
 from domain.contacts.model import ContactChannel, Purpose
@@ -79,3 +80,4 @@ strawberry.enum(PoolStatus, description="Points of an ACTIVE pool move; a CLOSED
 strawberry.enum(PoolRole, description="All put points in; a SPENDER also spends and takes out; the OWNER manages it.")
 strawberry.enum(PoolMoves, description="What a limit of a pool counts.")
 strawberry.enum(LimitPeriod, description="In what a limit of a pool counts.")
+strawberry.enum(DeadlineKind, description="Of a cycle: until when objections are heard, by when it is paid.")

@@ -37,6 +37,7 @@ from schema.byhand import (
     TransferPointsInput,
     Transferred,
 )
+from schema.calendar import CalendarMutations
 from schema.contacts import ContactMutations
 from schema.disputes import DisputeMutations
 from schema.duplicates import DuplicateMutations
@@ -292,6 +293,7 @@ class Mutation(
     RerateMutations,
     AgreementMutations,
     ApprovalMutations,
+    CalendarMutations,
     ContactMutations,
     HouseholdMutations,
     JobMutations,

@@ -250,7 +250,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "SettlementCycle": _all(
         PARENT,
         "id number status opensAt closesAt gross bilateral multilateral positions payments obligations statement"
-        " objectionsUntil paymentsDue transitions objections suspended paymentFiles",
+        " objectionsUntil extensions paymentsDue transitions objections suspended paymentFiles",
     )
     | _all(PARENT, "netting"),
     "Netting": _all(PARENT, "obligations gross bilateral multilateral carried"),

@@ -41,6 +41,7 @@ from resolvers.pages import cut, window
 from schema.accruals import AccrualQueries, AccrualRun
 from schema.agreements import Agreement, AgreementVersion
 from schema.approvals import ApprovalQueries
+from schema.calendar import CalendarQueries
 from schema.contacts import ContactQueries
 from schema.duplicates import DuplicateCandidate, DuplicateQueries
 from schema.enums import ViewerKind
@@ -235,6 +236,7 @@ def _store(info: Info, rest: bytes) -> Store | None:
 
 @strawberry.type
 class Query(
+    CalendarQueries,
     ApprovalQueries,
     RerateQueries,
     RightQueries,

@@ -7,6 +7,8 @@ from uuid import UUID
 import strawberry
 
 from alliance.clearing.model import ObligationKind
+from alliance.deadlines import model as deadlines
+from alliance.deadlines.model import DeadlineKind
 from alliance.disputes import model as disputes
 from alliance.settlement import model
 from alliance.settlement.queries import MerchantStatement, StatementLine
@@ -14,6 +16,7 @@ from alliance.settlement.rules import Report, minor_unit, saving
 from alliance.statements.rules import price
 from domain.programs.counting import counted
 from resolvers import cycles, ids, obligations, payment_files
+from resolvers import deadlines as extended
 from resolvers.lines import line_id
 from resolvers.obligations import SeenLine
 from resolvers.pages import window
@@ -288,6 +291,30 @@ class CycleTransition:
         )
 
 
+@strawberry.type(description="That a deadline was extended. Who and why is for the operator and auditors.")
+class DeadlineExtension:
+    """From one moment to a later one, both exclusive."""
+
+    kind: DeadlineKind
+    before: datetime = strawberry.field(description="What it was.")
+    until: datetime
+    at: datetime
+    reason: str | None
+    by: str | None = strawberry.field(description="As of a transition.")
+
+    @classmethod
+    def of(cls, info: Info, row: deadlines.DeadlineExtension) -> Self:
+        """From a row."""
+        return cls(
+            kind=DeadlineKind(row.kind),
+            before=row.before,
+            until=row.until,
+            at=row.as_of,
+            reason=row.why,
+            by=cycles.who_was(info.context, row.who),
+        )
+
+
 @strawberry.type(description="The period to which an obligation belongs. A merchant sees its own side of it.")
 class SettlementCycle(Node):
     """Figures are provisional until the cycle is netted."""
@@ -346,6 +373,11 @@ class SettlementCycle(Node):
     async def transitions(self, info: Info) -> list[CycleTransition]:
         """At most one a status."""
         return [CycleTransition.of(info, row) for row in await info.context.loaders.transitions.load(self.row.id)]
+
+    @strawberry.field(description="How its deadlines were extended, in order.")
+    async def extensions(self, info: Info) -> list[DeadlineExtension]:
+        """By hand."""
+        return [DeadlineExtension.of(info, row) for row in await extended.extensions(info.context, self.row)]
 
     @strawberry.field(description="Lines that merchants object to; a merchant sees those it is a party to.")
     async def objections(self, info: Info) -> list[Objection]:

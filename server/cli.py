@@ -16,6 +16,7 @@ from server.commands import (
     book,
     bookings,
     breakage,
+    calendar,
     codes,
     cycle,
     duplicates,
@@ -82,6 +83,8 @@ app.command()(replay.replay)
 cycle.cycle.command("report")(netting.netting_report)
 cycle.cycle.command("rerate")(rerating.rerate)
 cycle.cycle.command("rerates")(rerating.rerates)
+cycle.cycle.command("extend")(calendar.extend)
+app.command("calendar")(calendar.calendar)
 app.add_typer(agreement.agreement, name="agreement")
 app.add_typer(approvals.approvals, name="approvals")
 app.add_typer(cycle.cycle, name="cycle")

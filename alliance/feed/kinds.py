@@ -187,10 +187,18 @@ DATA: Mapping[EventKind, Mapping[str, Is]] = MappingProxyType(
         EventKind.APPROVAL_ASKED: _APPROVAL,
         EventKind.APPROVAL_DECIDED: _APPROVAL | {"status": Is.TEXT},
         EventKind.WEBHOOK_DISABLED: {"webhook": Is.WEBHOOK, "why": Is.TEXT},
+        EventKind.CALENDAR_CHANGED: {
+            "holidays": Is.TEXT,
+            "workingDays": Is.TEXT,
+            "undeclared": Is.TEXT,
+            "reason": Is.TEXT,
+            "asOf": Is.TIME,
+        },
+        EventKind.DEADLINE_EXTENDED: _CYCLE | {"deadline": Is.TEXT, "from": Is.TIME, "until": Is.TIME},
     }
 )
 
-FOR_ALL = frozenset({EventKind.CYCLE_STEP})
+FOR_ALL = frozenset({EventKind.CYCLE_STEP, EventKind.CALENDAR_CHANGED, EventKind.DEADLINE_EXTENDED})
 """What every merchant is told of."""
 
 AT_ITS_TILL = ("store", "channel", "orderRef")

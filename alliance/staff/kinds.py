@@ -39,6 +39,8 @@ OF_EVENTS: Mapping[str, Mail] = {
     EventKind.CAP_ALERT: Mail(_S, "Exposure is near the cap", "敞口接近上限"),
     EventKind.MERCHANT_FROZEN: Mail(_S, "Merchant frozen", "商户已冻结"),
     EventKind.MERCHANT_RESTORED: Mail(_S, "Merchant restored", "商户已恢复"),
+    EventKind.CALENDAR_CHANGED: Mail(_S, "The business calendar has changed", "工作日历已变更"),
+    EventKind.DEADLINE_EXTENDED: Mail(_S, "A deadline was extended", "截止时间已延长"),
     EventKind.APPROVAL_ASKED: Mail(_S, "An act by hand waits for a second person", "人工操作待复核", theirs=True),
     EventKind.APPROVAL_DECIDED: Mail(_S, "An act by hand was decided", "人工操作已有复核结果", theirs=True),
 }

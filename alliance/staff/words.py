@@ -16,6 +16,9 @@ LABELS = {
     "asOf": ("as of", "时间"),
     "cap": ("cap", "上限"),
     "cycle": ("cycle id", "结算周期编号"),
+    "deadline": ("deadline", "截止事项"),
+    "from": ("from", "原截止时间"),
+    "holidays": ("no business days", "非工作日"),
     "level": ("percent of the cap", "上限百分比"),
     "lines": ("lines", "明细笔数"),
     "merchant": ("merchant", "商户"),
@@ -25,7 +28,11 @@ LABELS = {
     "position": ("your position (above zero: to receive)", "贵方头寸（正数为应收）"),
     "toPay": ("you have to pay", "贵方应付"),
     "toReceive": ("you are to receive", "贵方应收"),
+    "reason": ("why", "原因"),
+    "undeclared": ("as public holidays have it again", "恢复默认"),
+    "until": ("until", "延长至"),
     "used": ("used", "已使用"),
+    "workingDays": ("business days", "工作日"),
 }
 """What a figure is called, in English and Chinese; another is called as in docs/events.md."""
 

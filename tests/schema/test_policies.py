@@ -57,7 +57,7 @@ def _document(root: str, name: str) -> str:
     values = {"id": '""', "ids": "[]", "code": '""', "by": '{number: "1"}', "representations": "[]", "inputs": "[]"}
     values |= {"input": _input(field), "first": "1", "second": "2", "since": '"2017-01-01T00:00:00Z"', "longest": "5"}
     values |= {"merchants": "[]", "merchant": '""', "kind": "TIER_CHANGED", "channel": "SMS"}
-    values["day"] = '"2017-06-01"'
+    values |= dict.fromkeys(("day", "from", "to"), '"2017-06-01"')
     arguments = ", ".join(f"{argument}: {values[argument]}" for argument in needed)
     call = f"{name}({arguments})" if arguments else name
     return f"{root.lower()} {{ {call} {{ __typename }} }}"
@@ -82,6 +82,7 @@ def _input(field: Any) -> str:
     texts["[MemberRef!]!"] = '[{number: "1"}]'
     texts["RightRef!"] = '{code: "x"}'
     texts["MoneyInput!"] = '{amount: "1", currency: "USD"}'
+    texts |= {"DeadlineKind!": "OBJECTIONS", "DateTime!": '"2017-01-01T00:00:00Z"'}
     texts["IdentifierInput!"] = '{type: "x", value: "x"}'
     if "input" not in field.args:
         return ""

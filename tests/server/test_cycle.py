@@ -79,3 +79,26 @@ async def test_all_that_is_due_is_done_at_once(house: House) -> None:
     assert (await cycle("run", *AS_OF))["steps"] == []
     later = (await cycle("run", "--as-of", "2017-06-09T04:00:00Z"))["steps"]
     assert [step["status"] for step in later] == ["CONFIRMED", "NETTED", "SETTLING"]
+
+
+async def test_a16_a_deadline_is_extended_at_the_command_line_once_somebody_else_approves(house: House) -> None:
+    await house.earn(await house.member(), "fuel", 10_000)
+    await cycle("close", *AS_OF)
+    await cycle("state", "1", *AS_OF)
+    until = ("--until", "2099-01-01T00:00:00Z", "--reason", "flooded")
+    foreseen = await cycle("extend", "1", "--deadline", "objections", *until, "--dry-run")
+    assert (foreseen["dryRun"], await house.count("approval")) == (True, 0)
+    asked = await cycle("extend", "1", "--deadline", "objections", *until)
+    assert (asked["approval"] is not None, await house.count("approval")) == (True, 1)
+    with pytest.raises(Refusal, match="cycle 1 is STATED"):
+        await cycle("extend", "1", "--deadline", "payments", *until)
+    shown = await asyncio.to_thread(
+        CliRunner().invoke, app, ["calendar", "--from", "2017-06-05", "--to", "2017-06-08", "--json"]
+    )
+    days = json.loads(shown.stdout)["days"]
+    assert [(day["weekday"], day["business"], len(day["marks"])) for day in days] == [
+        ("Mon", True, 0),
+        ("Tue", True, 0),
+        ("Wed", True, 0),
+        ("Thu", True, 1),
+    ]
