@@ -95,7 +95,8 @@ _CHECKS = {
                coalesce(n.opening, 0) AS kept, coalesce(l.amount, 0) AS proved
         FROM (SELECT c.number, n.first_id, n.second_id, n.opening
               FROM pair_net n JOIN settlement_cycle c ON c.id = n.cycle_id) n
-        FULL JOIN (SELECT c.number + 1 AS number, first_id, second_id, sum(amount) AS amount
+        FULL JOIN (SELECT number, first_id, second_id, sum(amount) AS amount FROM (
+                   SELECT c.number + 1 AS number, first_id, second_id, sum(amount) AS amount
                    FROM (SELECT cycle_id, first_id, second_id, carried AS amount FROM pair_net
                          UNION ALL
                          SELECT cycle_id, least(payer_id, payee_id), greatest(payer_id, payee_id),
@@ -104,6 +105,10 @@ _CHECKS = {
                    JOIN settlement_cycle c ON c.id = rest.cycle_id
                    WHERE c.status NOT IN ('STATED', 'CONFIRMED') AND EXISTS (SELECT FROM settlement_cycle s
                                  WHERE s.number = c.number + 1 AND s.status NOT IN ('OPEN', 'CLOSED'))
+                   GROUP BY 1, 2, 3
+                   UNION ALL
+                   SELECT number, first_id, second_id, amount FROM objection
+                   JOIN settlement_cycle s ON s.id = released_in AND s.status NOT IN ('OPEN', 'CLOSED')) AS part
                    GROUP BY 1, 2, 3) l USING (number, first_id, second_id)
         WHERE coalesce(n.opening, 0) <> coalesce(l.amount, 0)""",
     "position is paid and carried by its payments": """

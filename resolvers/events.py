@@ -86,7 +86,7 @@ def subject(one: Happened, data: dict[str, Any]) -> str | None:
     return next((data[name] for name in _SUBJECTS if name in data), None)
 
 
-_SUBJECTS = ("member", "pool", "agreement", "cycle", "merchant", "webhook")
+_SUBJECTS = ("member", "pool", "agreement", "cycle", "claim", "merchant", "webhook")
 
 
 def _code(catalogue: Catalogue, merchant_id: str) -> str | None:
@@ -110,6 +110,7 @@ _WRITTEN: dict[Is, Callable[[Any], Any]] = {
     Is.NOTICE: _id("Notice"),
     Is.AGREEMENT: _id("Agreement"),
     Is.CYCLE: _id("SettlementCycle"),
+    Is.CLAIM: _id("Claim"),
     Is.WEBHOOK: _id("Webhook"),
     Is.APPROVAL: _id("Approval"),
     Is.MONEY: lambda millionths: unscaled(int(millionths), 6),

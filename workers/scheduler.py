@@ -143,8 +143,8 @@ async def start_due(database: Database, now: datetime, feeds_every: timedelta = 
 
 async def calendar(session: AsyncSession, now: datetime, feeds_every: timedelta = FEEDS_STEP) -> Sequence[Due]:
     """What is due: expiry and forced exits at midnight, lapsed holds, freezes that are over, keys past their time,
-    steps of settlement, the proof of the books; where there are feeds, looks into their folders; where
-    members have stages, those; where members who are one person are looked for, that.
+    steps of settlement, silences in disputes, the proof of the books; where there are feeds, looks into their folders;
+    where members have stages, those; where members who are one person are looked for, that.
 
     Expiry has a midnight in every time zone that a merchant keeps (R3), exits one in the alliance's. Members are told
     of things where any merchant writes to them, staff where there are contacts.
@@ -160,6 +160,7 @@ async def calendar(session: AsyncSession, now: datetime, feeds_every: timedelta 
         found.append(_daily("keys", "forget_keys", now, "UTC"))
         found.append(_every("room", "room", now, ROOM_STEP))
         found.append(_every("settlement", "settle", now, SETTLEMENT_STEP))
+        found.append(_daily("disputes", "disputes", now, zone))
         found.append(_daily("reconciliation", "reconcile", now, zone))
         life = select(MemberTermsRow.definition).where(MemberTermsRow.part == "life")
         if ((await session.scalar(life)) or {}).get("stages") is not None:

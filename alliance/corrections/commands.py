@@ -35,7 +35,7 @@ class Line:
     """`debtor_id` is to owe `creditor_id` `amount` millionths more, or less where it is below zero.
 
     With `corrects` it is an adjustment of that line, of the same two parties. `price` (10^-8) only where
-    `amount` = `points` x `price`.
+    `amount` = `points` x `price`. `cause_id` is its own, where lines of several causes are booked at once.
     """
 
     debtor_id: uuid.UUID
@@ -45,6 +45,7 @@ class Line:
     corrects: Place | None = None
     points: int = 0
     price: int | None = None
+    cause_id: uuid.UUID | None = None
 
 
 async def book(
@@ -106,7 +107,7 @@ async def book(
             {
                 "operation_id": id_,
                 "cause": Cause(cause).value,
-                "cause_id": cause_id,
+                "cause_id": line.cause_id or cause_id,
                 "corrects_holder_id": holder_id,
                 "corrects_operation_id": operation_id,
                 "corrects_seq": seq,

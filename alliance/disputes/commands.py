@@ -1,4 +1,4 @@
-"""Objecting to lines of a statement, in the caller's transaction."""
+"""Objecting to lines of a statement before it is settled, in the caller's transaction."""
 
 import uuid
 from collections import defaultdict
@@ -6,19 +6,23 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.disputes import queries
 from alliance.disputes.errors import AlreadyObjected, ObjectionLimitExceeded, ObjectionTooLate, ObjectionUnfounded
-from alliance.disputes.model import Objection
-from alliance.disputes.rules import Line, Objected, is_founded, most_in_dispute
+from alliance.disputes.life import DisputeStatus, Side
+from alliance.disputes.model import Dispute, Door, Objection
+from alliance.disputes.rules import LARGEST, Line, Objected, is_founded, most_in_dispute, wanted
+from alliance.disputes.threads import Step, add_steps, due_at
 from alliance.exposure.commands import withhold
 from alliance.settlement.model import CycleStatus, SettlementCycle, Statement
 from alliance.settlement.netting import ROOM, half_even
 from alliance.settlement.queries import pair_nets
 from alliance.settlement.rules import Pair, PairNet, minor_unit, pair_of
 from alliance.settlement.steps import locked, require
+from alliance.treasury.model import MoneyAccount, MoneyBalance
+from domain.base import new_id
 from domain.errors import InvalidInput, NotAllowed, NotFound
 from domain.events.commands import add_events
 from domain.events.kinds import EventKind
@@ -41,8 +45,10 @@ async def object_to_lines(
 ) -> SettlementCycle:
     """Take lines of a merchant's statement out of the net, all or none; what is left of the pair is netted again.
 
-    Raises NotFound for a line that is not on it; WrongCycleStatus, ObjectionTooLate, ObjectionUnfounded,
-    AlreadyObjected, ObjectionLimitExceeded; NotAllowed once the merchant confirmed the statement.
+    Each is a dispute of its own from then on. What is beyond a tenth of the pair's gross stands against the merchant's
+    collateral, as far as that is free. Raises NotFound for a line that is not on it; WrongCycleStatus,
+    ObjectionTooLate, ObjectionUnfounded, AlreadyObjected, ObjectionLimitExceeded; NotAllowed once it was
+    confirmed.
     """
     cycle = await locked(session, cycle_id, as_of)
     require(cycle, CycleStatus.STATED)
@@ -57,15 +63,19 @@ async def object_to_lines(
         raise InvalidInput(reason=f"name 1 to {MOST_LINES} lines", path=("lines",))
     found = await _founded(session, cycle_id, objections, merchant_id)
     amounts: dict[Pair, list[int]] = defaultdict(list)
-    rows = []
+    rows: list[Objection] = []
+    disputes: list[Dispute] = []
+    due = due_at(alliance, DisputeStatus.RAISED, as_of)
     for one, line in found:
         first, second = pair_of(line.debtor_id, line.creditor_id)
         amount = line.amount if line.creditor_id == first else -line.amount
         amounts[first, second].append(amount)
         holder_id, operation_id, seq = one.place
         _, other_operation_id, other_seq = one.other or (None, None, None)
+        id_ = new_id()
         rows.append(
             Objection(
+                id=id_,
                 cycle_id=cycle_id,
                 holder_id=holder_id,
                 operation_id=operation_id,
@@ -82,10 +92,33 @@ async def object_to_lines(
                 raised_at=as_of,
             )
         )
+        disputes.append(
+            Dispute(
+                id=id_,
+                door=Door.OBJECTION.value,
+                status=DisputeStatus.RAISED.value,
+                round=1,
+                raiser_id=merchant_id,
+                against_id=line.creditor_id if merchant_id == line.debtor_id else line.debtor_id,
+                debtor_id=line.debtor_id,
+                cycle_id=cycle_id,
+                holder_id=holder_id,
+                operation_id=operation_id,
+                seq=seq,
+                code=one.reason.value,
+                claimed=_in_range(wanted(one, line, merchant_id)),
+                offered=0,
+                due_at=due,
+                raised_at=as_of,
+            )
+        )
     nets = (await pair_nets(session, [cycle], alliance.settlement_currency, party=merchant_id))[cycle_id]
-    _require_room(nets, await queries.in_dispute(session, cycle_id), amounts)
-    session.add_all(rows)
+    already = await queries.in_dispute(session, cycle_id)
+    await _secure(session, alliance, nets, already, list(zip(rows, disputes, strict=True)))
+    session.add_all([*rows, *disputes])
     await session.flush()
+    asked = [Step(one, Side.RAISER, merchant_id, who, None, as_of, amount=one.claimed) for one in disputes]
+    await add_steps(session, asked)
     await net_again(session, cycle_id, minor_unit(alliance.settlement_currency))
     await withhold(session, [(pair, amount) for pair, more in amounts.items() for amount in more])
     await add_events(session, [_event(cycle, pair, len(more), merchant_id, as_of) for pair, more in amounts.items()])
@@ -123,13 +156,46 @@ async def _founded(
     return result
 
 
-def _require_room(nets: Sequence[PairNet], already: Mapping[Pair, int], amounts: Mapping[Pair, list[int]]) -> None:
-    """Raises ObjectionLimitExceeded where so much more of a pair's gross may not be in dispute."""
+def _in_range(amount: int) -> int:
+    """Raises InvalidInput for what a dispute cannot be about."""
+    if abs(amount) > LARGEST:
+        raise InvalidInput(reason="what is expected is out of range", path=("lines",))
+    return amount
+
+
+async def _secure(
+    session: AsyncSession,
+    alliance: Alliance,
+    nets: Sequence[PairNet],
+    already: Mapping[Pair, int],
+    raised: Sequence[tuple[Objection, Dispute]],
+) -> None:
+    """Let what lies beyond the limit of its pair stand against the merchant's free collateral.
+
+    Raises ObjectionLimitExceeded where that does not suffice.
+    """
     caps = {(net.first, net.second): most_in_dispute(net) for net in nets}
-    for pair, more in amounts.items():
-        used, cap = already.get(pair, 0), caps[pair]
-        if used + sum(map(abs, more)) > cap:
-            raise ObjectionLimitExceeded(cap=unscaled(cap, 6), used=unscaled(used, 6), path=("lines",))
+    used = dict(already)
+    for objection, dispute in raised:
+        pair = (objection.first_id, objection.second_id)
+        before = used.get(pair, 0)
+        used[pair] = before + abs(objection.amount)
+        dispute.secured = max(0, used[pair] - caps[pair]) - max(0, before - caps[pair])
+    beyond = sum(dispute.secured for _, dispute in raised)
+    if not beyond or beyond <= await free_collateral(session, alliance, raised[0][1].raiser_id):
+        return
+    over = next(pair for pair, amount in used.items() if amount > caps[pair])
+    told = {"cap": unscaled(caps[over], 6), "used": unscaled(already.get(over, 0), 6)}
+    raise ObjectionLimitExceeded(**told, path=("lines",))
+
+
+async def free_collateral(session: AsyncSession, alliance: Alliance, merchant_id: uuid.UUID) -> int:
+    """What of a merchant's deposited collateral no objection stands against, in millionths; locked until the end."""
+    mine = (MoneyBalance.account == MoneyAccount.COLLATERAL.value) & (MoneyBalance.party_id == merchant_id)
+    held = await session.scalar(select(MoneyBalance.balance).where(mine).with_for_update())
+    open_ = (Dispute.raiser_id == merchant_id) & Dispute.decided_at.is_(None)
+    secured = await session.scalar(select(func.coalesce(func.sum(Dispute.secured), 0)).where(open_))
+    return -(held or 0) * minor_unit(alliance.settlement_currency) - int(secured or 0)
 
 
 async def net_again(session: AsyncSession, cycle_id: uuid.UUID, unit: int) -> None:

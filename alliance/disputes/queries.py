@@ -60,14 +60,13 @@ async def objected(session: AsyncSession, places: Collection[Place]) -> set[tupl
     return {(operation_id, seq) for operation_id, seq in rows}
 
 
-async def in_dispute(session: AsyncSession, cycle_id: uuid.UUID) -> dict[Pair, int]:
-    """How much is in dispute between the pairs of a cycle, lines without their sign, in millionths."""
+async def in_dispute(session: AsyncSession, cycle_id: uuid.UUID, *, still: bool = False) -> dict[Pair, int]:
+    """How much is or was (or is `still`) in dispute between the pairs of a cycle, without signs, in millionths."""
     total = func.sum(func.abs(Objection.amount))
-    rows = await session.execute(
-        select(Objection.first_id, Objection.second_id, total)
-        .where(Objection.cycle_id == cycle_id)
-        .group_by(Objection.first_id, Objection.second_id)
-    )
+    query = select(Objection.first_id, Objection.second_id, total).where(Objection.cycle_id == cycle_id)
+    if still:
+        query = query.where(Objection.released_in.is_(None))
+    rows = await session.execute(query.group_by(Objection.first_id, Objection.second_id))
     return {(first, second): int(amount) for first, second, amount in rows}
 
 

@@ -5,9 +5,13 @@ from dataclasses import dataclass
 
 from alliance.disputes.model import ObjectionReason
 from alliance.settlement.rules import PairNet
+from domain.money import MICRO, PRICE, half_even
 
 LARGEST_SHARE = 10
 """One in so many parts of a pair's gross may be in dispute."""
+
+LARGEST = 10**17
+"""Millionths that a dispute may be about."""
 
 Place = tuple[uuid.UUID, uuid.UUID, int]
 """Holder, operation and number of a line."""
@@ -59,6 +63,16 @@ def is_founded(objected: Objected, line: Line, other: Line | None, merchant_id: 
             return objected.expected is not None and line.amount != objected.expected
         case ObjectionReason.ALREADY_REVERSED:
             return line.reversed and not line.reverses
+
+
+def wanted(objected: Objected, line: Line, merchant_id: uuid.UUID) -> int:
+    """What the merchant would have more if it is right, in millionths; below zero where the line is in its favour."""
+    right = 0
+    if objected.expected is not None and objected.reason == ObjectionReason.WRONG_AMOUNT:
+        right = objected.expected
+    if objected.expected is not None and objected.reason == ObjectionReason.WRONG_PRICE:
+        right = half_even(line.points * objected.expected, PRICE // MICRO)
+    return line.amount - right if merchant_id == line.debtor_id else right - line.amount
 
 
 def most_in_dispute(net: PairNet) -> int:

@@ -136,10 +136,10 @@ async def make_room(session: AsyncSession, as_of: datetime) -> None:
         await add_job(session, "room", {"as_of": as_of.isoformat()})
 
 
-async def withhold(session: AsyncSession, amounts: Iterable[tuple[Pair, int]]) -> None:
-    """Let lines that somebody objects to give no headroom: pairs and amounts, signed as in a pair net.
+async def withhold(session: AsyncSession, amounts: Iterable[tuple[Pair, int]], *, again: bool = False) -> None:
+    """Let lines that somebody objects to give no headroom, or, once that is decided, give it `again`.
 
-    What is owed by who is frozen gives none anyway.
+    Pairs and amounts, signed as in a pair net. What is owed by who is frozen gives none anyway.
     """
     await session.execute(select(func.pg_advisory_xact_lock_shared(*CYCLE_LOCK)))
     frozen = set(await session.scalars(_FROZEN))
@@ -147,7 +147,7 @@ async def withhold(session: AsyncSession, amounts: Iterable[tuple[Pair, int]]) -
     for (first, second), amount in amounts:
         owed_it, owes_it = (first, second) if amount > 0 else (second, first)
         if owes_it not in frozen:
-            withheld[owed_it] = withheld.get(owed_it, 0) + abs(amount)
+            withheld[owed_it] = withheld.get(owed_it, 0) + (-abs(amount) if again else abs(amount))
     await add(session, {}, withheld)
 
 

@@ -52,8 +52,9 @@ WHICH = """
                                                   AND number + 1 IN (SELECT number FROM unsettled)),
     frozen AS (SELECT id FROM merchant WHERE frozen_since IS NOT NULL)"""
 
-# What is claimed on who is frozen, and what others object to, but once where it is both. What is objected to or carried
-# on is signed as in a pair net: above zero, the second owes it the first.
+# What is claimed on who is frozen, and what others object to, but once where it is both; once that is decided, it is a
+# claim like others, in the cycle that it opens. What is objected to or carried on is signed as in a pair net: above
+# zero, the second owes it the first.
 WITHHELD = """
     SELECT merchant_id, sum(amount) AS withheld FROM (
         SELECT creditor_id AS merchant_id, amount FROM obligation
@@ -67,8 +68,10 @@ WITHHELD = """
         WHERE status = 'CARRIED' AND cycle_id IN (SELECT id FROM leaving) AND payer_id IN (SELECT id FROM frozen)
         UNION ALL
         SELECT CASE WHEN amount > 0 THEN first_id ELSE second_id END, abs(amount) FROM objection
-        WHERE cycle_id NOT IN (SELECT id FROM unsettled)
-           OR CASE WHEN amount > 0 THEN second_id ELSE first_id END NOT IN (SELECT id FROM frozen)
+        WHERE CASE WHEN released_in IS NULL THEN cycle_id NOT IN (SELECT id FROM unsettled)
+                        OR CASE WHEN amount > 0 THEN second_id ELSE first_id END NOT IN (SELECT id FROM frozen)
+                   ELSE released_in IN (SELECT id FROM unsettled) AND cycle_id NOT IN (SELECT id FROM unsettled)
+                        AND CASE WHEN amount > 0 THEN second_id ELSE first_id END IN (SELECT id FROM frozen) END
     ) AS claims GROUP BY 1"""
 
 POSITIONS = f"""

@@ -18,6 +18,7 @@ class Is(StrEnum):
     NOTICE = "notice's id"
     AGREEMENT = "agreement's id"
     CYCLE = "cycle's id"
+    CLAIM = "claim's id"
     WEBHOOK = "webhook's id"
     APPROVAL = "approval's id"
     MERCHANT = "merchant's code"
@@ -68,6 +69,7 @@ _AHEAD = {
 }
 _APPROVAL = {"approval": Is.APPROVAL, "act": Is.TEXT, "asOf": Is.TIME}
 _CYCLE = {"cycle": Is.CYCLE, "number": Is.NUMBER, "asOf": Is.TIME}
+_CLAIM = {"claim": Is.CLAIM, "merchant": Is.MERCHANT, "against": Is.MERCHANT, "asOf": Is.TIME}
 
 DATA: Mapping[EventKind, Mapping[str, Is]] = MappingProxyType(
     {
@@ -186,6 +188,16 @@ DATA: Mapping[EventKind, Mapping[str, Is]] = MappingProxyType(
         EventKind.LINE_CORRECTED: {"operation": Is.OPERATION, "merchant": Is.MERCHANT, "occurredAt": Is.TIME},
         EventKind.APPROVAL_ASKED: _APPROVAL,
         EventKind.APPROVAL_DECIDED: _APPROVAL | {"status": Is.TEXT},
+        EventKind.CLAIM_STEP: _CLAIM
+        | {
+            "door": Is.TEXT,
+            "step": Is.TEXT,
+            "status": Is.TEXT,
+            "claimed": Is.MONEY,
+            "accepted": Is.MONEY,
+            "dueAt": Is.TIME,
+        },
+        EventKind.CLAIM_UNDECIDED: _CLAIM,
         EventKind.WEBHOOK_DISABLED: {"webhook": Is.WEBHOOK, "why": Is.TEXT},
         EventKind.CALENDAR_CHANGED: {
             "holidays": Is.TEXT,

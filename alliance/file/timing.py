@@ -43,4 +43,7 @@ class Cycle(Document):
     objection_days: Days = BusinessDays(business=3)
     payment_days: Days = BusinessDays(business=5)
     claim_days: Days = 180
+    answer_days: Days = BusinessDays(business=10)
+    round_days: Days = BusinessDays(business=10)
+    decision_days: Days = BusinessDays(business=20)
     min_payment: DecimalText = "0"

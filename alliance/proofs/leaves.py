@@ -211,6 +211,7 @@ NOT_IN_LEAVES = {
     "subsidy_draw": "says what its operation, which is proved, drew on a budget",
     "correction": "says why its operation, which is proved, was booked",
     "rerate_line": "names the corrections of a line, which are operations and proved",
+    "dispute": "says what a merchant wants of a line; the line is proved",
     "objection": "says what a merchant holds of a line; the line is proved",
     "accrual_posting": "says which file an operation, which is proved, came from",
     "partner_line": "says what a partner's file holds of a line; the line is proved",

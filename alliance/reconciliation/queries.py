@@ -36,8 +36,11 @@ _OUTSTANDING = {
         FROM payment JOIN settlement_cycle c ON c.id = cycle_id
         WHERE payment.status = 'PLANNED' AND c.status = 'SETTLING' AND payments_due <= :as_of""",
     "amounts under objection": """
-        SELECT 'millionths' AS unit, count(*), sum(abs(suspended)), min(closes_at)
-        FROM pair_net JOIN settlement_cycle c ON c.id = cycle_id WHERE suspended <> 0 AND c.status <> 'ABORTED'""",
+        SELECT 'millionths' AS unit, count(*), sum(abs(amount)), min(raised_at)
+        FROM objection WHERE released_in IS NULL""",
+    "claims past their deadline": """
+        SELECT 'millionths' AS unit, count(*), sum(abs(claimed)), min(due_at)
+        FROM dispute WHERE decided_at IS NULL AND due_at <= :night""",
     "points taken or lost": """
         SELECT e.currency AS unit, count(*), -sum(e.amount), min(o.booked_at) FROM repair r
         JOIN entry e ON e.holder_id = r.holder_id AND e.operation_id = r.operation_id

@@ -73,7 +73,10 @@ _LEFT_OVER = """
     UNION ALL
     SELECT least(payer_id, payee_id), greatest(payer_id, payee_id),
            CASE WHEN payee_id < payer_id THEN amount ELSE -amount END * CAST(:unit AS numeric)
-    FROM payment WHERE status = 'CARRIED' AND cycle_id = :before"""
+    FROM payment WHERE status = 'CARRIED' AND cycle_id = :before
+    UNION ALL
+    SELECT first_id, second_id, amount FROM objection WHERE released_in = :cycle"""
+"""What opens a cycle: what the one before it left, and lines under objection that were decided while it was open."""
 
 
 def _sums(kind: tuple[str, str], own: str = "") -> str:

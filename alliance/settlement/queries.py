@@ -10,6 +10,7 @@ from sqlalchemy import func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.clearing.model import Obligation
+from alliance.disputes.model import Objection
 from alliance.settlement import netting
 from alliance.settlement.model import (
     CycleStatus,
@@ -164,11 +165,13 @@ async def pair_totals(
 
 
 async def openings(session: AsyncSession, cycles: Cycles, unit: int) -> dict[uuid.UUID, dict[Pair, int]]:
-    """Each cycle's opening balances: what the one before it left. Empty until that one is netted."""
+    """Each cycle's opening balances: what the one before it left, once that is netted, and lines under objection that
+    were decided while it was open."""
     before = await by_numbers(session, [cycle.number - 1 for cycle in cycles])
     done = {number: cycle.id for number, cycle in before.items() if not is_provisional(cycle)}
     pairs = await _stored_pairs(session, list(done.values()))
     plans = await payments(session, list(done.values()))
+    released = await _released(session, [cycle.id for cycle in cycles])
     result: dict[uuid.UUID, dict[Pair, int]] = {}
     for cycle in cycles:
         previous = done.get(cycle.number - 1)
@@ -181,8 +184,22 @@ async def openings(session: AsyncSession, cycles: Cycles, unit: int) -> dict[uui
             if previous
             else []
         )
-        result[cycle.id] = next_openings(pairs.get(previous, ()), carried, unit) if previous else {}
+        opening = next_openings(pairs.get(previous, ()), carried, unit) if previous else {}
+        for pair, amount in released[cycle.id]:
+            opening[pair] = opening.get(pair, 0) + amount
+        result[cycle.id] = opening
     return result
+
+
+async def _released(session: AsyncSession, cycle_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, list[tuple[Pair, int]]]:
+    """What opens cycles because a dispute about it was decided while they were open, signed as in a pair net."""
+    columns = (Objection.released_in, Objection.first_id, Objection.second_id, func.sum(Objection.amount))
+    query = select(*columns).where(Objection.released_in.in_(cycle_ids))
+    found: dict[uuid.UUID, list[tuple[Pair, int]]] = {cycle_id: [] for cycle_id in cycle_ids}
+    for cycle_id, first, second, amount in await session.execute(query.group_by(*columns[:3])):
+        if cycle_id is not None:
+            found[cycle_id].append(((first, second), int(amount)))
+    return found
 
 
 def is_provisional(cycle: SettlementCycle) -> bool:

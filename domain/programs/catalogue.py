@@ -55,11 +55,15 @@ class Days:
     business: bool
 
 
+TWO_WEEKS, FOUR_WEEKS = Days(10, business=True), Days(20, business=True)
+
+
 @dataclass(frozen=True, slots=True)
 class CycleTerms:
     """How often the alliance settles and what the deadlines are. `min_payment` is in minor units.
 
-    Cycles end at `cut_off`, a time of day in the alliance's zone: on a Monday, on the 1st (and 16th), or on the last of
+    Of a dispute, `answer` is how long the other party has, `round` the raiser, `decision` the operator. Cycles end at
+    `cut_off`, a time of day in the alliance's zone: on a Monday, on the 1st (and 16th), or on the last of
     so many business days.
     """
 
@@ -69,6 +73,9 @@ class CycleTerms:
     claim: Days
     min_payment: int
     cut_off: time = time()
+    answer: Days = TWO_WEEKS
+    round: Days = TWO_WEEKS
+    decision: Days = FOUR_WEEKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +290,9 @@ def alliance_of(row: AllianceRow) -> Alliance:
             claim=days_of(cycle["claimDays"]),
             min_payment=to_minor(cycle["minPayment"], row.settlement_currency),
             cut_off=time.fromisoformat(cycle.get("cutOff", "00:00")),
+            answer=_days(cycle, "answerDays", TWO_WEEKS),
+            round=_days(cycle, "roundDays", TWO_WEEKS),
+            decision=_days(cycle, "decisionDays", FOUR_WEEKS),
         ),
         accept_late=timedelta(days=row.terms.get("acceptLateDays", 7)),
         notice=notice_terms(row.terms.get("notice"), NoticeTerms()),
@@ -294,6 +304,11 @@ def alliance_of(row: AllianceRow) -> Alliance:
 def _by_hand(said: Mapping[str, Any]) -> ByHand:
     limits = {act: scaled(amount, MICRO_PLACES) for act, amount in said.get("limits", {}).items()}
     return ByHand(limits, frozenset(said.get("alone", ())))
+
+
+def _days(cycle: Mapping[str, Any], name: str, default: Days) -> Days:
+    """A span that files of before it was asked for do not have."""
+    return days_of(cycle[name]) if name in cycle else default
 
 
 def _calendar(terms: Mapping[str, Any]) -> CalendarTerms:

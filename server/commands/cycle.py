@@ -352,7 +352,7 @@ async def _in_full(session: "AsyncSession", runtime: "Runtime", number: int) -> 
         "gross": unscaled(saved.gross, 6),
         "bilateral": from_minor(saved.bilateral, currency),
         "multilateral": from_minor(saved.multilateral, currency),
-        "suspended": unscaled(sum((await in_dispute(session, found.id)).values()), 6),
+        "suspended": unscaled(sum((await in_dispute(session, found.id, still=True)).values()), 6),
         "payments": [
             {
                 "number": payment.seq,

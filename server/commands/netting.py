@@ -41,7 +41,7 @@ async def _read(runtime: "Runtime", number: int | None) -> dict[str, Any]:
             raise NotFound(what="a closed cycle" if number is None else f"cycle {number}")
         nets = (await queries.pair_nets(session, [cycle], currency))[cycle.id]
         plan = (await queries.plans_of(session, [cycle])).get(cycle.id)
-        disputed = sum((await in_dispute(session, cycle.id)).values())
+        disputed = sum((await in_dispute(session, cycle.id, still=True)).values())
     found = report(nets, plan)
     left = cancel_loops(owed(nets))
 

@@ -31,6 +31,7 @@ DUE = {
     "keys": datetime(2026, 3, 1, tzinfo=UTC),
     "room": datetime(2026, 3, 1, 12, 5, tzinfo=UTC),
     "settlement": datetime(2026, 3, 1, 12, tzinfo=UTC),
+    "disputes": datetime(2026, 3, 1, 5, tzinfo=UTC),
     "reconciliation": datetime(2026, 3, 1, 5, tzinfo=UTC),
 }
 
@@ -212,6 +213,7 @@ async def test_the_calendar_says_what_comes_next_also_where_clocks_change(databa
         "keys": datetime(2026, 3, 9, tzinfo=UTC),
         "room": datetime(2026, 3, 8, 12, 10, tzinfo=UTC),
         "settlement": datetime(2026, 3, 8, 12, 15, tzinfo=UTC),
+        "disputes": datetime(2026, 3, 9, 4, tzinfo=UTC),
         "reconciliation": datetime(2026, 3, 9, 4, tzinfo=UTC),
     }
 

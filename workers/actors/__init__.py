@@ -6,6 +6,7 @@ from alliance.staff.telling import Write
 from domain.messages.port import Notifiers
 from workers.actor import Actor
 from workers.actors.accrual import accrual
+from workers.actors.disputes import disputes
 from workers.actors.exits import exits, exits_range
 from workers.actors.expiry import expire, expire_range
 from workers.actors.feeds import Feeds
@@ -48,6 +49,7 @@ def all_actors(
     out needs none of these, nor notifiers, nor how long what is `kept`."""
     actors = (
         Actor("accrue", accrual(fingerprint_secret), batch=100),
+        Actor("disputes", disputes),
         Actor("duplicates", duplicates),
         Actor("duplicates_range", duplicates_range),
         Actor("exits", exits),
