@@ -48,6 +48,7 @@ class Scope(StrEnum):
     CODES_ISSUE = "codes:issue"
     PROFILES_WRITE = "profiles:write"
     MERCHANTS_FREEZE = "merchants:freeze"
+    CLAIMS_WRITE = "claims:write"
     APPROVALS_WRITE = "approvals:write"
     MEMBERS_FREEZE = "members:freeze"
     MEMBERS_CLOSE = "members:close"
@@ -97,6 +98,7 @@ MEANING: dict[Scope, str] = {
     Scope.CODES_ISSUE: "show a code of one's own at a till",
     Scope.PROFILES_WRITE: "tell attributes and preferences of members, and tag them",
     Scope.MERCHANTS_FREEZE: "freeze and restore merchants",
+    Scope.CLAIMS_WRITE: "raise, answer and, for the operator, decide claims and objections",
     Scope.APPROVALS_WRITE: "approve or refuse what a colleague asked for",
     Scope.MEMBERS_FREEZE: "freeze and restore members",
     Scope.MEMBERS_CLOSE: "have members leave, for good",
@@ -134,6 +136,7 @@ ALLOWED_SCOPES: dict[Kind, frozenset[str]] = {
     | {Scope.MEMBERS_SIGN_IN, Scope.IDENTIFIERS_READ, Scope.POINTS_GIVE, Scope.POINTS_TRANSFER, Scope.POINTS_ADJUST}
     | {Scope.MEMBERS_CLOSE, Scope.CYCLE_CONFIRM, Scope.CYCLE_RECEIVE, Scope.CYCLE_OBJECT, Scope.SETTLEMENT_WRITE}
     | {Scope.MEMBERS_EXPORT, Scope.AGREEMENTS_WRITE, Scope.WEBHOOKS_WRITE, Scope.RIGHTS_GRANT, Scope.APPROVALS_WRITE}
+    | {Scope.CLAIMS_WRITE}
     | {Scope.IDENTIFIERS_WRITE},
     "operator": frozenset(Scope),
     "auditor": _READS | {Scope.AUDIT_READ, Scope.JOURNAL_READ},

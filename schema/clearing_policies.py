@@ -2,7 +2,7 @@
 
 from resolvers.policy import PARENT, Policy, by
 from resolvers.viewer import Scope
-from schema import calendar_policies
+from schema import calendar_policies, claim_policies
 from schema.fields import fields
 
 APPROVERS = by("merchant", "operator", scope=Scope.APPROVALS_WRITE)
@@ -48,5 +48,9 @@ QUERIES |= calendar_policies.QUERIES
 MUTATIONS |= calendar_policies.MUTATIONS
 TYPES |= calendar_policies.TYPES
 
-LISTED = "Approval Rerate"
+QUERIES |= claim_policies.QUERIES
+MUTATIONS |= claim_policies.MUTATIONS
+TYPES |= claim_policies.TYPES
+
+LISTED = "Approval Rerate Claim"
 """Types that are listed in connections."""

@@ -38,6 +38,7 @@ from schema.byhand import (
     Transferred,
 )
 from schema.calendar import CalendarMutations
+from schema.claims import ClaimMutations
 from schema.contacts import ContactMutations
 from schema.disputes import DisputeMutations
 from schema.duplicates import DuplicateMutations
@@ -294,6 +295,7 @@ class Mutation(
     AgreementMutations,
     ApprovalMutations,
     CalendarMutations,
+    ClaimMutations,
     ContactMutations,
     HouseholdMutations,
     JobMutations,

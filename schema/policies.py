@@ -461,7 +461,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "EarlierCycleOpen": _ERROR | _all(PARENT, "number"),
     "LaterCycleStated": _ERROR | _all(PARENT, "number"),
     "TooLate": _ERROR | _all(PARENT, "days"),
-    "Objection": _all(PARENT, "line reason by at suspended"),
+    "Objection": _all(PARENT, "claim line reason by at suspended"),
     "ObjectionsOpen": _ERROR | _all(PARENT, "until"),
     "ObjectionTooLate": _ERROR | _all(PARENT, "until"),
     "ObjectionUnfounded": _ERROR | _all(PARENT, "reason"),

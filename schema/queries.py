@@ -42,6 +42,7 @@ from schema.accruals import AccrualQueries, AccrualRun
 from schema.agreements import Agreement, AgreementVersion
 from schema.approvals import ApprovalQueries
 from schema.calendar import CalendarQueries
+from schema.claims import ClaimQueries
 from schema.contacts import ContactQueries
 from schema.duplicates import DuplicateCandidate, DuplicateQueries
 from schema.enums import ViewerKind
@@ -239,6 +240,7 @@ class Query(
     CalendarQueries,
     ApprovalQueries,
     RerateQueries,
+    ClaimQueries,
     RightQueries,
     ObligationQueries,
     JobQueries,

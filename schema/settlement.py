@@ -75,7 +75,7 @@ class Payment:
 class Obligation:
     """Both parties see the same line. `reference` is a name that only they share, and that leads to no member."""
 
-    line: strawberry.ID = strawberry.field(description="Names this line, for objectToLines.")
+    line: strawberry.ID = strawberry.field(description="Names this line, for objectToLines and raiseClaim.")
     reference: str
     member: str = strawberry.field(
         description="A name for the member that only these two share, the same in all cycles."
@@ -137,10 +137,13 @@ class Obligation:
         )
 
 
-@strawberry.type(description="A line that a merchant objects to. It is not settled until that is decided.")
+@strawberry.type(
+    description="A line that a merchant objects to. Decided, it opens the account of the pair in a later cycle."
+)
 class Objection:
     """Both parties of the line see it."""
 
+    claim: strawberry.ID = strawberry.field(description="Its life: claim(id:) has it, answerClaim answers it.")
     line: Obligation
     reason: disputes.ObjectionReason
     by: Merchant | None
@@ -151,6 +154,7 @@ class Objection:
     def of(cls, info: Info, row: disputes.Objection, line: SeenLine) -> Self:
         """From a row and its line."""
         return cls(
+            claim=strawberry.ID(ids.encode("Claim", row.id)),
             line=Obligation.of(info, line),
             reason=disputes.ObjectionReason(row.reason),
             by=_merchant(info, row.merchant_id),
@@ -170,7 +174,9 @@ class PartnerBalance:
     closing: Money
     net: Money = strawberry.field(description="What is settled.")
     carried: Money = strawberry.field(description="What opens the next cycle.")
-    suspended: Money = strawberry.field(description="Lines that one of the two objects to, until that is decided.")
+    suspended: Money = strawberry.field(
+        description="Lines objected to, out of this net: decided, they open a later one."
+    )
 
     @classmethod
     def of(cls, info: Info, row: StatementLine) -> Self:
@@ -386,11 +392,12 @@ class SettlementCycle(Node):
         lines = await obligations.seen(info.context, [line for _, line in found])
         return [Objection.of(info, row, line) for (row, _), line in zip(found, lines, strict=True)]
 
-    @strawberry.field(description="What is objected to, without its sign: it is not settled until that is decided.")
+    @strawberry.field(description="What is objected to and not decided, without its sign.")
     async def suspended(self, info: Info) -> Money:
         """A merchant's own lines alone."""
         found = await info.context.loaders.objections.load(self.row.id)
-        return Money.of_micro(sum(abs(line.amount) for _, line in found), _currency(info))
+        still = sum(abs(line.amount) for row, line in found if row.released_in is None)
+        return Money.of_micro(still, _currency(info))
 
     @strawberry.field(description="Line by line; with merchant (a code), those to which it is a party.")
     async def obligations(

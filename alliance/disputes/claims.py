@@ -18,7 +18,7 @@ from alliance.calendar import Calendar
 from alliance.disputes import claimable
 from alliance.disputes.claimable import Claimable
 from alliance.disputes.errors import ClaimTooEarly, ClaimTooLarge, ClaimTooLate, LineInDispute
-from alliance.disputes.life import DisputeStatus, Side
+from alliance.disputes.life import DisputeStatus, Move, Side
 from alliance.disputes.model import ClaimCode, Dispute, Door
 from alliance.disputes.rules import LARGEST, Place
 from alliance.disputes.threads import MOST_ATTACHMENTS, Step, add_steps, due_at, known_attachments, require_text
@@ -114,7 +114,7 @@ async def raise_or_find(
             result[index] = await _lost(session, merchant_id, one)
             continue
         text, files_ = one.text, tuple(one.attachments)
-        steps.append(Step(claim, Side.RAISER, merchant_id, who, None, as_of, text, claim.claimed, files_))
+        steps.append(Step(claim, Side.RAISER, merchant_id, who, Move.RAISE, as_of, text, claim.claimed, files_))
         result[index] = Raised(claim, again=False)
     await add_steps(session, steps)
     return [result[index] for index in range(len(asked))]

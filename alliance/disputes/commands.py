@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.disputes import queries
 from alliance.disputes.errors import AlreadyObjected, ObjectionLimitExceeded, ObjectionTooLate, ObjectionUnfounded
-from alliance.disputes.life import DisputeStatus, Side
+from alliance.disputes.life import DisputeStatus, Move, Side
 from alliance.disputes.model import Dispute, Door, Objection
 from alliance.disputes.rules import LARGEST, Line, Objected, is_founded, most_in_dispute, wanted
 from alliance.disputes.threads import Step, add_steps, due_at
@@ -117,7 +117,7 @@ async def object_to_lines(
     await _secure(session, alliance, nets, already, list(zip(rows, disputes, strict=True)))
     session.add_all([*rows, *disputes])
     await session.flush()
-    asked = [Step(one, Side.RAISER, merchant_id, who, None, as_of, amount=one.claimed) for one in disputes]
+    asked = [Step(one, Side.RAISER, merchant_id, who, Move.RAISE, as_of, amount=one.claimed) for one in disputes]
     await add_steps(session, asked)
     await net_again(session, cycle_id, minor_unit(alliance.settlement_currency))
     await withhold(session, [(pair, amount) for pair, more in amounts.items() for amount in more])

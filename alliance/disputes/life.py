@@ -44,8 +44,9 @@ class Side(StrEnum):
 
 
 class Move(StrEnum):
-    """What is done. INSIST opens the next round, NOTE only says something, SILENCE is the calendar's."""
+    """What is done. RAISE begins it, INSIST opens the next round, NOTE says something, SILENCE is the calendar's."""
 
+    RAISE = "RAISE"
     ACCEPT = "ACCEPT"
     ACCEPT_PARTLY = "ACCEPT_PARTLY"
     REJECT = "REJECT"
@@ -131,8 +132,7 @@ def after(state: State, side: Side, move: Move, amount: int | None = None) -> St
         case Move.DECIDE:
             decided = 0 if amount == 0 else _part(state, amount)
             return replace(state, status=DisputeStatus.DECIDED, accepted=decided)
-        case Move.SILENCE:
-            return _silent(state)
+    return _silent(state)
 
 
 def _agreed(state: State, amount: int) -> State:

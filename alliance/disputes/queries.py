@@ -1,13 +1,17 @@
-"""Reading objections: set-based. `party` narrows an answer to what that merchant may see (A14)."""
+"""Reading objections and all disputes: set-based. `party` narrows an answer to what that merchant may see (A14)."""
 
 import uuid
+from collections import defaultdict
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import func, or_, select, tuple_
+from sqlalchemy import ColumnElement, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.clearing.model import Obligation
-from alliance.disputes.model import Objection
+from alliance.disputes.life import UNDECIDED, DisputeStatus
+from alliance.disputes.model import Attachment, Dispute, DisputeStep, Door, Objection, StepAttachment
 from alliance.disputes.rules import Line, Place
 from alliance.settlement.rules import Pair
 
@@ -92,3 +96,113 @@ async def of_cycles(
     for one, line in rows:
         result[one.cycle_id].append((one, line))
     return result
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Disputes that a party may see (None: all): through a door, in a status, undecided or not, with another party,
+    and those that wait for `waits_for`, the alliance being the operator between two."""
+
+    party: uuid.UUID | None = None
+    door: Door | None = None
+    status: DisputeStatus | None = None
+    is_open: bool | None = None
+    other: uuid.UUID | None = None
+    waits_for: uuid.UUID | None = None
+    operator_id: uuid.UUID | None = None
+
+    def where(self) -> list[ColumnElement[bool]]:
+        """As conditions."""
+        found = [_of(party) for party in (self.party, self.other) if party is not None]
+        if self.door is not None:
+            found.append(Dispute.door == self.door.value)
+        if self.status is not None:
+            found.append(Dispute.status == self.status.value)
+        if self.is_open is not None:
+            found.append(Dispute.decided_at.is_(None) if self.is_open else Dispute.decided_at.is_not(None))
+        if self.waits_for is not None:
+            raised, answered, escalated = UNDECIDED
+            mine: list[ColumnElement[bool]] = [
+                (Dispute.status == raised.value) & (Dispute.against_id == self.waits_for),
+                (Dispute.status == answered.value) & (Dispute.raiser_id == self.waits_for),
+            ]
+            if self.waits_for == self.operator_id:
+                mine.append(Dispute.status == escalated.value)
+            found.append(or_(*mine))
+        return found
+
+
+def _of(party: uuid.UUID) -> ColumnElement[bool]:
+    return or_(Dispute.raiser_id == party, Dispute.against_id == party)
+
+
+async def newest(
+    session: AsyncSession, wanted: Wanted, *, before: uuid.UUID | None = None, first: int = 20
+) -> Sequence[Dispute]:
+    """At most `first` disputes, newest first, raised before `before`."""
+    query = select(Dispute).where(*wanted.where()).order_by(Dispute.id.desc()).limit(first)
+    if before is not None:
+        query = query.where(Dispute.id < before)
+    return (await session.scalars(query)).all()
+
+
+async def by_deadline(
+    session: AsyncSession, wanted: Wanted, *, after: tuple[datetime, uuid.UUID] | None = None, first: int = 20
+) -> Sequence[Dispute]:
+    """At most `first` undecided disputes, those that are due first in front, after a deadline and id."""
+    query = select(Dispute).where(*wanted.where(), Dispute.decided_at.is_(None))
+    if after is not None:
+        query = query.where(tuple_(Dispute.due_at, Dispute.id) > after)
+    return (await session.scalars(query.order_by(Dispute.due_at, Dispute.id).limit(first))).all()
+
+
+async def count(session: AsyncSession, wanted: Wanted) -> int:
+    """How many disputes there are in all."""
+    return (await session.scalars(select(func.count()).select_from(Dispute).where(*wanted.where()))).one()
+
+
+async def by_ids(
+    session: AsyncSession, ids: Collection[uuid.UUID], party: uuid.UUID | None
+) -> dict[uuid.UUID, Dispute]:
+    """Disputes by id; one that is not there, or not a party's, is left out."""
+    query = select(Dispute).where(Dispute.id.in_(ids))
+    return {row.id: row for row in await session.scalars(query if party is None else query.where(_of(party)))}
+
+
+async def lines_of(session: AsyncSession, disputes: Collection[Dispute]) -> dict[uuid.UUID, Obligation]:
+    """The lines of disputes, by dispute; those without one are left out."""
+    places = {(one.holder_id, one.operation_id, one.seq): one.id for one in disputes if one.operation_id is not None}
+    if not places:
+        return {}
+    key = tuple_(Obligation.holder_id, Obligation.operation_id, Obligation.seq)
+    rows = await session.scalars(select(Obligation).where(key.in_(list(places))))
+    found = {(row.holder_id, row.operation_id, row.seq): row for row in rows}
+    return {
+        one.id: found[one.holder_id, one.operation_id, one.seq]  # type: ignore[index]
+        for one in disputes
+        if one.operation_id is not None
+    }
+
+
+async def steps(session: AsyncSession, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, list[DisputeStep]]:
+    """What was said and done about disputes, oldest first."""
+    found: dict[uuid.UUID, list[DisputeStep]] = {id_: [] for id_ in ids}
+    query = select(DisputeStep).where(DisputeStep.dispute_id.in_(ids)).order_by(DisputeStep.seq)
+    for row in await session.scalars(query):
+        found[row.dispute_id].append(row)
+    return found
+
+
+StepKey = tuple[uuid.UUID, int]
+
+
+async def files(session: AsyncSession, keys: Collection[StepKey]) -> dict[StepKey, list[Attachment]]:
+    """The files of steps, without their content."""
+    found: dict[StepKey, list[Attachment]] = defaultdict(list)
+    of = tuple_(StepAttachment.dispute_id, StepAttachment.seq).in_(list(keys))
+    query = select(StepAttachment.dispute_id, StepAttachment.seq, Attachment).join(
+        Attachment, Attachment.id == StepAttachment.attachment_id
+    )
+    for dispute_id, seq, file in await session.execute(query.where(of).order_by(Attachment.id)):
+        found[dispute_id, seq].append(file)
+    return found

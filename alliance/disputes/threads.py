@@ -18,7 +18,7 @@ from domain.events.kinds import EventKind
 from domain.events.model import NewEvent
 from domain.programs.catalogue import Alliance
 
-LONGEST_TEXT = 2000
+LONGEST_TEXT = 1000
 MOST_ATTACHMENTS = 10
 """Of a step."""
 
@@ -31,7 +31,7 @@ class Step:
     side: Side
     party_id: uuid.UUID
     who: uuid.UUID
-    move: Move | None
+    move: Move
     as_of: datetime
     text: str = ""
     amount: int | None = None
@@ -54,7 +54,7 @@ def due_at(alliance: Alliance, status: str, as_of: datetime) -> datetime:
 
 
 async def add_steps(session: AsyncSession, steps: Sequence[Step]) -> None:
-    """Record steps, one a dispute, and tell both parties. A step without a move is that it was raised."""
+    """Record steps, one a dispute, and tell both parties."""
     if not steps:
         return
     named = [step.dispute.id for step in steps]
@@ -73,7 +73,7 @@ async def add_steps(session: AsyncSession, steps: Sequence[Step]) -> None:
                 "side": step.side.value,
                 "party_id": step.party_id,
                 "who": step.who,
-                "move": "RAISE" if step.move is None else step.move.value,
+                "move": step.move.value,
                 "status": step.dispute.status,
                 "amount": step.amount,
                 "text": step.text,
@@ -94,7 +94,7 @@ def _events(step: Step) -> list[NewEvent]:
     data: dict[str, Any] = {
         "claim": str(dispute.id),
         "door": dispute.door,
-        "step": "RAISE" if step.move is None else step.move.value,
+        "step": step.move.value,
         "status": dispute.status,
         "merchant": str(dispute.raiser_id),
         "against": str(dispute.against_id),

@@ -123,7 +123,7 @@ async def test_nested_fields_are_denied_too(anonymous: Client, card: str) -> Non
 ELSEWHERE = {"JobNotFailed", "MalformedLine", "LineTooLong", "RepeatedReference", "BalanceExpired", "BrokenRow"}
 ELSEWHERE |= {"Unposted", "NotSigned", "NotInCheckpoint"}
 ELSEWHERE |= {"FeedOutOfBounds", "FileRepeated", "FileChanged", "FileUnreadable", "BrokenCsv", "ColumnMissing"}
-ELSEWHERE |= {"RowsDiffer", "LibraryMissing", "NotLooking", "NotEnoughMoney"}
+ELSEWHERE |= {"RowsDiffer", "LibraryMissing", "NotLooking", "NotEnoughMoney", "TooManyAttachments"}
 """Refusals that no GraphQL mutation can meet."""
 
 

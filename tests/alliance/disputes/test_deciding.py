@@ -355,7 +355,7 @@ async def test_a10_who_is_no_party_has_no_part_in_it(house: House) -> None:
     async with house.runtime.database.transaction() as session:
         with pytest.raises(NotFound):
             await take_step(session, alliance, claim.id, Move.NOTE, party_id=WHO, who=WHO, as_of=NOON, text="x")
-    for move, said in ((Move.REJECT, ""), (Move.ACCEPT, "x" * 2001)):
+    for move, said in ((Move.REJECT, ""), (Move.ACCEPT, "x" * 1001)):
         with pytest.raises(InvalidInput):
             await desk.step(claim, "fuel", move, text=said)
 
