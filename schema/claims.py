@@ -24,7 +24,7 @@ strawberry.enum(
     life.DisputeStatus,
     name="ClaimStatus",
     description="RAISED waits for the other party, ANSWERED for who raised it, ESCALATED for the operator. ACCEPTED "
-    "and WITHDRAWN are what the two came to, DECIDED the operator; LAPSED: it did not in time, and all stands as booked.",
+    "and WITHDRAWN are what the two came to, DECIDED the operator; LAPSED: it did not in time, all stands as booked.",
 )
 strawberry.enum(life.Side, name="ClaimSide", description="Who raised it, the other party, the operator, the calendar.")
 strawberry.enum(
@@ -36,7 +36,7 @@ strawberry.enum(
 
 @strawberry.enum(description="In which order claims are listed.")
 class ClaimOrder(StrEnum):
-    """DEADLINE has the undecided alone."""
+    """NEWEST by default; DEADLINE has the undecided alone."""
 
     NEWEST = "NEWEST"
     DEADLINE = "DEADLINE"
@@ -356,7 +356,7 @@ class ClaimQueries:
         self,
         info: Info,
         filter: ClaimFilter | None = None,
-        order: ClaimOrder = ClaimOrder.NEWEST,
+        order: ClaimOrder | None = None,
         first: int | None = None,
         after: str | None = None,
         last: int | None = None,

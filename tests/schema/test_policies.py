@@ -67,6 +67,7 @@ def _input(field: Any) -> str:
     texts = {"Channel!": "STORE", "MemberRef!": '{number: "1"}', "[IdentifierInput!]!": "[]"}
     texts |= {"Points!": "1", "[String!]!": "[]", "JSON!": "{}", "Date!": '"2017-01-01"'}
     texts["NoticeOutcome!"] = "DELIVERED"
+    texts |= {"ClaimCode!": "OTHER", "ClaimMove!": "ACCEPT"}
     texts["[ObjectedLineInput!]!"] = "[]"
     texts |= {"Purpose!": "SERVICE", "ContactChannel!": "SMS"}
     texts["[GuardPart!]!"] = "[]"
