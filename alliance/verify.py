@@ -18,6 +18,7 @@ from alliance.deadlines.verify import CHECKS as DEADLINE_CHECKS
 from alliance.disputes.verify import CHECKS as DISPUTE_CHECKS
 from alliance.exposure.verify import CHECKS as EXPOSURE_CHECKS
 from alliance.feed.verify import CHECKS as FEED_CHECKS
+from alliance.liability.verify import CHECKS as LIABILITY_CHECKS
 from alliance.proofs.verify import CHECKS as LOG_CHECKS
 from alliance.proofs.verify import verify_log
 from alliance.rerating.verify import CHECKS as RERATING_CHECKS
@@ -165,7 +166,7 @@ async def verify(
     whole |= CORRECTION_CHECKS | TREASURY_CHECKS | RERATING_CHECKS
     whole |= DEADLINE_CHECKS
     checks = {name: sql.format(unit=unit) for name, sql in whole.items()}
-    checks |= ARCHIVE_WHOLE | MEMBERS_WHOLE | DUPLICATES_WHOLE
+    checks |= LIABILITY_CHECKS | ARCHIVE_WHOLE | MEMBERS_WHOLE | DUPLICATES_WHOLE
     proof = await verify_ledger(session, BY_HOLDER, proof, progress, whole=checks)
     await verify_log(session, proof, progress)
     await verify_archive(session, proof, archives, progress)

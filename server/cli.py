@@ -26,6 +26,7 @@ from server.commands import (
     jobs,
     journal,
     keys,
+    liability,
     log,
     member,
     merchant,
@@ -106,6 +107,7 @@ report.report.command()(balances.balances)
 report.report.command()(exposure.exposure)
 report.report.command()(subsidies.subsidies)
 report.report.command()(breakage.breakage)
+report.report.command()(liability.liability)
 report.report.command()(reads.reads)
 report.report.command()(journal.journal)
 app.add_typer(report.report, name="report")

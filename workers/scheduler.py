@@ -23,7 +23,7 @@ from domain.events.commands import add_job, start_run
 from domain.programs.model import AllianceRow, MemberTermsRow, MerchantRow
 from workers import telemetry
 from workers.process import OUTAGES, PAUSE, Page, Parts, Settings, no_page, pause, required, run_until_stopped
-from workers.rules import latest_midnight, latest_multiple
+from workers.rules import latest_midnight, latest_multiple, month_day
 from workers.sealer import keep_sealing
 from workers.signer import keep_signing
 
@@ -59,6 +59,9 @@ TELL_STEP = timedelta(minutes=1)
 #: Every cut-off and deadline of a cycle falls on a multiple of this, in every time zone there is.
 SETTLEMENT_STEP = timedelta(minutes=15)
 
+
+#: The day on which the month before is closed: by then it is over in every time zone there is.
+MONTH_CLOSES = 3
 
 Clock = Callable[[Database], Awaitable[datetime | None]]
 """What time it is; None while nobody can say."""
@@ -143,8 +146,8 @@ async def start_due(database: Database, now: datetime, feeds_every: timedelta = 
 
 async def calendar(session: AsyncSession, now: datetime, feeds_every: timedelta = FEEDS_STEP) -> Sequence[Due]:
     """What is due: expiry and forced exits at midnight, lapsed holds, freezes that are over, keys past their time,
-    steps of settlement, silences in disputes, the proof of the books; where there are feeds, looks into their folders;
-    where members have stages, those; where members who are one person are looked for, that.
+    steps of settlement, silences in disputes, the proof of the books, months that are over; where there are feeds,
+    looks into their folders; where members have stages, those; where members who are one person are looked for, that.
 
     Expiry has a midnight in every time zone that a merchant keeps (R3), exits one in the alliance's. Members are told
     of things where any merchant writes to them, staff where there are contacts.
@@ -162,6 +165,7 @@ async def calendar(session: AsyncSession, now: datetime, feeds_every: timedelta 
         found.append(_every("settlement", "settle", now, SETTLEMENT_STEP))
         found.append(_daily("disputes", "disputes", now, zone))
         found.append(_daily("reconciliation", "reconcile", now, zone))
+        found.append(_monthly("liability", "close_month", now, zone))
         life = select(MemberTermsRow.definition).where(MemberTermsRow.part == "life")
         if ((await session.scalar(life)) or {}).get("stages") is not None:
             found.append(_daily("stages", "stages", now, zone))
@@ -191,6 +195,13 @@ def _daily(name: str, actor: str, now: datetime, zone: str) -> Due:
     midnight = latest_midnight(now, ZoneInfo(zone))
     # Days have 23 to 25 hours, where clocks change.
     return Due(name, midnight, actor, latest_midnight(midnight + timedelta(hours=36), ZoneInfo(zone)))
+
+
+def _monthly(name: str, actor: str, now: datetime, zone: str, day: int = MONTH_CLOSES) -> Due:
+    local = now.astimezone(ZoneInfo(zone))
+    months = [month_day(local.year * 12 + local.month - 1 + step, day, ZoneInfo(zone)) for step in (-1, 0, 1)]
+    due_at = max(moment for moment in months if moment <= now)
+    return Due(name, due_at, actor, min(moment for moment in months if moment > now))
 
 
 def _every(name: str, actor: str, now: datetime, step: timedelta) -> Due:

@@ -20,6 +20,7 @@ from alliance.file.contacts import Contacts
 from alliance.file.feeds import Feed
 from alliance.file.guard import Guard
 from alliance.file.identifying import IdentifierType, MemberNumbers
+from alliance.file.liability import Liability
 from alliance.file.members import Members
 from alliance.file.notifications import Notifications
 from alliance.file.timing import CalendarDays, CalendarRegion, Cycle
@@ -264,6 +265,7 @@ class CurrencyTerms(Document):
     forced_exit: ForcedExit | None = None
     notice: Notice | None = None
     reminders: Annotated[list[Annotated[int, Field(ge=1, le=365)]], Field(max_length=10), AfterValidator(falling)] = []
+    liability: Liability | None = None
 
     @model_validator(mode="after")
     def _redeemable(self) -> "CurrencyTerms":

@@ -14,6 +14,7 @@ from alliance.file.banking import wrong_banking
 from alliance.file.exits import forbidden_exits
 from alliance.file.feeds import wrong_feeds
 from alliance.file.guard import undeclared_types
+from alliance.file.liability import unfit_liability
 from alliance.file.members import wrong_members
 from alliance.file.model import AllianceDocument, CurrencyTerms, EarningRule, Merchant, Policy, Tiers
 from alliance.file.money_machine import money_machines
@@ -118,6 +119,7 @@ class _Check:
             wrong_members,
             undeclared_types,
             wrong_banking,
+            unfit_liability,
         )
         for path, reason in (fault for find in faults for fault in find(document, self.places)):
             yield Fault(path, reason)

@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from domain.money import PRICE, scaled
+from domain.programs.deferring import BY_HISTORY, LiabilityTerms, liability_terms
 from domain.programs.model import CurrencyPolicyRow
 from domain.programs.terms import EarnLimits, ExpiryPolicy, PendingTerms, expiry_terms, limit_terms, pending_terms
 
@@ -68,6 +69,7 @@ class CurrencyPolicy:
     forced_exit: ForcedExitTerms | None = None
     notice: tuple[int, int] | None = None
     reminders: tuple[int, ...] = ()
+    liability: LiabilityTerms = BY_HISTORY
 
     @property
     def plain(self) -> bool:
@@ -94,6 +96,7 @@ def currency_policy(row: CurrencyPolicyRow) -> CurrencyPolicy:
         forced_exit=_forced_exit(row.definition.get("forcedExit")),
         notice=_notice(row.definition.get("notice")),
         reminders=tuple(row.definition.get("reminders", ())),
+        liability=liability_terms(row.definition.get("liability")),
     )
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from domain.events.model import Job
 
 SCHEDULED = (
+    "close_month",
     "disputes",
     "duplicates",
     "exits",

@@ -53,7 +53,8 @@ def test_the_commands_that_are_promised_are_there() -> None:
         |member link|member unlink|member verify|member numbers
         |member erase|member export|member hold|member release|report reads
         |merchant freeze|merchant restore|merchant history|report subsidies
-        |report balances|report deposits|report rings|report exposure|report breakage|statement export|statement verify
+        |report balances|report deposits|report rings|report exposure|report breakage|report liability
+        |statement export|statement verify
         |notice list|notice record|right grant|right use|right cancel|right show
         |right reserve|right release|right restore
         |notify list|notify preview|report rights|jobs reconciliations

@@ -11,6 +11,7 @@ from workers.actors.exits import exits, exits_range
 from workers.actors.expiry import expire, expire_range
 from workers.actors.feeds import Feeds
 from workers.actors.holds import lapse, lapse_range
+from workers.actors.liability import close_month
 from workers.actors.life import life, settle_left
 from workers.actors.member_duplicates import duplicates, duplicates_range
 from workers.actors.member_stages import stages, stages_range
@@ -50,6 +51,7 @@ def all_actors(
     actors = (
         Actor("accrue", accrual(fingerprint_secret), batch=100),
         Actor("disputes", disputes),
+        Actor("close_month", close_month, time_limit=1800.0),
         Actor("duplicates", duplicates),
         Actor("duplicates_range", duplicates_range),
         Actor("exits", exits),

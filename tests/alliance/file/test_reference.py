@@ -50,7 +50,7 @@ def documented() -> dict[str, set[str]]:
 
 ACCEPTED = keys_of(AllianceDocument, "")
 SAME_IN = {
-    "currencies[].policies[]": "expiry forcedExit gifts limits notice pending redemption",
+    "currencies[].policies[]": "expiry forcedExit gifts liability limits notice pending redemption",
     "earning[]": "expiry pending",
     "benefits[]": "expiry",
 }
