@@ -1,4 +1,5 @@
 """All acts that may take two people: importing this fills `alliance.approvals.commands.ACTS`."""
 
+import alliance.breaks.commands
 import alliance.deadlines.commands
 import alliance.rerating.commands  # noqa: F401

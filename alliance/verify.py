@@ -11,6 +11,7 @@ from alliance.archive.verify import CHECKS as ARCHIVE_CHECKS
 from alliance.archive.verify import WHOLE as ARCHIVE_WHOLE
 from alliance.archive.verify import verify_archive
 from alliance.benefits.verify import CHECKS as RIGHT_CHECKS
+from alliance.breaks.verify import CHECKS as BREAK_CHECKS
 from alliance.clearing.verify import CHECKS as CLEARING_CHECKS
 from alliance.clearing.verify_terms import CHECKS as TERMS_CHECKS
 from alliance.corrections.verify import CHECKS as CORRECTION_CHECKS
@@ -164,7 +165,7 @@ async def verify(
     await session.rollback()
     whole = _CHECKS | EXPOSURE_CHECKS | DISPUTE_CHECKS | FEED_CHECKS | ACCRUAL_CHECKS | SUBSIDY_CHECKS
     whole |= CORRECTION_CHECKS | TREASURY_CHECKS | RERATING_CHECKS
-    whole |= DEADLINE_CHECKS
+    whole |= DEADLINE_CHECKS | BREAK_CHECKS
     checks = {name: sql.format(unit=unit) for name, sql in whole.items()}
     checks |= LIABILITY_CHECKS | ARCHIVE_WHOLE | MEMBERS_WHOLE | DUPLICATES_WHOLE
     proof = await verify_ledger(session, BY_HOLDER, proof, progress, whole=checks)

@@ -113,5 +113,6 @@ _WRITTEN: dict[Is, Callable[[Any], Any]] = {
     Is.CLAIM: _id("Claim"),
     Is.WEBHOOK: _id("Webhook"),
     Is.APPROVAL: _id("Approval"),
+    Is.BREAK: _id("Break"),
     Is.MONEY: lambda millionths: unscaled(int(millionths), 6),
 }

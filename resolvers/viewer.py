@@ -50,6 +50,7 @@ class Scope(StrEnum):
     MERCHANTS_FREEZE = "merchants:freeze"
     CLAIMS_WRITE = "claims:write"
     APPROVALS_WRITE = "approvals:write"
+    RECONCILE_WRITE = "reconcile:write"
     MEMBERS_FREEZE = "members:freeze"
     MEMBERS_CLOSE = "members:close"
     MEMBERS_ERASE = "members:erase"
@@ -100,6 +101,7 @@ MEANING: dict[Scope, str] = {
     Scope.MERCHANTS_FREEZE: "freeze and restore merchants",
     Scope.CLAIMS_WRITE: "raise, answer and, for the operator, decide claims and objections",
     Scope.APPROVALS_WRITE: "approve or refuse what a colleague asked for",
+    Scope.RECONCILE_WRITE: "send files to be reconciled, and work what differs",
     Scope.MEMBERS_FREEZE: "freeze and restore members",
     Scope.MEMBERS_CLOSE: "have members leave, for good",
     Scope.MEMBERS_ERASE: "erase members, and keep their data under legal holds",
@@ -137,7 +139,7 @@ ALLOWED_SCOPES: dict[Kind, frozenset[str]] = {
     | {Scope.MEMBERS_CLOSE, Scope.CYCLE_CONFIRM, Scope.CYCLE_RECEIVE, Scope.CYCLE_OBJECT, Scope.SETTLEMENT_WRITE}
     | {Scope.MEMBERS_EXPORT, Scope.AGREEMENTS_WRITE, Scope.WEBHOOKS_WRITE, Scope.RIGHTS_GRANT, Scope.APPROVALS_WRITE}
     | {Scope.CLAIMS_WRITE}
-    | {Scope.IDENTIFIERS_WRITE},
+    | {Scope.IDENTIFIERS_WRITE, Scope.RECONCILE_WRITE},
     "operator": frozenset(Scope),
     "auditor": _READS | {Scope.AUDIT_READ, Scope.JOURNAL_READ},
 }

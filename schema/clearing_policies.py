@@ -8,6 +8,8 @@ from schema.fields import fields
 APPROVERS = by("merchant", "operator", scope=Scope.APPROVALS_WRITE)
 APPROVALS = by("merchant", "operator", "auditor", scope=Scope.SETTLEMENT_READ)
 
+BREAKS = by("merchant", "operator", "auditor", scope=Scope.SETTLEMENT_READ)
+BREAK_WORKERS = by("merchant", "operator", scope=Scope.RECONCILE_WRITE)
 RERATERS = by("operator", scope=Scope.SETTLEMENT_WRITE)
 RERATES = by("merchant", "operator", "auditor", scope=Scope.SETTLEMENT_READ)
 
@@ -15,11 +17,13 @@ QUERIES: dict[str, Policy | None] = {
     **fields(APPROVALS, "approvals"),
     **fields(RERATERS, "previewRerate"),
     **fields(RERATES, "rerates"),
+    **fields(BREAKS, "breaks breakAges"),
 }
 
 MUTATIONS: dict[str, Policy | None] = {
     **fields(APPROVERS, "approve refuseApproval withdrawApproval"),
     **fields(RERATERS, "rerate rerateAgain"),
+    **fields(BREAK_WORKERS, "assignBreaks noteBreaks claimBreaks writeOffBreaks adjustBreaks"),
 }
 
 _ERROR = "code message path"
@@ -40,6 +44,16 @@ TYPES: dict[str, dict[str, Policy | None]] = {
         "Rerated": "preview rerate approval",
         "RerateBegun": "rerate",
         "NothingToRerate": _ERROR,
+        "Break": "id merchant counterparty cycle outcome status key lineNumber line ours theirs difference orderRef "
+        "occurredOn openedAt dueAt ageDays owner closedAt closedBy reason resolution notes",
+        "BreakNote": "text by at",
+        "BreakAge": "youngest oldest count amount",
+        "BreaksWorked": "items approval",
+        "BreakItem": "break waits refusal",
+        "BreakClosed": f"{_ERROR} status",
+        "BreakWaits": f"{_ERROR} until",
+        "BreakMoved": _ERROR,
+        "NothingToClaim": _ERROR,
         "ActRefused": f"{_ERROR} act refusal",
     }.items()
 }
@@ -52,5 +66,5 @@ QUERIES |= claim_policies.QUERIES
 MUTATIONS |= claim_policies.MUTATIONS
 TYPES |= claim_policies.TYPES
 
-LISTED = "Approval Rerate Claim"
+LISTED = "Approval Rerate Claim Break"
 """Types that are listed in connections."""

@@ -29,6 +29,7 @@ from schema.answers import (
     Reversed,
 )
 from schema.approvals import ApprovalMutations
+from schema.breaks import BreakMutations
 from schema.byhand import (
     Adjusted,
     AdjustPointsInput,
@@ -292,6 +293,7 @@ def _earned(info: Info, result: Any) -> Any:
 class Mutation(
     AccrualMutations,
     RerateMutations,
+    BreakMutations,
     AgreementMutations,
     ApprovalMutations,
     CalendarMutations,

@@ -41,6 +41,7 @@ from resolvers.pages import cut, window
 from schema.accruals import AccrualQueries, AccrualRun
 from schema.agreements import Agreement, AgreementVersion
 from schema.approvals import ApprovalQueries
+from schema.breaks import BreakQueries
 from schema.calendar import CalendarQueries
 from schema.claims import ClaimQueries
 from schema.contacts import ContactQueries
@@ -241,6 +242,7 @@ class Query(
     ApprovalQueries,
     RerateQueries,
     ClaimQueries,
+    BreakQueries,
     RightQueries,
     ObligationQueries,
     JobQueries,

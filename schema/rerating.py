@@ -32,7 +32,7 @@ strawberry.enum(
 strawberry.enum(
     Why,
     name="NotReratedReason",
-    description="NO_PRICE: nothing is said of it. CORRECTED: somebody put it right otherwise. OBJECTED: it is in "
+    description="NO_PRICE: nothing is said of it. CORRECTED: somebody put it right otherwise. DISPUTED: it is in "
     "dispute. OTHER_DAYS: owed later, and only some of the points are of these days. RERATED_LATER: by a newer "
     "re-rating. FEE: its share cannot be told.",
 )

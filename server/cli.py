@@ -16,6 +16,7 @@ from server.commands import (
     book,
     bookings,
     breakage,
+    breaks,
     calendar,
     codes,
     cycle,
@@ -88,6 +89,7 @@ cycle.cycle.command("extend")(calendar.extend)
 app.command("calendar")(calendar.calendar)
 app.add_typer(agreement.agreement, name="agreement")
 app.add_typer(approvals.approvals, name="approvals")
+app.add_typer(breaks.breaks, name="breaks")
 app.add_typer(cycle.cycle, name="cycle")
 member.member.command()(identifying.link)
 member.member.command()(identifying.verify)

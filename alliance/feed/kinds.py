@@ -21,6 +21,7 @@ class Is(StrEnum):
     CLAIM = "claim's id"
     WEBHOOK = "webhook's id"
     APPROVAL = "approval's id"
+    BREAK = "break's id"
     MERCHANT = "merchant's code"
     MERCHANTS = "merchants' codes"
     POINTS = "points"
@@ -68,6 +69,7 @@ _AHEAD = {
     "dueAt": Is.TIME,
 }
 _APPROVAL = {"approval": Is.APPROVAL, "act": Is.TEXT, "asOf": Is.TIME}
+_BREAK = {"break": Is.BREAK, "merchant": Is.MERCHANT, "outcome": Is.TEXT, "asOf": Is.TIME}
 _CYCLE = {"cycle": Is.CYCLE, "number": Is.NUMBER, "asOf": Is.TIME}
 _CLAIM = {"claim": Is.CLAIM, "merchant": Is.MERCHANT, "against": Is.MERCHANT, "asOf": Is.TIME}
 
@@ -179,6 +181,8 @@ DATA: Mapping[EventKind, Mapping[str, Is]] = MappingProxyType(
         EventKind.CYCLE_STEP: _CYCLE | {"status": Is.TEXT},
         EventKind.STATEMENT_CONFIRMED: _CYCLE | {"merchant": Is.MERCHANT},
         EventKind.LINES_OBJECTED: _CYCLE | {"merchant": Is.MERCHANT, "against": Is.MERCHANT, "lines": Is.NUMBER},
+        EventKind.BREAK_ASSIGNED: _BREAK | {"owner": Is.TEXT},
+        EventKind.BREAK_CLOSED: _BREAK | {"status": Is.TEXT, "amount": Is.MONEY, "reason": Is.TEXT},
         EventKind.LINES_RERATED: {
             "agreement": Is.AGREEMENT,
             "merchants": Is.MERCHANTS,

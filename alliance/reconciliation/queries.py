@@ -35,6 +35,9 @@ _OUTSTANDING = {
         SELECT 'minor units' AS unit, count(*), sum(amount), min(payments_due)
         FROM payment JOIN settlement_cycle c ON c.id = cycle_id
         WHERE payment.status = 'PLANNED' AND c.status = 'SETTLING' AND payments_due <= :as_of""",
+    "breaks that are open": """
+        SELECT 'millionths' AS unit, count(*), sum(abs(coalesce(theirs, 0) - coalesce(ours, 0))), min(opened_at)
+        FROM recon_break WHERE status = 'OPEN' AND (due_at IS NULL OR due_at <= :as_of)""",
     "amounts under objection": """
         SELECT 'millionths' AS unit, count(*), sum(abs(amount)), min(raised_at)
         FROM objection WHERE released_in IS NULL""",

@@ -69,7 +69,8 @@ _COLUMNS = """
     b.amount, b.agreement_version, b.reverses, r.rerate_id, r.price_after, r.amount_after,
     EXISTS (SELECT FROM correction c WHERE c.corrects_operation_id = b.operation_id AND c.corrects_seq = b.seq
             AND c.cause <> 'RERATE') AS corrected,
-    EXISTS (SELECT FROM objection j WHERE j.operation_id = b.operation_id AND j.seq = b.seq) AS objected"""
+    EXISTS (SELECT FROM dispute d WHERE d.operation_id = b.operation_id AND d.seq = b.seq
+            AND d.decided_at IS NULL) AS disputed"""
 _LATEST = """
     LEFT JOIN LATERAL (SELECT * FROM rerate_line l WHERE l.holder_id = b.holder_id AND l.operation_id = b.operation_id
                        AND l.seq = b.seq ORDER BY l.rerate_id DESC LIMIT 1) r ON true"""
@@ -138,7 +139,7 @@ async def units(session: AsyncSession, scope: Scope, operations: Sequence[Operat
 def _billed(row: Any, scope: Scope) -> Billed:
     later = row.kind in ("FUNDING", "BREAKAGE") and row.agreement_version not in scope.covered
     newer = scope.rerate_id is not None and row.rerate_id is not None and row.rerate_id > scope.rerate_id
-    reasons = ((later, Why.OTHER_DAYS), (newer, Why.RERATED_LATER), (row.objected, Why.OBJECTED))
+    reasons = ((later, Why.OTHER_DAYS), (newer, Why.RERATED_LATER), (row.disputed, Why.DISPUTED))
     left = next((why for is_so, why in (*reasons, (row.corrected, Why.CORRECTED)) if is_so), None)
     again = row.rerate_id is not None
     return Billed(

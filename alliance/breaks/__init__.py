@@ -1,0 +1,1 @@
+"""Breaks that reconciling partners' files found, worked until none is left (A11)."""
