@@ -78,13 +78,13 @@ def _wanted(context: Context, sent: Sent) -> Wanted:
         door=None if door is None else Door(door),
         status=None if status is None else DisputeStatus(status),
         is_open=sent.get("open"),
-        other=None if merchant is None else _party(context, merchant, ("filter", "merchant")),
+        other=None if merchant is None else party_id(context, merchant, ("filter", "merchant")),
         waits_for=party_of(context) if sent.get("waitsForMe") else None,
         operator_id=context.runtime.catalogue.alliance.id,
     )
 
 
-def _party(context: Context, code: str, path: tuple[str, ...]) -> UUID:
+def party_id(context: Context, code: str, path: tuple[str, ...]) -> UUID:
     """A merchant's id; under the alliance's code, the operator's. Raises NotFound."""
     catalogue = context.runtime.catalogue
     merchant = catalogue.merchants.get(code)
@@ -133,7 +133,7 @@ async def raise_(context: Context, sent: Sent) -> Dispute:
     against, named = sent.get("against"), sent.get("line")
     asked = ClaimAsked(
         place=None if named is None else place_of(context, named, ("line",)),
-        against_id=None if against is None else _party(context, against, ("against",)),
+        against_id=None if against is None else party_id(context, against, ("against",)),
         amount=_amount(context, sent),
         code=ClaimCode(sent["claimCode"]),
         text=sent["text"],

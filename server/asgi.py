@@ -22,9 +22,11 @@ from server.access.endpoint import SignInGrant, TokenEndpoint
 from server.access.revocations import Revocations
 from server.access.tokens import TokenVerifier
 from server.accruals import Refusals
+from server.attachments import Attachments
 from server.cycle_statements import CycleStatements
 from server.events import Events
 from server.ingest import ingest_app, members_app
+from server.ingest.claims import ClaimsIngest
 from server.journal import MEDIA, Journal
 from server.metrics import Metrics
 from server.middleware import RequestMiddleware
@@ -108,6 +110,9 @@ def _routes(
         WebSocketRoute("/graphql", graphql.socket),
         Route("/ingest/purchases", ingest_app(runtime, verifier, settings.secret("fingerprint"))),
         Route("/ingest/members", members_app(runtime, verifier, settings.secret("fingerprint"))),
+        Route("/ingest/claims", ClaimsIngest(graphql.house, verifier)),
+        Route("/ingest/attachment", Attachments(graphql.house, verifier).post, methods=["POST"]),
+        Route("/attachments/{id}", Attachments(graphql.house, verifier).get),
         Route("/oauth/token", tokens.post, methods=["POST"]),
         Route("/oauth/code", tokens.code, methods=["POST"]),
         Route("/oauth/revoke", tokens.revoke, methods=["POST"]),

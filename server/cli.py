@@ -18,6 +18,7 @@ from server.commands import (
     breakage,
     breaks,
     calendar,
+    claims,
     codes,
     cycle,
     duplicates,
@@ -90,6 +91,7 @@ app.command("calendar")(calendar.calendar)
 app.add_typer(agreement.agreement, name="agreement")
 app.add_typer(approvals.approvals, name="approvals")
 app.add_typer(breaks.breaks, name="breaks")
+app.add_typer(claims.claims, name="claims")
 app.add_typer(cycle.cycle, name="cycle")
 member.member.command()(identifying.link)
 member.member.command()(identifying.verify)

@@ -22,6 +22,8 @@ PATHS = frozenset(
     {"/graphql", "/oauth/token", "/oauth/revoke", "/ingest/purchases", "/healthz", "/readyz", "/metrics", "/log/keys"}
 ) | {
     "/ingest/members",
+    "/ingest/claims",
+    "/ingest/attachment",
     "/obligations.csv",
     "/journal.beancount",
     "/journal.csv",

@@ -43,6 +43,7 @@ COMMANDS = dict(leaves(typer.main.get_command(app)))
 def test_the_commands_that_are_promised_are_there() -> None:
     promised = """up|api|worker|relay|scheduler|migrate|verify|apply|export|token|replay|bench|client create
         |client disable|backup|restore|archive|release|repair|repair-positions
+        |claims list|claims show|claims answer|claims decide
         |import balances|proof|log keys|log rotate|log retire|codes rotate|codes retire
         |approvals list|approvals approve|approvals refuse
         |agreement list|agreement show|agreement accept|agreement end
