@@ -44,6 +44,7 @@ def test_the_commands_that_are_promised_are_there() -> None:
     promised = """up|api|worker|relay|scheduler|migrate|verify|apply|export|token|replay|bench|client create
         |client disable|backup|restore|archive|release|repair|repair-positions
         |claims list|claims show|claims answer|claims decide
+        |breaks list|breaks note|breaks assign|breaks claim|breaks adjust|breaks write-off
         |import balances|proof|log keys|log rotate|log retire|codes rotate|codes retire
         |approvals list|approvals approve|approvals refuse
         |agreement list|agreement show|agreement accept|agreement end
