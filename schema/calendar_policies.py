@@ -1,4 +1,4 @@
-"""Who may see and change the business calendar and deadlines; see policies.py."""
+"""Who may see and change the business calendar and deadlines, and read reports; see policies.py."""
 
 from resolvers.policy import PARENT, Policy, by
 from resolvers.viewer import Scope
@@ -6,9 +6,11 @@ from schema.fields import fields
 
 KEEPERS = by("operator", scope=Scope.CALENDAR_WRITE)
 
-QUERIES: dict[str, Policy | None] = fields(
-    by("merchant", "operator", "auditor", scope=Scope.SETTLEMENT_READ), "businessCalendar"
-)
+READERS = by("merchant", "operator", "auditor", scope=Scope.SETTLEMENT_READ)
+
+QUERIES: dict[str, Policy | None] = fields(READERS, "businessCalendar")
+
+QUERIES |= fields(READERS, "exposureHistory settlementHistory ageing backAtZero obligationTotals")
 
 MUTATIONS: dict[str, Policy | None] = fields(KEEPERS, "declareBusinessDays extendDeadline")
 
@@ -20,6 +22,11 @@ TYPES: dict[str, dict[str, Policy | None]] = {
         "DeadlineExtension": "kind before until at",
         "BusinessDaysDeclared": "days",
         "DeadlineExtended": "cycle approval",
+        "CutOffExposure": "cycle merchant owed cap percent alerts highest",
+        "SettledCycle": "cycle netting days",
+        "OpenItems": "what merchant against fromDays toDays count amount",
+        "BackAtZero": "merchant partner lines within share",
+        "ObligationTotal": "debtor creditor kind lines amount",
     }.items()
 }
 TYPES["DeadlineExtension"] |= fields(by("operator", "auditor", scope=Scope.SETTLEMENT_READ), "by reason")

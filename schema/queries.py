@@ -67,6 +67,7 @@ from schema.progress import JobGroup, ProgressQueries
 from schema.proofs import ConsistencyProof, LogCheckpoint
 from schema.reading import ReadingQueries
 from schema.reconciliation import Reconciliation, ReconciliationQueries
+from schema.reporting import ReportQueries
 from schema.rerating import RerateQueries
 from schema.rights import Right, RightQueries
 from schema.rings import GiftRing
@@ -238,6 +239,7 @@ def _store(info: Info, rest: bytes) -> Store | None:
 
 @strawberry.type
 class Query(
+    ReportQueries,
     CalendarQueries,
     ApprovalQueries,
     RerateQueries,

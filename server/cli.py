@@ -42,6 +42,7 @@ from server.commands import (
     reads,
     replay,
     report,
+    reporting,
     rerating,
     rights,
     roles,
@@ -110,6 +111,11 @@ app.add_typer(payments.payments, name="payments")
 report.report.command()(balances.balances)
 report.report.command()(exposure.exposure)
 report.report.command()(subsidies.subsidies)
+report.report.command("cut-offs")(reporting.cut_offs)
+report.report.command()(reporting.ageing)
+report.report.command()(reporting.settlement)
+report.report.command()(reporting.zero)
+report.report.command()(reporting.obligations)
 report.report.command()(breakage.breakage)
 report.report.command()(liability.liability)
 report.report.command()(reads.reads)

@@ -194,8 +194,8 @@ class _Pages:
 
     def _put(self, text: str, at: float, *, size: int = 9, bold: bool = False, right: bool = False) -> None:
         """A text at so many millimetres from the margin, each part of it in a font that has its letters."""
-        runs = [("".join(run), latin) for latin, run in groupby(text, _is_latin)]
-        drawn = [(run, BOLD if bold else PLAIN) if latin else (_known(run), CHINESE) for run, latin in runs]
+        runs = [("".join(run), latin) for latin, run in groupby(text, is_latin)]
+        drawn = [(run, BOLD if bold else PLAIN) if latin else (known(run), CHINESE) for run, latin in runs]
         x = _MARGIN + at * mm
         if right:
             x -= sum(pdfmetrics.stringWidth(run, font, size) for run, font in drawn)
@@ -229,13 +229,14 @@ class _Pages:
 
 def _called(name: str, code: str) -> str:
     """A merchant's name; with its code where a reader without Chinese fonts would print nothing."""
-    return name if all(map(_is_latin, name)) else f"{name} ({code})"
+    return name if all(map(is_latin, name)) else f"{name} ({code})"
 
 
-def _is_latin(letter: str) -> bool:
+def is_latin(letter: str) -> bool:
+    """Whether the fonts of every reader have it."""
     return letter.encode("cp1252", "ignore") != b""
 
 
-def _known(text: str) -> str:
+def known(text: str) -> str:
     """A text of letters that Chinese fonts have."""
     return text.encode("gb2312", "replace").decode("gb2312")

@@ -57,6 +57,7 @@ def _document(root: str, name: str) -> str:
     values = {"id": '""', "ids": "[]", "code": '""', "by": '{number: "1"}', "representations": "[]", "inputs": "[]"}
     values |= {"input": _input(field), "first": "1", "second": "2", "since": '"2017-01-01T00:00:00Z"', "longest": "5"}
     values |= {"merchants": "[]", "merchant": '""', "kind": "TIER_CHANGED", "channel": "SMS"}
+    values |= {"cycles": "1", "occurred": "true"}
     values |= dict.fromkeys(("day", "from", "to"), '"2017-06-01"')
     arguments = ", ".join(f"{argument}: {values[argument]}" for argument in needed)
     call = f"{name}({arguments})" if arguments else name

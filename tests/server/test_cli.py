@@ -60,6 +60,8 @@ def test_the_commands_that_are_promised_are_there() -> None:
         |notice list|notice record|right grant|right use|right cancel|right show
         |right reserve|right release|right restore
         |notify list|notify preview|report rights|jobs reconciliations
+        |breaks assign|breaks claim|breaks note|breaks write-off|breaks adjust|breaks list
+        |report cut-offs|report ageing|report settlement|report zero|report obligations
         |notify staff|calendar|cycle extend|cycle rerate|cycle rerates|report journal
         |webhook create|webhook list|webhook show|webhook update|webhook rotate|webhook enable|webhook delete
         |webhook test|webhook replay
