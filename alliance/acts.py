@@ -1,5 +1,6 @@
 """All acts that may take two people: importing this fills `alliance.approvals.commands.ACTS`."""
 
+import alliance.banking.acts
 import alliance.breaks.commands
 import alliance.deadlines.commands
 import alliance.rerating.commands  # noqa: F401

@@ -10,6 +10,7 @@ from alliance.accrual.verify import CHECKS as ACCRUAL_CHECKS
 from alliance.archive.verify import CHECKS as ARCHIVE_CHECKS
 from alliance.archive.verify import WHOLE as ARCHIVE_WHOLE
 from alliance.archive.verify import verify_archive
+from alliance.banking.verify import CHECKS as BANKING_CHECKS
 from alliance.benefits.verify import CHECKS as RIGHT_CHECKS
 from alliance.breaks.verify import CHECKS as BREAK_CHECKS
 from alliance.clearing.verify import CHECKS as CLEARING_CHECKS
@@ -168,6 +169,8 @@ async def verify(
     whole |= DEADLINE_CHECKS | BREAK_CHECKS
     checks = {name: sql.format(unit=unit) for name, sql in whole.items()}
     checks |= LIABILITY_CHECKS | ARCHIVE_WHOLE | MEMBERS_WHOLE | DUPLICATES_WHOLE
+    checks |= BANKING_CHECKS
+    checks |= ARCHIVE_WHOLE | MEMBERS_WHOLE | DUPLICATES_WHOLE
     proof = await verify_ledger(session, BY_HOLDER, proof, progress, whole=checks)
     await verify_log(session, proof, progress)
     await verify_archive(session, proof, archives, progress)

@@ -4,6 +4,7 @@ import alliance.accrual.model
 import alliance.agreements.model
 import alliance.approvals.model
 import alliance.archive.model
+import alliance.banking.receipts
 import alliance.breaks.model
 import alliance.clearing.model
 import alliance.corrections.model

@@ -18,3 +18,22 @@ class AccountMissing(Refusal):
         "en": "the alliance file names no account of {party}",
         "zh-CN": "联盟文件中没有 {party} 的银行账户",
     }
+
+
+class NotMatching(Refusal):
+    """A receipt and a payment that cannot be the same money; `reason` says why."""
+
+    code = "NOT_MATCHING"
+    text = {"en": "they do not match: {reason}", "zh-CN": "无法匹配：{reason}"}
+    remembered = False
+
+
+class PaymentsChanged(Refusal):
+    """What was to be paid is not what is to be paid now: what was approved was another file."""
+
+    code = "PAYMENTS_CHANGED"
+    text = {
+        "en": "what is to be paid has changed since it was asked for: ask again",
+        "zh-CN": "待付款项在申请后已变更，请重新申请",
+    }
+    remembered = False

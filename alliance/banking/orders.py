@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
+from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.banking.accounts import Banking, banking_of
 from alliance.banking.model import Account, Order, Transfer
 from alliance.banking.pain import payment_file
+from alliance.banking.receipts import PaymentHold
 from alliance.banking.references import reference
 from alliance.settlement import queries
 from alliance.settlement.model import CycleStatus, Payment, PaymentStatus, SettlementCycle
@@ -42,22 +44,42 @@ class PaymentFile:
 
 
 async def drafts(session: AsyncSession, cycle: SettlementCycle, *, party: uuid.UUID | None = None) -> list[PaymentFile]:
-    """The files of what is still to be paid of a cycle; for a merchant its own. None before it is being settled.
+    """The files of what is still to be released of a cycle; for a merchant its own. None before it is being settled.
+
+    A payment that is held back is in none.
 
     Raises AccountMissing.
     """
     if cycle.status != CycleStatus.SETTLING or cycle.payments_due is None:
         return []
     banking = await banking_of(session)
-    rows = (await queries.payments(session, [cycle.id]))[cycle.id]
+    rows = await _waiting(session, cycle)
     steps = (await queries.transitions(session, [cycle.id]))[cycle.id]
     planned_at = next(step.as_of for step in steps if step.status == CycleStatus.NETTED)
     due = last_day(cycle.payments_due, banking)
     files = []
-    for kind, payer, payments in _grouped(banking, [row for row in rows if row.status == PaymentStatus.PLANNED]):
+    for kind, payer, payments in _grouped(banking, rows):
         if party in (None, payer):
             files.append(_file(banking, cycle, kind, payer, payments, due, planned_at))
     return files
+
+
+async def _waiting(session: AsyncSession, cycle: SettlementCycle) -> Sequence[Payment]:
+    """What is planned, and neither released nor held back."""
+    query = select(Payment).where(
+        Payment.cycle_id == cycle.id,
+        Payment.status == PaymentStatus.PLANNED,
+        Payment.released_at.is_(None),
+        ~is_held(),
+    )
+    return (await session.scalars(query.order_by(Payment.seq))).all()
+
+
+def is_held() -> ColumnElement[bool]:
+    """Of a payment: that it is held back by hand."""
+    return exists().where(
+        PaymentHold.cycle_id == Payment.cycle_id, PaymentHold.seq == Payment.seq, PaymentHold.lifted_at.is_(None)
+    )
 
 
 def last_day(payments_due: datetime, banking: Banking) -> date:
@@ -73,7 +95,7 @@ def _grouped(banking: Banking, rows: Iterable[Payment]) -> list[tuple[FileKind, 
         if banking.is_direct:
             groups.setdefault((FileKind.PAYMENTS, row.payer_id), []).append(row)
             continue
-        if row.payer_id != own:
+        if row.payer_id != own and row.paid_in_on is None:
             groups.setdefault((FileKind.PAY_INS, row.payer_id), []).append(row)
         if row.payee_id != own:
             groups.setdefault((FileKind.PAY_OUTS, own), []).append(row)

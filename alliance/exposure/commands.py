@@ -116,12 +116,15 @@ async def _unit(session: AsyncSession) -> int:
     return minor_unit(currency) if currency else 1
 
 
-async def paid(session: AsyncSession, payments: Sequence[Payment], as_of: datetime) -> None:
-    """Let positions follow payments that were made just now: what is settled is not owed any more."""
+async def paid(session: AsyncSession, payments: Sequence[Payment], as_of: datetime, *, undone: bool = False) -> None:
+    """Let positions follow payments that were made just now: what is settled is not owed any more.
+
+    `undone`: they turned out not to have been made.
+    """
     if not payments:
         return
     await session.execute(select(func.pg_advisory_xact_lock_shared(*CYCLE_LOCK)))
-    unit = await _unit(session)
+    unit = await _unit(session) * (-1 if undone else 1)
     moved: dict[uuid.UUID, int] = {}
     for payment in payments:
         moved[payment.payer_id] = moved.get(payment.payer_id, 0) - payment.amount * unit

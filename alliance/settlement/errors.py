@@ -35,3 +35,14 @@ class LaterCycleStated(Refusal):
 
     code = "LATER_CYCLE_STATED"
     text = {"en": "cycle {number} already builds on this one", "zh-CN": "结算周期 {number} 已以本周期为基础"}
+
+
+class PayInsMissing(Refusal):
+    """Nobody is paid before all pay-ins of cycle `number` are in or covered (A12); `missing` is what lacks."""
+
+    code = "PAY_INS_MISSING"
+    text = {
+        "en": "nobody is paid before all of cycle {number} is paid in: {missing} is missing",
+        "zh-CN": "结算周期 {number} 的款项尚未全部缴入，尚缺 {missing}，不得付款",
+    }
+    remembered = False

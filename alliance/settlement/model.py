@@ -1,7 +1,7 @@
 """Cycles, and what netting made of each: pair nets, statements, positions, payments."""
 
 import uuid
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from sqlalchemy import CheckConstraint, Index, Integer, SmallInteger, func, text
@@ -134,7 +134,12 @@ class NetPosition(Base):
 
 
 class Payment(Base):
-    """One payment of the plan, in minor units. `reference` is what came with it, say of a bank."""
+    """One payment of the plan, in minor units. `reference` is what came with it, say of a bank.
+
+    What came short is split in two: `split_of` is the number that its first part has. `received_on` is the bank's day.
+    Where all is paid into one account, `paid_in_on` is the day on which the payer's money came. `released_at` is when
+    the file that it is in was released.
+    """
 
     __tablename__ = "payment"
     __table_args__ = (
@@ -150,3 +155,7 @@ class Payment(Base):
     status: Mapped[str]
     paid_at: Mapped[datetime | None]
     reference: Mapped[str | None]
+    split_of: Mapped[int | None] = mapped_column(Integer)
+    received_on: Mapped[date | None]
+    paid_in_on: Mapped[date | None]
+    released_at: Mapped[datetime | None]

@@ -7,6 +7,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.exposure.commands import hold_still, paid, withhold_again
+from alliance.settlement.custody import account_of_all, record
 from alliance.settlement.model import CycleStatus, NetPosition, Payment, PaymentStatus, SettlementCycle
 from alliance.settlement.steps import enter, locked, require
 from domain.errors import InvalidInput, NotFound
@@ -24,7 +25,7 @@ async def settle_cycle(
     frozen = await hold_still(session)
     cycle = await locked(session, cycle_id, as_of)
     await enter(session, cycle, CycleStatus.NETTED, CycleStatus.SETTLING, who, why, as_of)
-    await _finish(session, cycle, who, why, as_of)
+    await finish(session, cycle, who, why, as_of)
     if frozen:
         await withhold_again(session, as_of)
     return cycle
@@ -45,7 +46,10 @@ async def record_receipts(
     """Record a payment as received, or all that are left; with the last one the cycle is SETTLED.
 
     A payee sees only its own. `amount`, if it is given, is what came of that one payment, in minor units. Recording a
-    payment again changes nothing. Raises NotFound, WrongCycleStatus; InvalidInput for what was not planned so.
+    payment again changes nothing. Where all pay into one account, a payment's pay-in is recorded, which a payee does
+    not see, and once it was released, that it was paid out.
+
+    Raises NotFound, WrongCycleStatus; InvalidInput for what was not planned so.
     """
     frozen = await hold_still(session)
     cycle = await locked(session, cycle_id, as_of)
@@ -64,18 +68,21 @@ async def record_receipts(
     if amount is not None and (number is None or amount != payments[0].amount):
         raise InvalidInput(reason="that is not the amount that was to be paid", path=("amount",))
     made_now = [payment for payment in payments if payment.status == PaymentStatus.PLANNED]
+    if made_now and (alliance := await account_of_all(session)) is not None:
+        inward = payee_id is None
+        made_now = await record(session, alliance, made_now, inward=inward, who=who, why=why, as_of=as_of)
     for payment in made_now:
         payment.status, payment.paid_at, payment.reference = PaymentStatus.PAID.value, as_of, reference
     await session.flush()
     await paid(session, made_now, as_of)
     if cycle.status == CycleStatus.SETTLING:
-        await _finish(session, cycle, who, why, as_of)
+        await finish(session, cycle, who, why, as_of)
     if frozen:
         await withhold_again(session, as_of)
     return cycle
 
 
-async def _finish(session: AsyncSession, cycle: SettlementCycle, who: uuid.UUID, why: str, as_of: datetime) -> None:
+async def finish(session: AsyncSession, cycle: SettlementCycle, who: uuid.UUID, why: str, as_of: datetime) -> None:
     """Let positions follow the payments that were made; with nothing left to pay, the cycle is SETTLED."""
     await session.execute(text(_SETTLE_POSITIONS), {"cycle": cycle.id})
     planned = select(func.count()).where(Payment.cycle_id == cycle.id, Payment.status == PaymentStatus.PLANNED)
@@ -91,10 +98,10 @@ async def _finish(session: AsyncSession, cycle: SettlementCycle, who: uuid.UUID,
 
 _SETTLE_POSITIONS = """
 UPDATE net_position SET settled = moved.amount
-FROM (SELECT merchant_id, sum(amount)::bigint AS amount
-      FROM (SELECT payee_id AS merchant_id, amount FROM payment WHERE cycle_id = :cycle AND status = 'PAID'
+FROM (SELECT merchant_id, coalesce(sum(amount) FILTER (WHERE status = 'PAID'), 0)::bigint AS amount
+      FROM (SELECT payee_id AS merchant_id, amount, status FROM payment WHERE cycle_id = :cycle
             UNION ALL
-            SELECT payer_id, -amount FROM payment WHERE cycle_id = :cycle AND status = 'PAID') AS leg
+            SELECT payer_id, -amount, status FROM payment WHERE cycle_id = :cycle) AS leg
       GROUP BY merchant_id) AS moved
 WHERE net_position.cycle_id = :cycle AND net_position.merchant_id = moved.merchant_id
 """

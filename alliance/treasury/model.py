@@ -16,6 +16,7 @@ class MoneyAccount(StrEnum):
     COLLATERAL, FUND (the guarantee fund), RESERVE (for honouring a defaulter's points) and UNAPPLIED (cash that
     belongs to no payment yet) are owed to the party whose account it is: below zero. CLEARING is what is on its way
     through a cycle: of a settled one it is zero. LOSS is what a defaulter owes those who bore it.
+    OPERATOR is what the operator itself was paid and left there.
     """
 
     BANK = "BANK"
@@ -26,6 +27,7 @@ class MoneyAccount(StrEnum):
     CLEARING = "CLEARING"
     LOSS = "LOSS"
     CHARGES = "CHARGES"
+    OPERATOR = "OPERATOR"
 
 
 class MoneyTransaction(Base):
