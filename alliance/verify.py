@@ -170,7 +170,6 @@ async def verify(
     checks = {name: sql.format(unit=unit) for name, sql in whole.items()}
     checks |= LIABILITY_CHECKS | ARCHIVE_WHOLE | MEMBERS_WHOLE | DUPLICATES_WHOLE
     checks |= BANKING_CHECKS
-    checks |= ARCHIVE_WHOLE | MEMBERS_WHOLE | DUPLICATES_WHOLE
     proof = await verify_ledger(session, BY_HOLDER, proof, progress, whole=checks)
     await verify_log(session, proof, progress)
     await verify_archive(session, proof, archives, progress)

@@ -1,6 +1,6 @@
 """Files of payments for banks: a merchant's own; the operator's, and all others, for the operator (A14)."""
 
-from alliance.banking import orders
+from alliance.banking import releasing
 from alliance.banking.orders import PaymentFile
 from alliance.settlement import queries
 from alliance.settlement.model import SettlementCycle
@@ -10,9 +10,9 @@ from resolvers.reach import members_of
 
 
 async def of_cycle(context: Context, cycle: SettlementCycle) -> list[PaymentFile]:
-    """What is still to be paid of a cycle. Raises AccountMissing."""
+    """What was released of a cycle, and what waits. Raises AccountMissing."""
     async with context.runtime.database.reader() as session:
-        return await orders.drafts(session, cycle, party=members_of(context.signed_in))
+        return await releasing.files_of(session, cycle, members_of(context.signed_in))
 
 
 async def one(context: Context, number: int, message_id: str) -> PaymentFile:

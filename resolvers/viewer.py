@@ -51,6 +51,8 @@ class Scope(StrEnum):
     CLAIMS_WRITE = "claims:write"
     APPROVALS_WRITE = "approvals:write"
     RECONCILE_WRITE = "reconcile:write"
+    RECEIPTS_WRITE = "receipts:write"
+    PAYMENTS_RELEASE = "payments:release"
     MEMBERS_FREEZE = "members:freeze"
     MEMBERS_CLOSE = "members:close"
     MEMBERS_ERASE = "members:erase"
@@ -100,6 +102,8 @@ MEANING: dict[Scope, str] = {
     Scope.PROFILES_WRITE: "tell attributes and preferences of members, and tag them",
     Scope.MERCHANTS_FREEZE: "freeze and restore merchants",
     Scope.CLAIMS_WRITE: "raise, answer and, for the operator, decide claims and objections",
+    Scope.RECEIPTS_WRITE: "take banks' statements in, and match receipts with payments",
+    Scope.PAYMENTS_RELEASE: "release payments to banks, and hold them back",
     Scope.APPROVALS_WRITE: "approve or refuse what a colleague asked for",
     Scope.RECONCILE_WRITE: "send files to be reconciled, and work what differs",
     Scope.MEMBERS_FREEZE: "freeze and restore members",
@@ -140,6 +144,8 @@ ALLOWED_SCOPES: dict[Kind, frozenset[str]] = {
     | {Scope.MEMBERS_EXPORT, Scope.AGREEMENTS_WRITE, Scope.WEBHOOKS_WRITE, Scope.RIGHTS_GRANT, Scope.APPROVALS_WRITE}
     | {Scope.CLAIMS_WRITE}
     | {Scope.IDENTIFIERS_WRITE, Scope.RECONCILE_WRITE},
+    | {Scope.IDENTIFIERS_WRITE}
+    | {Scope.RECEIPTS_WRITE, Scope.PAYMENTS_RELEASE},
     "operator": frozenset(Scope),
     "auditor": _READS | {Scope.AUDIT_READ, Scope.JOURNAL_READ},
 }

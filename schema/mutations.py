@@ -81,6 +81,7 @@ from schema.pooling import (
 )
 from schema.privacy import PrivacyMutations
 from schema.profiles import ProfileMutations
+from schema.receipts import ReceiptMutations
 from schema.refusals import (
     AdjustmentLimitExceeded,
     AlreadyCaptured,
@@ -297,6 +298,7 @@ class Mutation(
     AgreementMutations,
     ApprovalMutations,
     CalendarMutations,
+    ReceiptMutations,
     ClaimMutations,
     ContactMutations,
     HouseholdMutations,

@@ -1,5 +1,6 @@
 """Files of payments, as banks take them."""
 
+from datetime import datetime
 from typing import Self
 
 import strawberry
@@ -45,6 +46,7 @@ class PaymentFile:
     payer: Merchant | None = strawberry.field(description="Null: the operator, or who holds the money for all.")
     payments: list[int] = strawberry.field(description="The numbers of the payments in it.")
     total: Money
+    released_at: datetime | None = strawberry.field(description="Null: it waits to be released, and is as of now.")
     path: str = strawberry.field(description="Where it is downloaded (GET, with the same bearer token).")
 
     @classmethod
@@ -58,5 +60,6 @@ class PaymentFile:
             payer=None if merchant is None else Merchant.of(merchant),
             payments=list(file.numbers),
             total=Money.of_minor(file.total, catalogue.alliance.settlement_currency),
+            released_at=file.released_at,
             path=f"/payments/{cycle}/{file.message_id}.xml",
         )

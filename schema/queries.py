@@ -66,6 +66,7 @@ from schema.profiles import AttributeDefinition
 from schema.progress import JobGroup, ProgressQueries
 from schema.proofs import ConsistencyProof, LogCheckpoint
 from schema.reading import ReadingQueries
+from schema.receipts import ReceiptQueries
 from schema.reconciliation import Reconciliation, ReconciliationQueries
 from schema.reporting import ReportQueries
 from schema.rerating import RerateQueries
@@ -241,6 +242,7 @@ def _store(info: Info, rest: bytes) -> Store | None:
 class Query(
     ReportQueries,
     CalendarQueries,
+    ReceiptQueries,
     ApprovalQueries,
     RerateQueries,
     ClaimQueries,

@@ -369,9 +369,9 @@ class SettlementCycle(Node):
         """At most one fewer than there are parties."""
         return [Payment.of(info, row) for row in await info.context.loaders.payments.load(self.row.id)]
 
-    @strawberry.field(description="What is still to be paid, as files for banks; a merchant's own.")
+    @strawberry.field(description="Files for banks: those released, and those that wait; a merchant's own.")
     async def payment_files(self, info: Info) -> list[PaymentFile]:
-        """One a payer; empty unless the cycle is being settled."""
+        """None before the cycle is being settled."""
         files = await payment_files.of_cycle(info.context, self.row)
         return [PaymentFile.of(info, self.number, file) for file in files]
 

@@ -23,6 +23,7 @@ from server.access.revocations import Revocations
 from server.access.tokens import TokenVerifier
 from server.accruals import Refusals
 from server.attachments import Attachments
+from server.bank_statements import BankStatements
 from server.cycle_statements import CycleStatements
 from server.events import Events
 from server.ingest import ingest_app, members_app
@@ -118,6 +119,7 @@ def _routes(
         Route("/oauth/revoke", tokens.revoke, methods=["POST"]),
         Route("/wallets/{id}/statement.csv", Statements(graphql.house, verifier).get),
         Route("/statements/{cycle:int}/{file}", CycleStatements(graphql.house, verifier).get),
+        Route("/ingest/bank-statement", BankStatements(graphql.house, verifier).post, methods=["POST"]),
         Route("/payments/{cycle:int}/{file}", PaymentFiles(graphql.house, verifier).get),
         Route("/accruals/{run}/refusals", Refusals(graphql.house, verifier).get),
         Route("/obligations.csv", Obligations(graphql.house, verifier).get),

@@ -40,6 +40,7 @@ from server.commands import (
     privacy,
     proving,
     reads,
+    receipts,
     replay,
     report,
     reporting,
@@ -108,6 +109,7 @@ app.add_typer(duplicates.duplicates, name="duplicates")
 app.add_typer(merchant.merchant, name="merchant")
 app.add_typer(statement.statement, name="statement")
 app.add_typer(payments.payments, name="payments")
+app.add_typer(receipts.receipts, name="receipts")
 report.report.command()(balances.balances)
 report.report.command()(exposure.exposure)
 report.report.command()(subsidies.subsidies)

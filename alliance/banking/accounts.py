@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from alliance.banking.errors import AccountMissing
 from alliance.banking.model import Account, Mode
 from alliance.file.banking import BankCsv
+from alliance.settlement.rules import minor_unit
 from domain.programs.model import AllianceRow, MerchantRow
 
 
@@ -39,6 +40,11 @@ class Banking:
     def is_direct(self) -> bool:
         """Whether merchants pay each other, and not into one account and out of it."""
         return self.mode == Mode.DIRECT
+
+    @property
+    def unit(self) -> int:
+        """Millionths in the minor unit of the settlement currency."""
+        return minor_unit(self.currency)
 
     @property
     def code(self) -> str:

@@ -33,7 +33,10 @@ class FileKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PaymentFile:
-    """A file for the bank of `party_id`; `numbers` are the payments in it, `total` is in minor units."""
+    """A file for the bank of `party_id`; `numbers` are the payments in it, `total` is in minor units.
+
+    One that was not released is as it would be now.
+    """
 
     kind: FileKind
     party_id: uuid.UUID
@@ -41,6 +44,7 @@ class PaymentFile:
     numbers: tuple[int, ...]
     total: int
     content: bytes
+    released_at: datetime | None = None
 
 
 async def drafts(session: AsyncSession, cycle: SettlementCycle, *, party: uuid.UUID | None = None) -> list[PaymentFile]:

@@ -107,20 +107,28 @@ async def _pay_the_operator(session: AsyncSession, banking: Banking, cycle: Sett
     await finish(session, cycle, about.who, about.why, about.as_of)
 
 
-async def content_of(session: AsyncSession, file: ReleasedFile) -> bytes:
-    """A released file, as it was."""
-    (content,) = await open_many(session, [(file.party_id, FIELD, file.content)])
-    if content is None:
-        raise NotFound(what="payment file", path=("file",))
-    return content.encode()
+async def files_of(session: AsyncSession, cycle: SettlementCycle, party: uuid.UUID | None = None) -> list[PaymentFile]:
+    """The files of a cycle that were released, as they were, in order, then those that wait; for a merchant its own.
 
-
-async def released(
-    session: AsyncSession, cycle_id: uuid.UUID, *, party: uuid.UUID | None = None
-) -> Sequence[ReleasedFile]:
-    """The files of a cycle that were released, in order; for a merchant its own."""
-    query = select(ReleasedFile).where(ReleasedFile.cycle_id == cycle_id).order_by(ReleasedFile.id)
-    return (await session.scalars(query if party is None else query.where(ReleasedFile.party_id == party))).all()
+    Raises AccountMissing.
+    """
+    query = select(ReleasedFile).where(ReleasedFile.cycle_id == cycle.id).order_by(ReleasedFile.id)
+    rows = (await session.scalars(query if party is None else query.where(ReleasedFile.party_id == party))).all()
+    contents = await open_many(session, [(row.party_id, FIELD, row.content) for row in rows])
+    kept = [
+        PaymentFile(
+            FileKind(row.kind),
+            row.party_id,
+            row.message_id,
+            tuple(row.numbers),
+            row.total,
+            content.encode(),
+            row.as_of,
+        )
+        for row, content in zip(rows, contents, strict=True)
+        if content is not None
+    ]
+    return [*kept, *await drafts(session, cycle, party=party)]
 
 
 async def hold_payment(session: AsyncSession, runtime: Runtime, args: Args, about: About) -> Args:

@@ -7,17 +7,26 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from server.commands.common import Home, Json, answer, servers, with_runtime
+from server.commands.common import AsOf, Home, Json, answer, servers, with_runtime
+from server.commands.receipts import DryRun, Reason, about_of, act, show_act
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from datetime import datetime
+
     from sqlalchemy.ext.asyncio import AsyncSession
 
+    from alliance.banking.accounts import Banking
+    from alliance.banking.asking import Asked
     from alliance.runtime import Runtime
     from alliance.settlement.model import SettlementCycle
+
+    Ask = Callable[[AsyncSession, SettlementCycle], Awaitable[Asked]]
 
 payments = typer.Typer(help="Payments of settlement cycles, and files for banks.", no_args_is_help=True)
 
 Cycle = Annotated[int, typer.Argument(help="Number of the cycle.")]
+Number = Annotated[int, typer.Argument(help="Number of the payment.")]
 
 
 @payments.command("list")
@@ -43,12 +52,12 @@ def export(
     home: Home = None,
     json: Json = False,
 ) -> None:
-    """Write the files of payments (ISO 20022 pain.001.001.09) of a cycle, one a payer, as they would be sent now."""
+    """Write the files of payments (ISO 20022 pain.001.001.09) of a cycle: those released, and those that wait."""
     with servers("tessera payments export") as settings:
 
         async def write(runtime: "Runtime") -> list[dict[str, Any]]:
             from alliance.banking.accounts import banking_of
-            from alliance.banking.orders import drafts
+            from alliance.banking.releasing import files_of
             from domain.errors import NotFound
             from domain.money import from_minor
 
@@ -58,13 +67,17 @@ def export(
                 if merchant is not None and merchant not in parties:
                     raise NotFound(what=f"merchant {merchant!r}", path=("merchant",))
                 party = None if merchant is None else parties[merchant]
-                files = await drafts(session, await _found(session, cycle), party=party)
+                files = await files_of(session, await _found(session, cycle), party)
             written = []
             for file in files:
-                name = f"{banking.code}-{cycle}-{banking.codes[file.party_id]}-{file.kind.lower()}.xml"
+                name = f"{banking.code}-{cycle}-{banking.codes[file.party_id]}-{file.message_id}.xml"
                 (out / name).write_bytes(file.content)
                 told: dict[str, Any] = {"file": str(out / name), "kind": file.kind, "messageId": file.message_id}
-                told |= {"payments": list(file.numbers), "total": from_minor(file.total, banking.currency)}
+                told |= {
+                    "released": file.released_at,
+                    "payments": list(file.numbers),
+                    "total": from_minor(file.total, banking.currency),
+                }
                 written.append(told)
             return written
 
@@ -78,6 +91,84 @@ def export(
             console.print("Nothing is to be paid.")
 
     answer({"cycle": cycle, "files": rows}, json, show)
+
+
+@payments.command()
+def release(
+    cycle: Cycle,
+    reason: Reason = "command line",
+    as_of: AsOf = None,
+    dry_run: DryRun = False,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Release all files of a cycle that wait. Above the limit it waits for a second person."""
+
+    async def args(session: "AsyncSession", found: "SettlementCycle") -> "Asked":
+        from alliance.banking import asking
+
+        return await asking.release(session, found)
+
+    _act("RELEASE_PAYMENTS", "release", cycle, args, reason, as_of, dry_run, json)
+
+
+@payments.command()
+def hold(
+    cycle: Cycle,
+    number: Number,
+    reason: Reason = "command line",
+    as_of: AsOf = None,
+    dry_run: DryRun = False,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Hold a payment back from being released."""
+    _act("HOLD_PAYMENT", "hold", cycle, _one(number), reason, as_of, dry_run, json)
+
+
+@payments.command()
+def unhold(
+    cycle: Cycle,
+    number: Number,
+    reason: Reason = "command line",
+    as_of: AsOf = None,
+    dry_run: DryRun = False,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Let a payment that is held back be released again."""
+    _act("RELEASE_HELD_PAYMENT", "unhold", cycle, _one(number), reason, as_of, dry_run, json)
+
+
+def _one(number: int) -> "Ask":
+    async def args(session: "AsyncSession", found: "SettlementCycle") -> "Asked":
+        from alliance.banking import asking
+
+        return await asking.payment(session, found, number)
+
+    return args
+
+
+def _act(
+    name: str,
+    command: str,
+    number: int,
+    args: "Ask",
+    reason: str,
+    as_of: "datetime | None",
+    dry_run: bool,
+    json: bool,
+) -> None:
+    with servers(f"tessera payments {command}") as settings:
+
+        async def take(runtime: "Runtime") -> dict[str, Any]:
+            async def asked(session: "AsyncSession", _: "Banking") -> "Asked":
+                return await args(session, await _found(session, number))
+
+            return await act(runtime, name, asked, about_of(reason, as_of), dry_run)
+
+        data = with_runtime(settings, take)
+    show_act(data, json)
 
 
 async def _found(session: "AsyncSession", number: int) -> "SettlementCycle":

@@ -70,6 +70,7 @@ def _input(field: Any) -> str:
     texts["NoticeOutcome!"] = "DELIVERED"
     texts |= {"ClaimCode!": "OTHER", "ClaimMove!": "ACCEPT"}
     texts["[ObjectedLineInput!]!"] = "[]"
+    texts |= {"[ReceiptPaymentInput!]!": "[]", "[MoneyInput!]!": "[]"}
     texts |= {"Purpose!": "SERVICE", "ContactChannel!": "SMS"}
     texts["[GuardPart!]!"] = "[]"
     texts |= {"DuplicateDecision!": "LATER", "CloseReason!": "MEMBER_ASKED"}

@@ -66,7 +66,9 @@ def test_the_commands_that_are_promised_are_there() -> None:
         |webhook create|webhook list|webhook show|webhook update|webhook rotate|webhook enable|webhook delete
         |webhook test|webhook replay
         |jobs list|jobs show|jobs retry|jobs discard|jobs schedule|jobs run
-        |payments list|payments export|approvals list|approvals approve|approvals refuse
+        |payments list|payments export|payments release|payments hold|payments unhold
+        |receipts import|receipts list|receipts match|receipts unmatch|receipts refund
+        |approvals list|approvals approve|approvals refuse
         |jobs undo|jobs groups|runs list|runs show|runs refusals|runs feeds|keys list|keys rotate|keys retire"""
     assert {" ".join(path) for path in COMMANDS} == {name.strip() for name in promised.split("|")}
 
