@@ -143,8 +143,7 @@ ALLOWED_SCOPES: dict[Kind, frozenset[str]] = {
     | {Scope.MEMBERS_CLOSE, Scope.CYCLE_CONFIRM, Scope.CYCLE_RECEIVE, Scope.CYCLE_OBJECT, Scope.SETTLEMENT_WRITE}
     | {Scope.MEMBERS_EXPORT, Scope.AGREEMENTS_WRITE, Scope.WEBHOOKS_WRITE, Scope.RIGHTS_GRANT, Scope.APPROVALS_WRITE}
     | {Scope.CLAIMS_WRITE}
-    | {Scope.IDENTIFIERS_WRITE, Scope.RECONCILE_WRITE},
-    | {Scope.IDENTIFIERS_WRITE}
+    | {Scope.IDENTIFIERS_WRITE, Scope.RECONCILE_WRITE}
     | {Scope.RECEIPTS_WRITE, Scope.PAYMENTS_RELEASE},
     "operator": frozenset(Scope),
     "auditor": _READS | {Scope.AUDIT_READ, Scope.JOURNAL_READ},
