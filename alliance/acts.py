@@ -3,4 +3,5 @@
 import alliance.banking.acts
 import alliance.breaks.commands
 import alliance.deadlines.commands
+import alliance.defaults.acts
 import alliance.rerating.commands  # noqa: F401

@@ -17,6 +17,7 @@ from alliance.clearing.verify import CHECKS as CLEARING_CHECKS
 from alliance.clearing.verify_terms import CHECKS as TERMS_CHECKS
 from alliance.corrections.verify import CHECKS as CORRECTION_CHECKS
 from alliance.deadlines.verify import CHECKS as DEADLINE_CHECKS
+from alliance.defaults.verify import CHECKS as DEFAULT_CHECKS
 from alliance.disputes.verify import CHECKS as DISPUTE_CHECKS
 from alliance.exposure.verify import CHECKS as EXPOSURE_CHECKS
 from alliance.feed.verify import CHECKS as FEED_CHECKS
@@ -77,7 +78,7 @@ _CHECKS = {
         SELECT first_id AS holder_id, cycle_id || ' ' || second_id AS kind, 'millionths' AS currency,
                net * {unit} AS kept, opening + lines + adjustments AS proved
         FROM pair_net JOIN settlement_cycle c ON c.id = cycle_id
-        WHERE c.status <> 'ABORTED'
+        WHERE c.status <> 'ABORTED' AND NOT left_out
           AND (2 * abs(carried) > {unit} OR (2 * abs(carried) = {unit} AND net % 2 <> 0))""",
     "position is the sum of its pair nets": """
         SELECT merchant_id AS holder_id, cycle_id::text AS kind, 'minor units' AS currency,
@@ -121,7 +122,7 @@ _CHECKS = {
         FULL JOIN (SELECT cycle_id, merchant_id, sum(amount) AS amount
                    FROM (SELECT cycle_id, payee_id AS merchant_id, status, amount FROM payment
                          UNION ALL SELECT cycle_id, payer_id, status, -amount FROM payment) AS leg
-                   WHERE status IN ('PAID', 'CARRIED') GROUP BY 1, 2) l USING (cycle_id, merchant_id)
+                   WHERE status IN ('PAID', 'MOVED', 'CARRIED') GROUP BY 1, 2) l USING (cycle_id, merchant_id)
         WHERE coalesce(p.settled, 0) + coalesce(p.carried, 0) <> coalesce(l.amount, 0)""",
     "a settled cycle leaves no position": """
         SELECT p.merchant_id AS holder_id, p.cycle_id::text AS kind, 'minor units' AS currency,
@@ -167,6 +168,7 @@ async def verify(
     whole = _CHECKS | EXPOSURE_CHECKS | DISPUTE_CHECKS | FEED_CHECKS | ACCRUAL_CHECKS | SUBSIDY_CHECKS
     whole |= CORRECTION_CHECKS | TREASURY_CHECKS | RERATING_CHECKS
     whole |= DEADLINE_CHECKS | BREAK_CHECKS
+    whole |= DEFAULT_CHECKS
     checks = {name: sql.format(unit=unit) for name, sql in whole.items()}
     checks |= LIABILITY_CHECKS | ARCHIVE_WHOLE | MEMBERS_WHOLE | DUPLICATES_WHOLE
     checks |= BANKING_CHECKS

@@ -9,6 +9,7 @@ import alliance.breaks.model
 import alliance.clearing.model
 import alliance.corrections.model
 import alliance.deadlines.model
+import alliance.defaults.model
 import alliance.disputes.model
 import alliance.exchange.model
 import alliance.exposure.model

@@ -114,5 +114,6 @@ _WRITTEN: dict[Is, Callable[[Any], Any]] = {
     Is.WEBHOOK: _id("Webhook"),
     Is.APPROVAL: _id("Approval"),
     Is.BREAK: _id("Break"),
+    Is.DEFAULT: _id("MerchantDefault"),
     Is.MONEY: lambda millionths: unscaled(int(millionths), 6),
 }

@@ -53,6 +53,8 @@ class Scope(StrEnum):
     RECONCILE_WRITE = "reconcile:write"
     RECEIPTS_WRITE = "receipts:write"
     PAYMENTS_RELEASE = "payments:release"
+    COLLATERAL_WRITE = "collateral:write"
+    DEFAULTS_WRITE = "defaults:write"
     MEMBERS_FREEZE = "members:freeze"
     MEMBERS_CLOSE = "members:close"
     MEMBERS_ERASE = "members:erase"
@@ -106,6 +108,8 @@ MEANING: dict[Scope, str] = {
     Scope.PAYMENTS_RELEASE: "release payments to banks, and hold them back",
     Scope.APPROVALS_WRITE: "approve or refuse what a colleague asked for",
     Scope.RECONCILE_WRITE: "send files to be reconciled, and work what differs",
+    Scope.COLLATERAL_WRITE: "record, release and draw what merchants deposit",
+    Scope.DEFAULTS_WRITE: "declare merchants in default, and record what they pay later",
     Scope.MEMBERS_FREEZE: "freeze and restore members",
     Scope.MEMBERS_CLOSE: "have members leave, for good",
     Scope.MEMBERS_ERASE: "erase members, and keep their data under legal holds",

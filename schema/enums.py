@@ -62,7 +62,11 @@ class ViewerKind(StrEnum):
 
 for shared, about in (
     (CycleStatus, "The states of a settlement cycle, in order; ABORTED from any before SETTLING."),
-    (PaymentStatus, "PLANNED by netting, PAID by settling; CARRIED to the next cycle for being too small."),
+    (
+        PaymentStatus,
+        "PLANNED by netting, PAID by settling; CARRIED to the next cycle for being too small. HELD is withheld from "
+        "who is in default; MOVED was not paid by it, and is owed again in the open cycle.",
+    ),
     (ObjectionReason, "Why a merchant objects to a line: reasons that a machine can check."),
     (ObligationKind, "What is owed for; a FEE goes to the operator."),
     (HoldStatus, "What became of points that were set aside."),

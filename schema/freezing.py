@@ -4,8 +4,10 @@ from typing import Annotated, Any, cast
 
 import strawberry
 
-from resolvers import freezing
+from resolvers import defaults
 from schema.answering import Shared, answer
+from schema.approvals import Approval
+from schema.defaults import DefaultNotRepaid
 from schema.inputs import KEY, passed_as_sent
 from schema.merchants import Merchant
 from schema.node import Info
@@ -51,20 +53,24 @@ class FreezeMerchantInput:
 
 @strawberry.type(description="The merchant is frozen from now on.")
 class Frozen:
-    """In every process."""
+    """In every process; if it waits for `approval`, not yet."""
 
     merchant: Merchant
+    approval: Approval | None
 
 
 @strawberry.type(description="The merchant takes part again.")
 class Restored:
-    """Claims on it give headroom again."""
+    """Claims on it give headroom again; if it waits for `approval`, not yet."""
 
     merchant: Merchant
+    approval: Approval | None
 
 
 FreezeMerchantResult = Annotated[Frozen | Shared | MerchantFrozen, strawberry.union("FreezeMerchantResult")]
-RestoreMerchantResult = Annotated[Restored | Shared | MerchantNotFrozen, strawberry.union("RestoreMerchantResult")]
+RestoreMerchantResult = Annotated[
+    Restored | Shared | MerchantNotFrozen | DefaultNotRepaid, strawberry.union("RestoreMerchantResult")
+]
 
 
 @strawberry.type
@@ -74,11 +80,18 @@ class FreezingMutations:
     @strawberry.mutation(description="Have a merchant issue and exchange nothing new until it is restored.")
     async def freeze_merchant(self, info: Info, input: FreezeMerchantInput) -> FreezeMerchantResult | None:
         """What was promised goes through (A5)."""
-        found = await answer(info, input, freezing.freeze)
-        return cast("Any", found if isinstance(found, UserError) else Frozen(merchant=Merchant.of(found)))
+        return cast("Any", _told(Frozen, await answer(info, input, defaults.freeze)))
 
-    @strawberry.mutation(description="Let a frozen merchant take part again.")
+    @strawberry.mutation(description="Let a frozen merchant take part again: a second person approves it.")
     async def restore_merchant(self, info: Info, input: FreezeMerchantInput) -> RestoreMerchantResult | None:
-        """With a reason, too."""
-        found = await answer(info, input, freezing.restore)
-        return cast("Any", found if isinstance(found, UserError) else Restored(merchant=Merchant.of(found)))
+        """With a reason, too; one in default once it has repaid what others lost."""
+        return cast("Any", _told(Restored, await answer(info, input, defaults.restore)))
+
+
+def _told(kind: type[Frozen] | type[Restored], found: defaults.Outcome | UserError) -> Frozen | Restored | UserError:
+    if isinstance(found, UserError):
+        return found
+    assert found.merchant is not None
+    return kind(
+        merchant=Merchant.of(found.merchant), approval=None if found.approval is None else Approval.of(found.approval)
+    )

@@ -41,6 +41,7 @@ from schema.byhand import (
 from schema.calendar import CalendarMutations
 from schema.claims import ClaimMutations
 from schema.contacts import ContactMutations
+from schema.defaults import DefaultMutations
 from schema.disputes import DisputeMutations
 from schema.duplicates import DuplicateMutations
 from schema.exchange import Quote
@@ -300,6 +301,7 @@ class Mutation(
     CalendarMutations,
     ReceiptMutations,
     ClaimMutations,
+    DefaultMutations,
     ContactMutations,
     HouseholdMutations,
     JobMutations,

@@ -7,7 +7,7 @@ from graphql import GraphQLSchema, is_non_null_type, is_object_type
 
 from resolvers.policy import PARENT, SIGNED_IN, Policy, by, closed, guarded
 from resolvers.viewer import Scope
-from schema import banking_policies, clearing_policies
+from schema import banking_policies, clearing_policies, default_policies
 from schema.fields import LIVING, MERGING, POOLING, PRIVACY
 from schema.fields import fields as _all
 
@@ -48,10 +48,12 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         **_all(PUBLIC, "_service"),
         **clearing_policies.QUERIES,
         **banking_policies.QUERIES,
+        **default_policies.QUERIES,
     },
     "Mutation": {
         **clearing_policies.MUTATIONS,
         **banking_policies.MUTATIONS,
+        **default_policies.MUTATIONS,
         **_all(
             by("merchant", "operator", scope=Scope.AGREEMENTS_WRITE),
             "proposeAgreement acceptAgreement rejectAgreement withdrawAgreement endAgreement",
@@ -392,7 +394,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     **{f"{node}Edge": _all(PARENT, "cursor node") for node in ("Exposure", "ExposureAlert")},
     **{name: _ERROR | _all(PARENT, "merchant") for name in ("MerchantAtCap", "MerchantFrozen", "MerchantNotFrozen")},
     "FreezeStep": _all(PARENT, "kind reason asOf at"),
-    **{name: _all(PARENT, "merchant") for name in ("Frozen", "Restored")},
+    **{name: _all(PARENT, "merchant approval") for name in ("Frozen", "Restored")},
     "TooManyExchanges": _ERROR | _all(PARENT, "cap used"),
     "GiftRing": _all(PARENT, "members currency points given gifts firstAt lastAt"),
     "StoredValueElsewhere": _ERROR | _all(PARENT, "currency merchant"),
@@ -469,8 +471,8 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "AlreadyObjected": _ERROR,
     "_Service": _all(PUBLIC, "sdl"),
 }
-POLICIES |= clearing_policies.TYPES | banking_policies.TYPES
-_LISTED += f" {clearing_policies.LISTED} {banking_policies.LISTED}"
+POLICIES |= clearing_policies.TYPES | banking_policies.TYPES | default_policies.TYPES
+_LISTED += f" {clearing_policies.LISTED} {banking_policies.LISTED} {default_policies.LISTED}"
 POLICIES |= {f"{name}Connection": _all(PARENT, "edges pageInfo totalCount") for name in _LISTED.split()}
 POLICIES |= {f"{name}Edge": _all(PARENT, "cursor node") for name in _LISTED.split()}
 

@@ -45,6 +45,7 @@ from schema.breaks import BreakQueries
 from schema.calendar import CalendarQueries
 from schema.claims import ClaimQueries
 from schema.contacts import ContactQueries
+from schema.defaults import DefaultQueries
 from schema.duplicates import DuplicateCandidate, DuplicateQueries
 from schema.enums import ViewerKind
 from schema.events import EventQueries
@@ -247,6 +248,7 @@ class Query(
     RerateQueries,
     ClaimQueries,
     BreakQueries,
+    DefaultQueries,
     RightQueries,
     ObligationQueries,
     JobQueries,

@@ -20,7 +20,9 @@ from server.commands import (
     calendar,
     claims,
     codes,
+    collateral,
     cycle,
+    default,
     duplicates,
     exposure,
     identifying,
@@ -94,6 +96,8 @@ app.add_typer(agreement.agreement, name="agreement")
 app.add_typer(approvals.approvals, name="approvals")
 app.add_typer(breaks.breaks, name="breaks")
 app.add_typer(claims.claims, name="claims")
+app.add_typer(collateral.collateral, name="collateral")
+app.add_typer(default.default, name="default")
 app.add_typer(cycle.cycle, name="cycle")
 member.member.command()(identifying.link)
 member.member.command()(identifying.verify)

@@ -42,9 +42,14 @@ async def restore(session: AsyncSession, merchant_id: uuid.UUID, *, who: uuid.UU
 async def _taken(session: AsyncSession, merchant_id: uuid.UUID, why: str) -> MerchantRow:
     if not why.strip():
         raise InvalidInput(reason="say why", path=("reason",))
+    return await stand_still(session, merchant_id)
+
+
+async def stand_still(session: AsyncSession, merchant_id: uuid.UUID) -> MerchantRow:
+    """The merchant; until the transaction ends nobody else freezes or restores one, or nets, settles or aborts."""
     await lock(session)
     await session.execute(select(func.pg_advisory_xact_lock(*FREEZE_LOCK)))
-    return await session.get_one(MerchantRow, merchant_id)
+    return await session.get_one(MerchantRow, merchant_id, populate_existing=True)
 
 
 async def _record(
@@ -62,6 +67,12 @@ async def _record(
     told = {"merchant": str(merchant.id), "asOf": as_of.isoformat()}
     await add_event(session, merchant.id, EventKind[f"MERCHANT_{kind}"], told, merchant.id)
     await session.flush()
+    await follow(session, as_of)
+
+
+async def follow(session: AsyncSession, as_of: datetime) -> None:
+    """Let every process hear of what was changed about a merchant, and what is withheld follow; nothing is posted from
+    here to the end of the transaction."""
     await publish(session)
     await session.execute(select(func.pg_advisory_xact_lock(*CYCLE_LOCK)))
     await withhold_again(session, as_of)

@@ -20,8 +20,8 @@ OWED = """
         UNION ALL SELECT second_id, lines + adjustments FROM pair_net WHERE cycle_id NOT IN (SELECT id FROM unsettled)
         UNION ALL SELECT first_id, -(lines + adjustments) FROM pair_net
                   WHERE cycle_id NOT IN (SELECT id FROM unsettled)
-        UNION ALL SELECT payer_id, -amount * {unit}::numeric FROM payment WHERE status = 'PAID'
-        UNION ALL SELECT payee_id, amount * {unit}::numeric FROM payment WHERE status = 'PAID') AS moved
+        UNION ALL SELECT payer_id, -amount * {unit}::numeric FROM payment WHERE status IN ('PAID', 'MOVED')
+        UNION ALL SELECT payee_id, amount * {unit}::numeric FROM payment WHERE status IN ('PAID', 'MOVED')) AS moved
     GROUP BY 1"""
 
 # Points that wait, holds at partners, quotes that were asked to reserve, rights that are booked. A share of a line is
@@ -99,9 +99,9 @@ OWED_SINCE = """
         UNION ALL SELECT creditor_id, -amount FROM obligation
         WHERE cycle_id IN (SELECT id FROM settlement_cycle WHERE id <> ALL(:known)) AND creditor_id = ANY(:ids)
         UNION ALL SELECT payer_id, -amount * {unit}::numeric FROM payment
-        WHERE status = 'PAID' AND payer_id = ANY(:ids)
+        WHERE status IN ('PAID', 'MOVED') AND payer_id = ANY(:ids)
         UNION ALL SELECT payee_id, amount * {unit}::numeric FROM payment
-        WHERE status = 'PAID' AND payee_id = ANY(:ids)) AS moved GROUP BY 1"""
+        WHERE status IN ('PAID', 'MOVED') AND payee_id = ANY(:ids)) AS moved GROUP BY 1"""
 PROMISED_AND_WITHHELD = f"""
     WITH {WHICH}, reserved AS ({RESERVED}), withheld AS ({WITHHELD})
     SELECT merchant_id, coalesce(reserved, 0) AS reserved, coalesce(withheld, 0) AS withheld

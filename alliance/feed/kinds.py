@@ -22,6 +22,7 @@ class Is(StrEnum):
     WEBHOOK = "webhook's id"
     APPROVAL = "approval's id"
     BREAK = "break's id"
+    DEFAULT = "default's id"
     MERCHANT = "merchant's code"
     MERCHANTS = "merchants' codes"
     POINTS = "points"
@@ -68,6 +69,7 @@ _AHEAD = {
     "points": Is.POINTS,
     "dueAt": Is.TIME,
 }
+_DEFAULT = {"default": Is.DEFAULT, "merchant": Is.MERCHANT, "asOf": Is.TIME}
 _APPROVAL = {"approval": Is.APPROVAL, "act": Is.TEXT, "asOf": Is.TIME}
 _BREAK = {"break": Is.BREAK, "merchant": Is.MERCHANT, "outcome": Is.TEXT, "asOf": Is.TIME}
 _CYCLE = {"cycle": Is.CYCLE, "number": Is.NUMBER, "asOf": Is.TIME}
@@ -202,6 +204,17 @@ DATA: Mapping[EventKind, Mapping[str, Is]] = MappingProxyType(
             "dueAt": Is.TIME,
         },
         EventKind.CLAIM_UNDECIDED: _CLAIM,
+        EventKind.DEFAULT_DECLARED: _DEFAULT | {"cycle": Is.CYCLE, "number": Is.NUMBER},
+        EventKind.DEFAULT_BORNE: _DEFAULT
+        | {"cycle": Is.CYCLE, "number": Is.NUMBER, "loss": Is.MONEY, "fund": Is.MONEY},
+        EventKind.DEFAULT_RECOVERED: _DEFAULT | {"amount": Is.MONEY},
+        EventKind.DEPOSIT_MOVED: {
+            "merchant": Is.MERCHANT,
+            "account": Is.TEXT,
+            "kind": Is.TEXT,
+            "amount": Is.MONEY,
+            "asOf": Is.TIME,
+        },
         EventKind.WEBHOOK_DISABLED: {"webhook": Is.WEBHOOK, "why": Is.TEXT},
         EventKind.CALENDAR_CHANGED: {
             "holidays": Is.TEXT,

@@ -17,6 +17,7 @@ from pydantic_core import ValidationError
 from alliance.file.agreement import Agreement
 from alliance.file.banking import Account, AllianceSettlement
 from alliance.file.contacts import Contacts
+from alliance.file.defaults import Defaults
 from alliance.file.feeds import Feed
 from alliance.file.guard import Guard
 from alliance.file.identifying import IdentifierType, MemberNumbers
@@ -50,6 +51,7 @@ from alliance.file.values import (
     positive,
     refusal,
 )
+from domain.programs.catalogue import ALONE
 
 
 class AgreementNotice(Document):
@@ -64,7 +66,7 @@ class ByHand(Document):
     """What one person may do by hand; all else takes a second one (A16)."""
 
     limits: dict[TypeName, Positive] = {}
-    alone: Annotated[list[TypeName], AfterValidator(distinct)] = []
+    alone: Annotated[list[TypeName], AfterValidator(distinct)] = [*ALONE]
 
 
 class Alliance(Document):
@@ -85,6 +87,7 @@ class Alliance(Document):
     by_hand: ByHand = ByHand()
     contacts: Contacts = []
     settlement: AllianceSettlement = AllianceSettlement()
+    defaults: Defaults = Defaults()
 
     @model_validator(mode="after")
     def _fits(self) -> "Alliance":
@@ -121,6 +124,7 @@ class Settlement(Document):
     reserve: DecimalText | None = None
     contacts: Contacts = []
     account: Account | None = None
+    fund: DecimalText = "0"
 
 
 class Store(Document):

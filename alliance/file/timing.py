@@ -42,6 +42,7 @@ class Cycle(Document):
     ] = "00:00"
     objection_days: Days = BusinessDays(business=3)
     payment_days: Days = BusinessDays(business=5)
+    grace_days: Days = BusinessDays(business=1)
     claim_days: Days = 180
     answer_days: Days = BusinessDays(business=10)
     round_days: Days = BusinessDays(business=10)

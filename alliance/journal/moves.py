@@ -13,6 +13,7 @@ from typing import Any, Final
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from alliance.clearing.model import ObligationKind
 from alliance.journal.model import Posting, Transaction
 from alliance.journal.names import Names
 from alliance.settlement.rules import minor_unit
@@ -65,6 +66,11 @@ _PAID = f"""
     SELECT {_day("paid_at")} AS day, payer_id, payee_id, sum(amount) AS amount, count(*) AS lines
     FROM payment WHERE status = 'PAID' GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"""  # noqa: S608
 
+_MOVED = f"""
+    SELECT {_day("declared_at")} AS day, payer_id, payee_id, sum(amount) AS amount, count(*) AS lines
+    FROM payment p JOIN merchant_default d ON d.cycle_id = p.cycle_id AND d.merchant_id = p.payer_id
+    WHERE p.status = 'MOVED' GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"""  # noqa: S608
+
 
 # What lies with the alliance itself is in a book of its own.
 _TREASURY = f"""
@@ -91,6 +97,8 @@ async def moves(session: AsyncSession, names: Names, asked: Mapping[str, Any]) -
         yield _carried(names, row)
     async for row in await session.stream(text(_PAID), asked):
         yield _paid(names, row)
+    async for row in await session.stream(text(_MOVED), asked):
+        yield _moved(names, row)
     async for one in _treasury(session, names, asked):
         yield one
 
@@ -190,6 +198,15 @@ def _paid(names: Names, row: Any) -> Transaction:
     payer, payee = row.payer_id, row.payee_id
     first, second = ((names.position(party), names.bank(party)) for party in (payee, payer))
     told = f"{names.party(payer)} paid {names.party(payee)}"
+    return Transaction(row.day, told, row.lines, _mirrored(names, first, second, _micro(names, row.amount)))
+
+
+def _moved(names: Names, row: Any) -> Transaction:
+    """Not paid by who is in default: it is owed again, by lines of the kind LOSS."""
+    payer, payee = row.payer_id, row.payee_id
+    first = (names.position(payee), names.result(payee, ObligationKind.LOSS, received=True))
+    second = (names.position(payer), names.result(payer, ObligationKind.LOSS, received=False))
+    told = f"{names.party(payer)} did not pay {names.party(payee)}"
     return Transaction(row.day, told, row.lines, _mirrored(names, first, second, _micro(names, row.amount)))
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from alliance.agreements.queries import objection_days
 from alliance.calendar import Calendar
 from alliance.exposure.commands import hold_still, withhold_again
+from alliance.exposure.model import FREEZE_LOCK
 from alliance.settlement import netting, queries
 from alliance.settlement.errors import EarlierCycleOpen, LaterCycleStated, ObjectionsOpen
 from alliance.settlement.model import (
@@ -107,14 +108,25 @@ async def net_cycle(
     session: AsyncSession, alliance: Alliance, cycle_id: uuid.UUID, *, who: uuid.UUID, why: str, as_of: datetime
 ) -> SettlementCycle:
     """Net a confirmed cycle multilaterally and plan its payments. Raises NotFound, WrongCycleStatus."""
+    await session.execute(select(func.pg_advisory_xact_lock_shared(*FREEZE_LOCK)))
     cycle = await locked(session, cycle_id, as_of)
     await session.execute(select(func.pg_advisory_xact_lock(*SUM_LOCK)))
     calendar = Calendar.of(alliance.calendar)
     cycle.payments_due = calendar.deadline(as_of, alliance.cycle.payment, alliance.timezone)
     await enter(session, cycle, CycleStatus.CONFIRMED, CycleStatus.NETTED, who, why, as_of)
+    await netting.leave_out(session, cycle.id, minor_unit(alliance.settlement_currency))
+    await plan(session, alliance, cycle)
+    await _pass_on(session, cycle, minor_unit(alliance.settlement_currency))
+    return cycle
+
+
+async def plan(session: AsyncSession, alliance: Alliance, cycle: SettlementCycle) -> None:
+    """Positions from the stored nets, and the payments that settle them."""
     amounts = (await netting.positions(session, [cycle.id]))[cycle.id]
-    plan = plan_payments(amounts, alliance.cycle.min_payment)
-    carried = _moved([payment for payment in plan if payment.carried])
+    planned = plan_payments(amounts, alliance.cycle.min_payment)
+    numbers = select(func.coalesce(func.max(Payment.seq), 0)).where(Payment.cycle_id == cycle.id)
+    last = (await session.scalars(numbers)).one()
+    carried = _moved([payment for payment in planned if payment.carried])
     await _insert(
         session,
         NetPosition,
@@ -135,11 +147,9 @@ async def net_cycle(
                 "amount": payment.amount,
                 "status": PaymentStatus.CARRIED if payment.carried else PaymentStatus.PLANNED,
             }
-            for seq, payment in enumerate(plan, start=1)
+            for seq, payment in enumerate(planned, start=last + 1)
         ],
     )
-    await _pass_on(session, cycle, minor_unit(alliance.settlement_currency))
-    return cycle
 
 
 def _moved(payments: Sequence[PlannedPayment]) -> dict[uuid.UUID, int]:

@@ -31,10 +31,15 @@ class CycleStatus(StrEnum):
 
 
 class PaymentStatus(StrEnum):
-    """PLANNED by netting, PAID by settling; CARRIED to the next cycle for being too small; VOID with its cycle."""
+    """PLANNED by netting, PAID by settling; CARRIED to the next cycle for being too small; VOID with its cycle.
+
+    Of who is in default (A12): HELD is withheld from it; what it did not pay is MOVED, to be owed in the open cycle.
+    """
 
     PLANNED = "PLANNED"
+    HELD = "HELD"
     PAID = "PAID"
+    MOVED = "MOVED"
     CARRIED = "CARRIED"
     VOID = "VOID"
 
@@ -85,7 +90,10 @@ class CycleTransition(Base):
 
 
 class PairNetRow(Base):
-    """`alliance.settlement.rules.PairNet`, kept when the statements of a cycle are issued."""
+    """`alliance.settlement.rules.PairNet`, kept when the statements of a cycle are issued.
+
+    One of a merchant in default is `left_out` when its cycle is netted: all of it is carried, until that is over (A12).
+    """
 
     __tablename__ = "pair_net"
     # Some are netted again when lines of theirs are objected to: in place, where the page has room.
@@ -102,6 +110,7 @@ class PairNetRow(Base):
     net: Mapped[int]
     carried: Mapped[int] = mapped_column(WideInteger)
     suspended: Mapped[int] = mapped_column(WideInteger, server_default=text("0"))
+    left_out: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class Statement(Base):

@@ -141,6 +141,19 @@ WHEN NOT MATCHED AND now.opening <> 0 THEN
 """  # noqa: S608
 
 
+async def leave_out(session: AsyncSession, cycle_id: uuid.UUID, unit: int) -> None:
+    """Let the stored nets of who is in default settle nothing (A12): all of them is carried, what each owes set off."""
+    if await session.scalar(text("SELECT EXISTS (SELECT FROM merchant WHERE defaulted_since IS NOT NULL)")):
+        await session.execute(text(_LEAVE_OUT), {"cycle": cycle_id, "unit": unit})
+
+
+_LEAVE_OUT = """
+UPDATE pair_net SET net = 0, carried = carried + net * CAST(:unit AS numeric), left_out = true
+FROM merchant m
+WHERE cycle_id = :cycle AND m.id IN (first_id, second_id) AND m.defaulted_since IS NOT NULL
+"""
+
+
 async def state(
     session: AsyncSession, cycle_id: uuid.UUID, *, operator_id: uuid.UUID, who: uuid.UUID, as_of: datetime
 ) -> None:

@@ -85,7 +85,8 @@ async def record_receipts(
 async def finish(session: AsyncSession, cycle: SettlementCycle, who: uuid.UUID, why: str, as_of: datetime) -> None:
     """Let positions follow the payments that were made; with nothing left to pay, the cycle is SETTLED."""
     await session.execute(text(_SETTLE_POSITIONS), {"cycle": cycle.id})
-    planned = select(func.count()).where(Payment.cycle_id == cycle.id, Payment.status == PaymentStatus.PLANNED)
+    waiting = (PaymentStatus.PLANNED, PaymentStatus.HELD)
+    planned = select(func.count()).where(Payment.cycle_id == cycle.id, Payment.status.in_(waiting))
     if await session.scalar(planned):
         return
     left = select(func.count()).where(
@@ -102,6 +103,10 @@ FROM (SELECT merchant_id, coalesce(sum(amount) FILTER (WHERE status = 'PAID'), 0
       FROM (SELECT payee_id AS merchant_id, amount, status FROM payment WHERE cycle_id = :cycle
             UNION ALL
             SELECT payer_id, -amount, status FROM payment WHERE cycle_id = :cycle) AS leg
+FROM (SELECT merchant_id, sum(amount)::bigint AS amount
+      FROM (SELECT payee_id AS merchant_id, amount FROM payment WHERE cycle_id = :cycle AND status IN ('PAID', 'MOVED')
+            UNION ALL
+            SELECT payer_id, -amount FROM payment WHERE cycle_id = :cycle AND status IN ('PAID', 'MOVED')) AS leg
       GROUP BY merchant_id) AS moved
 WHERE net_position.cycle_id = :cycle AND net_position.merchant_id = moved.merchant_id
 """

@@ -76,6 +76,7 @@ class CycleTerms:
     answer: Days = TWO_WEEKS
     round: Days = TWO_WEEKS
     decision: Days = FOUR_WEEKS
+    grace: Days = Days(1, True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,15 @@ class CalendarTerms:
 
 
 @dataclass(frozen=True, slots=True)
+class DefaultTerms:
+    """When a merchant is in default (A12): whether its cycle may be netted again without it, and for how long the
+    reserve honours its points."""
+
+    renet: bool = False
+    honour: Days = Days(90, False)
+
+
+@dataclass(frozen=True, slots=True)
 class NoticeTerms:
     """How long before a version of an agreement starts it is accepted at the latest, how long before an agreement ends
     that is said, and for how long after it points may still be spent at the partner."""
@@ -97,13 +107,17 @@ class NoticeTerms:
     run_off: Days = Days(30, False)
 
 
+ALONE = ("FREEZE",)
+"""What one person does where the alliance says nothing: it takes nothing from anybody, and waiting might."""
+
+
 @dataclass(frozen=True, slots=True)
 class ByHand:
     """What one person may do by hand (A16): up to `limits`, millionths of the settlement currency, by act; and the acts
     without an amount that one does `alone`. All else takes a second person."""
 
     limits: Mapping[str, int] = field(default_factory=dict)
-    alone: frozenset[str] = frozenset()
+    alone: frozenset[str] = frozenset(ALONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +136,7 @@ class Alliance:
     notice: NoticeTerms = NoticeTerms()
     by_hand: ByHand = field(default_factory=ByHand)
     contacts: tuple[Contact, ...] = ()
+    defaults: DefaultTerms = DefaultTerms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +172,7 @@ class Merchant:
     spent ones that come back because it was at fault `grace_on_fault` days at least.
     Its feeds may bring codes of members for `offline_codes` hours after they were shown.
     Merchants of one `group` take each other's stored value.
+    `fund` is what it has promised to the guarantee fund; its points are refused at partners from `unhonoured_since`.
     `by_tier` is the earning of members of tiers that rules name; all others have `earning`.
     """
 
@@ -186,6 +202,8 @@ class Merchant:
     by_tier: Mapping[str, Mapping[tuple[str, str], Earning]] = field(default_factory=dict)
     notifications: NotificationTerms | None = None
     frozen_since: datetime | None = None
+    fund: int = 0
+    unhonoured_since: datetime | None = None
     benefits: Mapping[str, Benefit] = field(default_factory=dict)
     guard: GuardTerms = NO_GUARD
     member_numbers: NumberRange | None = None
@@ -293,17 +311,23 @@ def alliance_of(row: AllianceRow) -> Alliance:
             answer=_days(cycle, "answerDays", TWO_WEEKS),
             round=_days(cycle, "roundDays", TWO_WEEKS),
             decision=_days(cycle, "decisionDays", FOUR_WEEKS),
+            grace=days_of(cycle.get("graceDays", {"business": 1})),
         ),
         accept_late=timedelta(days=row.terms.get("acceptLateDays", 7)),
         notice=notice_terms(row.terms.get("notice"), NoticeTerms()),
         by_hand=_by_hand(row.terms.get("byHand", {})),
         contacts=contacts_of(row.terms),
+        defaults=_defaults(row.terms.get("defaults", {})),
     )
 
 
 def _by_hand(said: Mapping[str, Any]) -> ByHand:
     limits = {act: scaled(amount, MICRO_PLACES) for act, amount in said.get("limits", {}).items()}
-    return ByHand(limits, frozenset(said.get("alone", ())))
+    return ByHand(limits, frozenset(said.get("alone", ALONE)))
+
+
+def _defaults(said: Mapping[str, Any]) -> DefaultTerms:
+    return DefaultTerms(said.get("renet", False), days_of(said.get("honourDays", 90)))
 
 
 def _days(cycle: Mapping[str, Any], name: str, default: Days) -> Days:
@@ -359,6 +383,8 @@ def _merchant(
         by_tier=compile_tiers(rules),
         notifications=notification_terms(row.notifications),
         frozen_since=row.frozen_since,
+        fund=scaled(row.settlement.get("fund", "0"), MICRO_PLACES),
+        unhonoured_since=row.unhonoured_since,
         member_numbers=number_range(row.settings.get("memberNumbers")),
         contacts=contacts_of(row.settlement),
     )

@@ -33,7 +33,8 @@ class AllianceRow(Base):
 class MerchantRow(Base):
     """A house of the alliance. `settings`, `settlement`, `tiers`, `notifications` are as in the alliance file.
 
-    One that is frozen, by hand, issues and exchanges nothing new (A12).
+    One that is frozen, by hand, issues and exchanges nothing new (A12). One in default is, too: its accounts with
+    others are left out of netting, and from `unhonoured_since` its points are refused at partners.
     """
 
     __tablename__ = "merchant"
@@ -48,6 +49,8 @@ class MerchantRow(Base):
     tiers: Mapped[dict[str, Any] | None]
     notifications: Mapped[dict[str, Any] | None]
     frozen_since: Mapped[datetime | None]
+    defaulted_since: Mapped[datetime | None]
+    unhonoured_since: Mapped[datetime | None]
 
 
 class StoreRow(Base):

@@ -6,7 +6,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from server.commands.common import AsOf, Home, Json, answer, now, servers, with_runtime
+from server.commands.common import AsOf, Home, Json, answer, servers, with_runtime
+from server.commands.hands import by_hand
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -27,7 +28,7 @@ def freeze(code: Code, reason: Reason, as_of: AsOf = None, home: Home = None, js
 
 @merchant.command()
 def restore(code: Code, reason: Reason, as_of: AsOf = None, home: Home = None, json: Json = False) -> None:
-    """Let a frozen merchant take part again."""
+    """Let a frozen merchant take part again, once somebody else approves it (`tessera approvals`)."""
     _step("restore", code, reason, as_of, json)
 
 
@@ -48,17 +49,14 @@ def _step(name: str, code: str, reason: str, as_of: "datetime | None", json: boo
     with servers(f"tessera merchant {name}") as settings:
 
         async def take(runtime: "Runtime") -> dict[str, Any]:
-            from alliance.exposure import freezing
-            from alliance.settlement.model import COMMAND_LINE
             from domain.errors import NotFound
 
             if (found := runtime.catalogue.merchants.get(code)) is None:
                 raise NotFound(what=f"merchant {code!r}", path=("merchant",))
-            command = freezing.freeze if name == "freeze" else freezing.restore
-            async with runtime.database.transaction() as session:
-                await command(session, found.id, who=COMMAND_LINE, why=reason, as_of=as_of or now())
+            args = {"merchant": str(found.id)}
+            told = await by_hand(runtime, name.upper(), args, None, reason, as_of=as_of)
             await runtime.refresh()
-            return await _shown(runtime, code)
+            return told | await _shown(runtime, code)
 
         data = with_runtime(settings, take)
     answer(data, json, lambda console: _show(console, data))
@@ -91,6 +89,8 @@ async def _shown(runtime: "Runtime", code: str) -> dict[str, Any]:
 
 def _show(console: Console, data: dict[str, Any]) -> None:
     since = data["frozenSince"]
+    if "approval" in data:
+        console.print(f"waits for approval {data['approval']}")
     console.print(f"{data['merchant']} " + (f"is frozen since {since}" if since else "takes part"))
     table = Table("step", "by", "reason", "as of")
     for step in data["history"]:
