@@ -33,7 +33,6 @@ TYPES: dict[str, dict[str, Policy | None]] = {
         "GraceNotOver": f"{_ERROR} until",
         "DefaultNotRepaid": f"{_ERROR} missing",
         "DepositNeeded": f"{_ERROR} releasable",
-        "NotEnoughMoney": f"{_ERROR} account available requested",
     }.items()
 }
 

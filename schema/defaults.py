@@ -20,6 +20,7 @@ from schema.inputs import KEY, MoneyInput, passed_as_sent
 from schema.merchants import Merchant
 from schema.money import Money
 from schema.node import FETCHED, Connection, Info, Node
+from schema.receipts import NotEnoughMoney
 from schema.refusals import TYPES, LaterCycleStated, UserError, WrongCycleStatus
 
 strawberry.enum(Deposit, name="DepositKind", description="What a merchant deposits money for.")
@@ -236,17 +237,7 @@ class DepositNeeded(UserError):
     own = ("releasable",)
 
 
-@strawberry.type(description="The account holds less.")
-class NotEnoughMoney(UserError):
-    """In the settlement currency."""
-
-    account: str
-    available: str
-    requested: str
-    own = ("account", "available", "requested")
-
-
-_REFUSALS = (PayInNotMissing, GraceNotOver, DefaultNotRepaid, DepositNeeded, NotEnoughMoney)
+_REFUSALS = (PayInNotMissing, GraceNotOver, DefaultNotRepaid, DepositNeeded)
 TYPES |= {kind.__name__: kind for kind in _REFUSALS}
 
 

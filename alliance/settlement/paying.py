@@ -99,14 +99,10 @@ async def finish(session: AsyncSession, cycle: SettlementCycle, who: uuid.UUID, 
 
 _SETTLE_POSITIONS = """
 UPDATE net_position SET settled = moved.amount
-FROM (SELECT merchant_id, coalesce(sum(amount) FILTER (WHERE status = 'PAID'), 0)::bigint AS amount
+FROM (SELECT merchant_id, coalesce(sum(amount) FILTER (WHERE status IN ('PAID', 'MOVED')), 0)::bigint AS amount
       FROM (SELECT payee_id AS merchant_id, amount, status FROM payment WHERE cycle_id = :cycle
             UNION ALL
             SELECT payer_id, -amount, status FROM payment WHERE cycle_id = :cycle) AS leg
-FROM (SELECT merchant_id, sum(amount)::bigint AS amount
-      FROM (SELECT payee_id AS merchant_id, amount FROM payment WHERE cycle_id = :cycle AND status IN ('PAID', 'MOVED')
-            UNION ALL
-            SELECT payer_id, -amount FROM payment WHERE cycle_id = :cycle AND status IN ('PAID', 'MOVED')) AS leg
       GROUP BY merchant_id) AS moved
 WHERE net_position.cycle_id = :cycle AND net_position.merchant_id = moved.merchant_id
 """

@@ -70,7 +70,7 @@ def test_the_commands_that_are_promised_are_there() -> None:
         |receipts import|receipts list|receipts match|receipts unmatch|receipts refund
         |approvals list|approvals approve|approvals refuse
         |collateral post|collateral release|collateral list|default declare|default show|default recover
-        |payments list|payments export|approvals list|approvals approve|approvals refuse
+        |approvals list|approvals approve|approvals refuse
         |jobs undo|jobs groups|runs list|runs show|runs refusals|runs feeds|keys list|keys rotate|keys retire"""
     assert {" ".join(path) for path in COMMANDS} == {name.strip() for name in promised.split("|")}
 
