@@ -115,5 +115,6 @@ _WRITTEN: dict[Is, Callable[[Any], Any]] = {
     Is.APPROVAL: _id("Approval"),
     Is.BREAK: _id("Break"),
     Is.DEFAULT: _id("MerchantDefault"),
+    Is.FILE: _id("PartnerFile"),
     Is.MONEY: lambda millionths: unscaled(int(millionths), 6),
 }

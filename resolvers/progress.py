@@ -26,7 +26,7 @@ async def of_reconciliation(context: Context, global_id: str) -> AsyncIterator[R
     async def look() -> Reconciliation | None:
         return await reconciliation.load(context, id_)
 
-    async for row in _followed(context, "reconciliation", id_, look, lambda row: row.finished_at is None):
+    async for row in followed(context, "reconciliation", id_, look, lambda row: row.finished_at is None):
         yield row
 
 
@@ -37,7 +37,7 @@ async def of_run(context: Context, global_id: str) -> AsyncIterator[accruals.Run
     async def look() -> accruals.Run | None:
         return await accruals.in_reach(context, id_)
 
-    async for run in _followed(context, "run", id_, look, lambda run: run.row.status in GOES_ON):
+    async for run in followed(context, "run", id_, look, lambda run: run.row.status in GOES_ON):
         yield run
 
 
@@ -48,11 +48,11 @@ async def of_group(context: Context, global_id: str) -> AsyncIterator[GroupState
     async def look() -> GroupState | None:
         return await load_group(context, id_)
 
-    async for group in _followed(context, "group", id_, look, lambda group: group.done + group.failed < group.jobs):
+    async for group in followed(context, "group", id_, look, lambda group: group.done + group.failed < group.jobs):
         yield group
 
 
-async def _followed(
+async def followed(
     context: Context, what: str, id_: UUID, look: Callable[[], Awaitable[T | None]], goes_on: Callable[[T], bool]
 ) -> AsyncIterator[T]:
     """What is there at once, and after each news of it, for as long as it goes on. Raises NotFound, Overloaded."""

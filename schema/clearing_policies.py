@@ -11,6 +11,8 @@ APPROVALS = by("merchant", "operator", "auditor", scope=Scope.SETTLEMENT_READ)
 BREAKS = by("merchant", "operator", "auditor", scope=Scope.SETTLEMENT_READ)
 BREAK_WORKERS = by("merchant", "operator", scope=Scope.RECONCILE_WRITE)
 RERATERS = by("operator", scope=Scope.SETTLEMENT_WRITE)
+PARTNER_FILES = by("merchant", "operator", scope=Scope.SETTLEMENT_READ)
+RECONCILERS = by("merchant", "operator", scope=Scope.RECONCILE_WRITE)
 RERATES = by("merchant", "operator", "auditor", scope=Scope.SETTLEMENT_READ)
 
 QUERIES: dict[str, Policy | None] = {
@@ -18,12 +20,14 @@ QUERIES: dict[str, Policy | None] = {
     **fields(RERATERS, "previewRerate"),
     **fields(RERATES, "rerates"),
     **fields(BREAKS, "breaks breakAges"),
+    **fields(PARTNER_FILES, "partnerFiles checkPartnerFile"),
 }
 
 MUTATIONS: dict[str, Policy | None] = {
     **fields(APPROVERS, "approve refuseApproval withdrawApproval"),
     **fields(RERATERS, "rerate rerateAgain"),
     **fields(BREAK_WORKERS, "assignBreaks noteBreaks claimBreaks writeOffBreaks adjustBreaks"),
+    **fields(RECONCILERS, "submitPartnerFile"),
 }
 
 _ERROR = "code message path"
@@ -55,6 +59,16 @@ TYPES: dict[str, dict[str, Policy | None]] = {
         "BreakMoved": _ERROR,
         "NothingToClaim": _ERROR,
         "ActRefused": f"{_ERROR} act refusal",
+        "PartnerFile": "id name key digest size status mapping day dryRun receivedAt submittedAt finishedAt lines"
+        " merchant partner cycle amount tolerated outcomes refusal problems progress supersededBy",
+        "ReconOutcomeCount": "outcome theirs ours theirSum ourSum",
+        "PartnerFileProblem": "line column reason",
+        "PartnerFileRefusal": "code message",
+        "PartnerFileProgress": "step done total",
+        "PartnerFileColumn": "meaning column",
+        "PartnerFileCheck": "ok lines skipped amount columns refusal problemCount problems",
+        "PartnerFileSubmitted": "file",
+        "PartnerFileBusy": f"{_ERROR} status",
     }.items()
 }
 
@@ -66,5 +80,5 @@ QUERIES |= claim_policies.QUERIES
 MUTATIONS |= claim_policies.MUTATIONS
 TYPES |= claim_policies.TYPES
 
-LISTED = "Approval Rerate Claim Break"
+LISTED = "Approval Rerate Claim Break PartnerFile"
 """Types that are listed in connections."""

@@ -66,6 +66,7 @@ from schema.living import LivingMutations
 from schema.merging import MergingMutations
 from schema.node import Info
 from schema.notices import NoticeRecorded, RecordNoticeInput
+from schema.partner_files import PartnerFileMutations
 from schema.pending import Activated, ConfirmEarnInput, RejectEarnInput, Rejected
 from schema.pooling import (
     AddPoolMemberInput,
@@ -302,6 +303,7 @@ class Mutation(
     ReceiptMutations,
     ClaimMutations,
     DefaultMutations,
+    PartnerFileMutations,
     ContactMutations,
     HouseholdMutations,
     JobMutations,

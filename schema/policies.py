@@ -118,6 +118,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         **_all(POINTS, "walletChanged"),
         **_all(JOBS, "reconciliationProgress jobGroupProgress"),
         **_all(RUNS, "accrualRunProgress"),
+        **_all(clearing_policies.PARTNER_FILES, "partnerFileProgress"),
     },
     "JobGroup": _all(PARENT, "id actor asOf startedAt jobs done failed"),
     "RunProgress": _all(PARENT, "done total"),

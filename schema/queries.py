@@ -60,6 +60,7 @@ from schema.node import FETCHED, Connection, Info, Node
 from schema.notices import Notice
 from schema.obligations import ObligationQueries
 from schema.operations import Operation
+from schema.partner_files import PartnerFileQueries
 from schema.policies import DUPLICATES, JOBS, RUNS
 from schema.pools import Pool
 from schema.privacy import PrivacyQueries
@@ -249,6 +250,7 @@ class Query(
     ClaimQueries,
     BreakQueries,
     DefaultQueries,
+    PartnerFileQueries,
     RightQueries,
     ObligationQueries,
     JobQueries,

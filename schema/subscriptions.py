@@ -8,13 +8,14 @@ import strawberry
 from resolvers import cycles, following, wallets
 from schema.inputs import MemberRef
 from schema.node import Info
+from schema.partner_files import PartnerFileSubscriptions
 from schema.progress import ProgressSubscriptions
 from schema.settlement import SettlementCycle
 from schema.wallets import Wallet
 
 
 @strawberry.type
-class Subscription(ProgressSubscriptions):
+class Subscription(ProgressSubscriptions, PartnerFileSubscriptions):
     """Each tells how things stand at once, and again whenever they change."""
 
     @strawberry.subscription(description="A cycle at each step it takes, until it is settled or aborted.")

@@ -34,6 +34,7 @@ from server.middleware import RequestMiddleware
 from server.migrate import is_current
 from server.notifiers import code_notifiers_of
 from server.obligations import Obligations
+from server.partner_files import PartnerFiles
 from server.payment_files import PaymentFiles
 from server.settings import Settings
 from server.statements import Statements
@@ -106,6 +107,7 @@ def _routes(
     )
     graphql = graphql_app(runtime, verifier, settings)
     graphql.house.passcodes = passcodes
+    partner_files = PartnerFiles(graphql.house, verifier, settings.partner_file_bytes)
     return [
         Route("/graphql", graphql),
         WebSocketRoute("/graphql", graphql.socket),
@@ -114,6 +116,7 @@ def _routes(
         Route("/ingest/claims", ClaimsIngest(graphql.house, verifier)),
         Route("/ingest/attachment", Attachments(graphql.house, verifier).post, methods=["POST"]),
         Route("/attachments/{id}", Attachments(graphql.house, verifier).get),
+        Route("/ingest/partner-file", partner_files.post, methods=["POST"]),
         Route("/oauth/token", tokens.post, methods=["POST"]),
         Route("/oauth/code", tokens.code, methods=["POST"]),
         Route("/oauth/revoke", tokens.revoke, methods=["POST"]),

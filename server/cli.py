@@ -43,6 +43,7 @@ from server.commands import (
     proving,
     reads,
     receipts,
+    reconcile,
     replay,
     report,
     reporting,
@@ -87,6 +88,7 @@ app.add_typer(importing.importing, name="import")
 app.add_typer(access.client, name="client")
 app.command()(access.token)
 app.command()(replay.replay)
+app.command()(reconcile.reconcile)
 cycle.cycle.command("report")(netting.netting_report)
 cycle.cycle.command("rerate")(rerating.rerate)
 cycle.cycle.command("rerates")(rerating.rerates)

@@ -186,6 +186,9 @@ class Settings(BaseSettings):
     runs_kept: int = Field(
         default=30, ge=1, description="Days for which what the scheduler started, and groups of jobs, are listed."
     )
+    partner_file_bytes: int = Field(
+        default=1024**3, ge=1024, description="Most bytes of a file that a merchant sends for reconciliation."
+    )
     feed_poll: float = Field(default=60.0, ge=1, description="Seconds between looks into the folders of feeds.")
     feed_settle: float = Field(
         default=30.0,

@@ -147,7 +147,8 @@ async def start_due(database: Database, now: datetime, feeds_every: timedelta = 
 async def calendar(session: AsyncSession, now: datetime, feeds_every: timedelta = FEEDS_STEP) -> Sequence[Due]:
     """What is due: expiry and forced exits at midnight, lapsed holds, freezes that are over, keys past their time,
     steps of settlement, silences in disputes, the proof of the books, months that are over; where there are feeds,
-    looks into their folders; where members have stages, those; where members who are one person are looked for, that.
+    looks into their folders; where merchants send files of their own, looks for those that are due; where members have
+    stages, those; where members who are one person are looked for, that.
 
     Expiry has a midnight in every time zone that a merchant keeps (R3), exits one in the alliance's. Members are told
     of things where any merchant writes to them, staff where there are contacts.
@@ -172,6 +173,8 @@ async def calendar(session: AsyncSession, now: datetime, feeds_every: timedelta 
         by_rule = (MemberTermsRow.part == "tags") & MemberTermsRow.definition.has_key("when")
         if await session.scalar(select(MemberTermsRow.code).where(by_rule).limit(1)) is not None:
             found.append(_daily("tags", "tags", now, zone))
+        if await session.scalar(select(MerchantRow.id).where(MerchantRow.partner_files != []).limit(1)) is not None:
+            found.append(_every("partner files", "partner_files_due", now, SETTLEMENT_STEP))
         looks = select(MemberTermsRow.part).where(MemberTermsRow.part == "duplicates")
         if await session.scalar(looks) is not None:
             found.append(_daily("duplicates", "duplicates", now, zone))

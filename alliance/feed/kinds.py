@@ -23,6 +23,7 @@ class Is(StrEnum):
     APPROVAL = "approval's id"
     BREAK = "break's id"
     DEFAULT = "default's id"
+    FILE = "partner file's id"
     MERCHANT = "merchant's code"
     MERCHANTS = "merchants' codes"
     POINTS = "points"
@@ -60,6 +61,7 @@ _RIGHT = {
     "orderRef": Is.TEXT,
 }
 _LINKED = {"member": Is.MEMBER, "merchant": Is.MERCHANT, "type": Is.TEXT}
+_PARTNER_FILE = {"merchant": Is.MERCHANT, "asOf": Is.TIME}
 _POOL = {"member": Is.MEMBER, "pool": Is.POOL, "merchant": Is.MERCHANT}
 _AHEAD = {
     "member": Is.MEMBER,
@@ -191,6 +193,9 @@ DATA: Mapping[EventKind, Mapping[str, Is]] = MappingProxyType(
             "lines": Is.NUMBER,
             "asOf": Is.TIME,
         },
+        EventKind.PARTNER_FILE_RECONCILED: _PARTNER_FILE
+        | {"file": Is.FILE, "number": Is.NUMBER, "lines": Is.NUMBER, "matched": Is.NUMBER, "differing": Is.NUMBER},
+        EventKind.PARTNER_FILE_MISSING: _PARTNER_FILE | {"mapping": Is.TEXT, "day": Is.TEXT, "dueAt": Is.TIME},
         EventKind.LINE_CORRECTED: {"operation": Is.OPERATION, "merchant": Is.MERCHANT, "occurredAt": Is.TIME},
         EventKind.APPROVAL_ASKED: _APPROVAL,
         EventKind.APPROVAL_DECIDED: _APPROVAL | {"status": Is.TEXT},

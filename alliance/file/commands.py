@@ -128,7 +128,8 @@ def _identifier(entry: Entry) -> dict[str, Any]:
 
 
 def _merchant(entry: Entry) -> dict[str, Any]:
-    return {"id": new_id(), "tiers": None, "notifications": None, **entry.body}
+    body = _without(entry.body, "partnerFiles")
+    return {"id": new_id(), "tiers": None, "notifications": None, **body, "partner_files": entry.body["partnerFiles"]}
 
 
 def _feed(entry: Entry, merchants: dict[str, uuid.UUID]) -> dict[str, Any]:

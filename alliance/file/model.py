@@ -24,6 +24,7 @@ from alliance.file.identifying import IdentifierType, MemberNumbers
 from alliance.file.liability import Liability
 from alliance.file.members import Members
 from alliance.file.notifications import Notifications
+from alliance.file.partner_files import PartnerFile
 from alliance.file.timing import CalendarDays, CalendarRegion, Cycle
 from alliance.file.values import (
     Code,
@@ -451,6 +452,7 @@ class Merchant(Document):
     tiers: Tiers | None = None
     notifications: Notifications | None = None
     benefits: Annotated[list[Benefit], each] = []
+    partner_files: Annotated[list[PartnerFile], each] = []
 
     @property
     def candidates(self) -> list[Currency]:

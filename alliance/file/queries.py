@@ -123,6 +123,7 @@ async def _merchants(session: AsyncSession) -> list[dict[str, Any]]:
             "settlement": row.settlement,
             "tiers": row.tiers,
             "notifications": row.notifications,
+            "partnerFiles": row.partner_files,
             **parts[row.id],
         }
         for row in await session.scalars(select(MerchantRow).order_by(MerchantRow.code))

@@ -20,6 +20,7 @@ from alliance.file.model import AllianceDocument, CurrencyTerms, EarningRule, Me
 from alliance.file.money_machine import money_machines
 from alliance.file.notices import missing_notices
 from alliance.file.notifications import unfit_texts
+from alliance.file.partner_files import wrong_partner_files
 from alliance.file.source import Path
 from alliance.file.stored_value import forbidden
 from alliance.file.values import Money
@@ -120,6 +121,7 @@ class _Check:
             undeclared_types,
             wrong_banking,
             unfit_liability,
+            wrong_partner_files,
         )
         for path, reason in (fault for find in faults for fault in find(document, self.places)):
             yield Fault(path, reason)

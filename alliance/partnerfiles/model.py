@@ -184,12 +184,13 @@ class ReconBreak(Base):
 
 
 class MissingFile(Base):
-    """That a file which was due did not come, and that those whom it concerns were told."""
+    """That a file which was due for a `day`, or for the cycle that was cut off on it, did not come. It is told once."""
 
     __tablename__ = "partner_file_missing"
 
     merchant_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     mapping: Mapped[str] = mapped_column(primary_key=True)
     day: Mapped[date] = mapped_column(primary_key=True)
+    cycle_id: Mapped[uuid.UUID | None]
     due_at: Mapped[datetime]
     told_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())

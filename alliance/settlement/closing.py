@@ -15,6 +15,7 @@ from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from alliance.partnerfiles import timing
 from alliance.settlement import queries
 from alliance.settlement.model import CYCLE_LOCK, CycleStatus, SettlementCycle
 from alliance.settlement.steps import enter, locked, require
@@ -85,6 +86,7 @@ async def close_cycle(
     if cycle.closes_at is None:
         raise RuntimeError(f"the cycle after {cycle.number} was not opened")
     await enter(session, cycle, CycleStatus.OPEN, CycleStatus.CLOSED, who, why, as_of)
+    await timing.ask(session, as_of)
     return cycle
 
 

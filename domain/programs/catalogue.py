@@ -207,6 +207,7 @@ class Merchant:
     benefits: Mapping[str, Benefit] = field(default_factory=dict)
     guard: GuardTerms = NO_GUARD
     member_numbers: NumberRange | None = None
+    partner_files: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     contacts: tuple[Contact, ...] = ()
 
     @property
@@ -382,6 +383,7 @@ def _merchant(
         tiers=tier_programme(row.tiers, row.id, ZoneInfo(row.timezone)),
         by_tier=compile_tiers(rules),
         notifications=notification_terms(row.notifications),
+        partner_files={one["code"]: one for one in row.partner_files},
         frozen_since=row.frozen_since,
         fund=scaled(row.settlement.get("fund", "0"), MICRO_PLACES),
         unhonoured_since=row.unhonoured_since,

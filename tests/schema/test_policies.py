@@ -59,6 +59,7 @@ def _document(root: str, name: str) -> str:
     values |= {"merchants": "[]", "merchant": '""', "kind": "TIER_CHANGED", "channel": "SMS"}
     values |= {"cycles": "1", "occurred": "true"}
     values |= dict.fromkeys(("day", "from", "to"), '"2017-06-01"')
+    values["file"] = '""'
     arguments = ", ".join(f"{argument}: {values[argument]}" for argument in needed)
     call = f"{name}({arguments})" if arguments else name
     return f"{root.lower()} {{ {call} {{ __typename }} }}"
@@ -127,6 +128,7 @@ ELSEWHERE = {"JobNotFailed", "MalformedLine", "LineTooLong", "RepeatedReference"
 ELSEWHERE |= {"Unposted", "NotSigned", "NotInCheckpoint"}
 ELSEWHERE |= {"FeedOutOfBounds", "FileRepeated", "FileChanged", "FileUnreadable", "BrokenCsv", "ColumnMissing"}
 ELSEWHERE |= {"RowsDiffer", "LibraryMissing", "NotLooking", "NotEnoughMoney", "TooManyAttachments"}
+ELSEWHERE |= {"PartnerFileUnreadable", "TrailerDiffers", "TrailerMissing", "FileColumnMissing", "PartnerFileTooLarge"}
 """Refusals that no GraphQL mutation can meet."""
 
 

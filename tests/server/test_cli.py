@@ -66,7 +66,7 @@ def test_the_commands_that_are_promised_are_there() -> None:
         |webhook create|webhook list|webhook show|webhook update|webhook rotate|webhook enable|webhook delete
         |webhook test|webhook replay
         |jobs list|jobs show|jobs retry|jobs discard|jobs schedule|jobs run
-        |payments list|payments export|payments release|payments hold|payments unhold
+        |reconcile|payments list|payments export|payments release|payments hold|payments unhold
         |receipts import|receipts list|receipts match|receipts unmatch|receipts refund
         |approvals list|approvals approve|approvals refuse
         |collateral post|collateral release|collateral list|default declare|default show|default recover

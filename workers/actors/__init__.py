@@ -17,6 +17,7 @@ from workers.actors.member_duplicates import duplicates, duplicates_range
 from workers.actors.member_stages import stages, stages_range
 from workers.actors.messages import PATIENCE, notify, send
 from workers.actors.notices import notices, notices_range
+from workers.actors.partner_files import partner_file, partner_files_due, partner_timing
 from workers.actors.reads import watch_reads
 from workers.actors.reconciliation import reconcile
 from workers.actors.reminders import remind, remind_range, tell
@@ -65,6 +66,9 @@ def all_actors(
         Actor("notices", notices),
         Actor("notices_range", notices_range),
         Actor("notify", notify(), batch=200),
+        Actor("partner_file", partner_file, time_limit=3600.0),
+        Actor("partner_files_due", partner_files_due),
+        Actor("partner_timing", partner_timing),
         Actor("send", send(notifiers), batch=20, policy=PATIENCE),
         Actor("reconcile", reconcile),
         Actor("remind", remind),

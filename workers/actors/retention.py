@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.accrual.commands import forget_rows
+from alliance.partnerfiles.commands import forget_content
 from alliance.runtime import Runtime
 from alliance.staff.commands import forget_mails
 from alliance.webhooks.commands import forget
@@ -44,11 +45,13 @@ def forget_keys(kept: Kept) -> Work:
         """Delete idempotency keys, deliveries to webhooks, messages, mails to staff, runs of the scheduler, and what
         members signed in by, where they are past their time at `as_of`; where there are more, another job goes on.
 
-        So does what rows of files said that were refused long ago: it names members. Args: {as_of}.
+        So does what rows of files said that were refused long ago, and what partners' files said: it names members.
+        Args: {as_of}.
         """
         for job in jobs:
             as_of = datetime.fromisoformat(job.args["as_of"])
             await forget_rows(session, as_of)
+            await forget_content(session, as_of)
             await forget_counts(session, as_of)
             await forget_codes(session, as_of)
             deleted = [
