@@ -32,6 +32,7 @@ TYPES: dict[str, dict[str, Policy | None]] = {
         "PayInNotMissing": f"{_ERROR} merchant number",
         "GraceNotOver": f"{_ERROR} until",
         "DefaultNotRepaid": f"{_ERROR} missing",
+        "NotEnoughMoney": f"{_ERROR} account available requested",
         "DepositNeeded": f"{_ERROR} releasable",
     }.items()
 }

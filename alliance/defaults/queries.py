@@ -12,20 +12,13 @@ from alliance.defaults.model import DefaultShare, MerchantDefault, Recovery
 from alliance.defaults.rules import Parts
 from alliance.settlement.model import PairNetRow, Payment, PaymentStatus
 from alliance.treasury.model import MoneyAccount, MoneyEntry, MoneyTransaction
-from domain.programs.model import MerchantRow
 
 
 async def unpaid(session: AsyncSession, cycle_id: uuid.UUID, payer_id: uuid.UUID) -> Sequence[Payment]:
-    """What a merchant was to pay in a cycle and has not."""
-    query = select(Payment).where(Payment.cycle_id == cycle_id, Payment.payer_id == payer_id)
+    """What a merchant was to pay in a cycle and has not, not even into the account that all pay into."""
+    of_payer = (Payment.cycle_id == cycle_id) & (Payment.payer_id == payer_id)
+    query = select(Payment).where(of_payer, Payment.paid_in_on.is_(None))
     return (await session.scalars(query.where(Payment.status == PaymentStatus.PLANNED).order_by(Payment.seq))).all()
-
-
-async def covered(session: AsyncSession, cycle_id: uuid.UUID) -> bool:
-    """Whether nothing of a cycle is to come from who is in default: else nobody is paid before it is declared (A12)."""
-    owing = select(func.count()).select_from(Payment).join(MerchantRow, MerchantRow.id == Payment.payer_id)
-    owing = owing.where(Payment.cycle_id == cycle_id, Payment.status == PaymentStatus.PLANNED)
-    return not await session.scalar(owing.where(MerchantRow.defaulted_since.is_not(None)))
 
 
 async def nets_of(session: AsyncSession, cycle_id: uuid.UUID, merchant_id: uuid.UUID) -> Parts:
