@@ -4,4 +4,5 @@ import alliance.banking.acts
 import alliance.breaks.commands
 import alliance.deadlines.commands
 import alliance.defaults.acts
-import alliance.rerating.commands  # noqa: F401
+import alliance.rerating.commands
+import alliance.waivers.commands  # noqa: F401

@@ -30,6 +30,7 @@ from alliance.settlement.rules import minor_unit
 from alliance.statements.verify import verify_statements
 from alliance.subsidies.verify import CHECKS as SUBSIDY_CHECKS
 from alliance.treasury.verify import CHECKS as TREASURY_CHECKS
+from alliance.waivers.verify import CHECKS as WAIVER_CHECKS
 from domain.benefits.verify import CHECKS as BENEFIT_CHECKS
 from domain.contacts.accepting import CHECKS as ACCEPTING_CHECKS
 from domain.duplicates.verify import WHOLE as DUPLICATES_WHOLE
@@ -170,6 +171,7 @@ async def verify(
     whole |= CORRECTION_CHECKS | TREASURY_CHECKS | RERATING_CHECKS
     whole |= DEADLINE_CHECKS | BREAK_CHECKS | PARTNER_FILE_CHECKS
     whole |= DEFAULT_CHECKS
+    whole |= WAIVER_CHECKS
     checks = {name: sql.format(unit=unit) for name, sql in whole.items()}
     checks |= LIABILITY_CHECKS | ARCHIVE_WHOLE | MEMBERS_WHOLE | DUPLICATES_WHOLE
     checks |= BANKING_CHECKS

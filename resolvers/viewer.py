@@ -62,6 +62,7 @@ class Scope(StrEnum):
     AUDIT_READ = "audit:read"
     JOURNAL_READ = "journal:read"
     CALENDAR_WRITE = "calendar:write"
+    CORRECTIONS_WRITE = "corrections:write"
     CLOCK = "clock"
 
 
@@ -117,6 +118,7 @@ MEANING: dict[Scope, str] = {
     Scope.AUDIT_READ: "see who read whose personal data",
     Scope.JOURNAL_READ: "download the journal of all books",
     Scope.CALENDAR_WRITE: "declare business days, and extend deadlines of cycles",
+    Scope.CORRECTIONS_WRITE: "waive fees and interest, and write off what is owed to one",
     Scope.CLOCK: "say what time it is (as of), for replays",
 }
 
@@ -147,6 +149,7 @@ ALLOWED_SCOPES: dict[Kind, frozenset[str]] = {
     | {Scope.MEMBERS_CLOSE, Scope.CYCLE_CONFIRM, Scope.CYCLE_RECEIVE, Scope.CYCLE_OBJECT, Scope.SETTLEMENT_WRITE}
     | {Scope.MEMBERS_EXPORT, Scope.AGREEMENTS_WRITE, Scope.WEBHOOKS_WRITE, Scope.RIGHTS_GRANT, Scope.APPROVALS_WRITE}
     | {Scope.CLAIMS_WRITE}
+    | {Scope.CORRECTIONS_WRITE}
     | {Scope.IDENTIFIERS_WRITE, Scope.RECONCILE_WRITE}
     | {Scope.RECEIPTS_WRITE, Scope.PAYMENTS_RELEASE},
     "operator": frozenset(Scope),

@@ -14,6 +14,8 @@ QUERIES |= fields(READERS, "exposureHistory settlementHistory ageing backAtZero 
 
 MUTATIONS: dict[str, Policy | None] = fields(KEEPERS, "declareBusinessDays extendDeadline")
 
+MUTATIONS |= fields(by("merchant", "operator", scope=Scope.CORRECTIONS_WRITE), "waiveFee writeOffBalance")
+
 TYPES: dict[str, dict[str, Policy | None]] = {
     name: fields(PARENT, names)
     for name, names in {
@@ -26,6 +28,7 @@ TYPES: dict[str, dict[str, Policy | None]] = {
         "SettledCycle": "cycle netting days",
         "OpenItems": "what merchant against fromDays toDays count amount",
         "BackAtZero": "merchant partner lines within share",
+        **dict.fromkeys(("FeeWaived", "BalanceWrittenOff"), "amount approval"),
         "ObligationTotal": "debtor creditor kind lines amount",
     }.items()
 }

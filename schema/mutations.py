@@ -139,6 +139,7 @@ from schema.sharing import SharingMutations
 from schema.showing import Named, ShowingMutations
 from schema.signing_in import SigningInMutations
 from schema.stored_value import Refunded, RefundStoredValueInput, ToppedUp, TopUpInput
+from schema.waivers import WaiverMutations
 from schema.webhooks import WebhookMutations
 
 _Still = MemberNotActive | HolderStopped
@@ -294,6 +295,7 @@ def _earned(info: Info, result: Any) -> Any:
 
 @strawberry.type
 class Mutation(
+    WaiverMutations,
     AccrualMutations,
     RerateMutations,
     BreakMutations,

@@ -36,9 +36,18 @@ _S, _D, _P, _R = Topic.SETTLEMENT, Topic.DISPUTES, Topic.PAYMENTS, Topic.RECONCI
 OF_EVENTS: Mapping[str, Mail] = {
     EventKind.STATEMENT_CONFIRMED: Mail(_S, "Statement confirmed", "对账单已确认"),
     EventKind.LINES_OBJECTED: Mail(_D, "Lines of your statement are objected to", "对账单明细被提出异议", ("against",)),
+    EventKind.CLAIM_STEP: Mail(_D, "A claim or objection has moved on", "索赔或异议有新进展"),
+    EventKind.CLAIM_UNDECIDED: Mail(_D, "A claim was decided by nobody in time", "索赔逾期未裁决，按原账执行"),
+    EventKind.LINES_RERATED: Mail(_D, "Lines were rated again", "明细已重新计价"),
+    EventKind.BREAK_ASSIGNED: Mail(_R, "A break has an owner", "差异已指派"),
+    EventKind.BREAK_CLOSED: Mail(_R, "A break was closed", "差异已关闭"),
     EventKind.CAP_ALERT: Mail(_S, "Exposure is near the cap", "敞口接近上限"),
     EventKind.MERCHANT_FROZEN: Mail(_S, "Merchant frozen", "商户已冻结"),
     EventKind.MERCHANT_RESTORED: Mail(_S, "Merchant restored", "商户已恢复"),
+    EventKind.DEFAULT_DECLARED: Mail(_S, "A default was declared", "已宣告违约"),
+    EventKind.DEFAULT_BORNE: Mail(_P, "A loss of a default is borne", "违约损失已分摊"),
+    EventKind.DEFAULT_RECOVERED: Mail(_P, "Money of a default came in", "违约款项已追回"),
+    EventKind.DEPOSIT_MOVED: Mail(_P, "A deposit has moved", "保证金账户变动"),
     EventKind.CALENDAR_CHANGED: Mail(_S, "The business calendar has changed", "工作日历已变更"),
     EventKind.DEADLINE_EXTENDED: Mail(_S, "A deadline was extended", "截止时间已延长"),
     EventKind.APPROVAL_ASKED: Mail(_S, "An act by hand waits for a second person", "人工操作待复核", theirs=True),
@@ -55,6 +64,7 @@ OF_STEPS: Mapping[str, Mail] = {
 
 OF_DEADLINES: Mapping[str, Mail] = {
     "OBJECTIONS_END": Mail(_D, "Objections are heard for one more business day", "异议期将于一个工作日后截止"),
+    "ANSWER_DUE": Mail(_D, "An answer to a claim is due within one business day", "索赔答复将于一个工作日内到期"),
     "PAYMENT_DUE": Mail(_P, "A payment is due within one business day", "款项将于一个工作日内到期"),
     "PAYMENT_LATE": Mail(_P, "A payment is late", "款项已逾期"),
 }

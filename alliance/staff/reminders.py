@@ -1,15 +1,20 @@
 """Staff is reminded of deadlines on the alliance's calendar: one business day before, and once they have passed."""
 
+from collections import defaultdict
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.calendar import Calendar
+from alliance.disputes.life import DisputeStatus
+from alliance.disputes.model import Dispute
 from alliance.settlement.model import CycleStatus, SettlementCycle
 from alliance.staff import figures
 from alliance.staff.commands import News, add_mails
-from domain.programs.catalogue import Alliance, Catalogue, Days
+from domain.money import unscaled
+from domain.programs.catalogue import MICRO_PLACES, Alliance, Catalogue, Days
 
 SOON = Days(1, business=True)
 
@@ -47,4 +52,24 @@ async def remind_staff(session: AsyncSession, catalogue: Catalogue, as_of: datet
     news += [
         News(alliance.id, "PAYMENT_LATE", f"PAYMENT_LATE:{id_}", [[["number", "NUMBER", numbers[id_]]]]) for id_ in late
     ]
-    return await add_mails(session, catalogue, news)
+    return await add_mails(session, catalogue, [*news, *await _answers(session, catalogue, as_of)])
+
+
+async def _answers(session: AsyncSession, catalogue: Catalogue, as_of: datetime) -> list[News]:
+    """Disputes whose deadline is near, together by the moment of it: for the side that each waits for."""
+    alliance = catalogue.alliance
+    soon = Calendar.of(alliance.calendar).deadline(as_of, SOON, alliance.timezone)
+    due = (Dispute.due_at > as_of) & (Dispute.due_at <= soon)
+    rows = await session.scalars(select(Dispute).where(Dispute.decided_at.is_(None), due).order_by(Dispute.id))
+    together: defaultdict[tuple[UUID, datetime], list[list[figures.Fact]]] = defaultdict(list)
+    for row in rows:
+        waits_for = {DisputeStatus.RAISED: row.against_id, DisputeStatus.ANSWERED: row.raiser_id}
+        party_id = waits_for.get(DisputeStatus(row.status), alliance.id)
+        codes = [catalogue.merchants_by_id[id_].code for id_ in (row.raiser_id, row.against_id) if id_ != alliance.id]
+        claimed = unscaled(row.claimed, MICRO_PLACES)
+        told: list[figures.Fact] = [["merchants", "MERCHANTS", codes], ["claimed", "MONEY", claimed]]
+        together[party_id, row.due_at].append([*told, ["dueAt", "TIME", row.due_at.isoformat()]])
+    return [
+        News(party_id, "ANSWER_DUE", f"ANSWER_DUE:{due_at.isoformat()}", items)
+        for (party_id, due_at), items in together.items()
+    ]

@@ -10,6 +10,8 @@ from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from alliance.disputes.life import Move
+from alliance.disputes.model import Door
 from alliance.feed.kinds import DATA
 from alliance.feed.model import Happened
 from alliance.feed.queries import end, event_of
@@ -70,7 +72,7 @@ def _told(catalogue: Catalogue, write: Write, happened: Iterable[Happened]) -> l
     """By receiver and kind, what is told together: many of a kind are one mail."""
     together: defaultdict[tuple[UUID, str], list[tuple[Happened, list[Fact]]]] = defaultdict(list)
     for one in happened:
-        mail = OF_EVENTS.get(one.kind)
+        mail = None if _is_told_otherwise(one) else OF_EVENTS.get(one.kind)
         for party_id in () if mail is None else _receivers(catalogue, mail, one):
             seer = None if party_id == catalogue.alliance.id else party_id
             together[party_id, one.kind].append((one, _facts(one.kind, write(catalogue, one, seer))))
@@ -78,6 +80,11 @@ def _told(catalogue: Catalogue, write: Write, happened: Iterable[Happened]) -> l
         News(party_id, kind, f"event:{told[0][0].id}", [facts for _, facts in told])
         for (party_id, kind), told in together.items()
     ]
+
+
+def _is_told_otherwise(one: Happened) -> bool:
+    """Whether it is told with all that was objected to in one go."""
+    return one.kind == EventKind.CLAIM_STEP and (one.data["door"], one.data["step"]) == (Door.OBJECTION, Move.RAISE)
 
 
 def _receivers(catalogue: Catalogue, mail: Mail, one: Happened) -> Iterable[UUID]:

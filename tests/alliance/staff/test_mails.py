@@ -8,8 +8,9 @@ from uuid import UUID
 import pytest
 from sqlalchemy import delete, select
 
+from alliance.disputes.claims import ClaimAsked, raise_claims
 from alliance.disputes.commands import object_to_lines
-from alliance.disputes.model import ObjectionReason
+from alliance.disputes.model import ClaimCode, Dispute, ObjectionReason
 from alliance.disputes.rules import Objected
 from alliance.settlement.model import SettlementCycle
 from alliance.staff.commands import anyone, forget_mails
@@ -237,3 +238,21 @@ async def test_nobody_looks_where_there_are_no_contacts(house: House) -> None:
         merchant.settlement = merchant.settlement | {"contacts": contacts}
         await session.flush()
         assert "staff" in {due.name for due in await calendar(session, NOON)}
+
+
+async def test_a10_who_has_to_answer_a_claim_is_reminded_in_time(post: Post) -> None:
+    house = post.house
+    await house.through(await spent(house))
+    lines = [one for one in await house.obligations() if one.kind == "SPEND"]
+    place = (lines[0].holder_id, lines[0].operation_id, lines[0].seq)
+    async with house.runtime.database.transaction() as session:
+        asked = ClaimAsked(place, None, 2_000_000, ClaimCode.OTHER, "not delivered")
+        alliance, mine = house.runtime.catalogue.alliance, house.id("grocer")
+        [claim] = await raise_claims(session, alliance, [asked], merchant_id=mine, who=WHO, as_of=NOON)
+    assert isinstance(claim, Dispute)
+    await post.new()
+    assert await post.new(claim.due_at - days(5)) == []
+    reminded = await post.new(claim.due_at - timedelta(hours=20))
+    assert reminded == [(FUEL.email, "Demo：索赔答复将于一个工作日内到期")]
+    assert "索赔金额：2.000000 USD" in post.text(FUEL.email)
+    assert await post.new(claim.due_at) == []
