@@ -71,8 +71,7 @@ class NotEnoughMoney(UserError):
     own = ("account", "available", "requested")
 
 
-TYPES |= {kind.__name__: kind for kind in (NotMatching, PayInsMissing, PaymentsChanged)}
-TYPES.setdefault(NotEnoughMoney.__name__, NotEnoughMoney)
+TYPES |= {kind.__name__: kind for kind in (NotMatching, PayInsMissing, PaymentsChanged, NotEnoughMoney)}
 
 
 def _currency(info: Info) -> str:
