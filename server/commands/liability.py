@@ -14,6 +14,7 @@ from server.commands.report import show_rows
 if TYPE_CHECKING:
     from alliance.liability.queries import Liability
     from alliance.runtime import Runtime
+    from domain.programs.catalogue import Catalogue
 
 
 def _month(text: str) -> date:
@@ -50,9 +51,8 @@ def liability(
         raise WrongUse("--pdf is of one merchant: give --merchant")
     with servers("tessera report liability") as settings:
         from alliance.liability import sheet
-        from domain.programs.catalogue import Catalogue
 
-        async def read(runtime: "Runtime") -> tuple[Catalogue, list[Liability]]:
+        async def read(runtime: "Runtime") -> "tuple[Catalogue, list[Liability]]":
             return runtime.catalogue, await _read(runtime, merchant, month, dry_run, as_of)
 
         catalogue, found = with_runtime(settings, read)
