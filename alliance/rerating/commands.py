@@ -146,8 +146,10 @@ def _touches(version: AgreementVersion, since: datetime, before: datetime) -> bo
     return version.valid_from < before and (version.valid_to is None or since < version.valid_to)
 
 
-async def preview(session: AsyncSession, runtime: Runtime, asked: Asked, as_of: datetime) -> Preview:
-    """What a re-rating would do; nothing is written. Raises NotFound, InvalidInput."""
+async def preview(
+    session: AsyncSession, runtime: Runtime, asked: Asked, as_of: datetime, most: int = MOST_LOOKED_AT
+) -> Preview:
+    """What a re-rating would do, of the first `most` lines or so; nothing is written. Raises NotFound, InvalidInput."""
     scope, terms = await prepare(session, runtime, asked, as_of)
     found = Preview()
     seen: set[tuple[uuid.UUID, uuid.UUID, int]] = set()
@@ -160,7 +162,7 @@ async def preview(session: AsyncSession, runtime: Runtime, asked: Asked, as_of: 
                 backs = [line for line in unit.backs if line.place not in seen]
                 seen.update(line.place for line in backs)
                 _tell(found, reprice(replace(unit, backs=backs), terms))
-            if found.looked_at >= MOST_LOOKED_AT:
+            if found.looked_at >= most:
                 found.complete = False
                 return found
     return found
@@ -183,9 +185,15 @@ def _tell(found: Preview, lines: Iterable[Repriced]) -> None:
 async def rerate(session: AsyncSession, runtime: Runtime, asked: Asked, about: About) -> Done | Waiting:
     """Ask for a re-rating; it is begun once a second person approved (A11). Raises NotFound, InvalidInput,
     NothingToRerate."""
-    if not (await preview(session, runtime, asked, about.as_of)).lines:
+    if not await _any(session, runtime, asked, about.as_of):
         raise NothingToRerate(path=("agreement",))
     return await act_or_ask(session, runtime, ACT, asked.to_json(), amount=None, about=about)
+
+
+async def _any(session: AsyncSession, runtime: Runtime, asked: Asked, as_of: datetime) -> bool:
+    """Whether a line is at another price; mostly the first lines say so."""
+    few = await preview(session, runtime, asked, as_of, most=1)
+    return bool(few.lines) or (not few.complete and bool((await preview(session, runtime, asked, as_of)).lines))
 
 
 async def perform(session: AsyncSession, runtime: Runtime, args: dict[str, Any], about: About) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from uuid import UUID
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from server.commands.common import NO, AsOf, Home, Json, WrongUse, answer, now, servers, with_runtime
 
@@ -225,12 +224,11 @@ def _shown(runtime: "Runtime", row: "ReconBreak", as_of: "datetime") -> dict[str
 
 
 def _show(console: Console, data: dict[str, Any]) -> None:
-    table = Table(box=None)
-    for column in ("id", "of", "with", "what", "status", "difference", "key", "order", "age", "owner"):
-        table.add_column(column, no_wrap=column == "id")
     for row in data["breaks"]:
-        table.add_row(*("" if value is None else str(value) for value in row.values()))
-    console.print(table)
+        parties = f"{row['merchant']} with {row['counterparty'] or 'nobody known'}"
+        named = f"{row['key'] or ''} {row['orderRef'] or ''}".strip()
+        console.print(f"{row['id']}  {row['status']}  {row['outcome']}  {row['difference']}  {row['ageDays']} days")
+        console.print(f"    {parties}  {named}" + (f"  owner {row['owner']}" if row["owner"] else ""))
     for one in data["ages"]:
         span = f"more than {one['youngest'] - 1}" if one["oldest"] is None else f"{one['youngest']} to {one['oldest']}"
         console.print(f"{span} days: {one['count']}, {one['amount']}")

@@ -55,14 +55,15 @@ def rerate(
 
         async def take(runtime: "Runtime") -> dict[str, Any]:
             from alliance.approvals.commands import About, Waiting
-            from alliance.rerating import commands
+            from alliance.rerating import commands, queries
             from alliance.settlement.model import COMMAND_LINE
 
             moment = as_of or now()
             asked = await _asked(runtime, agreement, first, before, version, price or [])
             async with runtime.database.session() as session:
                 seen = await commands.preview(session, runtime, asked, moment)
-            told = _preview(runtime, seen) | {"dryRun": dry_run, "approval": None, "rerate": None}
+                numbers = dict(await queries.cycles(session, 0))
+            told = _preview(runtime, seen, numbers) | {"dryRun": dry_run, "approval": None, "rerate": None}
             if dry_run or not seen.lines:
                 return told
             async with runtime.database.transaction() as session:
@@ -116,6 +117,7 @@ def rerates(
 
 async def _carry_out(runtime: "Runtime", id_: UUID, as_of: "datetime") -> None:
     from alliance.rerating import commands
+    from alliance.rerating.model import Rerate
 
     async with runtime.database.transaction() as session:
         await commands.run_again(session, id_, as_of)
@@ -123,7 +125,8 @@ async def _carry_out(runtime: "Runtime", id_: UUID, as_of: "datetime") -> None:
     while more:
         async with runtime.database.transaction() as session:
             more = await commands.put_right(session, runtime, id_, as_of)
-        say("." if more else "done")
+            row = await session.get(Rerate, id_)
+            say(f"{0 if row is None else row.done} lines")
 
 
 async def _asked(
@@ -157,7 +160,7 @@ def _priced(text: str) -> tuple[tuple[Any, str], int]:
         raise WrongUse(f"{text!r} is not KIND:CURRENCY=PRICE, as SPEND:GRO=0.0085") from None
 
 
-def _preview(runtime: "Runtime", seen: "Preview") -> dict[str, Any]:
+def _preview(runtime: "Runtime", seen: "Preview", numbers: dict[UUID, int]) -> dict[str, Any]:
     from domain.money import unscaled
 
     names = {id_: one.code for id_, one in runtime.catalogue.merchants_by_id.items()}
@@ -170,7 +173,7 @@ def _preview(runtime: "Runtime", seen: "Preview") -> dict[str, Any]:
             {
                 "debtor": names.get(debtor, "operator"),
                 "creditor": names.get(creditor, "operator"),
-                "cycle": str(cycle),
+                "cycle": numbers[cycle],
                 "lines": total.lines,
                 "before": unscaled(total.before, 6),
                 "after": unscaled(total.after, 6),
