@@ -25,7 +25,7 @@ QUERIES: dict[str, Policy | None] = {
 
 MUTATIONS: dict[str, Policy | None] = {
     **fields(APPROVERS, "approve refuseApproval withdrawApproval"),
-    **fields(RERATERS, "rerate rerateAgain"),
+    **fields(RERATERS, "rerate rerateAgain adjustLine"),
     **fields(BREAK_WORKERS, "assignBreaks noteBreaks claimBreaks writeOffBreaks adjustBreaks"),
     **fields(RECONCILERS, "submitPartnerFile"),
 }
@@ -58,6 +58,7 @@ TYPES: dict[str, dict[str, Policy | None]] = {
         "BreakWaits": f"{_ERROR} until",
         "BreakMoved": _ERROR,
         "NothingToClaim": _ERROR,
+        "LineAdjusted": "operation approval",
         "ActRefused": f"{_ERROR} act refusal",
         "PartnerFile": "id name key digest size status mapping day dryRun receivedAt submittedAt finishedAt lines"
         " merchant partner cycle amount tolerated outcomes refusal problems progress supersededBy",

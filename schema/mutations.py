@@ -41,6 +41,7 @@ from schema.byhand import (
 from schema.calendar import CalendarMutations
 from schema.claims import ClaimMutations
 from schema.contacts import ContactMutations
+from schema.correcting import CorrectionMutations
 from schema.defaults import DefaultMutations
 from schema.disputes import DisputeMutations
 from schema.duplicates import DuplicateMutations
@@ -299,6 +300,7 @@ class Mutation(
     AccrualMutations,
     RerateMutations,
     BreakMutations,
+    CorrectionMutations,
     AgreementMutations,
     ApprovalMutations,
     CalendarMutations,

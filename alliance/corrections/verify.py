@@ -27,4 +27,7 @@ CHECKS = {
                              AND least(l.debtor_id, l.creditor_id) = least(b.debtor_id, b.creditor_id)
                              AND greatest(l.debtor_id, l.creditor_id) = greatest(b.debtor_id, b.creditor_id)
         WHERE c.corrects_operation_id IS NOT NULL AND l.operation_id IS NULL""",
+    "an adjustment says why, and two are not one": """
+        SELECT c.operation_id AS holder_id, 'ADJUSTMENT' AS kind, 'lines' AS currency, 1 AS kept, 0 AS proved
+        FROM correction c WHERE c.cause = 'ADJUSTMENT' AND (btrim(c.why) = '' OR c.approved_by = c.who)""",
 }
