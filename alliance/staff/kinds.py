@@ -39,6 +39,8 @@ OF_EVENTS: Mapping[str, Mail] = {
     EventKind.CLAIM_STEP: Mail(_D, "A claim or objection has moved on", "索赔或异议有新进展"),
     EventKind.CLAIM_UNDECIDED: Mail(_D, "A claim was decided by nobody in time", "索赔逾期未裁决，按原账执行"),
     EventKind.LINES_RERATED: Mail(_D, "Lines were rated again", "明细已重新计价"),
+    EventKind.PARTNER_FILE_RECONCILED: Mail(_R, "Your file was reconciled", "贵方文件已对账"),
+    EventKind.PARTNER_FILE_MISSING: Mail(_R, "A file that was due has not come", "应收文件未收到"),
     EventKind.BREAK_ASSIGNED: Mail(_R, "A break has an owner", "差异已指派"),
     EventKind.BREAK_CLOSED: Mail(_R, "A break was closed", "差异已关闭"),
     EventKind.CAP_ALERT: Mail(_S, "Exposure is near the cap", "敞口接近上限"),
