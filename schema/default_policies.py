@@ -33,6 +33,7 @@ TYPES: dict[str, dict[str, Policy | None]] = {
         "GraceNotOver": f"{_ERROR} until",
         "DefaultNotRepaid": f"{_ERROR} missing",
         "NotEnoughMoney": f"{_ERROR} account available requested",
+        "PointsNotHonoured": f"{_ERROR} merchant",
         "DepositNeeded": f"{_ERROR} releasable",
     }.items()
 }

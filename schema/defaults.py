@@ -237,7 +237,15 @@ class DepositNeeded(UserError):
     own = ("releasable",)
 
 
-_REFUSALS = (PayInNotMissing, GraceNotOver, DefaultNotRepaid, DepositNeeded)
+@strawberry.type(description="The merchant is in default, and its points are taken at its own tills alone.")
+class PointsNotHonoured(UserError):
+    """Until it is restored."""
+
+    merchant: str
+    own = ("merchant",)
+
+
+_REFUSALS = (PayInNotMissing, GraceNotOver, DefaultNotRepaid, DepositNeeded, PointsNotHonoured)
 TYPES |= {kind.__name__: kind for kind in _REFUSALS}
 
 

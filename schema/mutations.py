@@ -42,7 +42,7 @@ from schema.calendar import CalendarMutations
 from schema.claims import ClaimMutations
 from schema.contacts import ContactMutations
 from schema.correcting import CorrectionMutations
-from schema.defaults import DefaultMutations
+from schema.defaults import DefaultMutations, PointsNotHonoured
 from schema.disputes import DisputeMutations
 from schema.duplicates import DuplicateMutations
 from schema.exchange import Quote
@@ -167,7 +167,7 @@ EarnResult = Annotated[
 ]
 _NoRoom = MerchantAtCap | MerchantFrozen
 _NoMoreIssued = _NoRoom | SubsidyExhausted
-_Unspendable = NotSpendable | WholeCardsOnly | MerchantAtCap
+_Unspendable = NotSpendable | WholeCardsOnly | MerchantAtCap | PointsNotHonoured
 _NotOfPool = PoolNotActive | NotInPool
 _NotNow = _NotOfPool | PoolLimitExceeded
 ConfirmEarnResult = Annotated[Activated | _Shared | NotPending | _NoRoom, strawberry.union("ConfirmEarnResult")]

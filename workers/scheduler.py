@@ -167,6 +167,8 @@ async def calendar(session: AsyncSession, now: datetime, feeds_every: timedelta 
         found.append(_daily("disputes", "disputes", now, zone))
         found.append(_daily("reconciliation", "reconcile", now, zone))
         found.append(_monthly("liability", "close_month", now, zone))
+        if await session.scalar(select(MerchantRow.id).where(MerchantRow.defaulted_since.is_not(None)).limit(1)):
+            found.append(_daily("honour", "honour", now, zone))
         life = select(MemberTermsRow.definition).where(MemberTermsRow.part == "life")
         if ((await session.scalar(life)) or {}).get("stages") is not None:
             found.append(_daily("stages", "stages", now, zone))

@@ -21,6 +21,7 @@ from alliance.clearing.riders import Owing, OwingBack, OwingDecided, OwingEarned
 from alliance.clearing.rules import PRICE_OF_MILLIONTHS, is_late, obligations, require_not_ahead, too_late, versions
 from alliance.clearing.tenders import PaidBy, Paying
 from alliance.clearing.tiers import by_tier, returning
+from alliance.defaults.errors import PointsNotHonoured
 from alliance.exits.commands import sold_into
 from alliance.exposure.frozen import going
 from alliance.exposure.riders import Promised, Room, capped
@@ -363,6 +364,9 @@ def _clear(
         return _Cleared(riders=going((merchant,), None, ("merchant",))) if frozen else _Cleared()
     if (refused := elsewhere(runtime.catalogue, merchant, currency)) is not None:
         return _Cleared(riders=(Refusing(refused),))
+    issuer = runtime.catalogue.merchants_by_id[issuer_id]
+    if issuer.unhonoured_since is not None and event == "redeem":
+        return _Cleared(riders=(Refusing(PointsNotHonoured(merchant=issuer.code, path=("currency",))),))
     found = versions(runtime.agreements, merchant.id, issuer_id, occurred_at, as_of if late else None, event)
     place = (merchant.id, currency.code)
     terms = [version.earn.get(place) if event == "earn" else version.redeem.get(place) for version in found]

@@ -32,3 +32,13 @@ class DepositNeeded(Refusal):
 
     code = "DEPOSIT_NEEDED"
     text = {"en": "no more than {releasable} can be released", "zh-CN": "最多可释放 {releasable}"}
+
+
+class PointsNotHonoured(Refusal):
+    """`merchant` is in default, and its points are taken at its own tills alone."""
+
+    code = "POINTS_NOT_HONOURED"
+    text = {
+        "en": "points of {merchant} can be spent at partners no more",
+        "zh-CN": "{merchant} 的积分已不能在合作商户使用",
+    }

@@ -213,6 +213,7 @@ DATA: Mapping[EventKind, Mapping[str, Is]] = MappingProxyType(
         EventKind.DEFAULT_BORNE: _DEFAULT
         | {"cycle": Is.CYCLE, "number": Is.NUMBER, "loss": Is.MONEY, "fund": Is.MONEY},
         EventKind.DEFAULT_RECOVERED: _DEFAULT | {"amount": Is.MONEY},
+        EventKind.HONOURING_ENDED: {"merchant": Is.MERCHANT, "asOf": Is.TIME},
         EventKind.DEPOSIT_MOVED: {
             "merchant": Is.MERCHANT,
             "account": Is.TEXT,

@@ -23,6 +23,7 @@ SCHEDULED = (
     "expire",
     "feeds",
     "forget_keys",
+    "honour",
     "lapse",
     "life",
     "notices",

@@ -229,6 +229,6 @@ async def test_all_that_the_clock_starts_can_be_started_by_hand(database: Databa
         session.add(MemberTermsRow(part="life", code="", definition={"stages": {}}))
         session.add(MemberTermsRow(part="duplicates", code="", definition={}))
         session.add(MemberTermsRow(part="tags", code="some", definition={"when": "true"}))
-        await session.execute(update(MerchantRow).values(notifications={}))
+        await session.execute(update(MerchantRow).values(notifications={}, defaulted_since=NOW))
         await session.flush()
         assert {due.actor for due in await calendar(session, NOW)} == set(SCHEDULED)

@@ -11,6 +11,7 @@ from workers.actors.exits import exits, exits_range
 from workers.actors.expiry import expire, expire_range
 from workers.actors.feeds import Feeds
 from workers.actors.holds import lapse, lapse_range
+from workers.actors.honouring import honour
 from workers.actors.liability import close_month
 from workers.actors.life import life, settle_left
 from workers.actors.member_duplicates import duplicates, duplicates_range
@@ -60,6 +61,7 @@ def all_actors(
         Actor("expire", expire),
         Actor("expire_range", expire_range),
         Actor("forget_keys", forget_keys(kept)),
+        Actor("honour", honour),
         Actor("lapse", lapse),
         Actor("lapse_range", lapse_range),
         Actor("life", life),
