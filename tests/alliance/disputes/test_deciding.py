@@ -26,6 +26,7 @@ from alliance.disputes.life import Move
 from alliance.disputes.model import ClaimCode, Dispute, ObjectionReason
 from alliance.disputes.rules import Objected, Place
 from alliance.disputes.verify import CHECKS
+from alliance.exposure.freezing import freeze, restore
 from alliance.settlement import queries
 from alliance.settlement.model import SettlementCycle
 from alliance.treasury.commands import post
@@ -374,3 +375,40 @@ async def test_a10_verify_finds_what_was_not_corrected(house: House) -> None:
             await session.rollback()
         assert name in found
     assert dispute.accepted is None
+
+
+async def test_a10_a_released_line_counts_once_where_its_debtor_is_frozen(house: House) -> None:
+    """9.00 of 90.00 is objected to; while the grocer is frozen it gives the filling station no headroom by either."""
+    await limits(house, grocer=cap("500.00"), fuel=cap("500.00"))
+    desk = await Desk.stated(house)
+    (dispute,) = await desk.object(unknown(desk.places[0]))
+    async with house.runtime.database.transaction() as session:
+        await freeze(session, house.id("grocer"), who=WHO, why="late", as_of=NOON)
+    assert (await used(house, "grocer"), await used(house, "fuel")) == (90, 0)
+    await desk.step(dispute, "fuel", Move.REJECT)
+    await desk.step(dispute, "grocer", Move.WITHDRAW)
+    assert (await used(house, "grocer"), await used(house, "fuel")) == (90, 0)
+    await desk.is_proved()
+    await desk.pay()
+    assert (await used(house, "grocer"), await used(house, "fuel")) == (9, 0)
+    await desk.is_proved()
+    await house.through(await house.close(), "net_cycle")
+    await desk.is_proved()
+    async with house.runtime.database.transaction() as session:
+        await restore(session, house.id("grocer"), who=WHO, why="paid", as_of=NOON)
+    assert (await used(house, "grocer"), await used(house, "fuel")) == (9, -9)
+    await desk.is_proved()
+
+
+async def test_a10_what_was_released_goes_on_when_its_cycle_is_given_up(house: House) -> None:
+    desk = await Desk.stated(house)
+    before = await house.count("entry")
+    (dispute,) = await desk.object(unknown(desk.places[0]))
+    await desk.step(dispute, "fuel", Move.ACCEPT_PARTLY, 4_000_000)
+    await desk.step(dispute, "grocer", Move.ACCEPT)
+    following = await house.close()
+    await desk.pay()
+    await house.step("abort_cycle", following)
+    assert await desk.open_net() == (5_000_000, 0, 500)
+    await desk.is_proved()
+    assert await house.count("entry") == before, "no dispute moves a member's points"
