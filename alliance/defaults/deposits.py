@@ -14,6 +14,7 @@ from alliance.approvals.commands import About
 from alliance.defaults import payments, queries
 from alliance.defaults.errors import DepositNeeded, PayInNotMissing
 from alliance.defaults.rules import cover
+from alliance.disputes.queries import secured
 from alliance.exposure.commands import hold_still, paid, withhold_again
 from alliance.exposure.model import Exposure
 from alliance.settlement.model import CycleStatus, PaymentStatus
@@ -62,7 +63,8 @@ async def releasable(session: AsyncSession, alliance: Alliance, merchant: Mercha
     """How much of a deposit is not needed, in minor units.
 
     Nothing while the merchant is in default. Of collateral and the fund what is more than was promised, of collateral
-    also what its position goes beyond its credit limit; of the reserve all while nobody is in default.
+    also what its position goes beyond its credit limit, and what stands for its undecided objections; of the reserve
+    all while nobody is in default.
     """
     await session.execute(select(MerchantRow.id).where(MerchantRow.id == merchant.id).with_for_update())
     held = await balances(session, accounts=(MoneyAccount(account.value),), parties=(merchant.id,))
@@ -77,7 +79,8 @@ async def releasable(session: AsyncSession, alliance: Alliance, merchant: Mercha
     elif account == Deposit.COLLATERAL:
         position = select(Exposure.used).where(Exposure.merchant_id == merchant.id).with_for_update()
         beyond = int(await session.scalar(position) or 0) - (merchant.credit_limit or 0)
-        needed = max(merchant.collateral, 0 if merchant.credit_limit is None else beyond)
+        objected = await secured(session, merchant.id)
+        needed = max(merchant.collateral, objected, 0 if merchant.credit_limit is None else beyond)
     return max(0, has + -needed // unit)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.disputes import queries
@@ -193,9 +193,7 @@ async def free_collateral(session: AsyncSession, alliance: Alliance, merchant_id
     """What of a merchant's deposited collateral no objection stands against, in millionths; locked until the end."""
     mine = (MoneyBalance.account == MoneyAccount.COLLATERAL.value) & (MoneyBalance.party_id == merchant_id)
     held = await session.scalar(select(MoneyBalance.balance).where(mine).with_for_update())
-    open_ = (Dispute.raiser_id == merchant_id) & Dispute.decided_at.is_(None)
-    secured = await session.scalar(select(func.coalesce(func.sum(Dispute.secured), 0)).where(open_))
-    return -(held or 0) * minor_unit(alliance.settlement_currency) - int(secured or 0)
+    return -(held or 0) * minor_unit(alliance.settlement_currency) - await queries.secured(session, merchant_id)
 
 
 async def net_again(session: AsyncSession, cycle_id: uuid.UUID, unit: int) -> None:

@@ -98,6 +98,12 @@ async def of_cycles(
     return result
 
 
+async def secured(session: AsyncSession, merchant_id: uuid.UUID) -> int:
+    """For how much of a merchant's undecided objections its collateral stands, in millionths."""
+    open_ = (Dispute.raiser_id == merchant_id) & Dispute.decided_at.is_(None)
+    return int(await session.scalar(select(func.coalesce(func.sum(Dispute.secured), 0)).where(open_)) or 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Disputes that a party may see (None: all): through a door, in a status, undecided or not, with another party,

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.calendar import Calendar
 from alliance.disputes.life import DisputeStatus, Move, Side
-from alliance.disputes.model import Attachment, Dispute, DisputeStep, StepAttachment
+from alliance.disputes.model import Attachment, Dispute, DisputeStep, Door, StepAttachment
 from domain.errors import InvalidInput, NotFound
 from domain.events.commands import add_events
 from domain.events.kinds import EventKind
@@ -88,8 +88,13 @@ async def add_steps(session: AsyncSession, steps: Sequence[Step]) -> None:
 
 
 def _events(step: Step) -> list[NewEvent]:
-    """What both parties are told; and the alarm, where the operator did not decide in time."""
+    """What both parties are told; and the alarm, where the operator did not decide in time.
+
+    Of objections that are raised one event tells for all lines of a pair: LINES_OBJECTED.
+    """
     dispute = step.dispute
+    if step.move is Move.RAISE and dispute.door == Door.OBJECTION:
+        return []
     parties = (dispute.raiser_id, dispute.against_id)
     data: dict[str, Any] = {
         "claim": str(dispute.id),

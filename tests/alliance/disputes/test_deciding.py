@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
+from alliance.defaults.deposits import Deposit, releasable
 from alliance.disputes.claims import ClaimAsked, raise_claims
 from alliance.disputes.commands import object_to_lines
 from alliance.disputes.deciding import apply_silences, take_step
@@ -257,6 +258,9 @@ async def test_a10_beyond_a_tenth_against_free_collateral(house: House) -> None:
     assert [one.secured for one in disputes] == [0, 9_000_000, 9_000_000]
     with pytest.raises(ObjectionLimitExceeded):
         await desk.object(unknown(desk.places[3]))
+    grocer, alliance = house.runtime.catalogue.merchants["grocer"], house.runtime.catalogue.alliance
+    async with house.runtime.database.transaction() as session:
+        assert await releasable(session, alliance, grocer, Deposit.COLLATERAL) == 200
     await desk.step(disputes[1], "grocer", Move.WITHDRAW)
     await desk.object(unknown(desk.places[3]))
     assert await desk.suspense() == 27_000_000
