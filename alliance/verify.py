@@ -23,6 +23,7 @@ from alliance.exposure.verify import CHECKS as EXPOSURE_CHECKS
 from alliance.feed.verify import CHECKS as FEED_CHECKS
 from alliance.liability.verify import CHECKS as LIABILITY_CHECKS
 from alliance.partnerfiles.verify import CHECKS as PARTNER_FILE_CHECKS
+from alliance.invoices.verify import CHECKS as INVOICE_CHECKS
 from alliance.proofs.verify import CHECKS as LOG_CHECKS
 from alliance.proofs.verify import verify_log
 from alliance.rerating.verify import CHECKS as RERATING_CHECKS
@@ -170,8 +171,7 @@ async def verify(
     whole = _CHECKS | EXPOSURE_CHECKS | DISPUTE_CHECKS | FEED_CHECKS | ACCRUAL_CHECKS | SUBSIDY_CHECKS
     whole |= CORRECTION_CHECKS | TREASURY_CHECKS | RERATING_CHECKS
     whole |= DEADLINE_CHECKS | BREAK_CHECKS | PARTNER_FILE_CHECKS
-    whole |= DEFAULT_CHECKS
-    whole |= WAIVER_CHECKS
+    whole |= DEFAULT_CHECKS | WAIVER_CHECKS | INVOICE_CHECKS
     checks = {name: sql.format(unit=unit) for name, sql in whole.items()}
     checks |= LIABILITY_CHECKS | ARCHIVE_WHOLE | MEMBERS_WHOLE | DUPLICATES_WHOLE
     checks |= BANKING_CHECKS

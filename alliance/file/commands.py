@@ -129,7 +129,8 @@ def _identifier(entry: Entry) -> dict[str, Any]:
 
 def _merchant(entry: Entry) -> dict[str, Any]:
     body = _without(entry.body, "partnerFiles")
-    return {"id": new_id(), "tiers": None, "notifications": None, **body, "partner_files": entry.body["partnerFiles"]}
+    absent = {"tiers": None, "notifications": None, "invoice": None}
+    return {"id": new_id(), **absent, **body, "partner_files": entry.body["partnerFiles"]}
 
 
 def _feed(entry: Entry, merchants: dict[str, uuid.UUID]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from alliance.file.feeds import Feed
 from alliance.file.guard import Guard
 from alliance.file.identifying import IdentifierType, MemberNumbers
 from alliance.file.liability import Liability
+from alliance.file.invoicing import Invoice
 from alliance.file.members import Members
 from alliance.file.notifications import Notifications
 from alliance.file.partner_files import PartnerFile
@@ -89,6 +90,7 @@ class Alliance(Document):
     contacts: Contacts = []
     settlement: AllianceSettlement = AllianceSettlement()
     defaults: Defaults = Defaults()
+    invoice: Invoice | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> "Alliance":
@@ -446,6 +448,7 @@ class Merchant(Document):
     timezone: Zone | None = None
     settings: Settings = Settings()
     settlement: Settlement = Settlement()
+    invoice: Invoice | None = None
     stores: Annotated[list[Store], each] = []
     currencies: Annotated[list[Currency], each] = []
     earning: Annotated[list[EarningRule], each] = []

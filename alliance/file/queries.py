@@ -121,6 +121,7 @@ async def _merchants(session: AsyncSession) -> list[dict[str, Any]]:
             "timezone": row.timezone,
             "settings": row.settings,
             "settlement": row.settlement,
+            "invoice": row.invoice,
             "tiers": row.tiers,
             "notifications": row.notifications,
             "partnerFiles": row.partner_files,

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, WrapValidator
 from pydantic_core import ValidationError
 
 from alliance.calendar import is_known
+from alliance.file.invoicing import Interest
 from alliance.file.values import BusinessDays, Day, Days, DecimalText, Document, Region, refusal, shaped
 
 
@@ -48,3 +49,4 @@ class Cycle(Document):
     round_days: Days = BusinessDays(business=10)
     decision_days: Days = BusinessDays(business=20)
     min_payment: DecimalText = "0"
+    interest: Interest | None = None

@@ -210,6 +210,7 @@ NOT_IN_LEAVES = {
     "adjustment": "counts what its operation, which is proved, moved",
     "subsidy_draw": "says what its operation, which is proved, drew on a budget",
     "correction": "says why its operation, which is proved, was booked",
+    "late_interest": "names the line of a late payment, which is an operation and proved",
     "rerate_line": "names the corrections of a line, which are operations and proved",
     "dispute": "says what a merchant wants of a line; the line is proved",
     "objection": "says what a merchant holds of a line; the line is proved",

@@ -31,8 +31,8 @@ class AllianceRow(Base):
 
 
 class MerchantRow(Base):
-    """A house of the alliance. `settings`, `settlement`, `tiers`, `notifications` and `partner_files` are as in the
-    alliance file.
+    """A house of the alliance. `settings`, `settlement`, `tiers`, `notifications`, `partner_files` and `invoice` are as
+    in the alliance file.
 
     One that is frozen, by hand, issues and exchanges nothing new (A12). One in default is, too: its accounts with
     others are left out of netting, and from `unhonoured_since` its points are refused at partners.
@@ -50,6 +50,7 @@ class MerchantRow(Base):
     tiers: Mapped[dict[str, Any] | None]
     notifications: Mapped[dict[str, Any] | None]
     partner_files: Mapped[list[Any]] = mapped_column(server_default=text("'[]'::jsonb"))
+    invoice: Mapped[dict[str, Any] | None]
     frozen_since: Mapped[datetime | None]
     defaulted_since: Mapped[datetime | None]
     unhonoured_since: Mapped[datetime | None]

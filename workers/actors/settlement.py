@@ -7,6 +7,8 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from alliance.invoices.commands import issue_due
+from alliance.invoices.interest import charge_late
 from alliance.runtime import Runtime
 from alliance.settlement.closing import drained
 from alliance.settlement.errors import EarlierCycleOpen, WrongCycleStatus
@@ -25,6 +27,7 @@ async def settle(runtime: Runtime, session: AsyncSession, jobs: Sequence[HeldJob
         try:
             async for moved in advance(runtime, as_of):
                 log.info("cycle taken on", number=moved.number, status=moved.status)
+            await _charge(runtime, as_of)
         except (WrongCycleStatus, EarlierCycleOpen) as refusal:
             # Someone took the cycle on at the same time; the next run goes on from there.
             log.info("settlement left to another", reason=refusal.message())
@@ -48,6 +51,17 @@ async def advance(runtime: Runtime, as_of: datetime) -> AsyncIterator[Settlement
         if moved is None:
             return
         yield moved
+
+
+async def _charge(runtime: Runtime, as_of: datetime) -> None:
+    """Issue the invoices of cycles that were confirmed, by whomever, and charge what was paid late: once each."""
+    alliance = runtime.catalogue.alliance
+    async with runtime.database.transaction() as step:
+        issued = await issue_due(step, alliance, as_of)
+    async with runtime.database.transaction() as step:
+        charged = await charge_late(step, alliance, as_of)
+    if issued or charged:
+        log.info("charged", invoices=issued, late_payments=charged)
 
 
 async def foresee(runtime: Runtime, as_of: datetime) -> AsyncIterator[SettlementCycle]:
