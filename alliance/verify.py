@@ -21,9 +21,9 @@ from alliance.defaults.verify import CHECKS as DEFAULT_CHECKS
 from alliance.disputes.verify import CHECKS as DISPUTE_CHECKS
 from alliance.exposure.verify import CHECKS as EXPOSURE_CHECKS
 from alliance.feed.verify import CHECKS as FEED_CHECKS
+from alliance.invoices.verify import CHECKS as INVOICE_CHECKS
 from alliance.liability.verify import CHECKS as LIABILITY_CHECKS
 from alliance.partnerfiles.verify import CHECKS as PARTNER_FILE_CHECKS
-from alliance.invoices.verify import CHECKS as INVOICE_CHECKS
 from alliance.proofs.verify import CHECKS as LOG_CHECKS
 from alliance.proofs.verify import verify_log
 from alliance.rerating.verify import CHECKS as RERATING_CHECKS

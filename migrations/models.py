@@ -14,8 +14,8 @@ import alliance.disputes.model
 import alliance.exchange.model
 import alliance.exposure.model
 import alliance.exposure.repair
-import alliance.liability.model
 import alliance.invoices.model
+import alliance.liability.model
 import alliance.partnerfiles.model
 import alliance.proofs.model
 import alliance.reconciliation.model

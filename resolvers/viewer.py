@@ -61,6 +61,7 @@ class Scope(StrEnum):
     MEMBERS_EXPORT = "members:export"
     AUDIT_READ = "audit:read"
     JOURNAL_READ = "journal:read"
+    INVOICES_WRITE = "invoices:write"
     CALENDAR_WRITE = "calendar:write"
     CORRECTIONS_WRITE = "corrections:write"
     CLOCK = "clock"
@@ -119,6 +120,7 @@ MEANING: dict[Scope, str] = {
     Scope.JOURNAL_READ: "download the journal of all books",
     Scope.CALENDAR_WRITE: "declare business days, and extend deadlines of cycles",
     Scope.CORRECTIONS_WRITE: "waive fees and interest, and write off what is owed to one",
+    Scope.INVOICES_WRITE: "record invoices that one's own books issued or received",
     Scope.CLOCK: "say what time it is (as of), for replays",
 }
 
@@ -151,7 +153,7 @@ ALLOWED_SCOPES: dict[Kind, frozenset[str]] = {
     | {Scope.CLAIMS_WRITE}
     | {Scope.CORRECTIONS_WRITE}
     | {Scope.IDENTIFIERS_WRITE, Scope.RECONCILE_WRITE}
-    | {Scope.RECEIPTS_WRITE, Scope.PAYMENTS_RELEASE},
+    | {Scope.RECEIPTS_WRITE, Scope.PAYMENTS_RELEASE, Scope.INVOICES_WRITE},
     "operator": frozenset(Scope),
     "auditor": _READS | {Scope.AUDIT_READ, Scope.JOURNAL_READ},
 }

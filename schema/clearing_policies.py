@@ -2,7 +2,7 @@
 
 from resolvers.policy import PARENT, Policy, by
 from resolvers.viewer import Scope
-from schema import calendar_policies, claim_policies
+from schema import calendar_policies, claim_policies, invoice_policies
 from schema.fields import fields
 
 APPROVERS = by("merchant", "operator", scope=Scope.APPROVALS_WRITE)
@@ -81,5 +81,9 @@ QUERIES |= claim_policies.QUERIES
 MUTATIONS |= claim_policies.MUTATIONS
 TYPES |= claim_policies.TYPES
 
-LISTED = "Approval Rerate Claim Break PartnerFile"
+QUERIES |= invoice_policies.QUERIES
+MUTATIONS |= invoice_policies.MUTATIONS
+TYPES |= invoice_policies.TYPES
+
+LISTED = "Approval Rerate Claim Break PartnerFile Invoice"
 """Types that are listed in connections."""

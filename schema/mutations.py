@@ -62,6 +62,7 @@ from schema.inputs import (
     ReleaseHoldInput,
     ReverseInput,
 )
+from schema.invoices import InvoiceMutations
 from schema.jobs import JobMutations
 from schema.living import LivingMutations
 from schema.merging import MergingMutations
@@ -301,6 +302,7 @@ class Mutation(
     RerateMutations,
     BreakMutations,
     CorrectionMutations,
+    InvoiceMutations,
     AgreementMutations,
     ApprovalMutations,
     CalendarMutations,

@@ -52,6 +52,7 @@ from schema.events import EventQueries
 from schema.exposure import Exposure
 from schema.holds import Hold
 from schema.inputs import MemberFilter, MemberRef
+from schema.invoices import InvoiceQueries
 from schema.jobs import Job, JobQueries
 from schema.lots import Lot
 from schema.members import Member
@@ -251,6 +252,7 @@ class Query(
     BreakQueries,
     DefaultQueries,
     PartnerFileQueries,
+    InvoiceQueries,
     RightQueries,
     ObligationQueries,
     JobQueries,

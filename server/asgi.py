@@ -28,6 +28,7 @@ from server.cycle_statements import CycleStatements
 from server.events import Events
 from server.ingest import ingest_app, members_app
 from server.ingest.claims import ClaimsIngest
+from server.invoices import Invoices
 from server.journal import MEDIA, Journal
 from server.metrics import Metrics
 from server.middleware import RequestMiddleware
@@ -126,6 +127,7 @@ def _routes(
         Route("/payments/{cycle:int}/{file}", PaymentFiles(graphql.house, verifier).get),
         Route("/accruals/{run}/refusals", Refusals(graphql.house, verifier).get),
         Route("/obligations.csv", Obligations(graphql.house, verifier).get),
+        Route("/invoices/{file}", Invoices(graphql.house, verifier).get),
         *(Route(f"/journal.{kind}", Journal(graphql.house, verifier).get) for kind in MEDIA),
         Route("/events", Events(graphql.house, verifier).get),
         Route("/log/keys", _LogKeys(runtime).get),

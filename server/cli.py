@@ -27,6 +27,7 @@ from server.commands import (
     exposure,
     identifying,
     importing,
+    invoices,
     jobs,
     journal,
     keys,
@@ -114,6 +115,7 @@ app.add_typer(member.member, name="member")
 app.add_typer(duplicates.duplicates, name="duplicates")
 app.add_typer(merchant.merchant, name="merchant")
 app.add_typer(statement.statement, name="statement")
+app.add_typer(invoices.invoice, name="invoice")
 app.add_typer(payments.payments, name="payments")
 app.add_typer(receipts.receipts, name="receipts")
 report.report.command()(balances.balances)

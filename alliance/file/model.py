@@ -21,8 +21,8 @@ from alliance.file.defaults import Defaults
 from alliance.file.feeds import Feed
 from alliance.file.guard import Guard
 from alliance.file.identifying import IdentifierType, MemberNumbers
-from alliance.file.liability import Liability
 from alliance.file.invoicing import Invoice
+from alliance.file.liability import Liability
 from alliance.file.members import Members
 from alliance.file.notifications import Notifications
 from alliance.file.partner_files import PartnerFile

@@ -23,6 +23,7 @@ from alliance.settlement.model import CycleStatus, SettlementCycle
 from alliance.settlement.rules import minor_unit
 from domain.base import new_id
 from domain.errors import InvalidInput
+from domain.money import MICRO
 from domain.programs.catalogue import Alliance
 
 INVOICED = (
@@ -229,6 +230,8 @@ async def record(session: AsyncSession, told: Recorded, *, who: uuid.UUID, as_of
     number = told.number.strip()
     if not 0 < len(number) <= LONGEST_NUMBER or not number.isprintable():
         raise InvalidInput(reason=f"a number has 1 to {LONGEST_NUMBER} printable characters", path=("number",))
+    if not 0 <= told.tax_rate <= MICRO:
+        raise InvalidInput(reason="a tax rate is a share of 1, such as 0.21", path=("taxRate",))
     if told.issuer_id == told.recipient_id:
         raise InvalidInput(reason="nobody invoices itself", path=("recipient",))
     values = {name: getattr(told, name) for name in Recorded.__slots__} | {"number": number}

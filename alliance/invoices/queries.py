@@ -1,4 +1,4 @@
-"""Reading invoices, and comparing what was stated, invoiced and paid; `party` narrows to what a merchant may see (A14)."""
+"""Reading invoices, and comparing what was stated, invoiced and paid; `party` narrows to what is a merchant's (A14)."""
 
 import uuid
 from collections.abc import Collection, Sequence
@@ -8,6 +8,9 @@ from sqlalchemy import ColumnElement, Select, func, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from alliance.invoices.model import Invoice, InvoiceKind, InvoiceLine, LateInterest, PartnerInvoice
+from alliance.settlement.rules import minor_unit
+from domain.money import MICRO, half_even
+from domain.programs.model import AllianceRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,11 @@ async def by_id(session: AsyncSession, id_: uuid.UUID, party: uuid.UUID | None =
     return await session.scalar(select(Invoice).where(Invoice.id == id_, *_where(Sought(party))))
 
 
+async def by_number(session: AsyncSession, issuer_id: uuid.UUID, number: str) -> Invoice | None:
+    """An issuer's invoice."""
+    return await session.scalar(select(Invoice).where(Invoice.issuer_id == issuer_id, Invoice.number == number))
+
+
 async def lines(session: AsyncSession, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, list[InvoiceLine]]:
     """Their lines, in order."""
     found: dict[uuid.UUID, list[InvoiceLine]] = {id_: [] for id_ in ids}
@@ -68,10 +76,11 @@ Key = tuple[uuid.UUID, uuid.UUID, uuid.UUID]
 class Match:
     """One direction of a pair in a cycle: what was stated, invoiced, recorded and paid (A9).
 
-    `stated`, `invoiced`, `opening`, `set_off`, `tax_stated`, `carried` and `suspended` are millionths; `expected_net`,
-    `net` and `unpaid` minor units. `opening`, `net`, `carried` and `suspended` are the pair's, above zero where it is the
-    issuer who is to receive. `set_off` is what the issuer owes the recipient for the same cycle, tax and all;
-    `tax_stated` is tax on earlier invoices. So opening + stated + tax_stated - set_off = net + carried + suspended.
+    `stated`, `invoiced`, `opening`, `set_off`, `tax_stated`, `carried` and `suspended` are millionths, `net` and
+    `unpaid` minor units of `unit` millionths. `opening`, `net`, `carried` and `suspended` are the pair's, above zero
+    where it is the issuer who is to receive. `set_off` is what the issuer owes the recipient for the same cycle, tax
+    and all; `tax_stated` is tax on earlier invoices. So opening + stated + tax_stated - set_off is net, carried and
+    suspended together.
     `unpaid` is what of the debtor's whole position of the cycle is not paid; None before the cycle is netted.
     """
 
@@ -85,12 +94,21 @@ class Match:
     carried: int
     suspended: int
     unpaid: int | None
+    unit: int
     recorded: Sequence[PartnerInvoice]
 
     @property
     def difference(self) -> int:
         """What was stated and is on no invoice of ours."""
         return self.stated - self.invoiced
+
+    def over(self, row: PartnerInvoice) -> int:
+        """The net of a partner's own invoice less what was stated, in minor units."""
+        return row.net - half_even(self.stated, self.unit)
+
+    def adds_up(self, row: PartnerInvoice) -> bool:
+        """Whether its tax is its rate's, to the minor unit, and its gross is net and tax."""
+        return row.gross == row.net + row.tax and abs(row.tax * MICRO - row.net * row.tax_rate) <= MICRO
 
 
 _MATCH = text("""
@@ -124,13 +142,14 @@ _MATCH = text("""
 
 async def matches(session: AsyncSession, keys: Sequence[Key]) -> list[Match]:
     """Each of these, in order."""
+    currency = (await session.scalars(select(AllianceRow.settlement_currency))).one()
     cycles, issuers, recipients = ([key[place] for key in keys] for place in range(3))
     asked = {"cycles": cycles, "issuers": issuers, "recipients": recipients}
     recorded: dict[Key, list[PartnerInvoice]] = {key: [] for key in keys}
     query = select(PartnerInvoice).where(PartnerInvoice.cycle_id.in_(set(cycles))).order_by(PartnerInvoice.id)
-    for row in await session.scalars(query):
-        if (kept := recorded.get((row.cycle_id, row.issuer_id, row.recipient_id))) is not None:
-            kept.append(row)
+    for told in await session.scalars(query):
+        if (kept := recorded.get((told.cycle_id, told.issuer_id, told.recipient_id))) is not None:
+            kept.append(told)
     found = []
     for key, row in zip(keys, await session.execute(_MATCH, asked), strict=True):
         signed = {name: row.sign * int(getattr(row, name)) for name in ("opening", "net", "carried", "suspended")}
@@ -142,6 +161,7 @@ async def matches(session: AsyncSession, keys: Sequence[Key]) -> list[Match]:
                 tax_stated=row.tax_stated,
                 set_off=row.set_off,
                 unpaid=row.unpaid,
+                unit=minor_unit(currency),
                 recorded=recorded[key],
                 **signed,
             )

@@ -56,6 +56,7 @@ def _document(root: str, name: str) -> str:
     needed = [argument for argument, what in field.args.items() if is_non_null_type(what.type)]
     values = {"id": '""', "ids": "[]", "code": '""', "by": '{number: "1"}', "representations": "[]", "inputs": "[]"}
     values |= {"input": _input(field), "first": "1", "second": "2", "since": '"2017-01-01T00:00:00Z"', "longest": "5"}
+    values |= dict.fromkeys(("cycle", "issuer", "recipient"), '""')
     values |= {"merchants": "[]", "merchant": '""', "kind": "TIER_CHANGED", "channel": "SMS"}
     values |= {"cycles": "1", "occurred": "true"}
     values |= dict.fromkeys(("day", "from", "to"), '"2017-06-01"')
@@ -87,6 +88,7 @@ def _input(field: Any) -> str:
     texts["RightRef!"] = '{code: "x"}'
     texts["MoneyInput!"] = '{amount: "1", currency: "USD"}'
     texts |= {"DeadlineKind!": "OBJECTIONS", "DateTime!": '"2017-01-01T00:00:00Z"'}
+    texts["Decimal!"] = '"1"'
     texts["IdentifierInput!"] = '{type: "x", value: "x"}'
     if "input" not in field.args:
         return ""
