@@ -55,10 +55,17 @@ _PAIRS = """
           SELECT least(debtor_id, creditor_id), greatest(debtor_id, creditor_id),
                  CASE WHEN creditor_id < debtor_id THEN amount ELSE -amount END
           FROM obligation WHERE cycle_id IN (SELECT id FROM settlement_cycle WHERE status IN ('OPEN', 'CLOSED'))
+          UNION ALL
+          SELECT first_id, second_id, amount FROM objection
+          WHERE released_in IN (SELECT id FROM settlement_cycle WHERE status IN ('OPEN', 'CLOSED'))
          ) AS part
     GROUP BY 1, 2"""
 
-_SUSPENDED = "SELECT first_id, second_id, sum(suspended) AS amount FROM pair_net WHERE suspended <> 0 GROUP BY 1, 2"
+_SUSPENDED = """
+    SELECT first_id, second_id, sum(amount) AS amount
+    FROM (SELECT first_id, second_id, suspended AS amount FROM pair_net WHERE suspended <> 0
+          UNION ALL
+          SELECT first_id, second_id, -amount FROM objection WHERE released_in IS NOT NULL) AS part GROUP BY 1, 2"""
 
 _POSITIONS = "SELECT merchant_id, sum(amount - settled - carried) AS amount FROM net_position GROUP BY 1"
 

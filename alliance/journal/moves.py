@@ -47,9 +47,16 @@ _OWED = f"""
     SELECT {_day("booked_at")} AS day, debtor_id, creditor_id, kind, sum(amount) AS amount, count(*) AS lines
     FROM obligation GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"""  # noqa: S608
 
+# A line comes back into the account of the two when it is decided what becomes of it.
 _OBJECTED = f"""
-    SELECT {_day("booked_at")} AS day, first_id, second_id, sum(amount) AS amount, count(*) AS lines
-    FROM objection GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"""  # noqa: S608
+    SELECT day, first_id, second_id, sum(amount) AS amount, sum(line) AS lines
+    FROM (SELECT {_day("booked_at")} AS day, first_id, second_id, amount, 1 AS line FROM objection
+          UNION ALL
+          SELECT {_day("s.at")}, first_id, second_id, -amount, 0
+          FROM objection o
+          CROSS JOIN LATERAL (SELECT max(at) AS at FROM dispute_step WHERE dispute_id = o.id) s
+          WHERE o.released_in IS NOT NULL) AS moved
+    GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"""  # noqa: S608
 
 _NETTED = f"""
     SELECT {_day("t.at")} AS day, first_id, second_id, sum(net) AS amount, count(*) AS lines
@@ -177,7 +184,7 @@ def _suspended(names: Names, row: Any) -> Transaction:
     one, other = row.first_id, row.second_id
     first, second = ((names.pair(a, b), names.suspense(a, b)) for a, b in ((one, other), (other, one)))
     told = f"Under objection between {names.party(one)} and {names.party(other)}"
-    return Transaction(row.day, told, row.lines, _mirrored(names, first, second, int(row.amount)))
+    return Transaction(row.day, told, int(row.lines), _mirrored(names, first, second, int(row.amount)))
 
 
 def _netted(names: Names, row: Any) -> Transaction:

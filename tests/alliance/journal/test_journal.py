@@ -12,6 +12,7 @@ from beancount.core.data import Balance, Open, Transaction
 from sqlalchemy import text
 
 from alliance.disputes.commands import object_to_lines
+from alliance.disputes.life import Move
 from alliance.disputes.model import ObjectionReason
 from alliance.disputes.rules import Objected
 from alliance.journal.export import Format, journal, require_days
@@ -19,6 +20,7 @@ from alliance.journal.names import commodity, component
 from alliance.treasury.commands import post
 from alliance.treasury.model import MoneyAccount
 from domain.errors import InvalidInput
+from tests.alliance.disputes.test_deciding import Desk, unknown
 from tests.alliance.support import NOON, WHO, House, days
 
 
@@ -113,6 +115,21 @@ async def test_a13_journal_of_some_days_begins_with_what_was_brought_forward(his
     }
     with pytest.raises(InvalidInput):
         require_days(today, today - timedelta(days=1))
+
+
+async def test_a10_journal_suspense_comes_back_to_zero(house: House) -> None:
+    desk = await Desk.stated(house)
+    (dispute,) = await desk.object(unknown(desk.places[3]))
+    suspense, pair = "Assets:Merchants:Fuel:Suspense:Grocer", "Assets:Merchants:Fuel:Pairs:Grocer"
+    _, balances = checked(await written(house))
+    assert (balances[suspense], balances[pair]) == (9, 81)
+    await desk.step(dispute, "fuel", Move.ACCEPT)
+    _, balances = checked(await written(house))
+    assert (balances[suspense], balances[pair]) == (0, 81)
+    await desk.pay()
+    await house.close()
+    _, balances = checked(await written(house))
+    assert (balances[suspense], balances[pair]) == (0, 0)
 
 
 @pytest.mark.parametrize(
