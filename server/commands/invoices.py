@@ -67,6 +67,7 @@ def export(
     out: Annotated[Path | None, typer.Option(help="The file (else standard output).", dir_okay=False)] = None,
     language: Annotated[str, typer.Option(help="Of the PDF: en or zh-CN.")] = "en",
     home: Home = None,
+    json: Json = False,
 ) -> None:
     """Write an invoice as a file: the same bytes whenever it is written."""
     with servers("tessera invoice export") as settings:
@@ -87,8 +88,10 @@ def export(
         content = with_runtime(settings, read)
     if out is None:
         sys.stdout.buffer.write(content)
-    else:
-        out.write_bytes(content)
+        return
+    size = out.write_bytes(content)
+    told = {"number": number, "format": format_.value, "file": str(out), "bytes": size}
+    answer(told, json, lambda console: console.print(f"{out}: {size:,} bytes", markup=False))
 
 
 @invoice.command()

@@ -56,7 +56,7 @@ def test_the_commands_that_are_promised_are_there() -> None:
         |member erase|member export|member hold|member release|report reads
         |merchant freeze|merchant restore|merchant history|report subsidies
         |report balances|report deposits|report rings|report exposure|report breakage|report liability
-        |statement export|statement verify
+        |statement export|statement verify|invoice list|invoice export|invoice issue|invoice match|report journal
         |notice list|notice record|right grant|right use|right cancel|right show
         |right reserve|right release|right restore
         |notify list|notify preview|report rights|jobs reconciliations
