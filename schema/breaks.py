@@ -186,9 +186,9 @@ class BreakWaits(UserError):
     own = ("until",)
 
 
-@strawberry.type(description="Our line was corrected after the break was found.")
+@strawberry.type(description="Our line was corrected otherwise: the break would put it right twice.")
 class BreakMoved(UserError):
-    """Reconcile again."""
+    """Write it off, with that as the reason."""
 
 
 @strawberry.type(description="The difference is not in the merchant's favour.")

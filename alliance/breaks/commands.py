@@ -6,7 +6,7 @@ to a limit, of all the breaks that one call names together, one person does it; 
 
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -290,10 +290,9 @@ def waits(row: ReconBreak, as_of: datetime) -> Refusal | None:
     return BreakWaits(until=row.due_at.isoformat())
 
 
-def _moved(row: ReconBreak, corrected: dict[tuple[uuid.UUID, int], datetime]) -> Refusal | None:
+def _moved(row: ReconBreak, corrected: Collection[tuple[uuid.UUID, int]]) -> Refusal | None:
     place = place_of(row)
-    since = None if place is None else corrected.get(place[1:])
-    return None if since is None or since < row.opened_at else BreakMoved()
+    return BreakMoved() if place is not None and place[1:] in corrected else None
 
 
 def place_of(row: ReconBreak) -> Place | None:

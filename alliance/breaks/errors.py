@@ -18,10 +18,10 @@ class BreakWaits(Refusal):
 
 
 class BreakMoved(Refusal):
-    """The line was corrected after the break was found: reconcile again."""
+    """Our line was corrected otherwise: what is left of the break is told by those corrections."""
 
     code = "BREAK_MOVED"
-    text = {"en": "our line was corrected since", "zh-CN": "我方明细此后已更正"}
+    text = {"en": "our line was corrected otherwise", "zh-CN": "我方明细已另行更正"}
 
 
 class NothingToClaim(Refusal):

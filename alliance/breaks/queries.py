@@ -127,10 +127,9 @@ async def notes(session: AsyncSession, ids: Collection[uuid.UUID]) -> dict[uuid.
     return found
 
 
-async def corrected(session: AsyncSession, places: Collection[Place]) -> dict[tuple[uuid.UUID, int], datetime]:
-    """When the lines at these places were last corrected, by operation and number."""
-    key = tuple_(Correction.corrects_operation_id, Correction.corrects_seq)
-    query = select(Correction.corrects_operation_id, Correction.corrects_seq, func.max(Correction.as_of))
+async def corrected(session: AsyncSession, places: Collection[Place]) -> set[tuple[uuid.UUID, int]]:
+    """Which of the lines at these places were corrected, by operation and number."""
+    named = (Correction.corrects_operation_id, Correction.corrects_seq)
     asked = [(operation_id, seq) for _, operation_id, seq in places]
-    rows = await session.execute(query.where(key.in_(asked)).group_by(*key))
-    return {(operation_id, seq): moment for operation_id, seq, moment in rows if operation_id and seq is not None}
+    rows = await session.execute(select(named[0], named[1]).where(tuple_(*named).in_(asked)))
+    return {(operation_id, seq) for operation_id, seq in rows if operation_id is not None and seq is not None}

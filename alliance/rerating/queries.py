@@ -79,7 +79,7 @@ _LINES = text(f"""
     SELECT {_COLUMNS}, o.kind AS operation, b.reverses AS taken_from
     FROM unnest(CAST(:holders AS uuid[]), CAST(:operations AS uuid[])) AS asked (holder_id, operation_id)
     JOIN obligation b USING (holder_id, operation_id)
-    JOIN operation o ON o.holder_id = b.holder_id AND o.id = b.operation_id {_LATEST}
+    LEFT JOIN operation o ON o.holder_id = b.holder_id AND o.id = b.operation_id {_LATEST}
     WHERE b.agreement_id = :agreement AND (({_OF_DAYS}) OR ({_LATER}))
     ORDER BY b.operation_id, b.seq""")  # noqa: S608
 

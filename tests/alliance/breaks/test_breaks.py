@@ -21,6 +21,7 @@ from alliance.verify import verify
 from domain.errors import InvalidInput
 from domain.programs.catalogue import ByHand
 from tests.alliance.breaks.support import ONE, TWO, broken, spent
+from tests.alliance.partnerfiles.support import MINE, declare, reconciled, written
 from tests.alliance.support import NOON, House, days
 
 OPERATOR = About(ONE, "agreed by telephone", NOON)
@@ -216,3 +217,25 @@ async def test_a11_the_proof_names_a_break_that_ended_in_nothing(house: House) -
         async with house.runtime.database.transaction() as session:
             back = "UPDATE recon_break SET theirs = :theirs, why = :why, resolution_id = :resolution, status = :status"
             await session.execute(text(back), kept)
+
+
+async def test_a11_from_a_partners_file_to_a_correction_and_not_found_again(house: House) -> None:
+    """Fuel's books say 8.50 where ours say that it owes 9.00, and lack a line of ours."""
+    limit(house, 100_000_000)
+    declare(house, "fuel", MINE)
+    member = await house.member()
+    for order in ("o1", "o2", "o3"):
+        await house.earn(member, "fuel", 1000, order_ref=order)
+    cycle = await house.close(NOON + days(1))
+    rows = [("k1", "o1", "2017-06-01", "-9.000000", 1000), ("k2", "o2", "2017-06-01", "-8.500000", 1000)]
+    came = await reconciled(house, written(rows), cycle, mapping="books")
+    found = {one.order_ref: one.id for one in came.breaks}
+    assert set(found) == {"o2", "o3"}
+    by_hand = await do(house, commands.adjust, [found["o2"]])
+    off = await do(house, commands.write_off, [found["o3"]])
+    assert codes([*by_hand.items, *off.items]) == [None, None]
+    (booked,) = [row for row in await house.obligations() if row.kind == "CORRECTION"]
+    assert (house.code(booked.creditor_id), booked.amount, booked.cycle_id != cycle.id) == ("fuel", 500_000, True)
+    assert booked.order_ref == "o2"
+    again = await reconciled(house, written(rows), cycle, mapping="books", key="again", as_of=NOON + days(2))
+    assert again.breaks == []
