@@ -1,5 +1,6 @@
 """Disputes between merchants: objections and claims in reach, raised, answered, decided (A10, A14)."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -53,6 +54,8 @@ async def listed(context: Context, sent: Sent, by_deadline: bool, asked: Window)
     if asked.backward or asked.before is not None:
         raise InvalidInput(reason="claims are listed forwards: give first and after", path=("last",))
     wanted = _wanted(context, plain(sent, ("filter",)))
+    if by_deadline:
+        wanted = replace(wanted, is_open=True)
     async with context.runtime.database.reader() as session:
         if by_deadline:
             after = None if asked.after is None else (asked.after[0], asked.after[1])

@@ -155,8 +155,8 @@ async def newest(
 async def by_deadline(
     session: AsyncSession, wanted: Wanted, *, after: tuple[datetime, uuid.UUID] | None = None, first: int = 20
 ) -> Sequence[Dispute]:
-    """At most `first` undecided disputes, those that are due first in front, after a deadline and id."""
-    query = select(Dispute).where(*wanted.where(), Dispute.decided_at.is_(None))
+    """At most `first` disputes, those that are (or were) due first in front, after a deadline and id."""
+    query = select(Dispute).where(*wanted.where())
     if after is not None:
         query = query.where(tuple_(Dispute.due_at, Dispute.id) > after)
     return (await session.scalars(query.order_by(Dispute.due_at, Dispute.id).limit(first))).all()
@@ -177,17 +177,13 @@ async def by_ids(
 
 async def lines_of(session: AsyncSession, disputes: Collection[Dispute]) -> dict[uuid.UUID, Obligation]:
     """The lines of disputes, by dispute; those without one are left out."""
-    places = {(one.holder_id, one.operation_id, one.seq): one.id for one in disputes if one.operation_id is not None}
-    if not places:
+    asked = {one.id: (one.holder_id, one.operation_id, one.seq) for one in disputes if one.operation_id is not None}
+    if not asked:
         return {}
     key = tuple_(Obligation.holder_id, Obligation.operation_id, Obligation.seq)
-    rows = await session.scalars(select(Obligation).where(key.in_(list(places))))
+    rows = await session.scalars(select(Obligation).where(key.in_(list(asked.values()))))
     found = {(row.holder_id, row.operation_id, row.seq): row for row in rows}
-    return {
-        one.id: found[one.holder_id, one.operation_id, one.seq]  # type: ignore[index]
-        for one in disputes
-        if one.operation_id is not None
-    }
+    return {id_: line for id_, place in asked.items() if (line := found.get(place)) is not None}  # type: ignore[arg-type]
 
 
 async def steps(session: AsyncSession, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, list[DisputeStep]]:

@@ -54,8 +54,7 @@ class Desk:
         """Spent, closed, stated."""
         member = await house.member()
         await house.earn(member, "grocer", 10_000)
-        for _ in range(10):
-            await house.spend(member, "fuel", 1_000)
+        await asyncio.gather(*(house.spend(member, "fuel", 1_000) for _ in range(10)))
         places = [(row.holder_id, row.operation_id, row.seq) for row in await house.obligations()]
         return cls(house, places, await house.step("issue_statements", await house.close()))
 
