@@ -263,7 +263,10 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         **_all(by("operator", "auditor", scope=Scope.SETTLEMENT_READ), "by why"),
     },
     "NetPosition": _all(PARENT, "merchant amount"),
-    "Payment": _all(PARENT, "number from to amount status paidAt reference"),
+    "Payment": _all(
+        PARENT,
+        "number from to amount status paidAt reference receivedOn paidInOn releasedAt endToEnd heldBack daysLate",
+    ),
     "Obligation": _all(
         PARENT,
         "line reference kind debtor creditor currency points amount occurredAt bookedAt orderRef late reverses member"

@@ -1,6 +1,6 @@
 """What merchants owe each other: cycles, positions, payments, statements, lines."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Self
 from uuid import UUID
 
@@ -56,9 +56,31 @@ class Payment:
     status: model.PaymentStatus
     paid_at: datetime | None
     reference: str | None = strawberry.field(description="What was given when it was recorded, say of a bank.")
+    received_on: date | None = strawberry.field(description="The bank's day, where a bank reported it.")
+    paid_in_on: date | None = strawberry.field(
+        description="Where all pay into one account: when the payer's money came, before the payee is paid."
+    )
+    released_at: datetime | None = strawberry.field(description="When a bank was told to make it.")
+    cycle: strawberry.Private[model.SettlementCycle]
+    row: strawberry.Private[model.Payment]
+
+    @strawberry.field(description="Its reference at banks, such as DEMO-C12-P3.")
+    async def end_to_end(self, info: Info) -> str:
+        """The parts of one payment have the same."""
+        return (await payment_files.standing(info.context, self.cycle, self.row)).reference
+
+    @strawberry.field(description="Whether it is held back from being released.")
+    async def held_back(self, info: Info) -> bool:
+        """By hand."""
+        return (await payment_files.standing(info.context, self.cycle, self.row)).held
+
+    @strawberry.field(description="How many days after the last day to pay it came, or is not there yet.")
+    async def days_late(self, info: Info) -> int:
+        """0: in time."""
+        return (await payment_files.standing(info.context, self.cycle, self.row)).days_late
 
     @classmethod
-    def of(cls, info: Info, row: model.Payment) -> Self:
+    def of(cls, info: Info, cycle: model.SettlementCycle, row: model.Payment) -> Self:
         """From a row."""
         return cls(
             number=row.seq,
@@ -68,6 +90,11 @@ class Payment:
             status=model.PaymentStatus(row.status),
             paid_at=row.paid_at,
             reference=row.reference,
+            received_on=row.received_on,
+            paid_in_on=row.paid_in_on,
+            released_at=row.released_at,
+            cycle=cycle,
+            row=row,
         )
 
 
@@ -367,7 +394,7 @@ class SettlementCycle(Node):
     @strawberry.field(description="Payments, once the cycle is netted. A merchant sees those it makes or receives.")
     async def payments(self, info: Info) -> list[Payment]:
         """At most one fewer than there are parties."""
-        return [Payment.of(info, row) for row in await info.context.loaders.payments.load(self.row.id)]
+        return [Payment.of(info, self.row, row) for row in await info.context.loaders.payments.load(self.row.id)]
 
     @strawberry.field(description="Files for banks: those released, and those that wait; a merchant's own.")
     async def payment_files(self, info: Info) -> list[PaymentFile]:

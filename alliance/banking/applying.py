@@ -20,6 +20,7 @@ from alliance.banking.errors import NotMatching
 from alliance.banking.orders import is_held
 from alliance.banking.receipts import Receipt, ReceiptMatch, ReceiptStatus, ReceiptStep, StepKind
 from alliance.banking.rules import How, Place
+from alliance.banking.telling import tell
 from alliance.exposure.commands import hold_still, paid, withhold_again
 from alliance.settlement.custody import out_of
 from alliance.settlement.model import CycleStatus, Payment, PaymentStatus, SettlementCycle
@@ -28,6 +29,7 @@ from alliance.settlement.steps import enter, locked, require
 from alliance.treasury.commands import post
 from alliance.treasury.model import MoneyAccount
 from domain.errors import NotFound
+from domain.events.kinds import EventKind
 
 Parts = Sequence[tuple[Place, int]]
 
@@ -73,6 +75,8 @@ async def apply(work: Work, receipt: Receipt, parts: Parts, how: How) -> None:
             await _book(work, receipt, match, payment, 1)
     await session.flush()
     await paid(session, made, about.as_of)
+    told = [(cycles[payment.cycle_id], payment) for payment in made]
+    await tell(session, work.banking, EventKind.RECEIPT_MATCHED, told, about.as_of)
     for cycle in cycles.values():
         if cycle.status == CycleStatus.SETTLING:
             await finish(session, cycle, about.who, about.why, about.as_of)
@@ -105,6 +109,8 @@ async def undo(work: Work, receipt: Receipt, matches: Sequence[ReceiptMatch]) ->
             unmade.append(payment)
     await session.flush()
     await paid(session, unmade, about.as_of, undone=True)
+    told = [(cycles[payment.cycle_id], payment) for payment in unmade]
+    await tell(session, work.banking, EventKind.RECEIPT_UNMATCHED, told, about.as_of)
     for cycle in cycles.values():
         if cycle.status == CycleStatus.SETTLING:
             await finish(session, cycle, about.who, about.why, about.as_of)

@@ -9,10 +9,11 @@ from datetime import date
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from alliance.banking.accounts import Banking
+from alliance.banking.accounts import Banking, banking_of
 from alliance.banking.orders import last_day
-from alliance.banking.receipts import Receipt, ReceiptMatch, ReceiptStatus, ReceiptStep
-from alliance.settlement.model import Payment, SettlementCycle
+from alliance.banking.receipts import PaymentHold, Receipt, ReceiptMatch, ReceiptStatus, ReceiptStep
+from alliance.banking.references import reference
+from alliance.settlement.model import Payment, PaymentStatus, SettlementCycle
 from domain.privacy.vault import open_many
 
 
@@ -105,9 +106,37 @@ async def by_ids(session: AsyncSession, ids: Collection[uuid.UUID]) -> dict[uuid
     return {row.id: row for row in await session.scalars(select(Receipt).where(Receipt.id.in_(ids)))}
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a payment stands with banks: its reference there, whether it is held back, how many days it is late."""
+
+    reference: str
+    held: bool
+    days_late: int
+
+
+async def standings(
+    session: AsyncSession, asked: Sequence[tuple[SettlementCycle, Payment]], today: date
+) -> list[Standing]:
+    """Of payments, in order."""
+    banking = await banking_of(session)
+    query = select(PaymentHold.cycle_id, PaymentHold.seq).where(
+        PaymentHold.cycle_id.in_({cycle.id for cycle, _ in asked}), PaymentHold.lifted_at.is_(None)
+    )
+    held = {(cycle_id, seq) for cycle_id, seq in await session.execute(query)}
+    return [
+        Standing(
+            reference(banking.code, cycle.number, payment.split_of or payment.seq),
+            (payment.cycle_id, payment.seq) in held,
+            days_late(cycle, payment, banking, today),
+        )
+        for cycle, payment in asked
+    ]
+
+
 def days_late(cycle: SettlementCycle, payment: Payment, banking: Banking, today: date) -> int:
-    """How many days after the last day to pay a payment came; one that did not come, until `today`."""
-    if cycle.payments_due is None:
+    """How many days after the last day to pay a payment came; one that is still to come, until `today`."""
+    if cycle.payments_due is None or payment.status not in (PaymentStatus.PLANNED, PaymentStatus.PAID):
         return 0
     came = payment.paid_in_on or payment.received_on
     if came is None:

@@ -17,6 +17,7 @@ from alliance.banking.accounts import Banking, banking_of
 from alliance.banking.errors import NotMatching, PaymentsChanged
 from alliance.banking.orders import FileKind, PaymentFile, drafts, is_held
 from alliance.banking.receipts import PaymentHold, ReleasedFile
+from alliance.banking.telling import tell
 from alliance.exposure.commands import hold_still, paid, withhold_again
 from alliance.runtime import Runtime
 from alliance.settlement.custody import account_of_all, out_of, require_paid_in
@@ -25,6 +26,7 @@ from alliance.settlement.paying import finish
 from alliance.settlement.steps import locked, require
 from alliance.treasury.commands import post
 from domain.errors import NotFound
+from domain.events.kinds import EventKind
 from domain.privacy.vault import open_many, seal_many
 
 Args = dict[str, Any]
@@ -61,18 +63,20 @@ async def release_payments(session: AsyncSession, runtime: Runtime, args: Args, 
         kept.numbers, kept.total = list(file.numbers), file.total
         kept.who, kept.approved_by, kept.why, kept.as_of = about.who, about.approved_by, about.why, about.as_of
         session.add(kept)
-        released = update(Payment).where(Payment.cycle_id == cycle.id, Payment.seq.in_(file.numbers))
-        await session.execute(released.values(released_at=about.as_of), execution_options=_FETCHED)
     await session.flush()
     banking = await banking_of(session)
+    numbers = [number for file in files for number in file.numbers]
+    released = update(Payment).where(Payment.cycle_id == cycle.id, Payment.seq.in_(numbers)).returning(Payment)
+    rows = await session.scalars(
+        released.values(released_at=about.as_of), execution_options={"populate_existing": True}
+    )
+    told = sorted(((cycle, payment) for payment in rows), key=lambda one: one[1].seq)
+    await tell(session, banking, EventKind.PAYMENT_RELEASED, told, about.as_of)
     if not banking.is_direct and about.merchant_id is None:
         await _pay_the_operator(session, banking, cycle, about)
     if frozen:
         await withhold_again(session, about.as_of)
     return {"cycle": str(cycle.id), "messages": [file.message_id for file in files]}
-
-
-_FETCHED = {"synchronize_session": "fetch"}
 
 
 async def _operator_s_own(session: AsyncSession, cycle: SettlementCycle, alliance_id: uuid.UUID) -> Sequence[Payment]:

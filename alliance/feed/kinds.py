@@ -72,6 +72,11 @@ _AHEAD = {
     "dueAt": Is.TIME,
 }
 _DEFAULT = {"default": Is.DEFAULT, "merchant": Is.MERCHANT, "asOf": Is.TIME}
+_PAYMENT = {"cycle": Is.CYCLE, "number": Is.NUMBER, "asOf": Is.TIME, "payment": Is.NUMBER} | {
+    "from": Is.MERCHANT,
+    "to": Is.MERCHANT,
+    "amount": Is.MONEY,
+}
 _APPROVAL = {"approval": Is.APPROVAL, "act": Is.TEXT, "asOf": Is.TIME}
 _BREAK = {"break": Is.BREAK, "merchant": Is.MERCHANT, "outcome": Is.TEXT, "asOf": Is.TIME}
 _CYCLE = {"cycle": Is.CYCLE, "number": Is.NUMBER, "asOf": Is.TIME}
@@ -214,6 +219,9 @@ DATA: Mapping[EventKind, Mapping[str, Is]] = MappingProxyType(
         | {"cycle": Is.CYCLE, "number": Is.NUMBER, "loss": Is.MONEY, "fund": Is.MONEY},
         EventKind.DEFAULT_RECOVERED: _DEFAULT | {"amount": Is.MONEY},
         EventKind.HONOURING_ENDED: {"merchant": Is.MERCHANT, "asOf": Is.TIME},
+        EventKind.PAYMENT_RELEASED: _PAYMENT,
+        EventKind.RECEIPT_MATCHED: _PAYMENT,
+        EventKind.RECEIPT_UNMATCHED: _PAYMENT,
         EventKind.DEPOSIT_MOVED: {
             "merchant": Is.MERCHANT,
             "account": Is.TEXT,

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from server.commands.common import NO, AsOf, Home, Json, WrongUse, answer, now, servers, with_runtime
 
@@ -109,7 +109,9 @@ def list_(
         rows = with_runtime(settings, read)
 
     def show(console: Console) -> None:
-        table = Table("receipt", "day", "amount", "left", "status", "from", "reference", "proposed")
+        table = Table(
+            Column("receipt", no_wrap=True), "day", "amount", "left", "status", "from", "reference", "proposed"
+        )
         for row in rows:
             proposed = ", ".join(part["payment"] for part in row["proposal"]["payments"]) if row["proposal"] else ""
             names = ("id", "valueDate", "amount", "left", "status", "name", "reference")

@@ -1,5 +1,7 @@
 """Payments, banks' statements and receipts over the endpoint; who sees what of them (A14)."""
 
+from datetime import UTC, datetime
+
 from alliance.approvals.commands import About
 from alliance.banking.importing import import_statement
 from alliance.runtime import Runtime
@@ -75,7 +77,8 @@ async def test_a16_matching_takes_two_people_of_the_merchant(
     await taken(house, Line("A", "100.00", day="2017-05-01"))
     merchant_id = house.id("grocer")
     own = {"merchant_id": merchant_id, "scopes": frozenset(Scope)}
-    first, second, other = (anonymous.signed_in(viewer_of("merchant", **own)) for _ in range(3))
+    first_viewer, second = viewer_of("merchant", **own), anonymous.signed_in(viewer_of("merchant", **own))
+    first, elsewhere = (anonymous.signed_in(viewer) for viewer in (first_viewer, first_viewer))
     other = anonymous.signed_in(viewer_of("merchant", merchant_id=house.id("fuel"), scopes=frozenset(Scope)))
     (edge,) = (await first.run(LISTED))["receipts"]["edges"]
     id_ = edge["node"]["id"]
@@ -84,7 +87,9 @@ async def test_a16_matching_takes_two_people_of_the_merchant(
     assert asked["receipt"]["status"] == "OPEN"
     approval = asked["approval"]["id"]
     done = "... on Approved { approval { status } }"
-    assert (await first.do("approve", "DecideApprovalInput", done, approval=approval))["__typename"] == "SameHands"
+    for same in (first, elsewhere):
+        said = await same.do("approve", "DecideApprovalInput", done, approval=approval)
+        assert said["__typename"] == "SameHands", "another key and another token are no second person"
     for stranger in (other, operator):
         said = await stranger.do("approve", "DecideApprovalInput", done, approval=approval)
         assert said["__typename"] == "NotFound"
@@ -106,10 +111,17 @@ async def test_a16_releasing_and_holding_over_graphql(runtime: Runtime, operator
     await allow_alone(house, "HOLD_PAYMENT", "RELEASE_HELD_PAYMENT", "RELEASE_PAYMENTS")
     await house.earn(await house.member(), "fuel", 10_000)
     cycle = await house.through(await house.close(), "settle_cycle")
-    want = "cycle { paymentFiles { releasedAt } } approval { id }"
+    standing = "payments { endToEnd heldBack daysLate receivedOn }"
+    want = f"cycle {{ paymentFiles {{ releasedAt }} {standing} }} approval {{ id }}"
     named = {"cycle": ids.encode("SettlementCycle", cycle.id), "reason": "as agreed"}
     held = await operator.do("holdPayment", "HoldPaymentInput", f"... on PaymentHeld {{ {want} }}", payment=1, **named)
+    (payment,) = held["cycle"].pop("payments")
+    assert payment == {"endToEnd": "DEMO-C1-P1", "heldBack": True, "daysLate": 0, "receivedOn": None}
     assert held == {"__typename": "PaymentHeld", "cycle": {"paymentFiles": []}, "approval": None}
+    late = operator.at(datetime(2017, 6, 12, 12, tzinfo=UTC))
+    query = "{ alliance { cycles(first: 2) { edges { node { payments { daysLate } } } } } }"
+    (_, edge) = (await late.run(query))["alliance"]["cycles"]["edges"]
+    assert edge["node"]["payments"] == [{"daysLate": 4}]
     nothing = await operator.do("releasePayments", "ReleasePaymentsInput", "__typename", **named)
     assert nothing["__typename"] == "NotMatching"
     lifted = f"... on HeldPaymentReleased {{ {want} }}"

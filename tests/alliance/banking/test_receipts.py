@@ -4,7 +4,7 @@ import uuid
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from alliance.approvals.commands import About
 from alliance.banking.acts import match_receipt, refund_cash, split_receipt, unmatch_receipt
@@ -170,3 +170,18 @@ async def test_a16_who_paid_is_sealed(house: House, cycle: SettlementCycle) -> N
         assert plain not in sealed
     assert receipt.payer_id == house.id("operator")
     assert receipt.id != uuid.UUID(int=0)
+
+
+async def test_a16_one_receipt_pays_two_cycles_and_both_are_told(house: House, cycle: SettlementCycle) -> None:
+    await house.earn(await house.member(), "fuel", 2_000)
+    second = await house.through(await house.close(), "settle_cycle")
+    before = await house.count("event")
+    await take(house, Line("A", "108.00", text="DEMO-C1-P1 + DEMO-C2-P1"))
+    assert [await status(house, one) for one in (cycle, second)] == ["SETTLED", "SETTLED"]
+    async with house.runtime.database.session() as session:
+        told = (await session.scalars(text("SELECT seen_by FROM event WHERE kind = 'RECEIPT_MATCHED'"))).all()
+    assert [sorted(parties) for parties in told] == [sorted((str(house.id("fuel")), str(house.id("grocer"))))] * 2
+    assert await house.count("event") == before + 4, "two payments, two cycles that are settled"
+    (receipt,) = (await receipts(house)).values()
+    await act(house, unmatch_receipt, receipt=str(receipt.id))
+    assert [await status(house, one) for one in (cycle, second)] == ["SETTLING", "SETTLING"]
