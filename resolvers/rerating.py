@@ -28,10 +28,9 @@ _PLACES = len(str(PRICE)) - 1
 
 @dataclass(frozen=True, slots=True)
 class AskedFor:
-    """What a re-rating does, or would; the re-rating, if one person may ask for it alone; or what waits for another."""
+    """What a re-rating does, or would; and what waits for a second person."""
 
     preview: Preview
-    rerate: Rerate | None = None
     approval: Approval | None = None
 
 
@@ -52,10 +51,7 @@ async def ask(context: Context, sent: Sent) -> AskedFor:
         return told(await commands.rerate(session, context.runtime, asked, about(context, sent)))
 
     outcome = await once(context, key_of(context, "rerate", sent), act)
-    waiting = outcome.get("approval")
-    if waiting is not None:
-        return AskedFor(seen, approval=await approvals.load(context, UUID(waiting)))
-    return AskedFor(seen, rerate=await load(context, UUID(outcome["rerate"])))
+    return AskedFor(seen, await approvals.load(context, UUID(outcome["approval"])))
 
 
 async def again(context: Context, sent: Sent) -> Rerate:

@@ -45,7 +45,7 @@ TYPES: dict[str, dict[str, Policy | None]] = {
         "ReratePreview": "lines lookedAt complete totals samples left",
         "RerateSample": "kind debtor creditor currency points priceBefore priceAfter before after",
         "NotRerated": "reason lines",
-        "Rerated": "preview rerate approval",
+        "Rerated": "preview approval",
         "RerateBegun": "rerate",
         "NothingToRerate": _ERROR,
         "Break": "id merchant counterparty cycle outcome status key lineNumber line ours theirs difference orderRef "

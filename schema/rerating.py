@@ -282,8 +282,7 @@ class Rerated:
     """With what it does."""
 
     preview: ReratePreview
-    rerate: Rerate | None = strawberry.field(description="Null while it waits, and on a dry run.")
-    approval: Approval | None = strawberry.field(description="Set when it waits for a second person.")
+    approval: Approval | None = strawberry.field(description="That waits for a second person; null on a dry run.")
 
 
 @strawberry.type(description="It goes over its lines again, and puts nothing right twice.")
@@ -332,7 +331,6 @@ class RerateMutations:
             return cast("Any", found)
         return Rerated(
             preview=ReratePreview.of(info, found.preview),
-            rerate=None if found.rerate is None else Rerate.of(found.rerate),
             approval=None if found.approval is None else Approval.of(found.approval),
         )
 

@@ -69,12 +69,16 @@ async def act_or_ask(
     *,
     amount: int | None,
     about: About,
+    always: bool = False,
 ) -> Done | Waiting:
-    """Do an act if one person may, or keep it for a second one. Raises InvalidInput, and what the act refuses."""
+    """Do an act if one person may, or keep it for a second one; with `always` nobody may alone, whatever the file says.
+
+    Raises InvalidInput, and what the act refuses.
+    """
     if not about.why.strip():
         raise InvalidInput(reason="say why", path=("reason",))
     require_short(about.why)
-    if may_alone(runtime.catalogue.alliance, act, amount):
+    if not always and may_alone(runtime.catalogue.alliance, act, amount):
         return Done(await ACTS[act](session, runtime, dict(args), about))
     asked = Approval(act=act, args=dict(args), amount=amount, merchant_id=about.merchant_id)
     asked.asked_by, asked.why, asked.asked_at = about.who, about.why, about.as_of

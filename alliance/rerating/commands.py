@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from alliance.agreements.book import AgreementVersion
 from alliance.agreements.model import AgreementRow
 from alliance.agreements.rules import midnight
-from alliance.approvals.commands import ACTS, About, Done, Waiting, act_or_ask
+from alliance.approvals.commands import ACTS, About, Waiting, act_or_ask
 from alliance.clearing.rules import PRICE_OF_MILLIONTHS
 from alliance.corrections.commands import Line, book
 from alliance.corrections.model import Cause
@@ -182,12 +182,14 @@ def _tell(found: Preview, lines: Iterable[Repriced]) -> None:
                 found.samples.append(one)
 
 
-async def rerate(session: AsyncSession, runtime: Runtime, asked: Asked, about: About) -> Done | Waiting:
+async def rerate(session: AsyncSession, runtime: Runtime, asked: Asked, about: About) -> Waiting:
     """Ask for a re-rating; it is begun once a second person approved (A11). Raises NotFound, InvalidInput,
     NothingToRerate."""
     if not await _any(session, runtime, asked, about.as_of):
         raise NothingToRerate(path=("agreement",))
-    return await act_or_ask(session, runtime, ACT, asked.to_json(), amount=None, about=about)
+    outcome = await act_or_ask(session, runtime, ACT, asked.to_json(), amount=None, about=about, always=True)
+    assert isinstance(outcome, Waiting)
+    return outcome
 
 
 async def _any(session: AsyncSession, runtime: Runtime, asked: Asked, as_of: datetime) -> bool:

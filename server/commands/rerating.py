@@ -54,7 +54,7 @@ def rerate(
     with servers("tessera cycle rerate") as settings:
 
         async def take(runtime: "Runtime") -> dict[str, Any]:
-            from alliance.approvals.commands import About, Waiting
+            from alliance.approvals.commands import About
             from alliance.rerating import commands, queries
             from alliance.settlement.model import COMMAND_LINE
 
@@ -63,15 +63,13 @@ def rerate(
             async with runtime.database.session() as session:
                 seen = await commands.preview(session, runtime, asked, moment)
                 numbers = dict(await queries.cycles(session, 0))
-            told = _preview(runtime, seen, numbers) | {"dryRun": dry_run, "approval": None, "rerate": None}
+            told = _preview(runtime, seen, numbers) | {"dryRun": dry_run, "approval": None}
             if dry_run or not seen.lines:
                 return told
             async with runtime.database.transaction() as session:
                 about = About(COMMAND_LINE, reason, moment)
                 outcome = await commands.rerate(session, runtime, asked, about)
-            if isinstance(outcome, Waiting):
-                return told | {"approval": str(outcome.approval_id)}
-            return told | outcome.result
+            return told | {"approval": str(outcome.approval_id)}
 
         data = with_runtime(settings, take)
     answer(data, json, lambda console: _show(console, data))
@@ -205,8 +203,6 @@ def _show(console: Console, data: dict[str, Any]) -> None:
         console.print(f"{count} left: {why}")
     if data["approval"] is not None:
         console.print(f"waits for a second person: approval {data['approval']}")
-    if data["rerate"] is not None:
-        console.print(f"begun: {data['rerate']}")
 
 
 def _list(console: Console, rows: list[dict[str, Any]]) -> None:

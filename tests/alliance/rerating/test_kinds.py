@@ -8,12 +8,14 @@ from fractions import Fraction
 import pytest
 
 from alliance.agreements.book import AgreementVersion, EarnTerms, ExchangeTerms, Fee, RedeemTerms, RightTerms
+from alliance.approvals.commands import Waiting
 from alliance.rerating import commands
 from alliance.rerating.rules import Billed, Priced, Terms, Unit, Why, reprice
+from domain.programs.catalogue import ByHand
 from domain.programs.terms import PendingTerms
 from tests.alliance.clearing.test_grants import activate, terms
 from tests.alliance.jobs import work_off
-from tests.alliance.rerating.test_rerating import again, approved, asked, carry_out, corrections, owed
+from tests.alliance.rerating.test_rerating import ASKING, again, approved, asked, carry_out, corrections, owed
 from tests.alliance.support import NOON, House, days
 from workers.actors import rerating
 
@@ -106,6 +108,19 @@ async def test_a11_what_became_active_later_is_of_the_day_of_its_sale(house: Hou
     await house.reverse(member, earned, as_of=NOON + days(20), occurred_at=NOON + days(20))
     await again(house, rerate_id)
     assert await owed(house) == {("fuel", "grocer"): 0}
+
+
+async def test_a11_a_re_rating_always_takes_two_people(house: House) -> None:
+    """Whatever the alliance file lets one person do alone."""
+    catalogue = house.runtime.catalogue
+    by_hand = ByHand({commands.ACT: 10**12}, frozenset({commands.ACT}))
+    house.runtime.catalogue = replace(catalogue, alliance=replace(catalogue.alliance, by_hand=by_hand))
+    member = await house.member()
+    await house.earn(member, "grocer", 1_000)
+    await house.spend(member, "fuel", 100)
+    async with house.runtime.database.transaction() as session:
+        price = {(Priced.SPEND, "GRO"): 800_000}
+        assert isinstance(await commands.rerate(session, house.runtime, asked(house, price), ASKING), Waiting)
 
 
 async def test_a11_a_job_does_some_blocks_and_asks_for_the_next(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select, text
 
 from alliance.agreements.book import Fee
-from alliance.approvals.commands import About, Waiting, approve
+from alliance.approvals.commands import About, approve
 from alliance.clearing.model import Obligation
 from alliance.corrections.commands import Line, book
 from alliance.corrections.model import Cause
@@ -44,7 +44,6 @@ async def approved(house: House, about: Asked) -> uuid.UUID:
     """Asked for by one and approved by another; not yet carried out."""
     async with house.runtime.database.transaction() as session:
         waiting = await rerate(session, house.runtime, about, ASKING)
-    assert isinstance(waiting, Waiting)
     async with house.runtime.database.transaction() as session:
         done = await approve(session, house.runtime, waiting.approval_id, replace(ASKING, who=TWO))
         assert done.outcome is not None
