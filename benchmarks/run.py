@@ -10,6 +10,7 @@ from benchmarks.ledger.site import Plan
 from benchmarks.members import PARTS as MEMBERS
 from benchmarks.outcome import Outcome
 from benchmarks.parts import Parts, run_parts
+from benchmarks.reconcile import bench_reconcile
 from benchmarks.sealing import bench_seal
 from benchmarks.settle.run import PARTS as SETTLE
 from benchmarks.workers import bench_workers
@@ -32,6 +33,7 @@ BENCHES = {
     "earn": Bench(lambda plan, _: bench_earn(plan.seconds, plan.purchases)),
     "ledger": _in_parts("ledger", LEDGER),
     "members": _in_parts("members", MEMBERS),
+    "reconcile": Bench(lambda plan, _: bench_reconcile(plan)),
     "seal": Bench(lambda plan, _: bench_seal(plan)),
     "settle": _in_parts("settle", SETTLE),
     "workers": Bench(lambda plan, _: bench_workers(plan)),

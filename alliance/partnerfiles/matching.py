@@ -69,7 +69,10 @@ FROM (SELECT l.*, l.creditor_id AS other_id, -l.amount AS signed FROM obligation
 {keys}
 WHERE ($3::uuid IS NULL OR o.other_id = $3)
   AND ($4::timestamptz[] IS NULL OR (o.booked_at >= $4[1] AND o.booked_at < $4[2]) = {within})
+  {wanted}
 """
+# Of the periods around only what is looked for: by order where it was placed here, or by reference.
+_WANTED = """AND (o.merchant_id = $1 AND o.order_ref IN (SELECT order_ref FROM left_theirs) {or_named})"""
 _REF = """encode(substring(sha256(k.outer_key || sha256(k.inner_key || 'line'::bytea || uuid_send(o.operation_id)))
        FROM 1 FOR 12), 'hex') || '-' || o.seq"""
 _KEYS = """JOIN (SELECT * FROM unnest($6::uuid[], $7::bytea[], $8::bytea[]) AS k (id, inner_key, outer_key)) AS k
@@ -94,6 +97,9 @@ async def take_ours(
             ref=_REF if named else "NULL",
             keys=_KEYS if named else "",
             within="true" if within else "false",
+            wanted=""
+            if within
+            else _WANTED.format(or_named=f"OR {_REF} IN (SELECT key FROM left_theirs)" if named else ""),
         ),
         *arguments,
     )
@@ -179,7 +185,9 @@ async def run_passes(connection: asyncpg.Connection, by: By) -> None:
             JOIN left_ours o ON o.order_ref = t.order_ref AND {by.same}
             JOIN ({one.format(by.group("x"), "n", "left_ours")}) AS b ON b.only = o.n""",
     )
-    await _drop_left(connection)
+    await _gather_left(connection)
+    if not await _both_left(connection):
+        return
     # (2) Order, day and amount, or what there is of them; alike ones in their order.
     names = ["coalesce(x.order_ref, '')", "x.amount", *(["x.day"] if by.day else [])]
     names += [f"x.{name}" for name, used in (("kind", by.kind), ("other_id", by.other)) if used]
@@ -359,6 +367,20 @@ async def _keep_left(connection: asyncpg.Connection) -> None:
         " WHERE NOT EXISTS (SELECT FROM settled_ours s WHERE s.n = o.n)"
     )
     await connection.execute("ANALYZE left_theirs; ANALYZE left_ours")
+
+
+async def _gather_left(connection: asyncpg.Connection) -> None:
+    """As `_drop_left`, where most of what was left is not any more: what stays is written anew, so that nobody reads
+    over what is gone."""
+    for side, key in (("theirs", "line_no"), ("ours", "n")):
+        await connection.execute(f"""
+            ANALYZE settled_{side};
+            CREATE TEMP TABLE stays AS SELECT l.* FROM left_{side} l
+            WHERE NOT EXISTS (SELECT FROM settled_{side} s WHERE s.{key} = l.{key});
+            TRUNCATE left_{side};
+            INSERT INTO left_{side} {"" if side == "theirs" else "OVERRIDING SYSTEM VALUE"} SELECT * FROM stays;
+            DROP TABLE stays;
+            ANALYZE left_{side}""")
 
 
 async def _drop_left(connection: asyncpg.Connection) -> None:

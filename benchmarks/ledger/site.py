@@ -28,13 +28,15 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class Plan:
     """`seconds` a measurement, made `rounds` times in turn with what it is compared with. `purchases` are posted to be
-    weighed; `wallets` is the larger number of wallets, `obligations` that of what merchants owe in a cycle."""
+    weighed; `wallets` is the larger number of wallets, `obligations` that of what merchants owe in a cycle, `lines`
+    that of a file that is reconciled."""
 
     seconds: float = 4.0
     rounds: int = 3
     purchases: int = 100_000
     wallets: int = 1_000_000
     obligations: int = 10_000_000
+    lines: int = 100_000
 
     @property
     def few(self) -> int:
