@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import typer
+from rich.console import Console
 
 from server.commands.common import NO, AsOf, Home, Json, answer, now, servers, with_runtime
 from server.commands.report import show_rows
@@ -115,44 +116,60 @@ def issue(as_of: AsOf = None, home: Home = None, json: Json = False) -> None:
 
 @invoice.command()
 def match(cycle: Cycle, home: Home = None, json: Json = False) -> None:
-    """Compare what a cycle stated, invoices said, partners' own books say, and payments did.
+    """Compare what a cycle stated, invoices said, partners' own books say, and payments did; and what lateness cost.
 
     Ends with 1 where a partner's own invoice is not what was stated.
     """
     with servers("tessera invoice match") as settings:
 
-        async def read(runtime: "Runtime") -> list[dict[str, Any]]:
+        async def read(runtime: "Runtime") -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
             from alliance.invoices import queries
 
             async with runtime.database.session() as session:
                 cycle_id = await _cycle(session, cycle)
                 found = await queries.matches(session, await queries.directions(session, cycle_id))
-            return [_compared(runtime, one) for one in found]
+                late = await queries.late_interest(session, cycle_id)
+            return [_compared(runtime, one) for one in found], [_late(runtime, one) for one in late]
 
-        rows = with_runtime(settings, read)
+        rows, late = with_runtime(settings, read)
     short = [{name: row[name] for name in COMPARED} for row in rows]
     for row in short:
         told = (f"{one['number']}: {one['over']}" + " !" * (not one["addsUp"]) for one in row["recorded"])
         row["recorded"] = ", ".join(told)
-    answer({"cycle": cycle, "matches": rows}, json, lambda console: show_rows(console, COMPARED, short))
+
+    def show(console: Console) -> None:
+        show_rows(console, COMPARED, short)
+        if late:
+            show_rows(console, tuple(late[0]), late)
+
+    answer({"cycle": cycle, "matches": rows, "interest": late}, json, show)
     if any(one["over"].strip("-0.") or not one["addsUp"] for row in rows for one in row["recorded"]):
         raise typer.Exit(NO)
 
 
+def _code(runtime: "Runtime", party: UUID) -> str:
+    merchant = runtime.catalogue.merchants_by_id.get(party)
+    return runtime.catalogue.alliance.code if merchant is None else merchant.code
+
+
+def _late(runtime: "Runtime", row: Any) -> dict[str, Any]:
+    from domain.money import unscaled
+    from domain.programs.catalogue import MICRO_PLACES
+
+    parties = {"payer": _code(runtime, row.payer_id), "payee": _code(runtime, row.payee_id)}
+    figures = {name: unscaled(getattr(row, name), MICRO_PLACES) for name in ("principal", "rate", "amount")}
+    return parties | {"payment": row.seq, "days": row.days, "basis": row.basis} | figures
+
+
 def _compared(runtime: "Runtime", found: Any) -> dict[str, Any]:
-    from domain.money import MICRO, from_minor, unscaled
+    from domain.money import from_minor, unscaled
+    from domain.programs.catalogue import MICRO_PLACES
 
-    catalogue = runtime.catalogue
-    money, places = catalogue.alliance.settlement_currency, len(str(MICRO)) - 1
-
-    def code(party: UUID) -> str:
-        merchant = catalogue.merchants_by_id.get(party)
-        return catalogue.alliance.code if merchant is None else merchant.code
-
+    money = runtime.catalogue.alliance.settlement_currency
     exact = ("stated", "invoiced", "difference", "tax_stated", "set_off", "opening", "carried", "suspended")
     return (
-        {"issuer": code(found.key[1]), "recipient": code(found.key[2])}
-        | {name: unscaled(getattr(found, name), places) for name in exact}
+        {"issuer": _code(runtime, found.key[1]), "recipient": _code(runtime, found.key[2])}
+        | {name: unscaled(getattr(found, name), MICRO_PLACES) for name in exact}
         | {"net": from_minor(found.net, money)}
         | {"unpaid": None if found.unpaid is None else from_minor(found.unpaid, money)}
         | {

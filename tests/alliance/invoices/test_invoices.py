@@ -14,9 +14,12 @@ from alliance.invoices.model import Invoice, LateInterest
 from alliance.invoices.rules import Sum, days_late, documents, interest, total
 from alliance.invoices.verify import CHECKS
 from alliance.settlement.model import SettlementCycle
+from domain.base import new_id
 from domain.errors import InvalidInput
+from domain.events.model import HeldJob
 from tests.alliance.invoices.support import invoicing
 from tests.alliance.support import NOON, WHO, House, days
+from workers.actors.settlement import settle
 
 FUEL = {"taxRate": "0.21", "taxId": "NL003", "address": "Main Street 1", "prefix": "FU-"}
 
@@ -149,6 +152,16 @@ async def test_a06_what_is_paid_late_costs_interest_once(house: House, confirmed
     async with house.runtime.database.session() as session:
         row = (await session.scalars(select(LateInterest))).one()
         assert (row.principal, row.days, row.rate, row.basis, row.amount) == (81_410_000, 10, 80_000, 365, 178_433)
+        assert await queries.late_interest(session, confirmed.id, house.id("grocer")) == [row]
+        assert await queries.late_interest(session, confirmed.id, house.id("operator")) == []
+
+
+async def test_a09_what_is_due_is_issued_by_the_calendar(house: House, confirmed: SettlementCycle) -> None:
+    job = HeldJob(new_id(), {"as_of": (NOON + days(2)).isoformat()}, 1)
+    async with house.runtime.database.transaction() as session:
+        for _ in range(2):
+            assert await settle(house.runtime, session, [job]) == {}
+    assert [row[2] for row in await all_of(house)] == ["FU-000001", "GRO/000001"]
 
 
 async def test_a09_verify_sees_an_invoice_that_is_not_the_statement(house: House, confirmed: SettlementCycle) -> None:
