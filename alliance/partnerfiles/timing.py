@@ -46,8 +46,13 @@ came AS (
      AND CASE WHEN o.creditor_id = w.merchant_id THEN o.amount ELSE -o.amount END = w.theirs
      AND coalesce(w.other_id IN (o.debtor_id, o.creditor_id), true)
     WHERE NOT EXISTS (
-        SELECT FROM partner_line p JOIN partner_file f ON f.id = p.file_id
-        WHERE f.merchant_id = w.merchant_id AND f.status = 'DONE' AND p.operation_id = o.operation_id AND p.seq = o.seq)
+        SELECT FROM partner_file f JOIN partner_line p ON p.file_id = f.id
+        WHERE f.merchant_id = w.merchant_id AND f.cycle_id = n.id AND f.status = 'DONE'
+          AND p.operation_id = o.operation_id AND p.seq = o.seq)
+      AND NOT EXISTS (
+        SELECT FROM partner_file f JOIN partner_match p ON p.file_id = f.id
+        WHERE f.merchant_id = w.merchant_id AND f.cycle_id = n.id AND f.status = 'DONE'
+          AND p.operation_id = o.operation_id AND p.seq = o.seq)
       AND NOT EXISTS (
         SELECT FROM recon_break t WHERE t.operation_id = o.operation_id AND t.seq = o.seq
           AND t.merchant_id = w.merchant_id AND t.line_no IS NOT NULL AND t.status <> 'SUPERSEDED')),

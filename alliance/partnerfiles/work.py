@@ -1,7 +1,7 @@
 """A file is reconciled: read, taken into the database, matched in passes, and what came of it is kept.
 
-What is matched lies in temporary tables of one connection, each statement by itself, so that nothing waits for it; what
-is kept is kept in one transaction at the end. Whoever dies before that leaves nothing, and another begins anew.
+What is matched lies in temporary tables of one connection, each statement by itself; what is kept is kept in one
+transaction at the end. Whoever dies before that leaves nothing, and another begins anew.
 """
 
 import asyncio
