@@ -2,6 +2,7 @@
 
 import alliance.banking.acts
 import alliance.breaks.commands
+import alliance.clearing.asked
 import alliance.corrections.adjusting
 import alliance.deadlines.commands
 import alliance.defaults.acts

@@ -1,26 +1,35 @@
 """What staff moves by hand."""
 
+from typing import Any
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from alliance.approvals.model import Approval
 from alliance.clearing.adjustments import adjust_request, reinstate_request
+from alliance.clearing.asked import ask
 from domain.errors import InvalidInput, NotAllowed, NotFound
 from domain.ledger.request import Posted
 from domain.programs.catalogue import Merchant
-from resolvers import ids, operations, pools
+from resolvers import approvals, ids, operations, pools
 from resolvers.acting import member_of, merchant_of, one_of
-from resolvers.codes import using
+from resolvers.codes import claim, using
 from resolvers.context import Context
+from resolvers.once import once
 from resolvers.sent import Sent, key_of, occurred_at
 
 
-async def adjust(context: Context, sent: Sent) -> tuple[Posted, str]:
-    """Give or take points; the answer comes with their kind. Raises a Refusal, or Overloaded."""
+async def adjust(context: Context, sent: Sent) -> tuple[Posted, str] | Approval:
+    """Give or take points; the answer comes with their kind. What one person may not, if they ask for it, waits for a
+    second one. Raises a Refusal, or Overloaded."""
     key = key_of(context, "adjustPoints", sent)
     merchant = merchant_of(context, sent["merchant"])
     if one_of(sent, "member", "pool") == "pool":
         holder_id = await _pool(context, merchant, sent)
     else:
         holder_id = await member_of(context, merchant, sent["member"])
+    if sent.get("askApproval") and not sent.get("dryRun") and abs(sent["points"]) > merchant.adjust_limit:
+        return await _ask(context, merchant, holder_id, sent)
     request = adjust_request(
         context.runtime,
         member_id=holder_id,
@@ -36,6 +45,35 @@ async def adjust(context: Context, sent: Sent) -> tuple[Posted, str]:
     )
     using(context, request, sent)
     return await context.runtime.engine.post(request), request.currency
+
+
+async def _ask(context: Context, merchant: Merchant, holder_id: UUID, sent: Sent) -> tuple[Posted, str] | Approval:
+    """Have it approved by a second person, unless one may. Raises a Refusal."""
+
+    async def act(session: AsyncSession) -> dict[str, Any]:
+        await claim(context, session, sent)
+        outcome = await ask(
+            session,
+            context.runtime,
+            member_id=holder_id,
+            merchant_id=merchant.id,
+            currency=sent.get("currency"),
+            points=sent["points"],
+            occurred_at=occurred_at(context, sent),
+            client_id=context.signed_in.client_id,
+            about=approvals.about(context, sent),
+        )
+        return approvals.told(outcome)
+
+    kept = await once(context, key_of(context, "adjustPoints", sent), act)
+    if "approval" not in kept:  # the alliance lets one person do it
+        data = {"change": kept["points"]}
+        return Posted(UUID(kept["operation"]), holder_id, "ADJUST", abs(kept["points"]), [], data=data), kept[
+            "currency"
+        ]
+    found = await approvals.load(context, UUID(kept["approval"]))
+    assert found is not None
+    return found
 
 
 async def _pool(context: Context, merchant: Merchant, sent: Sent) -> UUID:

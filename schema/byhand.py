@@ -5,8 +5,10 @@ from typing import Self
 
 import strawberry
 
+from alliance.approvals import model
 from domain.ledger.request import Posted
 from schema.answers import operation_of, wallet_now
+from schema.approvals import Approval
 from schema.inputs import DRY_RUN, KEY, OCCURRED_AT, MemberRef, passed_as_sent
 from schema.node import Info
 from schema.operations import Operation
@@ -45,6 +47,9 @@ class AdjustPointsInput:
     points: Points = strawberry.field(description="How many to give; below zero, to take.")
     reason: str
     occurred_at: datetime | None = strawberry.field(default=strawberry.UNSET, description=OCCURRED_AT)
+    ask_approval: bool | None = strawberry.field(
+        default=False, description="What is more than one person may move at once waits for a second one."
+    )
     dry_run: bool | None = strawberry.field(default=False, description=DRY_RUN)
 
 
@@ -88,24 +93,30 @@ class Transferred:
 class Adjusted:
     """With a reason."""
 
-    points: Points = strawberry.field(description="What the member gained; below zero, lost.")
-    posted: strawberry.Private[Posted]
+    points: Points = strawberry.field(description="What the member gained; below zero, lost; 0 while it waits.")
+    approval: Approval | None = strawberry.field(description="What waits for a second person; null when it is done.")
+    posted: strawberry.Private[Posted | None]
     currency: strawberry.Private[str]
 
-    @strawberry.field(description="Null for a dry run.")
+    @strawberry.field(description="Null for a dry run, and while it waits.")
     def operation(self, info: Info) -> Operation | None:
         """Read now."""
-        return operation_of(info, self.posted)
+        return None if self.posted is None else operation_of(info, self.posted)
 
-    @strawberry.field(description="The wallet as it stands now; null for points out of reach.")
+    @strawberry.field(description="The wallet as it stands now; null for points out of reach, and while it waits.")
     async def wallet(self, info: Info) -> Wallet | None:
         """Read now."""
-        return await wallet_now(info, self.posted.holder_id, self.currency)
+        return None if self.posted is None else await wallet_now(info, self.posted.holder_id, self.currency)
 
     @classmethod
     def of(cls, posted: Posted, currency: str) -> Self:
         """From what the engine answered."""
-        return cls(points=Points(posted.data["change"]), posted=posted, currency=currency)
+        return cls(points=Points(posted.data["change"]), approval=None, posted=posted, currency=currency)
+
+    @classmethod
+    def waiting(cls, row: model.Approval) -> Self:
+        """What is not done yet."""
+        return cls(points=Points(0), approval=Approval.of(row), posted=None, currency="")
 
 
 @strawberry.type(description="Expired points came back.")

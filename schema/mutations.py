@@ -435,7 +435,9 @@ class Mutation(
     async def adjust_points(self, info: Info, input: AdjustPointsInput) -> AdjustPointsResult | None:
         """With a reason, and within limits (rule A16)."""
         found = await answer(info, input, adjustments.adjust)
-        return cast("Any", found) if isinstance(found, UserError) else Adjusted.of(*found)
+        if isinstance(found, UserError):
+            return cast("Any", found)
+        return Adjusted.of(*found) if isinstance(found, tuple) else Adjusted.waiting(found)
 
     @strawberry.mutation(description="Bring expired points back, for a while.")
     async def reinstate_points(self, info: Info, input: ReinstatePointsInput) -> ReinstatePointsResult | None:

@@ -328,7 +328,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "Reversed": _all(PARENT, "operation points taken restored expired shortfall") | _all(SETTLEMENT, "obligations"),
     "Quoted": _all(PARENT, "quote"),
     "Transferred": _all(PARENT, "operation points wallet"),
-    "Adjusted": _all(PARENT, "operation points wallet"),
+    "Adjusted": _all(PARENT, "operation points wallet approval"),
     "Reinstated": _all(PARENT, "operation points expiresAt wallet"),
     "Exchanged": _all(PARENT, "operation pointsOut pointsIn") | _all(SETTLEMENT, "obligations"),
     **{
