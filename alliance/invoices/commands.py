@@ -45,31 +45,42 @@ _SUMS = text("""
     GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6""")
 
 
+# Who begins to have invoices written here begins with what is not settled: what was before, it wrote itself.
+_WAITING = text("""
+    SELECT c.id, array_agg(i.id) AS issuers
+    FROM settlement_cycle c
+    CROSS JOIN unnest(CAST(:issuers AS uuid[])) AS i (id)
+    CROSS JOIN LATERAL (SELECT min(x.number) AS number FROM invoiced_cycle d
+                        JOIN settlement_cycle x ON x.id = d.cycle_id WHERE d.issuer_id = i.id) AS first
+    WHERE c.status = ANY(:invoiced)
+      AND NOT EXISTS (SELECT FROM invoiced_cycle d WHERE d.cycle_id = c.id AND d.issuer_id = i.id)
+      AND (c.number > first.number OR (first.number IS NULL AND c.status NOT IN ('SETTLED', 'ABORTED')))
+    GROUP BY c.id, c.number ORDER BY c.number""")
+
+
 async def issue_due(session: AsyncSession, alliance: Alliance, as_of: datetime) -> int:
-    """Issue the invoices of all cycles whose statements are confirmed, as far as they were not; how many."""
+    """Issue the invoices of all cycles whose statements are confirmed, as far as they were not; how many.
+
+    What an issuer's first ones are, see _WAITING.
+    """
     issuers = [party.id for party in (await parties(session)).values() if party.terms is not None]
     if not issuers:
         return 0
-    waiting = await session.execute(
-        text("""SELECT c.id FROM settlement_cycle c
-                WHERE c.status = ANY(:invoiced)
-                  AND EXISTS (SELECT FROM unnest(CAST(:issuers AS uuid[])) AS i (id)
-                              WHERE NOT EXISTS (SELECT FROM invoiced_cycle d
-                                                WHERE d.cycle_id = c.id AND d.issuer_id = i.id))
-                ORDER BY c.number"""),
-        {"invoiced": [status.value for status in INVOICED], "issuers": issuers},
-    )
-    return sum([await issue(session, alliance, cycle_id, as_of) for (cycle_id,) in waiting.all()])
+    asked = {"invoiced": [status.value for status in INVOICED], "issuers": issuers}
+    waiting = (await session.execute(_WAITING, asked)).all()
+    return sum([await issue(session, alliance, cycle_id, as_of, those) for cycle_id, those in waiting])
 
 
-async def issue(session: AsyncSession, alliance: Alliance, cycle_id: uuid.UUID, as_of: datetime) -> int:
-    """Issue the invoices and credit notes of a confirmed cycle, for all who have them written here; how many.
+async def issue(
+    session: AsyncSession, alliance: Alliance, cycle_id: uuid.UUID, as_of: datetime, those: Sequence[uuid.UUID]
+) -> int:
+    """Issue the invoices and credit notes of a confirmed cycle, for these issuers; how many.
 
     Doing it again changes nothing. What tax they say is owed from now on, in the open cycle (A6).
     """
     cycle = await session.get_one(SettlementCycle, cycle_id)
     known = await parties(session)
-    issuers = {party.id: party for party in known.values() if party.terms is not None}
+    issuers = {id_: known[id_] for id_ in those if known[id_].terms is not None}
     fresh = await _begin(session, cycle_id, sorted(issuers), as_of)
     if not fresh:
         return 0

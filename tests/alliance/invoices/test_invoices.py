@@ -84,7 +84,8 @@ async def test_a09_invoices_are_what_was_stated_and_numbered_without_gaps(
     assert await all_of(house) == first
     assert await issued(house) == 0
     async with house.runtime.database.transaction() as session:
-        assert await issue(session, house.runtime.catalogue.alliance, confirmed.id, NOON + days(3)) == 0
+        both = [house.id("fuel"), house.id("grocer")]
+        assert await issue(session, house.runtime.catalogue.alliance, confirmed.id, NOON + days(3), both) == 0
     assert [line for line in await house.owed() if line[0] == "TAX"] == [("TAX", "grocer", "fuel", 0, "1.810000")]
 
     second = await house.close(NOON + days(8))
@@ -154,6 +155,20 @@ async def test_a06_what_is_paid_late_costs_interest_once(house: House, confirmed
         assert (row.principal, row.days, row.rate, row.basis, row.amount) == (81_410_000, 10, 80_000, 365, 178_433)
         assert await queries.late_interest(session, confirmed.id, house.id("grocer")) == [row]
         assert await queries.late_interest(session, confirmed.id, house.id("operator")) == []
+
+
+async def test_a09_who_begins_to_invoice_here_begins_with_what_is_not_settled(house: House) -> None:
+    member = await house.member()
+    for _ in range(2):
+        await house.earn(member, "fuel", 10_000)
+        settled = await house.through(await house.close())
+    assert settled.status == "SETTLED"
+    await invoicing(house, grocer={})
+    assert await issued(house) == 0
+    await house.earn(member, "fuel", 10_000)
+    await house.through(await house.close(), "confirm_statement")
+    assert await issued(house) == 1
+    assert [row[2] for row in await all_of(house)] == ["GROCER-000001"]
 
 
 async def test_a09_what_is_due_is_issued_by_the_calendar(house: House, confirmed: SettlementCycle) -> None:
