@@ -10,6 +10,7 @@ import alliance.clearing.model
 import alliance.corrections.model
 import alliance.deadlines.model
 import alliance.defaults.model
+import alliance.departing.model
 import alliance.disputes.model
 import alliance.exchange.model
 import alliance.exposure.model

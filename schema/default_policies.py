@@ -12,6 +12,7 @@ QUERIES: dict[str, Policy | None] = fields(DEFAULTS, "defaults moneyAccounts")
 
 MUTATIONS: dict[str, Policy | None] = {
     **fields(DECLARING, "declareDefault recordRecovery"),
+    **fields(by("merchant", "operator", scope=Scope.AGREEMENTS_WRITE), "announceExit withdrawExit"),
     **fields(DEPOSITING, "postCollateral releaseCollateral drawCollateral"),
 }
 
@@ -29,6 +30,9 @@ TYPES: dict[str, dict[str, Policy | None]] = {
         "DefaultDeclared": "default preview approval",
         "RecoveryRecorded": "default approval",
         "DepositMoved": "merchant accounts approval",
+        "MerchantExit": "status announcedAt endsAt runsOffTo lastCycle claimsUntil withdrawnAt reason obstacles",
+        **dict.fromkeys(("ExitAnnounced", "ExitWithdrawn"), "merchant exit"),
+        **dict.fromkeys(("AlreadyLeaving", "NotLeaving"), f"{_ERROR} merchant"),
         "PayInNotMissing": f"{_ERROR} merchant number",
         "GraceNotOver": f"{_ERROR} until",
         "DefaultNotRepaid": f"{_ERROR} missing",

@@ -1,7 +1,7 @@
 """The houses of the alliance: merchants, stores, currencies. All from the catalogue in memory."""
 
 from datetime import date, datetime
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 import strawberry
 
@@ -16,6 +16,9 @@ from schema.node import Info, Node
 from schema.scalars import CurrencyCode, Decimal, Points
 from schema.terms import Terms
 from schema.tiers import TierLevel
+
+if TYPE_CHECKING:
+    from schema.departing import MerchantExit
 
 
 @strawberry.type(description="A place where a merchant sells.")
@@ -182,6 +185,13 @@ class Merchant(Node):
     async def freezes(self, info: Info) -> list[FreezeStep]:
         """At most 100."""
         return [FreezeStep.of(step) for step in await freezing.steps(info.context, self.row)]
+
+    @strawberry.field(description="That it leaves the alliance, if it gave notice; the last time.")
+    async def exit(self, info: Info) -> Annotated["MerchantExit", strawberry.lazy("schema.departing")] | None:
+        """With the dates that follow."""
+        from schema.departing import exit_of  # which stands on this module
+
+        return await exit_of(info, self)
 
     @classmethod
     def of(cls, row: programs.Merchant) -> Self:

@@ -43,6 +43,7 @@ from schema.claims import ClaimMutations
 from schema.contacts import ContactMutations
 from schema.correcting import CorrectionMutations
 from schema.defaults import DefaultMutations, PointsNotHonoured
+from schema.departing import DepartingMutations
 from schema.disputes import DisputeMutations
 from schema.duplicates import DuplicateMutations
 from schema.exchange import Quote
@@ -309,6 +310,7 @@ class Mutation(
     ReceiptMutations,
     ClaimMutations,
     DefaultMutations,
+    DepartingMutations,
     PartnerFileMutations,
     ContactMutations,
     HouseholdMutations,

@@ -231,7 +231,7 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         **_all(PARENT, "id code name timezone store currencies defaultCurrency tiers terms"),
         **_all(by(*READERS, scope=Scope.POINTS_READ), "balances"),
         **_all(by(*READERS, scope=Scope.SETTLEMENT_READ), "breakage"),
-        **_all(SETTLEMENT, "frozenSince freezes"),
+        **_all(SETTLEMENT, "frozenSince freezes exit"),
     },
     "CurrencyBalances": _all(PARENT, "currency outstanding held pending debt holders ending"),
     "Consent": _all(PARENT, "purpose channel given happenedAt textVersion merchant"),

@@ -5,6 +5,7 @@ by hand, in the caller's transaction.
 """
 
 import uuid
+from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import select
@@ -14,6 +15,7 @@ from alliance.approvals.commands import About
 from alliance.defaults import payments, queries
 from alliance.defaults.errors import DepositNeeded, PayInNotMissing
 from alliance.defaults.rules import cover
+from alliance.departing.queries import is_gone
 from alliance.disputes.queries import secured
 from alliance.exposure.commands import hold_still, paid, withhold_again
 from alliance.exposure.model import Exposure
@@ -53,18 +55,20 @@ async def release(
 ) -> uuid.UUID:
     """Give money back to a merchant that is not needed any more. Raises InvalidInput, DepositNeeded."""
     _require_some(amount)
-    most = await releasable(session, alliance, merchant, account)
+    most = await releasable(session, alliance, merchant, account, about.as_of)
     if amount > most:
         raise DepositNeeded(releasable=from_minor(most, alliance.settlement_currency), path=("amount",))
     return await _move(session, alliance, merchant, account, -amount, about)
 
 
-async def releasable(session: AsyncSession, alliance: Alliance, merchant: Merchant, account: Deposit) -> int:
+async def releasable(
+    session: AsyncSession, alliance: Alliance, merchant: Merchant, account: Deposit, as_of: datetime
+) -> int:
     """How much of a deposit is not needed, in minor units.
 
     Nothing while the merchant is in default. Of collateral and the fund what is more than was promised, of collateral
     also what its position goes beyond its credit limit, and what stands for its undecided objections; of the reserve
-    all while nobody is in default.
+    all while nobody is in default. All of it once the merchant has left and claims are over.
     """
     await session.execute(select(MerchantRow.id).where(MerchantRow.id == merchant.id).with_for_update())
     held = await balances(session, accounts=(MoneyAccount(account.value),), parties=(merchant.id,))
@@ -74,6 +78,8 @@ async def releasable(session: AsyncSession, alliance: Alliance, merchant: Mercha
         return 0
     unit = minor_unit(alliance.settlement_currency)
     needed = 0
+    if await is_gone(session, merchant.id, as_of):
+        return has
     if account == Deposit.FUND:
         needed = merchant.fund
     elif account == Deposit.COLLATERAL:

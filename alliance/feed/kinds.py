@@ -222,6 +222,8 @@ DATA: Mapping[EventKind, Mapping[str, Is]] = MappingProxyType(
         EventKind.PAYMENT_RELEASED: _PAYMENT,
         EventKind.RECEIPT_MATCHED: _PAYMENT,
         EventKind.RECEIPT_UNMATCHED: _PAYMENT,
+        EventKind.EXIT_ANNOUNCED: {"merchant": Is.MERCHANT, "asOf": Is.TIME, "endsAt": Is.TIME},
+        EventKind.EXIT_WITHDRAWN: {"merchant": Is.MERCHANT, "asOf": Is.TIME},
         EventKind.DEPOSIT_MOVED: {
             "merchant": Is.MERCHANT,
             "account": Is.TEXT,

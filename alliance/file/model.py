@@ -62,6 +62,7 @@ class AgreementNotice(Document):
     start: Days = 0
     end: Days = 90
     run_off: Days = 30
+    exit: Days = 90
 
 
 class ByHand(Document):

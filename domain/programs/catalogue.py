@@ -105,6 +105,7 @@ class NoticeTerms:
     start: Days = Days(0, False)
     end: Days = Days(90, False)
     run_off: Days = Days(30, False)
+    exit: Days = Days(90, False)
 
 
 ALONE = ("FREEZE",)
@@ -345,7 +346,10 @@ def notice_terms(stored: Mapping[str, Any] | None, default: NoticeTerms) -> Noti
     """Notice as the alliance file has it, what is not said there by `default`."""
     said = {key: days_of(days) for key, days in (stored or {}).items()}
     return NoticeTerms(
-        said.get("start", default.start), said.get("end", default.end), said.get("runOff", default.run_off)
+        said.get("start", default.start),
+        said.get("end", default.end),
+        said.get("runOff", default.run_off),
+        said.get("exit", default.exit),
     )
 
 

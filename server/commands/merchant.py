@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from server.commands.common import AsOf, Home, Json, answer, servers, with_runtime
+from server.commands.common import AsOf, Home, Json, answer, now, servers, with_runtime
 from server.commands.hands import by_hand
 
 if TYPE_CHECKING:
@@ -30,6 +30,62 @@ def freeze(code: Code, reason: Reason, as_of: AsOf = None, home: Home = None, js
 def restore(code: Code, reason: Reason, as_of: AsOf = None, home: Home = None, json: Json = False) -> None:
     """Let a frozen merchant take part again, once somebody else approves it (`tessera approvals`)."""
     _step("restore", code, reason, as_of, json)
+
+
+@merchant.command()
+def leave(
+    code: Code,
+    reason: Reason,
+    on: Annotated[str | None, typer.Option(help="First day without it, as 2026-12-24 [default: earliest].")] = None,
+    as_of: AsOf = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Give notice for a merchant: all its agreements end on one day, where the operator may end them."""
+    _exit("leave", code, reason, on, as_of, json)
+
+
+@merchant.command()
+def stay(code: Code, reason: Reason, as_of: AsOf = None, home: Home = None, json: Json = False) -> None:
+    """Withdraw the notice of a merchant, before its agreements end; those are proposed anew."""
+    _exit("stay", code, reason, None, as_of, json)
+
+
+def _exit(name: str, code: str, reason: str, on: str | None, as_of: "datetime | None", json: bool) -> None:
+    with servers(f"tessera merchant {name}") as settings:
+
+        async def take(runtime: "Runtime") -> dict[str, Any]:
+            from datetime import date
+
+            from alliance.agreements.steps import Act
+            from alliance.departing import commands
+            from alliance.settlement.model import COMMAND_LINE
+            from domain.errors import InvalidInput, NotFound
+
+            catalogue = runtime.catalogue
+            if (found := catalogue.merchants.get(code)) is None:
+                raise NotFound(what=f"merchant {code!r}", path=("merchant",))
+            act = Act(catalogue.alliance.id, COMMAND_LINE, reason, as_of or now())
+            try:
+                day = None if on is None else date.fromisoformat(on)
+            except ValueError:
+                raise InvalidInput(reason="a day is written 2026-12-24", path=("on",)) from None
+            async with runtime.database.transaction() as session:
+                if name == "leave":
+                    row = await commands.announce(session, catalogue, found, on=day, act=act)
+                else:
+                    row = await commands.withdraw(session, catalogue.alliance, found, act)
+            return {
+                "merchant": code,
+                "endsAt": row.ends_at.isoformat(),
+                "runsOffTo": row.runs_off_to.isoformat(),
+                "lastCycle": row.last_cycle,
+                "claimsUntil": row.claims_until.isoformat(),
+                "withdrawn": row.withdrawn_at is not None,
+            }
+
+        data = with_runtime(settings, take)
+    answer(data, json, lambda console: console.print("\n".join(f"{key}: {value}" for key, value in data.items())))
 
 
 @merchant.command()

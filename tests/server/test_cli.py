@@ -54,7 +54,7 @@ def test_the_commands_that_are_promised_are_there() -> None:
         |member tag|duplicates find|duplicates list|duplicates decide
         |member link|member unlink|member verify|member numbers
         |member erase|member export|member hold|member release|report reads
-        |merchant freeze|merchant restore|merchant history|report subsidies
+        |merchant leave|merchant stay|merchant freeze|merchant restore|merchant history|report subsidies
         |report balances|report deposits|report rings|report exposure|report breakage|report liability
         |statement export|statement verify|invoice list|invoice export|invoice issue|invoice match|report journal
         |notice list|notice record|right grant|right use|right cancel|right show

@@ -54,11 +54,14 @@ async def test_a16_collateral_is_kept_for_what_it_is_needed(house: House) -> Non
     await house.spend(member, "grocer", 4_000, of="FUE")
     async with house.runtime.database.session() as session:
         alliance = house.runtime.catalogue.alliance
-        most = await deposits.releasable(session, alliance, merchant(house, fuel), Deposit.COLLATERAL)
+        most = await deposits.releasable(session, alliance, merchant(house, fuel), Deposit.COLLATERAL, ABOUT.as_of)
     assert most == 4_000
     await limits(house, fuel=cap("10.00", collateral="5.00"), grocer={})
     async with house.runtime.database.session() as session:
-        assert await deposits.releasable(session, alliance, merchant(house, fuel), Deposit.COLLATERAL) == 6_000
+        assert (
+            await deposits.releasable(session, alliance, merchant(house, fuel), Deposit.COLLATERAL, ABOUT.as_of)
+            == 6_000
+        )
     await given_back(house, fuel, Deposit.COLLATERAL, 6_000)
     assert await held(house) == {("COLLATERAL", fuel): 3_000, ("BANK", house.id("operator")): 3_000}
 
