@@ -17,9 +17,13 @@ from alliance.settlement.rules import minor_unit
 from domain.programs.catalogue import Alliance
 
 _LATE = text("""
-    SELECT p.cycle_id, p.seq, p.payer_id, p.payee_id, p.amount, p.paid_at, c.payments_due, c.number
+    SELECT p.cycle_id, p.seq, p.payer_id, p.payee_id, p.amount, p.paid_at, c.payments_due, c.number,
+           coalesce(p.paid_in_on, p.received_on) AS came_on
     FROM payment p JOIN settlement_cycle c ON c.id = p.cycle_id
     WHERE p.status = 'PAID' AND p.paid_at >= c.payments_due
+      AND (coalesce(p.paid_in_on, p.received_on) IS NULL
+           OR coalesce(p.paid_in_on, p.received_on)
+              > CAST((c.payments_due - interval '1 microsecond') AT TIME ZONE :zone AS date))
       AND NOT EXISTS (SELECT FROM late_interest i WHERE i.cycle_id = p.cycle_id AND i.seq = p.seq)
     ORDER BY c.number, p.seq""")
 
@@ -28,12 +32,14 @@ async def charge_late(session: AsyncSession, alliance: Alliance, as_of: datetime
     """Book what late payments cost, by payer to payee, in the open cycle; how many payments.
 
     Each is looked at once, by the terms of that moment: without terms, and within the days of grace, it costs nothing.
+    What counts is the bank's day, where a bank told it: a statement may be taken in later than the money came.
     """
     terms = await interest_terms(session) or InterestTerms(0, 365, 0)
     unit = minor_unit(alliance.settlement_currency)
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for late in await session.execute(_LATE):
-        days = days_late(late.paid_at, late.payments_due, alliance.timezone)
+    for late in await session.execute(_LATE, {"zone": str(alliance.timezone)}):
+        came = late.paid_at.astimezone(alliance.timezone).date() if late.came_on is None else late.came_on
+        days = days_late(came, late.payments_due, alliance.timezone)
         principal, rate = late.amount * unit, terms.rate if days > terms.grace_days else 0
         rows[late.cycle_id, late.seq] = {
             "cycle_id": late.cycle_id,

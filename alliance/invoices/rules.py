@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from alliance.clearing.model import ObligationKind
@@ -58,10 +58,10 @@ def documents(lines: Iterable[Sum]) -> tuple[Sequence[Sum], Sequence[Sum]]:
     return [line for line in kept if line.amount > 0], [line for line in kept if line.amount < 0]
 
 
-def days_late(paid_at: datetime, due: datetime, zone: ZoneInfo) -> int:
+def days_late(paid_on: date, due: datetime, zone: ZoneInfo) -> int:
     """How many days after the last day of paying it was paid. `due` is exclusive, and the end of that day."""
     last = (due - timedelta(microseconds=1)).astimezone(zone).date()
-    return max(0, (paid_at.astimezone(zone).date() - last).days)
+    return max(0, (paid_on - last).days)
 
 
 def interest(principal: int, days: int, rate: int, basis: int) -> int:

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 
 from alliance.invoices import queries
 from alliance.invoices.commands import Recorded, issue, issue_due, record
@@ -13,7 +13,7 @@ from alliance.invoices.interest import charge_late
 from alliance.invoices.model import Invoice, LateInterest
 from alliance.invoices.rules import Sum, days_late, documents, interest, total
 from alliance.invoices.verify import CHECKS
-from alliance.settlement.model import SettlementCycle
+from alliance.settlement.model import Payment, SettlementCycle
 from domain.base import new_id
 from domain.errors import InvalidInput
 from domain.events.model import HeldJob
@@ -45,7 +45,8 @@ def test_a06_interest_is_simple_by_days_late_and_half_even() -> None:
     assert [interest(amount, 1, 182_500, 365) for amount in (1_000, 3_000, 5_000)] == [0, 2, 2]
     zone = ZoneInfo("America/New_York")
     due = datetime(2017, 6, 16, 4, tzinfo=UTC)
-    assert [days_late(due + timedelta(hours=hours), due, zone) for hours in (-1, 0, 23, 24)] == [0, 1, 1, 2]
+    days = [(due + timedelta(hours=hours)).astimezone(zone).date() for hours in (-1, 0, 23, 24)]
+    assert [days_late(day, due, zone) for day in days] == [0, 1, 1, 2]
 
 
 @pytest.fixture
@@ -169,6 +170,18 @@ async def test_a09_who_begins_to_invoice_here_begins_with_what_is_not_settled(ho
     await house.through(await house.close(), "confirm_statement")
     assert await issued(house) == 1
     assert [row[2] for row in await all_of(house)] == ["GROCER-000001"]
+
+
+async def test_a06_what_came_in_time_and_was_told_late_costs_nothing(house: House, confirmed: SettlementCycle) -> None:
+    netted = await house.step("net_cycle", confirmed, as_of=NOON + days(2))
+    assert netted.payments_due is not None
+    await house.step("settle_cycle", confirmed)
+    late = netted.payments_due + days(9)
+    await house.step("record_receipts", confirmed, as_of=late)
+    async with house.runtime.database.transaction() as session:
+        await session.execute(update(Payment).values(received_on=(netted.payments_due - days(1)).date()))
+        assert await charge_late(session, house.runtime.catalogue.alliance, late) == 0
+    assert [row for row in await house.owed() if row[0] == "INTEREST"] == []
 
 
 async def test_a09_what_is_due_is_issued_by_the_calendar(house: House, confirmed: SettlementCycle) -> None:
