@@ -52,6 +52,7 @@ OF_EVENTS: Mapping[str, Mail] = {
     EventKind.PAYMENT_RELEASED: Mail(_P, "A payment was released", "付款已放行", ("to",)),
     EventKind.RECEIPT_MATCHED: Mail(_P, "A payment has come in", "款项已到账", ("from", "to")),
     EventKind.RECEIPT_UNMATCHED: Mail(_P, "A payment has not come in after all", "到账已撤销", ("from", "to")),
+    EventKind.HONOURING_ENDED: Mail(_S, "Points of a merchant in default are honoured no more", "违约商户积分停止兑付"),
     EventKind.DEPOSIT_MOVED: Mail(_P, "A deposit has moved", "保证金账户变动"),
     EventKind.CALENDAR_CHANGED: Mail(_S, "The business calendar has changed", "工作日历已变更"),
     EventKind.DEADLINE_EXTENDED: Mail(_S, "A deadline was extended", "截止时间已延长"),

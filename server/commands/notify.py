@@ -121,7 +121,7 @@ def staff(
 
         rows = with_runtime(settings, read)
     columns = ("to", "kind", "count", "state", "attempts", "sentAt", "why")
-    shown = [{name: row[name] for name in columns} for row in rows]
+    shown = [{name: "" if row[name] is None else row[name] for name in columns} for row in rows]
     answer({"mails": rows}, json, lambda console: show_rows(console, columns, shown))
 
 
