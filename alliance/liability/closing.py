@@ -69,6 +69,9 @@ async def close_months(
     # Sorts and hashes go to disk past this: memory does not grow with the books.
     await session.execute(text("SET LOCAL work_mem = '64MB'"))
     await session.execute(text("SET LOCAL max_parallel_workers_per_gather = 2"))
+    await session.execute(text("SET LOCAL enable_nestloop = off"))
+    await session.execute(text("SET LOCAL enable_mergejoin = off"))
+    await session.execute(text("SET LOCAL jit = off"))
     seen, steps = await seen_now(session), len(targets) + 2
     progress("reading what moved", 0, steps)
     moved, at_grant = await _moved(session, catalogue, targets, seen, lambda: progress("valuing it", 1, steps))
@@ -159,10 +162,10 @@ def _by_currency(moved: Iterable[Movement]) -> dict[str, list[Movement]]:
 
 def _span(target: Target, programme: Programme) -> Span:
     closed = target.closed
-    first = date(1, 1, 1) if closed is None else months.after(closed.month)
+    first = None if closed is None else months.after(closed.month)
     seen = Seen(0, 0, []) if closed is None else Seen(closed.seen_before, closed.unseen_from, closed.unseen)
     begins_at = None if closed is None else closed.ends_at
-    return Span(programme.currency.code, target.merchant.timezone.key, begins_at, target.ends_at, seen, first)
+    return Span(programme.currency.code, target.merchant.timezone, begins_at, target.ends_at, seen, first)
 
 
 async def _close(

@@ -10,10 +10,12 @@ from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from alliance.liability import months
 from alliance.liability.rules import WHOLE, Sums
 
 
@@ -31,11 +33,17 @@ class Span:
     `begins_at`. What moved before `first`, a month, and was not counted then, counts as moved in it."""
 
     currency: str
-    zone: str
+    zone: ZoneInfo
     begins_at: datetime | None
     ends_at: datetime
     seen: Seen
-    first: date
+    first: date | None
+
+
+KINDS = ("granted", "exchanged_in", "redeemed", "exchanged", "expired", "adjusted", "reversed", "transferred")
+
+MOST = 256
+"""Months that are told apart: what is older counts as of the oldest."""
 
 
 class Alone(NamedTuple):
@@ -69,13 +77,13 @@ class Movement(NamedTuple):
 
 
 # An expiry at midnight is of the day before.
-_MOMENT = "o.as_of - CASE WHEN o.kind = 'EXPIRE' THEN interval '1 microsecond' ELSE interval '0' END"
+_MOMENT = "CASE WHEN o.kind = 'EXPIRE' THEN o.as_of - interval '1 microsecond' ELSE o.as_of END"
 
 _SPANS = """
-    unnest(CAST(:currencies AS text[]), CAST(:zones AS text[]), CAST(:begins AS timestamptz[]),
-           CAST(:ends AS timestamptz[]), CAST(:seen_before AS bigint[]), CAST(:unseen_from AS bigint[]),
-           CAST(:unseen AS text[]), CAST(:firsts AS date[]))
-    AS p (currency, zone, begins_at, ends_at, seen_before, unseen_from, unseen, first)"""
+    unnest(CAST(:currencies AS text[]), CAST(:begins AS timestamptz[]), CAST(:ends AS timestamptz[]),
+           CAST(:seen_before AS bigint[]), CAST(:unseen_from AS bigint[]), CAST(:unseen AS text[]),
+           CAST(:firsts AS integer[]))
+    AS p (currency, begins_at, ends_at, seen_before, unseen_from, unseen, first)"""
 
 _COUNTS = """
     (o.xid < :now_before OR (o.xid < :now_from AND o.xid <> ALL (CAST(:now_unseen AS bigint[]))))
@@ -83,7 +91,7 @@ _COUNTS = """
     AND NOT coalesce(o.moment < p.begins_at AND (o.xid < p.seen_before
              OR (o.xid < p.unseen_from AND o.xid <> ALL (CAST(p.unseen AS bigint[])))), false)"""
 
-_OPERATION = f"(SELECT o.id, o.holder_id, o.kind, o.reverses, o.xid, {_MOMENT} AS moment FROM operation o)"  # noqa: S608
+_OPERATION = f"(SELECT o.id, o.holder_id, o.kind, o.reverses, o.xid, {_MOMENT} AS moment{{paid}} FROM operation o)"  # noqa: S608
 
 _TRANSFERS = "('GIFT', 'POOL_IN', 'POOL_OUT', 'MERGE', 'UNMERGE', 'EXTEND')"
 
@@ -108,18 +116,19 @@ _GRANTED = f"""
     CASE WHEN l.sourced OR o.kind = 'REVERSAL' THEN {_KIND.format(delta="l.granted")}
          WHEN o.kind = 'EXCHANGE' THEN 'exchanged_in' ELSE 'granted' END"""
 
-_WAITED = """
-    LEFT JOIN (SELECT DISTINCT activated_by, operation_id FROM pending_grant WHERE activated_by IS NOT NULL) w
-    ON w.activated_by"""
+_COLUMNS = """
+    s.currency, s.issuer_id, s.funder_id, s.price, s.agreement_version, s.granted_at, s.granted AS from_granted,
+    s.holder_id AS from_holder_id, s.operation_id AS from_operation_id"""
 
+# Nearly all lots: what is said of them is on them, and on their operation.
 _PLAIN = f"""
-    (SELECT s.holder_id, s.id, s.operation_id, s.granted, false AS sourced, s.currency, s.issuer_id, s.funder_id,
-            s.price, s.agreement_version, s.granted_at, s.granted AS from_granted, s.holder_id AS from_holder_id,
-            s.operation_id AS from_operation_id, coalesce(w.operation_id, s.operation_id) AS sale_id
-     FROM lot s {_WAITED} = s.operation_id WHERE s.source_lot_id IS NULL)"""  # noqa: S608
+    (SELECT s.holder_id, s.id, s.operation_id, s.granted, false AS sourced, {_COLUMNS}, s.operation_id AS sale_id
+     FROM lot s WHERE s.source_lot_id IS NULL
+       AND NOT EXISTS (SELECT FROM pending_grant w WHERE w.activated_by = s.operation_id))"""  # noqa: S608
 
-# What was given on or brought back is of the cohort, and carries the value, of the lot that it came from.
-_SOURCED = f"""
+# What was given on or brought back is of the cohort, and carries the value, of the lot that it came from; what waited
+# was sold by the earn.
+_ODD = f"""
     WITH RECURSIVE up AS (
         SELECT holder_id, id, operation_id, granted, source_holder_id, source_lot_id
         FROM lot WHERE source_lot_id IS NOT NULL
@@ -127,73 +136,102 @@ _SOURCED = f"""
         SELECT up.holder_id, up.id, up.operation_id, up.granted, s.source_holder_id, s.source_lot_id
         FROM up JOIN lot s ON s.holder_id = up.source_holder_id AND s.id = up.source_lot_id
         WHERE s.source_lot_id IS NOT NULL
-    ), sourced AS (
-        SELECT up.holder_id, up.id, up.operation_id, up.granted, true AS sourced, s.currency, s.issuer_id,
-               s.funder_id, s.price, s.agreement_version, s.granted_at, s.granted AS from_granted,
-               s.holder_id AS from_holder_id, s.operation_id AS from_operation_id,
+    ), waited AS (
+        SELECT DISTINCT activated_by, operation_id FROM pending_grant WHERE activated_by IS NOT NULL
+    ), odd AS (
+        SELECT up.holder_id, up.id, up.operation_id, up.granted, true AS sourced, {_COLUMNS},
                coalesce(w.operation_id, s.operation_id) AS sale_id
         FROM up JOIN lot s ON s.holder_id = up.source_holder_id AND s.id = up.source_lot_id AND s.source_lot_id IS NULL
-        {_WAITED} = s.operation_id
+        LEFT JOIN waited w ON w.activated_by = s.operation_id
+        UNION ALL
+        SELECT s.holder_id, s.id, s.operation_id, s.granted, false, {_COLUMNS}, w.operation_id
+        FROM waited w JOIN lot s ON s.operation_id = w.activated_by AND s.source_lot_id IS NULL
     )"""  # noqa: S608
 
 # An order as `domain.ledger.returns.order_of` reads it; what of it was paid in money, in money.
 _PAID = """
-    CASE WHEN g.kind = 'EARN' AND g.lines ->> 0 = :money THEN coalesce(CAST(g.lines ->> 1 AS numeric),
-        CASE WHEN jsonb_array_length(g.lines) = 3 THEN CAST(g.lines -> 2 ->> 4 AS numeric)
+    CASE WHEN o.kind = 'EARN' AND o.lines ->> 0 = :money THEN coalesce(CAST(o.lines ->> 1 AS numeric),
+        CASE WHEN jsonb_array_length(o.lines) = 3 THEN CAST(o.lines -> 2 ->> 4 AS numeric)
              ELSE (SELECT sum(CAST(line ->> 4 AS numeric))
-                   FROM jsonb_array_elements(g.lines) WITH ORDINALITY AS x (line, n) WHERE n > 2) END) END"""
+                   FROM jsonb_array_elements(o.lines) WITH ORDINALITY AS x (line, n) WHERE n > 2) END) END"""
 
-# By relative stand-alone selling prices (rules.deferred_part), a point; without an order, as if it were without end.
+# By relative stand-alone selling prices (rules.deferred_part), a point: sale x alone / (sale + points x alone), divided
+# by the sale so that it is worked out once; without an order, as if that were without end.
 _PRICE = """
     CASE WHEN l.funder_id <> l.issuer_id THEN CASE WHEN l.agreement_version IS NULL THEN l.price ELSE
              coalesce((SELECT b.price FROM obligation b
                        WHERE b.holder_id = l.from_holder_id AND b.operation_id = l.from_operation_id
                          AND b.kind = 'EARN' AND b.creditor_id = l.issuer_id AND b.currency = l.currency
                        ORDER BY b.seq LIMIT 1), 0) END
-         WHEN s.kind IN ('ADJUST', 'REPAIR') THEN 0
-         WHEN s.kind = 'OPENING' AND l.price > 0 THEN l.price
-         WHEN s.paid IS NULL THEN round(coalesce(v.price, 0))
-         WHEN s.paid <= 0 OR v.price IS NULL THEN 0
-         ELSE round(s.paid * 100000000 * v.price
-                    / (s.paid * 100000000 + coalesce(t.points, l.from_granted) * v.price)) END"""
+         WHEN {sale}.kind IN ('ADJUST', 'REPAIR') THEN 0
+         WHEN {sale}.kind = 'OPENING' AND l.price > 0 THEN l.price
+         ELSE coalesce(round(v.price / (1 + {points} * v.price / (100000000 * {sale}.paid + 1))),
+                       round(v.price), 0) END"""
 
-_SALES = f"""
-    LEFT JOIN (SELECT g.id, g.kind, {_PAID} AS paid FROM operation g) s ON s.id = l.sale_id
-    LEFT JOIN unnest(CAST(:alone_currencies AS text[]), CAST(:alone_months AS date[]), CAST(:alone_prices AS numeric[]))
-         AS v (currency, issued, price) ON v.currency = l.currency AND v.issued = {{issued}}
+_ALONE = """
+    LEFT JOIN unnest(CAST(:alone_currencies AS text[]), CAST(:alone_months AS integer[]),
+                     CAST(:alone_prices AS numeric[]))
+         AS v (currency, issued, price) ON v.currency = l.currency AND v.issued = {issued}"""
+
+_SALE = f"LEFT JOIN (SELECT o.id, o.kind, {_PAID} AS paid FROM operation o) sale ON sale.id = l.sale_id"  # noqa: S608
+
+# Where rules grant points that end on other days than the rest, a sale has several lots.
+_PARTS = """
     LEFT JOIN (SELECT operation_id, currency, sum(granted) AS points FROM lot
-               WHERE source_lot_id IS NULL AND issuer_id = funder_id
-               GROUP BY operation_id, currency HAVING count(*) > 1) t
-         ON t.operation_id = l.from_operation_id AND t.currency = l.currency"""  # noqa: S608
+               WHERE source_lot_id IS NULL GROUP BY operation_id, currency HAVING count(*) > 1) t
+         ON t.operation_id = l.from_operation_id AND t.currency = l.currency"""
 
 
-def _statement(sourced: bool, priced: bool) -> TextClause:
-    """Lots as they were granted and what was taken of them. Those that came of others apart: so all processors read the
-    rest at once, which is nearly all."""
-    issued = "CAST(date_trunc('month', l.granted_at AT TIME ZONE p.zone) AS date)"
-    month = f"greatest(CAST(date_trunc('month', o.moment AT TIME ZONE p.zone) AS date), {issued}, p.first)"
-    lots, price = "sourced" if sourced else _PLAIN, _PRICE if priced else "0"
-    with_them, sales = _SOURCED if sourced else "", _SALES.format(issued=issued) if priced else ""
-    cohort = f"l.currency, {issued} AS issued, {month} AS month, l.funder_id <> l.issuer_id AS funded, {price} AS price"
-    return text(f"""
-        {with_them}
-        SELECT currency, issued, month, kind, funded, CAST(sum(points) AS bigint) AS points,
-               CAST(sum(points * price) AS numeric) AS value
-        FROM (
-            SELECT {cohort}, {_GRANTED} AS kind, l.granted AS points
-            FROM {lots} l JOIN {_SPANS} ON p.currency = l.currency
-            JOIN {_OPERATION} o ON o.id = l.operation_id {sales}
-            WHERE {_COUNTS}
-            UNION ALL
-            SELECT {cohort}, {_KIND.format(delta="a.amount")}, a.amount
-            FROM allocation a JOIN {lots} l ON l.holder_id = a.holder_id AND l.id = a.lot_id
-            JOIN {_SPANS} ON p.currency = l.currency
-            JOIN {_OPERATION} o ON o.id = a.operation_id {sales}
-            WHERE {_COUNTS}
-        ) AS moved GROUP BY 1, 2, 3, 4, 5""")  # noqa: S608 - no value is formatted in
+def _coded(kind: str) -> str:
+    """SQL for a kind, as its place in KINDS."""
+    for code, name in enumerate(KINDS):
+        kind = kind.replace(f"'{name}'", str(code))
+    return kind
 
 
-_STATEMENTS = {(sourced, priced): _statement(sourced, priced) for sourced in (False, True) for priced in (False, True)}
+def _statements(odd: bool, priced: bool, parts: bool) -> list[TextClause]:
+    """Lots as they were granted, and what was taken of them. Those that came of others apart: so all processors read
+    the rest. Lots and operations are found by their ids alone, which nobody else has: of a pair of columns the
+    database would expect next to nothing. For the same reason, and to be quick, all that is summed by is one number."""
+    issued = "width_bucket(l.granted_at, CAST(:bounds AS timestamptz[]))"
+    month = f"greatest(width_bucket(o.moment, CAST(:bounds AS timestamptz[])), {issued}, p.first)"
+    lots, points = "odd" if odd else _PLAIN, "coalesce(t.points, l.from_granted)" if parts else "l.from_granted"
+
+    def statement(moved: str, kind: str, amount: str, sale: str) -> TextClause:
+        price = _PRICE.format(sale=sale, points=points) if priced else "0"
+        joined = (_SALE if sale == "sale" else "") + _ALONE.format(issued=issued) + (_PARTS if parts else "")
+        return text(f"""
+            {_ODD if odd else ""}
+            SELECT l.currency, (({issued} * {MOST} + {month}) * {len(KINDS)} + {_coded(kind)}) * 2
+                               + CASE WHEN l.funder_id <> l.issuer_id THEN 1 ELSE 0 END AS key,
+                   CAST(sum({amount}) AS bigint) AS points, CAST(sum({amount} * {price}) AS numeric) AS value
+            FROM {moved} JOIN {_SPANS} ON p.currency = l.currency {joined if priced else ""}
+            WHERE {_COUNTS} GROUP BY 1, 2""")  # noqa: S608 - no value is formatted in
+
+    plain, paid = _OPERATION.format(paid=""), _OPERATION.format(paid=f", {_PAID} AS paid" if priced else "")
+    # A lot's own operation is its sale, where it is none of the odd ones.
+    return [
+        statement(
+            f"{lots} l JOIN {plain if odd else paid} o ON o.id = l.operation_id",
+            _GRANTED,
+            "l.granted",
+            "sale" if odd else "o",
+        ),
+        statement(
+            f"allocation a JOIN {lots} l ON l.id = a.lot_id JOIN {plain} o ON o.id = a.operation_id",
+            _KIND.format(delta="a.amount"),
+            "a.amount",
+            "sale",
+        ),
+    ]
+
+
+_STATEMENTS = {
+    (priced, parts): _statements(False, priced, parts) + _statements(True, priced, parts)
+    for priced, parts in ((False, False), (True, False), (True, True))
+}
+
+_HAS_PARTS = text("SELECT EXISTS (SELECT FROM earning_rule WHERE definition ?| ARRAY['expiry', 'pending', 'limits'])")
 
 
 async def seen_now(session: AsyncSession) -> Seen:
@@ -212,32 +250,48 @@ async def movements(
 ) -> list[Movement]:
     """What moved in these spans, as far as it was seen `now`; with the value of points where `alone` says what those of
     each cohort would sell for. One row a cohort, month and kind; `money` is the settlement currency."""
-    values: dict[str, Any] = {
+    prices = None if alone is None else list(alone)
+    parts = prices is not None and bool(await session.scalar(_HAS_PARTS))
+    found: list[Movement] = []
+    for zone in {span.zone for span in spans}:
+        asked = [span for span in spans if span.zone == zone]
+        base = max(months.number(months.current(span.ends_at, zone)) for span in asked) - MOST + 2
+        values = _values(asked, now, base, zone) | ({} if prices is None else _priced(prices, base) | {"money": money})
+        for statement in _STATEMENTS[prices is not None, parts]:
+            found += [_movement(base, *row) for row in await session.execute(statement, values)]
+    return found
+
+
+def _values(spans: Sequence[Span], now: Seen, base: int, zone: ZoneInfo) -> dict[str, Any]:
+    """What a statement is told: months are counted from `base`, which is 1."""
+    return {
         "currencies": [span.currency for span in spans],
-        "zones": [span.zone for span in spans],
         "begins": [span.begins_at for span in spans],
         "ends": [span.ends_at for span in spans],
         "seen_before": [span.seen.seen_before for span in spans],
         "unseen_from": [span.seen.unseen_from for span in spans],
         "unseen": ["{" + ",".join(map(str, span.seen.unseen)) + "}" for span in spans],
-        "firsts": [span.first for span in spans],
+        "firsts": [0 if span.first is None else months.number(span.first) - base + 1 for span in spans],
         "now_before": now.seen_before,
         "now_from": now.unseen_from,
         "now_unseen": now.unseen,
+        "bounds": [months.end_of(months.numbered(count - 1), zone) for count in range(base, base + MOST - 1)],
     }
-    if alone is not None:
-        prices = list(alone)
-        values |= {
-            "money": money,
-            "alone_currencies": [one.currency for one in prices],
-            "alone_months": [one.issued for one in prices],
-            "alone_prices": [_decimal(one.price) for one in prices],
-        }
-    found = []
-    for sourced in (False, True):
-        rows = await session.execute(_STATEMENTS[sourced, alone is not None], values)
-        found += [Movement(**{**row._mapping, "value": int(row.value)}) for row in rows]
-    return found
+
+
+def _priced(alone: Sequence[Alone], base: int) -> dict[str, Any]:
+    return {
+        "alone_currencies": [one.currency for one in alone],
+        "alone_months": [months.number(one.issued) - base + 1 for one in alone],
+        "alone_prices": [_decimal(one.price) for one in alone],
+    }
+
+
+def _movement(base: int, currency: str, key: int, points: int, value: Decimal) -> Movement:
+    key, funded = divmod(key, 2)
+    key, kind = divmod(key, len(KINDS))
+    issued, month = (months.numbered(base - 1 + max(1, count)) for count in divmod(key, MOST))
+    return Movement(currency, issued, month, KINDS[kind], bool(funded), points, int(value))
 
 
 def _decimal(price: Fraction) -> Decimal:
