@@ -7,6 +7,7 @@ from benchmarks.duplicates import bench_duplicates
 from benchmarks.earn import bench_earn
 from benchmarks.ledger.run import PARTS as LEDGER
 from benchmarks.ledger.site import Plan
+from benchmarks.liability import bench_liability
 from benchmarks.members import PARTS as MEMBERS
 from benchmarks.outcome import Outcome
 from benchmarks.parts import Parts, run_parts
@@ -32,6 +33,7 @@ BENCHES = {
     "duplicates": Bench(lambda plan, _: bench_duplicates(plan)),
     "earn": Bench(lambda plan, _: bench_earn(plan.seconds, plan.purchases)),
     "ledger": _in_parts("ledger", LEDGER),
+    "liability": Bench(lambda plan, _: bench_liability(plan)),
     "members": _in_parts("members", MEMBERS),
     "reconcile": Bench(lambda plan, _: bench_reconcile(plan)),
     "seal": Bench(lambda plan, _: bench_seal(plan)),

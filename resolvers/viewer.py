@@ -62,6 +62,7 @@ class Scope(StrEnum):
     AUDIT_READ = "audit:read"
     JOURNAL_READ = "journal:read"
     INVOICES_WRITE = "invoices:write"
+    LIABILITY_READ = "liability:read"
     CALENDAR_WRITE = "calendar:write"
     CORRECTIONS_WRITE = "corrections:write"
     CLOCK = "clock"
@@ -118,6 +119,7 @@ MEANING: dict[Scope, str] = {
     Scope.MEMBERS_EXPORT: "export all that is known of a member",
     Scope.AUDIT_READ: "see who read whose personal data",
     Scope.JOURNAL_READ: "download the journal of all books",
+    Scope.LIABILITY_READ: "see what is still owed for points that are out",
     Scope.CALENDAR_WRITE: "declare business days, and extend deadlines of cycles",
     Scope.CORRECTIONS_WRITE: "waive fees and interest, and write off what is owed to one",
     Scope.INVOICES_WRITE: "record invoices that one's own books issued or received",
@@ -140,7 +142,7 @@ DEFAULT_SCOPES: dict[Kind, frozenset[str]] = {
     | {Scope.RIGHTS_USE, Scope.MEMBERS_WRITE, Scope.EVENTS_READ, Scope.CONSENTS_WRITE, Scope.PROFILES_WRITE}
     | {Scope.POINTS_LOCK, Scope.IDENTIFIERS_VERIFY},
     "operator": frozenset(Scope) - {Scope.CLOCK},
-    "auditor": _READS | {Scope.AUDIT_READ, Scope.JOURNAL_READ},
+    "auditor": _READS | {Scope.AUDIT_READ, Scope.JOURNAL_READ, Scope.LIABILITY_READ},
 }
 """What a client has if nothing is said."""
 
@@ -150,12 +152,12 @@ ALLOWED_SCOPES: dict[Kind, frozenset[str]] = {
     | {Scope.MEMBERS_SIGN_IN, Scope.IDENTIFIERS_READ, Scope.POINTS_GIVE, Scope.POINTS_TRANSFER, Scope.POINTS_ADJUST}
     | {Scope.MEMBERS_CLOSE, Scope.CYCLE_CONFIRM, Scope.CYCLE_RECEIVE, Scope.CYCLE_OBJECT, Scope.SETTLEMENT_WRITE}
     | {Scope.MEMBERS_EXPORT, Scope.AGREEMENTS_WRITE, Scope.WEBHOOKS_WRITE, Scope.RIGHTS_GRANT, Scope.APPROVALS_WRITE}
-    | {Scope.CLAIMS_WRITE}
+    | {Scope.CLAIMS_WRITE, Scope.LIABILITY_READ}
     | {Scope.CORRECTIONS_WRITE}
     | {Scope.IDENTIFIERS_WRITE, Scope.RECONCILE_WRITE}
     | {Scope.RECEIPTS_WRITE, Scope.PAYMENTS_RELEASE, Scope.INVOICES_WRITE},
     "operator": frozenset(Scope),
-    "auditor": _READS | {Scope.AUDIT_READ, Scope.JOURNAL_READ},
+    "auditor": _READS | {Scope.AUDIT_READ, Scope.JOURNAL_READ, Scope.LIABILITY_READ},
 }
 """What a client may be given: the clock to operators only, personal data never to auditors."""
 

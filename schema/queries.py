@@ -54,6 +54,7 @@ from schema.holds import Hold
 from schema.inputs import MemberFilter, MemberRef
 from schema.invoices import InvoiceQueries
 from schema.jobs import Job, JobQueries
+from schema.liability import LiabilityQueries
 from schema.lots import Lot
 from schema.members import Member
 from schema.merchants import Merchant, PointsCurrency, Store
@@ -253,6 +254,7 @@ class Query(
     DefaultQueries,
     PartnerFileQueries,
     InvoiceQueries,
+    LiabilityQueries,
     RightQueries,
     ObligationQueries,
     JobQueries,

@@ -229,9 +229,10 @@ def rolled(
         change = earned - _earned_as_expected(then, closed, now, earned)
         released = out - change
         used, exchanged = moved("value_redeemed"), moved("value_exchanged")
-        whole = used + exchanged
-        part = half_even(released * exchanged, whole) if whole > 0 else 0
-        redeemed, exchanged = released - part, part
+        # Where nothing was used, what is left is the rounding of what came in.
+        change, released = (change, released) if used + exchanged else (out, 0)
+        exchanged = round(Fraction(released * exchanged, used + exchanged)) if released else 0
+        redeemed = released - exchanged
     else:
         new = now.points.granted - then.points.granted
         kept = half_even(new * payable * at_grant, WHOLE * VALUE_OF_MILLIONTH)

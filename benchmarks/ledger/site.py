@@ -29,7 +29,7 @@ T = TypeVar("T")
 class Plan:
     """`seconds` a measurement, made `rounds` times in turn with what it is compared with. `purchases` are posted to be
     weighed; `wallets` is the larger number of wallets, `obligations` that of what merchants owe in a cycle, `lines`
-    that of a file that is reconciled."""
+    that of a file that is reconciled, `lots` that of what is out at a month's end."""
 
     seconds: float = 4.0
     rounds: int = 3
@@ -37,6 +37,7 @@ class Plan:
     wallets: int = 1_000_000
     obligations: int = 10_000_000
     lines: int = 100_000
+    lots: int = 200_000
 
     @property
     def few(self) -> int:

@@ -8,7 +8,9 @@ from server.commands.common import NO, Failure, Json, Unavailable, answer
 
 
 def bench(
-    what: Annotated[str, typer.Argument(help="duplicates, earn, ledger, members, reconcile, seal, settle or workers.")],
+    what: Annotated[
+        str, typer.Argument(help="duplicates, earn, ledger, liability, members, reconcile, seal, settle or workers.")
+    ],
     seconds: Annotated[float, typer.Option(min=0.2, max=600, help="Length of one measurement.")] = 4.0,
     purchases: Annotated[int, typer.Option(min=1000, max=10_000_000, help="Purchases posted in bulk.")] = 100_000,
     only: Annotated[list[str] | None, typer.Option(help="A part of it, such as calls; may be repeated.")] = None,
@@ -20,6 +22,7 @@ def bench(
     lines: Annotated[
         int, typer.Option(min=1000, max=10_000_000, help="Lines of a file; what is owed is ten times as many.")
     ] = 100_000,
+    lots: Annotated[int, typer.Option(min=1000, max=100_000_000, help="Lots, at a month's end.")] = 200_000,
     json: Json = False,
 ) -> None:
     """Measure, on servers of its own: rates, p50 and p99, and ratios against baselines of the same run."""
@@ -35,7 +38,8 @@ def bench(
                 f"{part!r} is no part of {what}: {', '.join(BENCHES[what].parts) or 'it has none'}"
             )
     try:
-        outcome = run_bench(what, Plan(seconds, rounds, purchases, wallets, obligations, lines), only or ())
+        plan = Plan(seconds, rounds, purchases, wallets, obligations, lines, lots)
+        outcome = run_bench(what, plan, only or ())
     except ServicesError as error:
         raise Unavailable(str(error)) from error
     except RuntimeError as error:
