@@ -11,13 +11,17 @@ from functools import cache
 from pathlib import Path
 
 _READY = """
-import importlib, json, os, pkgutil, sys
-import alliance, domain, server.cli, server.commands, server.migrate, uvloop
+import gc, importlib, json, os, pkgutil, sys
+import alliance, domain, server.cli, server.commands, server.migrate, sqlalchemy.orm, typer.main, uvloop
 
 for package in (alliance, domain, server.commands):
     for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
         importlib.import_module(module.name)
 server.migrate.newest()
+sqlalchemy.orm.configure_mappers()
+typer.main.get_command(server.cli.app)
+gc.collect()
+gc.freeze()
 for line in sys.stdin:
     asked = json.loads(line)
     if (child := os.fork()) == 0:

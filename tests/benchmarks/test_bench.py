@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from benchmarks import bulk, load
 from benchmarks.outcome import Outcome, Result
 from benchmarks.requests import earn_body
@@ -43,6 +45,7 @@ def test_an_outcome_is_flat_and_its_ratios_are_named() -> None:
     assert told["ratios"] == {"earn_vs_noop": 0.512}
 
 
+@pytest.mark.long
 def test_a_short_run_measures_everything() -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TESSERA_")}
     command = [sys.executable, "-m", "server.cli", "bench", "earn", "--seconds", "0.5", "--purchases", "2000", "--json"]

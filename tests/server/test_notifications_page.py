@@ -13,7 +13,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "notifications.md"
 
 def test_the_page_says_what_happens(tmp_path: Path) -> None:
     page = PAGE.read_text(encoding="utf-8")
-    [section] = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    section = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)[0]
     [(command, shown)] = re.findall(r"```\n\$ tessera (.*?)\n(.*?)```", page, re.DOTALL)
     file = tmp_path / "alliance.yaml"
     sample = (resources.files("server.samples") / "demo.yaml").read_text(encoding="utf-8")

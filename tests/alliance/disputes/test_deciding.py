@@ -259,7 +259,7 @@ async def test_a10_beyond_a_tenth_against_free_collateral(house: House) -> None:
         await desk.object(unknown(desk.places[3]))
     grocer, alliance = house.runtime.catalogue.merchants["grocer"], house.runtime.catalogue.alliance
     async with house.runtime.database.transaction() as session:
-        assert await releasable(session, alliance, grocer, Deposit.COLLATERAL) == 200
+        assert await releasable(session, alliance, grocer, Deposit.COLLATERAL, NOON) == 200
     await desk.step(disputes[1], "grocer", Move.WITHDRAW)
     await desk.object(unknown(desk.places[3]))
     assert await desk.suspense() == 27_000_000
