@@ -2,7 +2,14 @@
 
 from resolvers.policy import PARENT, Policy, by
 from resolvers.viewer import Scope
-from schema import calendar_policies, claim_policies, invoice_policies
+from schema import (
+    banking_policies,
+    calendar_policies,
+    claim_policies,
+    default_policies,
+    invoice_policies,
+    liability_policies,
+)
 from schema.fields import fields
 
 APPROVERS = by("merchant", "operator", scope=Scope.APPROVALS_WRITE)
@@ -73,17 +80,13 @@ TYPES: dict[str, dict[str, Policy | None]] = {
     }.items()
 }
 
-QUERIES |= calendar_policies.QUERIES
-MUTATIONS |= calendar_policies.MUTATIONS
-TYPES |= calendar_policies.TYPES
-
-QUERIES |= claim_policies.QUERIES
-MUTATIONS |= claim_policies.MUTATIONS
-TYPES |= claim_policies.TYPES
-
-QUERIES |= invoice_policies.QUERIES
-MUTATIONS |= invoice_policies.MUTATIONS
-TYPES |= invoice_policies.TYPES
-
 LISTED = "Approval Rerate Claim Break PartnerFile Invoice"
 """Types that are listed in connections."""
+
+QUERIES |= liability_policies.QUERIES
+for _part in (banking_policies, calendar_policies, claim_policies, default_policies, invoice_policies):
+    QUERIES |= _part.QUERIES
+    MUTATIONS |= _part.MUTATIONS
+    TYPES |= _part.TYPES
+TYPES |= liability_policies.TYPES
+LISTED += f" {banking_policies.LISTED} {default_policies.LISTED} {liability_policies.LISTED}"

@@ -7,7 +7,7 @@ from graphql import GraphQLSchema, is_non_null_type, is_object_type
 
 from resolvers.policy import PARENT, SIGNED_IN, Policy, by, closed, guarded
 from resolvers.viewer import Scope
-from schema import banking_policies, clearing_policies, default_policies, liability_policies
+from schema import clearing_policies
 from schema.fields import LIVING, MERGING, POOLING, PRIVACY
 from schema.fields import fields as _all
 
@@ -47,14 +47,9 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
         **_all(by("merchant", "operator", scope=Scope.MEMBERS_READ), "messagePreview"),
         **_all(PUBLIC, "_service"),
         **clearing_policies.QUERIES,
-        **banking_policies.QUERIES,
-        **default_policies.QUERIES,
-        **liability_policies.QUERIES,
     },
     "Mutation": {
         **clearing_policies.MUTATIONS,
-        **banking_policies.MUTATIONS,
-        **default_policies.MUTATIONS,
         **_all(
             by("merchant", "operator", scope=Scope.AGREEMENTS_WRITE),
             "proposeAgreement acceptAgreement rejectAgreement withdrawAgreement endAgreement",
@@ -476,10 +471,8 @@ POLICIES: dict[str, dict[str, Policy | None]] = {
     "AlreadyObjected": _ERROR,
     "_Service": _all(PUBLIC, "sdl"),
 }
-POLICIES |= clearing_policies.TYPES | banking_policies.TYPES | default_policies.TYPES
-POLICIES |= liability_policies.TYPES
-_LISTED += f" {clearing_policies.LISTED} {banking_policies.LISTED} {default_policies.LISTED}"
-_LISTED += f" {liability_policies.LISTED}"
+POLICIES |= clearing_policies.TYPES
+_LISTED += f" {clearing_policies.LISTED}"
 POLICIES |= {f"{name}Connection": _all(PARENT, "edges pageInfo totalCount") for name in _LISTED.split()}
 POLICIES |= {f"{name}Edge": _all(PARENT, "cursor node") for name in _LISTED.split()}
 
