@@ -1,5 +1,6 @@
 """Defaults and deposits over the endpoint (A12, A14, A16): two people, a preview, and what each side sees."""
 
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -104,3 +105,59 @@ async def test_a16_what_is_promised_is_not_released(
     for wrong in (usd("0.00"), {"amount": "1.00", "currency": "EUR"}):
         refused = await operator.do("releaseCollateral", "DepositInput", MOVED, **deposit | {"amount": wrong})
         assert refused["code"] == "INVALID_INPUT"
+
+
+async def test_a16_what_is_late_is_drawn_from_collateral(
+    runtime: Runtime, anonymous: Client, operator: Client, fuel: Client
+) -> None:
+    house, late = House(runtime), NOON + days(20)
+    first, second = operator.at(late), anonymous.signed_in(viewer_of("operator")).at(late)
+    await approved(
+        second,
+        await first.do(
+            "postCollateral", "DepositInput", MOVED, merchant="fuel", amount=usd("20.00"), reason="transfer"
+        ),
+    )
+    await house.earn(await house.member(), "fuel", 8_000)
+    cycle = await house.through(await house.close(), "settle_cycle")
+    wanted = {"merchant": "fuel", "cycle": ids.encode("SettlementCycle", cycle.id), "reason": "late"}
+    asked = await first.do("drawCollateral", "DrawCollateralInput", MOVED, amount=usd("15.00"), **wanted)
+    assert asked["accounts"] == [{"account": "COLLATERAL", "balance": {"amount": "20.00"}}]
+    await approved(second, asked)
+    [edge] = (await fuel.run(ACCOUNTS))["moneyAccounts"]["edges"]
+    assert edge["node"]["balance"]["amount"] == "5.00"
+    assert (await fuel.run(SEEN))["defaults"]["totalCount"] == 0
+    more = await first.do("drawCollateral", "DrawCollateralInput", MOVED, amount=usd("5.01"), **wanted)
+    refused = await second.do(
+        "approve", "DecideApprovalInput", "... on ActRefused { refusal }", approval=more["approval"]["id"]
+    )
+    assert refused["refusal"] == "NOT_ENOUGH_MONEY"
+
+
+LEAVING = "merchant { code } exit { status endsAt reason obstacles withdrawnAt }"
+EXIT = '{ merchant(code: "fuel") { exit { status reason obstacles } } }'
+
+
+async def test_a12_a14_notice_is_given_and_withdrawn(fuel: Client, grocer: Client) -> None:
+    """By the merchant itself; others see the dates alone."""
+    soon = (datetime.now(UTC) + days(10)).date().isoformat()
+    early = await fuel.do("announceExit", "AnnounceExitInput", "", merchant="fuel", on=soon, reason="sold")
+    assert early["code"] == "NOTICE_TOO_SHORT"
+    asked = {"merchant": "fuel", "reason": "sold"}
+    denied = await grocer.do("announceExit", "AnnounceExitInput", "", **asked)
+    assert denied["code"] == "NOT_ALLOWED"
+    found = await fuel.do("announceExit", "AnnounceExitInput", f"... on ExitAnnounced {{ {LEAVING} }}", **asked)
+    assert (found["merchant"], found["exit"]["status"], found["exit"]["reason"]) == (
+        {"code": "fuel"},
+        "ANNOUNCED",
+        "sold",
+    )
+    assert "RUN_OFF" in found["exit"]["obstacles"]
+    twice = await fuel.do("announceExit", "AnnounceExitInput", "... on AlreadyLeaving { merchant }", **asked)
+    assert (twice["code"], twice["merchant"]) == ("ALREADY_LEAVING", "fuel")
+    seen = (await grocer.run(EXIT))["merchant"]["exit"]
+    assert seen == {"status": "ANNOUNCED", "reason": None, "obstacles": None}
+    stays = await fuel.do("withdrawExit", "WithdrawExitInput", f"... on ExitWithdrawn {{ {LEAVING} }}", **asked)
+    assert stays["exit"]["withdrawnAt"]
+    again = await fuel.do("withdrawExit", "WithdrawExitInput", "... on NotLeaving { merchant }", **asked)
+    assert (again["code"], again["merchant"]) == ("NOT_LEAVING", "fuel")
