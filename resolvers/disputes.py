@@ -33,7 +33,8 @@ async def object_(context: Context, sent: Sent) -> SettlementCycle:
         raise NotFound(what="cycle", path=("cycle",)) from None
     alliance = context.runtime.catalogue.alliance
     objections = [
-        _objected(context, one, alliance.settlement_currency, index) for index, one in enumerate(sent["lines"])
+        objected(context, one, alliance.settlement_currency, ("lines", str(index)))
+        for index, one in enumerate(sent["lines"])
     ]
 
     async def act(session: AsyncSession) -> dict[str, Any]:
@@ -52,9 +53,8 @@ async def object_(context: Context, sent: Sent) -> SettlementCycle:
     return await loaded(context, UUID(outcome["cycle"]))
 
 
-def _objected(context: Context, sent: Sent, currency: str, index: int) -> Objected:
-    """An objection as it was sent. Raises InvalidInput, NotFound."""
-    path = ("lines", str(index))
+def objected(context: Context, sent: Sent, currency: str, path: tuple[str, ...]) -> Objected:
+    """An objection as it was sent, at `path`. Raises InvalidInput, NotFound."""
     reason = ObjectionReason(sent["reason"])
     places = PRICE_PLACES if reason == ObjectionReason.WRONG_PRICE else MICRO_PLACES
     expected, other = sent.get("expected"), sent.get("other")

@@ -28,6 +28,7 @@ from server.cycle_statements import CycleStatements
 from server.events import Events
 from server.ingest import ingest_app, members_app
 from server.ingest.claims import ClaimsIngest
+from server.ingest.objections import ObjectionsIngest
 from server.invoices import Invoices
 from server.journal import MEDIA, Journal
 from server.metrics import Metrics
@@ -115,6 +116,7 @@ def _routes(
         Route("/ingest/purchases", ingest_app(runtime, verifier, settings.secret("fingerprint"))),
         Route("/ingest/members", members_app(runtime, verifier, settings.secret("fingerprint"))),
         Route("/ingest/claims", ClaimsIngest(graphql.house, verifier)),
+        Route("/ingest/objections", ObjectionsIngest(graphql.house, verifier)),
         Route("/ingest/attachment", Attachments(graphql.house, verifier).post, methods=["POST"]),
         Route("/attachments/{id}", Attachments(graphql.house, verifier).get),
         Route("/ingest/partner-file", partner_files.post, methods=["POST"]),

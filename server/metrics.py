@@ -23,6 +23,7 @@ PATHS = frozenset(
 ) | {
     "/ingest/members",
     "/ingest/claims",
+    "/ingest/objections",
     "/ingest/attachment",
     "/obligations.csv",
     "/journal.beancount",

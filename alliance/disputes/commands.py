@@ -23,7 +23,7 @@ from alliance.settlement.rules import Pair, PairNet, minor_unit, pair_of
 from alliance.settlement.steps import locked, require
 from alliance.treasury.model import MoneyAccount, MoneyBalance
 from domain.base import new_id
-from domain.errors import InvalidInput, NotAllowed, NotFound
+from domain.errors import InvalidInput, NotAllowed, NotFound, Refusal
 from domain.events.commands import add_events
 from domain.events.kinds import EventKind
 from domain.events.model import NewEvent
@@ -131,6 +131,40 @@ def _event(cycle: SettlementCycle, pair: Pair, lines: int, merchant_id: uuid.UUI
     data: dict[str, Any] = {"cycle": str(cycle.id), "number": cycle.number, "lines": lines}
     data |= {"merchant": str(merchant_id), "against": str(other_id), "asOf": as_of.isoformat()}
     return NewEvent(cycle.id, EventKind.LINES_OBJECTED, data, pair)
+
+
+async def object_to_each(
+    session: AsyncSession,
+    alliance: Alliance,
+    cycle_id: uuid.UUID,
+    objections: Sequence[Objected],
+    *,
+    merchant_id: uuid.UUID,
+    who: uuid.UUID,
+    as_of: datetime,
+) -> list[tuple[uuid.UUID, bool] | Refusal]:
+    """As `object_to_lines`, each by itself: one that is refused keeps no other from being raised.
+
+    Of each the id of its dispute, and whether the merchant had objected to the line for this reason before; or why it
+    is refused.
+    """
+    result: list[tuple[uuid.UUID, bool] | Refusal] = []
+    for one in objections:
+        before = await queries.objection_of(session, one.place, merchant_id)
+        if before is not None and before.reason == one.reason.value:
+            result.append((before.id, True))
+            continue
+        try:
+            async with session.begin_nested():
+                await object_to_lines(session, alliance, cycle_id, [one], merchant_id=merchant_id, who=who, as_of=as_of)
+        except Refusal as refusal:
+            refusal.path = tuple(part for part in refusal.path if part not in ("lines", "0"))
+            result.append(refusal)
+            continue
+        raised = await queries.objection_of(session, one.place, merchant_id)
+        assert raised is not None
+        result.append((raised.id, False))
+    return result
 
 
 async def _founded(

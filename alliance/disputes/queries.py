@@ -56,6 +56,13 @@ async def lines(
     }
 
 
+async def objection_of(session: AsyncSession, place: Place, merchant_id: uuid.UUID) -> Objection | None:
+    """What a merchant objected to a line, if it did."""
+    _, operation_id, seq = place
+    mine = (Objection.operation_id == operation_id) & (Objection.seq == seq) & (Objection.merchant_id == merchant_id)
+    return await session.scalar(select(Objection).where(mine))
+
+
 async def objected(session: AsyncSession, places: Collection[Place]) -> set[tuple[uuid.UUID, int]]:
     """Which of these lines, by operation and number, are in dispute."""
     key = tuple_(Objection.operation_id, Objection.seq)

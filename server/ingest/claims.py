@@ -1,30 +1,26 @@
 """POST /ingest/claims: many claims at once, from CSV or JSON Lines; one answer a line, in order."""
 
-import csv
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, ClassVar, Literal
 
 import msgspec
-from starlette.datastructures import Headers
+from starlette.datastructures import QueryParams
 
 from alliance.disputes.claims import ClaimAsked, raise_or_find
 from alliance.disputes.model import ClaimCode
-from alliance.intake.errors import LineTooLong
 from domain.errors import InvalidInput, NotFound, Refusal
 from domain.money import MICRO, scaled
 from resolvers import ids
 from resolvers.claims import party_id, party_of
-from resolvers.context import Context, House
+from resolvers.context import Context
 from resolvers.lines import place_of
-from resolvers.viewer import Scope, Verifier
-from server.callers import Refused, clock_of, moment, require_scope, viewer_of
-from server.ingest.app import MEDIA_TYPE, Receive, Send
-from server.ingest.feed import Error, Feed, error_of
+from resolvers.viewer import Scope
+from server.ingest.feed import Error, Intake, error_of
 from server.ingest.splitter import RawLine
+from server.ingest.tables import Table, TableIngest, key_of, without_guard
 
-CSV = "text/csv"
 _PLACES = len(str(MICRO)) - 1
 COLUMNS = ("key", "line", "against", "amount", "quantity", "code", "text", "attachments")
 NEEDED = ("key", "code", "text")
@@ -68,9 +64,7 @@ class Claims:
     statuses: ClassVar[tuple[str, ...]] = ("RAISED", "DUPLICATE", "REFUSED")
 
     def __init__(self, context: Context, is_csv: bool) -> None:
-        self._context, self._csv = context, is_csv
-        self._columns: list[str] | None = None
-        self._delimiter = ","
+        self._context, self._table = context, Table(is_csv, COLUMNS, NEEDED)
 
     async def prepare(self, lines: Sequence[RawLine], as_of: datetime | None) -> list[Read]:
         """Read."""
@@ -97,51 +91,13 @@ class Claims:
         """None for the names of columns. A line that cannot be read is refused by itself."""
         key: str | None = None
         try:
-            if isinstance(raw, LineTooLong):
-                raise raw
-            fields = self._fields(raw)
+            fields = self._table.fields(raw)
             if fields is None:
                 return None
-            key = fields["key"] if isinstance(fields.get("key"), str) else None
+            key = key_of(fields)
             return Read(key, self._asked(_line(fields)))
         except Refusal as refusal:
             return Read(key, refusal)
-
-    def _fields(self, raw: bytes) -> dict[str, Any] | None:
-        try:
-            text = raw.decode("utf-8-sig" if self._columns is None else "utf-8").strip("\r\n")
-            if not self._csv:
-                found = msgspec.json.decode(text)
-                if not isinstance(found, dict):
-                    raise InvalidInput(reason="a line is a JSON object")
-                return found
-        except (UnicodeDecodeError, msgspec.DecodeError):
-            raise InvalidInput(reason="the line is no UTF-8, or no JSON") from None
-        if self._columns is None:
-            self._delimiter = ";" if text.count(";") > text.count(",") else ","
-            self._columns = [name.strip() for name in self._cells(text)]
-            missing = [name for name in NEEDED if name not in self._columns]
-            if missing:
-                raise InvalidInput(reason=f"columns are missing: {', '.join(missing)}")
-            return None
-        cells = self._cells(text)
-        if len(cells) != len(self._columns):
-            raise InvalidInput(reason=f"{len(self._columns)} columns are named, this line has {len(cells)}")
-        row: dict[str, Any] = {
-            name: cell for name, cell in zip(self._columns, cells, strict=True) if name in COLUMNS and cell
-        }
-        if "attachments" in row:
-            row["attachments"] = row["attachments"].split()
-        if "line" in row:
-            row["line"] = row["line"].removeprefix("'")  # as spreadsheets get what might be a formula
-        return row
-
-    def _cells(self, text: str) -> list[str]:
-        try:
-            (cells,) = csv.reader([text], delimiter=self._delimiter, strict=True)
-        except (csv.Error, ValueError):
-            raise InvalidInput(reason="the line is no CSV; a field has no line breaks") from None
-        return cells
 
     def _asked(self, line: Line) -> ClaimAsked:
         """Raises a Refusal."""
@@ -151,7 +107,7 @@ class Claims:
             raise NotFound(what="attachment", path=("attachments",)) from None
         context = self._context
         return ClaimAsked(
-            place=None if line.line is None else place_of(context, line.line, ("line",)),
+            place=None if line.line is None else place_of(context, without_guard(line.line), ("line",)),
             against_id=None if line.against is None else party_id(context, line.against, ("against",)),
             amount=None if line.amount is None else _amount(line.amount),
             code=line.code,
@@ -164,6 +120,8 @@ class Claims:
 
 def _line(fields: dict[str, Any]) -> Line:
     """Raises InvalidInput."""
+    if isinstance(fields.get("attachments"), str):
+        fields["attachments"] = fields["attachments"].split()
     try:
         line = msgspec.convert(fields, Line, strict=False)
     except msgspec.ValidationError as error:
@@ -180,27 +138,11 @@ def _amount(text: str) -> int:
         raise refusal.at("amount") from None
 
 
-class ClaimsIngest:
-    """The endpoint. (An object: a framework takes a function for a handler of requests.)"""
+class ClaimsIngest(TableIngest):
+    """The endpoint."""
 
-    def __init__(self, house: House, verifier: Verifier) -> None:
-        self._house, self._verifier = house, verifier
+    what, scope = "claims", Scope.CLAIMS_WRITE
 
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        try:
-            headers = Headers(scope=scope)
-            if scope["method"] != "POST":
-                raise Refused(405, "METHOD_NOT_ALLOWED", "claims are sent by POST", {"allow": "POST"})
-            viewer = viewer_of(self._verifier, headers)
-            require_scope(viewer, Scope.CLAIMS_WRITE)
-            media_type = headers.get("content-type", "").split(";")[0].strip().lower()
-            if media_type not in (CSV, MEDIA_TYPE):
-                raise Refused(415, "BAD_USER_INPUT", f"claims are {CSV} or {MEDIA_TYPE}")
-            said = clock_of(viewer, headers)
-            as_of = datetime.now(UTC) if said is None else moment(said, "Tessera-Clock")
-        except Refused as refused:
-            await refused.response()(scope, receive, send)
-            return
-        claims = Claims(Context(self._house, viewer, as_of), media_type == CSV)
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", MEDIA_TYPE.encode())]})
-        await Feed(claims, lambda: as_of).run(receive, send)
+    async def intake(self, context: Context, is_csv: bool, asked: QueryParams) -> Intake:
+        """The caller's claims."""
+        return Claims(context, is_csv)
