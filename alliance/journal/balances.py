@@ -71,6 +71,13 @@ _POSITIONS = "SELECT merchant_id, sum(amount - settled - carried) AS amount FROM
 
 _EXPOSURES = "SELECT merchant_id, owed AS amount FROM exposure"
 
+# A currency that nothing is deferred of has an estimate and no cohorts.
+_DEFERRED = """
+    SELECT merchant_id, currency, coalesce(sum(deferred), 0) AS amount
+    FROM liability_estimate LEFT JOIN liability_cohort USING (merchant_id, currency, month)
+    WHERE (merchant_id, month) IN (SELECT merchant_id, max(month) FROM liability_month GROUP BY 1)
+    GROUP BY 1, 2"""
+
 _TREASURY = "SELECT account, party_id, balance FROM money_balance"
 
 
@@ -97,3 +104,5 @@ async def kept(session: AsyncSession, names: Names) -> AsyncIterator[Kept]:
         yield money(names.merchant(row.merchant_id), -row.amount, "positions against caps")
     async for row in await session.stream(text(_TREASURY)):
         yield money(names.treasury(row.account, row.party_id), row.balance * unit, "balances of money")
+    async for row in await session.stream(text(_DEFERRED)):
+        yield money(names.deferred(row.merchant_id, row.currency), -row.amount, "cohorts at a month's end")

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from alliance.journal.balances import Kept, kept
 from alliance.journal.model import Balance, Record, Transaction
 from alliance.journal.moves import moves, span
-from alliance.journal.names import MERCHANTS, TREASURY, Names
+from alliance.journal.names import MERCHANTS, PAYABLE, TREASURY, Names
 from alliance.journal.render import Beancount, Csv, Writer
 from domain.database import Database
 from domain.errors import InvalidInput
@@ -115,5 +115,5 @@ class _Book:
             if amount or one.account in self._counted:
                 yield Balance(day, one.account, amount, one.commodity, one.source)
         for account, counted in list(self._counted.items()):
-            if account.startswith(_BESIDE) and account not in told:
+            if account.startswith(_BESIDE) and account not in told and not account.startswith(PAYABLE):
                 yield Balance(day, account, Decimal(0) - self._later[account], counted, "nothing")

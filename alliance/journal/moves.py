@@ -5,6 +5,7 @@ Points are dated by when they were booked, and so is what is owed and netted; pa
 
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import fields
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import chain
@@ -16,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from alliance.clearing.model import ObligationKind
 from alliance.journal.model import Posting, Transaction
 from alliance.journal.names import Names
+from alliance.liability.queries import Money, booked
 from alliance.settlement.rules import minor_unit
 from domain.programs.catalogue import MICRO_PLACES
 
@@ -87,6 +89,18 @@ _TREASURY = f"""
     GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"""  # noqa: S608
 
 
+# At the end of each month that is closed: what its cohorts say of it, as `liability.queries.booked` books it.
+_DEFERRED = """
+    SELECT least(greatest((month + interval '1 month' - interval '1 day')::date, CAST(:before AS date)),
+                 CAST(:beyond AS date)) AS day, merchant_id, currency, payable IS NULL AS principal,
+           sum(opening) AS opening, sum(sold) AS sold, sum(funded) AS funded, sum(taken_sold) AS taken_sold,
+           sum(taken_funded) AS taken_funded, sum(commission) AS commission, sum(redeemed_money) AS redeemed,
+           sum(exchanged_money) AS exchanged, sum(change) AS change, sum(deferred) AS closing,
+           sum(current) AS current, count(*) AS lines
+    FROM liability_cohort JOIN liability_estimate USING (merchant_id, currency, month)
+    GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"""
+
+
 async def moves(session: AsyncSession, names: Names, asked: Mapping[str, Any]) -> AsyncIterator[Transaction]:
     """All transactions, one kind after another, each kind in order of days.
 
@@ -108,6 +122,8 @@ async def moves(session: AsyncSession, names: Names, asked: Mapping[str, Any]) -
         yield _moved(names, row)
     async for one in _treasury(session, names, asked):
         yield one
+    async for row in await session.stream(text(_DEFERRED), asked):
+        yield _deferred(names, row)
 
 
 async def _treasury(session: AsyncSession, names: Names, asked: Mapping[str, Any]) -> AsyncIterator[Transaction]:
@@ -215,6 +231,16 @@ def _moved(names: Names, row: Any) -> Transaction:
     second = (names.position(payer), names.result(payer, ObligationKind.LOSS, received=False))
     told = f"{names.party(payer)} did not pay {names.party(payee)}"
     return Transaction(row.day, told, row.lines, _mirrored(names, first, second, _micro(names, row.amount)))
+
+
+def _deferred(names: Names, row: Any) -> Transaction:
+    moved = Money(**{one.name: int(getattr(row, one.name)) for one in fields(Money)})
+    postings = [
+        Posting(names.deferred(row.merchant_id, row.currency, account), Decimal(amount).scaleb(-MONEY), names.money)
+        for account, amount in booked(moved, principal=row.principal).items()
+        if amount
+    ]
+    return Transaction(row.day, f"Deferred for {row.currency}", row.lines, postings)
 
 
 def _micro(names: Names, minor: Any) -> int:

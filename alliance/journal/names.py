@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from uuid import UUID
 
+from alliance.liability.queries import Account
 from alliance.treasury.commands import OWED_TO_PARTY
 from domain.ledger.kinds import AccountKind
 from domain.programs.catalogue import Catalogue
@@ -16,6 +17,9 @@ _LEGAL = re.compile(r"[A-Z][A-Z0-9_]*[A-Z0-9]")
 _KINDS = {"points": "Points", "tier_credits": "TierCredits", "stored_value": "StoredValue", "stamps": "Stamps"}
 
 MERCHANTS, TREASURY = "Assets:Merchants:", "Treasury"
+
+PAYABLE = "Liabilities:Payable:"
+"""What agents will pay for points that were used: kept nowhere else than in what moved."""
 
 LIABILITIES = {
     AccountKind.POINTS.value: "Active",
@@ -106,6 +110,17 @@ class Names:
         """Money that lies with the alliance: an asset, or owed to the party whose it is."""
         root = "Liabilities" if account in OWED_TO_PARTY else "Assets"
         return f"{root}:{TREASURY}:{account.capitalize()}:{self.party(of)}"
+
+    def deferred(self, of: UUID, currency: str, account: Account = Account.DEFERRED) -> str:
+        """What of a merchant's points is deferred, and where it came from and went."""
+        name = f"{self.party(of)}:{component(currency)}"
+        match account:
+            case Account.DEFERRED:
+                return f"Liabilities:Deferred:{name}"
+            case Account.PAYABLE:
+                return f"{PAYABLE}{name}"
+            case _:
+                return f"Income:Deferred:{name}:{account.capitalize()}"
 
     def result(self, of: UUID, kind: str, *, received: bool) -> str:
         """What a merchant earned, or what it cost, by kinds of obligations."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from beancount import loader
 from beancount.core.data import Balance, Open, Transaction
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 
 from alliance.disputes.commands import object_to_lines
 from alliance.disputes.life import Move
@@ -17,6 +17,8 @@ from alliance.disputes.model import ObjectionReason
 from alliance.disputes.rules import Objected
 from alliance.journal.export import Format, journal, require_days
 from alliance.journal.names import commodity, component
+from alliance.liability.closing import close_months
+from alliance.liability.model import LiabilityCohort, LiabilityMonth
 from alliance.treasury.commands import post
 from alliance.treasury.model import MoneyAccount
 from domain.errors import InvalidInput
@@ -71,6 +73,9 @@ async def history(house: House) -> House:
             (MoneyAccount.COLLATERAL, house.id("fuel"), -10_000),
         ]
         await post(session, kind="COLLATERAL_IN", entries=paid_in, who=WHO, why="test", as_of=NOON)
+    for months in (1, 2):
+        async with house.runtime.database.transaction() as session:
+            assert await close_months(session, house.runtime.catalogue, NOON + days(31 * months))
     return house
 
 
@@ -78,8 +83,18 @@ async def test_a13_journal_is_added_up_by_an_outside_tool_to_what_we_keep(histor
     entries, balances = checked(await written(history))
     async with history.runtime.database.session() as session:
         points = await session.scalar(text("SELECT sum(remaining) FROM lot WHERE currency = 'GRO'"))
+        last = select(func.max(LiabilityMonth.month)).scalar_subquery()
+        figures = select(LiabilityCohort.currency, func.sum(LiabilityCohort.deferred)).group_by(
+            LiabilityCohort.currency
+        )
+        deferred = dict((await session.execute(figures.where(LiabilityCohort.month == last))).all())
         owed = dict((await session.execute(text("SELECT merchant_id, owed FROM exposure"))).all())
     assert balances["Liabilities:Points:Grocer:GRO:Active"] == -points
+    assert deferred["GRO"] > 0
+    assert balances["Liabilities:Deferred:Grocer:GRO"] == -Decimal(deferred["GRO"]).scaleb(-6)
+    # In the second month nothing moved.
+    (booked,) = [one for one in entries if isinstance(one, Transaction) and one.narration == "Deferred for GRO"]
+    assert "Income:Deferred:Grocer:GRO:Funding" in {posting.account for posting in booked.postings}
     for code in ("Fuel", "Grocer"):
         assert balances[f"Assets:Merchants:{code}"] == -Decimal(owed[history.id(code.lower())]).scaleb(-6)
         assert balances[f"Assets:Merchants:{code}:Netted"] == 0
@@ -112,7 +127,7 @@ async def test_a13_journal_of_some_days_begins_with_what_was_brought_forward(his
     # Payments alone are dated by the clock of the call.
     assert {account for account, amount in earlier.items() if amount} <= {
         f"Assets:Merchants:{code}{part}" for code in ("Fuel", "Grocer") for part in ("", ":Netted")
-    }
+    } | {"Liabilities:Deferred:Grocer:GRO", "Liabilities:Deferred:Fuel:FUE"}
     with pytest.raises(InvalidInput):
         require_days(today, today - timedelta(days=1))
 
@@ -140,6 +155,10 @@ async def test_a10_journal_suspense_comes_back_to_zero(house: House) -> None:
         ("UPDATE pair_net SET lines = lines + 1 WHERE suspended <> 0", "Assets:Merchants:Fuel:Pairs:Grocer"),
         ("UPDATE exposure SET owed = owed + 1", "Assets:Merchants:Fuel"),
         ("UPDATE money_balance SET balance = balance - 1", "Assets:Treasury:Bank:Demo"),
+        (
+            "UPDATE liability_cohort SET opening = opening + 1, change = change + 1",
+            "Liabilities:Deferred:Grocer:GRO",
+        ),
         ("UPDATE entry SET amount = amount + 1 WHERE amount = 1111", "Liabilities:Points:Grocer:GRO:Active"),
     ],
 )
