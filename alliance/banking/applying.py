@@ -59,6 +59,8 @@ async def apply(work: Work, receipt: Receipt, parts: Parts, how: How) -> None:
         cycle = cycles[cycle_id]
         require(cycle, CycleStatus.SETTLING, CycleStatus.SETTLED)
         payment = await _payment(session, cycle_id, seq)
+        if about.merchant_id not in (None, payment.payee_id):  # before anything tells what it is like (A14)
+            raise NotFound(what="payment", path=("payments",))
         _require_fit(work.banking, receipt, payment, amount)
         confirms = _is_done(receipt, payment)
         if confirms:

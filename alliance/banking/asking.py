@@ -43,17 +43,20 @@ async def match(
             raise NotMatching(reason="nothing is proposed: name payments", path=("payments",))
         parts = receipt.proposal["parts"]
     else:
-        parts = await _parts(session, payments, await left(session, receipt))
+        parts = await _parts(session, payments, await left(session, receipt), owner_id)
     return {"receipt": str(receipt.id), "parts": parts}, sum(part["amount"] for part in parts)
 
 
-async def _parts(session: AsyncSession, payments: Payments, rest: int) -> list[dict[str, Any]]:
+async def _parts(
+    session: AsyncSession, payments: Payments, rest: int, payee_id: uuid.UUID | None
+) -> list[dict[str, Any]]:
+    """What is kept of them is shown to who asks: a merchant names those made to it (A14). Raises NotFound."""
     cycles = await by_numbers(session, {cycle for cycle, _, _ in payments})
     parts = []
     for number, seq, amount in payments:
         cycle = cycles.get(number)
         payment = None if cycle is None else await session.get(Payment, (cycle.id, seq))
-        if cycle is None or payment is None:
+        if cycle is None or payment is None or payee_id not in (None, payment.payee_id):
             raise NotFound(what="payment", path=("payments",))
         part = min(rest, payment.amount) if amount is None else amount
         parts.append({"cycle": str(cycle.id), "number": seq, "amount": part})

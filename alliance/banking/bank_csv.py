@@ -26,6 +26,8 @@ def statement(content: bytes, currency: str, form: BankCsv) -> BankStatement:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise StatementRefused(reason="it is not UTF-8") from None
+    if "\0" in text:
+        raise StatementRefused(reason="a character U+0000 is in it")
     rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=form.delimiter, strict=True)
     columns = form.columns
     try:

@@ -122,7 +122,11 @@ def _amount(amount: Any, currency: str) -> int:
 def _day(said: Any | None) -> date | None:
     if said is None:
         return None
-    return date.fromisoformat(str(said.findtext("{*}Dt") or said.findtext("{*}DtTm"))[:10])
+    text = str(said.findtext("{*}Dt") or said.findtext("{*}DtTm"))
+    try:
+        return date.fromisoformat(text[:10])
+    except ValueError:  # the schema lets years be of any length, and below zero
+        raise BadXml("a day lies out of range") from None
 
 
 def _number(account: Any | None) -> str | None:

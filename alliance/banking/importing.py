@@ -233,7 +233,7 @@ async def _awaited(session: AsyncSession, banking: Banking, owner_id: uuid.UUID,
             ~matched.exists(),
         )
     )
-    if banking.is_direct:
+    if banking.is_direct or owner_id != banking.alliance_id:  # a proposal is shown to whose account it is (A14)
         query = query.where(Payment.payee_id == owner_id)
     elif not inward:
         query = query.where(Payment.released_at.is_not(None))

@@ -7,6 +7,7 @@ import csv
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
@@ -52,7 +53,7 @@ def format_of(path: Path) -> str:
     with opened(path) as file:
         try:
             head = file.read(512)
-        except (OSError, EOFError):
+        except (OSError, EOFError, zlib.error):
             head = b""
     return "jsonl" if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{" else "csv"
 
@@ -68,7 +69,7 @@ def records(path: Path, shape: Shape, read: Callable[[int], None] = lambda _: No
             yield from _csv(lines, shape) if shape.format == "csv" else _objects(lines)
         except UnicodeError:
             raise Broken(_undecodable(path, shape.encoding), f"not {shape.encoding.removesuffix('-sig')}") from None
-        except (OSError, EOFError) as fault:
+        except (OSError, EOFError, zlib.error) as fault:
             raise Broken(lines.number + 1, f"cannot be unpacked: {fault}") from None
 
 
