@@ -32,5 +32,8 @@ class Invoices:
         return Response(
             content,
             media_type=MEDIA[kind],
-            headers={"content-disposition": f'attachment; filename="{name}.{kind}"'},
+            headers={
+                "content-disposition": f'attachment; filename="{name}.{kind}"',
+                "x-content-type-options": "nosniff",
+            },
         )

@@ -31,4 +31,5 @@ class PaymentFiles:
         except AccountMissing as missing:
             return Refused(409, missing.code, missing.message(language)).response()
         named = {"content-disposition": f'attachment; filename="{file.message_id}.xml"', "cache-control": "no-store"}
+        named["x-content-type-options"] = "nosniff"
         return Response(file.content, media_type="application/xml", headers=named)

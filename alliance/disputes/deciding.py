@@ -21,7 +21,7 @@ from alliance.exposure.commands import make_room, withhold
 from alliance.exposure.model import Exposure
 from alliance.settlement.closing import ensure_open_cycle
 from alliance.settlement.model import CYCLE_LOCK
-from domain.errors import InvalidInput, NotFound
+from domain.errors import InvalidInput, NotAllowed, NotFound
 from domain.programs.catalogue import Alliance
 
 NEEDS_TEXT = (Move.REJECT, Move.DECIDE, Move.NOTE)
@@ -49,13 +49,16 @@ async def take_step(
     """Take a party's step, or the operator's, whose party is the alliance. `amount` is in millionths.
 
     Of two at the same time the later finds what the earlier made of it. Raises NotFound also to who is no party of it;
-    WrongClaimStatus, AnswerTooLate once silence has decided, InvalidInput.
+    NotAllowed to the operator who would decide its own, which stands as booked then; WrongClaimStatus, AnswerTooLate
+    once silence has decided, InvalidInput.
     """
     query = select(Dispute).where(Dispute.id == dispute_id).with_for_update()
     dispute = await session.scalar(query, execution_options={"populate_existing": True})
     side = None if dispute is None else _side(dispute, move, party_id, alliance)
     if dispute is None or side is None:
         raise NotFound(what="claim", path=("claim",))
+    if side is Side.OPERATOR and move is Move.DECIDE and alliance.id in (dispute.raiser_id, dispute.against_id):
+        raise NotAllowed(reason="nobody decides a dispute of their own", path=("claim",))
     if dispute.decided_at is None and as_of >= dispute.due_at:
         raise AnswerTooLate(until=dispute.due_at.isoformat(), path=("claim",))
     if amount is not None and move not in _AMOUNTS:

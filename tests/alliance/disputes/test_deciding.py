@@ -33,7 +33,7 @@ from alliance.settlement.model import SettlementCycle
 from alliance.treasury.commands import post
 from alliance.treasury.model import MoneyAccount
 from alliance.verify import verify
-from domain.errors import IdempotencyConflict, InvalidInput, NotFound, Refusal
+from domain.errors import IdempotencyConflict, InvalidInput, NotAllowed, NotFound, Refusal
 from tests.alliance.exposure.support import cap, limits, used
 from tests.alliance.support import NOON, WHO, House
 
@@ -415,3 +415,17 @@ async def test_a10_what_was_released_goes_on_when_its_cycle_is_given_up(house: H
     assert await desk.open_net() == (5_000_000, 0, 500)
     await desk.is_proved()
     assert await house.count("entry") == before, "no dispute moves a member's points"
+
+
+async def test_a10_the_operator_decides_no_dispute_of_its_own(house: House) -> None:
+    """It answers as any party; what the other does not take stands as booked once the deadline is over."""
+    alliance = house.runtime.catalogue.alliance
+    asked = ClaimAsked(None, alliance.id, 5_000_000, ClaimCode.OTHER, "a fee for nothing")
+    async with house.runtime.database.transaction() as session:
+        [claim] = await raise_claims(session, alliance, [asked], merchant_id=house.id("fuel"), who=WHO, as_of=NOON)
+        assert isinstance(claim, Dispute)
+        for party, move in ((alliance.id, Move.REJECT), (house.id("fuel"), Move.ESCALATE)):
+            await take_step(session, alliance, claim.id, move, party_id=party, who=WHO, as_of=NOON, text="no")
+        deciding = {"party_id": alliance.id, "who": WHO, "as_of": NOON, "text": "no", "amount": 0}
+        with pytest.raises(NotAllowed):
+            await take_step(session, alliance, claim.id, Move.DECIDE, **deciding)
