@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from alliance.clearing import queries as clearing
 from alliance.settlement import closing, commands, paying, queries
 from alliance.settlement.model import COMMAND_LINE, CycleStatus, SettlementCycle
+from alliance.settlement.paying import RECORD_RECEIPT
 from alliance.settlement.queries import MerchantStatement
 from domain.errors import InvalidInput, NotFound
 from domain.money import to_minor
@@ -194,8 +195,10 @@ async def settle(context: Context, sent: Sent) -> SettlementCycle:
 async def receive(context: Context, sent: Sent) -> SettlementCycle:
     """Record payments as received: a merchant those made to it. Raises a Refusal."""
     cycle_id = _cycle_of(sent)
-    currency = context.runtime.catalogue.alliance.settlement_currency
+    alliance = context.runtime.catalogue.alliance
+    currency = alliance.settlement_currency
     told: dict[str, Any] = {
+        "alone": alliance.by_hand.limits.get(RECORD_RECEIPT),
         "number": sent.get("payment"),
         "payee_id": context.own_merchant_id,
         "amount": None if sent.get("amount") is None else _minor(sent["amount"], currency),

@@ -1,6 +1,7 @@
 """Paying a cycle: from when it is to be paid, to when the last payment was received."""
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import func, select, text
@@ -9,10 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from alliance.exposure.commands import hold_still, paid, withhold_again
 from alliance.settlement.custody import account_of_all, record
 from alliance.settlement.model import CycleStatus, NetPosition, Payment, PaymentStatus, SettlementCycle
+from alliance.settlement.rules import minor_unit
 from alliance.settlement.steps import enter, locked, require
-from domain.errors import InvalidInput, NotFound
+from domain.errors import InvalidInput, NotAllowed, NotFound
+from domain.programs.model import AllianceRow
 
 LONGEST_REFERENCE = 200
+
+RECORD_RECEIPT = "RECORD_RECEIPT"
+"""The act whose limit, where the alliance names one, is how much one person records as received."""
 
 
 async def settle_cycle(
@@ -42,14 +48,16 @@ async def record_receipts(
     payee_id: uuid.UUID | None = None,
     amount: int | None = None,
     reference: str | None = None,
+    alone: int | None = None,
 ) -> SettlementCycle:
     """Record a payment as received, or all that are left; with the last one the cycle is SETTLED.
 
     A payee sees only its own. `amount`, if it is given, is what came of that one payment, in minor units. Recording a
     payment again changes nothing. Where all pay into one account, a payment's pay-in is recorded, which a payee does
-    not see, and once it was released, that it was paid out.
+    not see, and once it was released, that it was paid out. `alone`: up to how many millionths one person records
+    without a bank's word for it (A16); None is without end.
 
-    Raises NotFound, WrongCycleStatus; InvalidInput for what was not planned so.
+    Raises NotFound, WrongCycleStatus; InvalidInput for what was not planned so; NotAllowed beyond `alone`.
     """
     frozen = await hold_still(session)
     cycle = await locked(session, cycle_id, as_of)
@@ -68,6 +76,7 @@ async def record_receipts(
     if amount is not None and (number is None or amount != payments[0].amount):
         raise InvalidInput(reason="that is not the amount that was to be paid", path=("amount",))
     made_now = [payment for payment in payments if payment.status == PaymentStatus.PLANNED]
+    await _require_alone(session, made_now, alone)
     if made_now and (alliance := await account_of_all(session)) is not None:
         inward = payee_id is None
         made_now = await record(session, alliance, made_now, inward=inward, who=who, why=why, as_of=as_of)
@@ -80,6 +89,16 @@ async def record_receipts(
     if frozen:
         await withhold_again(session, as_of)
     return cycle
+
+
+async def _require_alone(session: AsyncSession, payments: Sequence[Payment], alone: int | None) -> None:
+    """Raises NotAllowed for more than one person records."""
+    if alone is None:
+        return
+    currency = (await session.scalars(select(AllianceRow.settlement_currency))).one()
+    if sum(payment.amount for payment in payments) * minor_unit(currency) > alone:
+        reason = "so much is matched with what the bank reports, which takes two people"
+        raise NotAllowed(reason=reason, path=("payment",))
 
 
 async def finish(session: AsyncSession, cycle: SettlementCycle, who: uuid.UUID, why: str, as_of: datetime) -> None:

@@ -177,10 +177,11 @@ def receive(
 ) -> None:
     """Record payments as received; with the last one the cycle is settled."""
 
-    async def step(session: "AsyncSession", _: "Runtime", id_: UUID, about: dict[str, Any]) -> "SettlementCycle":
-        from alliance.settlement.paying import record_receipts
+    async def step(session: "AsyncSession", runtime: "Runtime", id_: UUID, about: dict[str, Any]) -> "SettlementCycle":
+        from alliance.settlement.paying import RECORD_RECEIPT, record_receipts
 
-        return await record_receipts(session, id_, number=payment, reference=reference, **about)
+        alone = runtime.catalogue.alliance.by_hand.limits.get(RECORD_RECEIPT)
+        return await record_receipts(session, id_, number=payment, reference=reference, alone=alone, **about)
 
     _take("receive", "SETTLING", step, number, _about(reason, as_of), dry_run, json)
 

@@ -20,7 +20,7 @@ from alliance.settlement.model import CycleStatus, SettlementCycle
 from alliance.settlement.rules import Report
 from alliance.settlement.schedule import advance_due, close_due, open_due
 from domain.base import new_id
-from domain.errors import InvalidInput, NotFound
+from domain.errors import InvalidInput, NotAllowed, NotFound
 from domain.ledger.model import Operation
 from tests.alliance.support import NOON, WHO, House, agreed, days
 
@@ -444,3 +444,11 @@ async def test_a06_sums_pass_what_one_obligation_may_be(house: House) -> None:
     assert await positions(house, cycle) == {fuel: (-most * 1100, -most * 1100), grocer: (most * 1100, most * 1100)}
     cycle = await house.step("abort_cycle", cycle)
     assert cycle.status == "ABORTED"
+
+
+async def test_a16_more_than_one_person_records_is_matched_with_what_a_bank_reports(house: House) -> None:
+    await owe(house, [(house.id("fuel"), house.id("grocer"), 2_500)])
+    cycle = await house.through(await house.close(), "settle_cycle")
+    with pytest.raises(NotAllowed):
+        await house.step("record_receipts", cycle, alone=24_999_999)
+    assert (await house.step("record_receipts", cycle, alone=25_000_000)).status == "SETTLED"
